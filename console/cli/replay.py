@@ -250,10 +250,10 @@ def _open_replay_adapters() -> Iterator[_ReplayAdapters]:
 
 
 def _prepare_credit_check_call(adapter: "CreditCheckProvider", call: "RecordedCall") -> _AdapterCallFunction | None:
-    """Return a function that makes a recorded call to AlarmBox again with `adapter`. Return None if the pack doesn't
-    have what the call asked for: it lacks the credit check or AlarmBox's id of it, or the call is `resolve` or
-    `restore`, which may have asked for an id that isn't the credit check's. Also return None for an unknown call, and
-    for a `probe` of which it is unknown if it asked for the list of purchases or for the report."""
+    """Return a function that makes a recorded call to AlarmBox again with `adapter`. Return None if the pack lacks
+    the credit check of the call or AlarmBox's id of it, or the call is `resolve` or `restore`, which may have asked
+    for an id that isn't the credit check's. Also return None for an unknown call, and for a `probe` of which it is
+    unknown if it asked for the list of purchases or for the report."""
     if "corporation_number" not in call.record:
         return None
     number, id_at_provider = (

@@ -10,9 +10,9 @@ _SYNC_REFUSED_ERRORS = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, 
 
 
 def sync_descriptor(descriptor: int) -> None:
-    """Write what the system holds in memory of an open file or folder to the disk (fsync). `descriptor` is its file
-    descriptor. On macOS, fsync leaves the data in the cache of the disk; the call F_FULLFSYNC also writes that cache.
-    Raises OSError if the data can't be written."""
+    """Write the data of an open file or folder that are only in the system's memory to the disk (fsync). `descriptor`
+    is its file descriptor. On macOS, fsync leaves the data in the cache of the disk; the call F_FULLFSYNC also writes
+    that cache. Raises OSError if the data can't be written."""
     if sys.platform == "darwin":
         import fcntl
 

@@ -1,5 +1,5 @@
 """The text of a letter to the provider of a payment, which asks for the outcome of the payment or of one of its
-refunds. A person copies it into a mail when the provider's answers don't tell the outcome."""
+refunds. A person copies it into a mail if the provider's answers don't state the outcome."""
 
 from collections.abc import Iterator
 from datetime import datetime

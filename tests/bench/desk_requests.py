@@ -228,8 +228,8 @@ def _measure_plain_polling(server: SqlServer) -> list[float]:
 def _measure_idle_load(place: ServerPlace, url: str, server: SqlServer) -> Iterator[ReportRow]:
     """Measure goal 26: desks read the change feed and the counts as windows do, and workers poll for requests and run
     their tasks. A figure is the median of measurements in turn, because the first ones contain the start of the
-    workers. Yield a row of the report for each of the two intervals at which desks read. Its floor is what the server
-    needs for as many statements that do nothing, so the ratio doesn't depend on the machine.
+    workers. Yield a row of the report for each of the two intervals at which desks read. Its floor is the time that
+    the server needs for as many statements that do nothing, so the ratio doesn't depend on the machine.
     """
     ((file,),) = server.sql("SELECT @@pid_file")
     pid = int(Path(file).read_text())

@@ -362,7 +362,7 @@ def test_a_killed_restore_is_not_repeated_under_its_request_id(
     terminal: Terminal, backup: Path, monkeypatch: pytest.MonkeyPatch, last_step: str
 ) -> None:
     """A restore is killed after it has exchanged the database file and before its result is stored. The repeated call
-    replaces the database no second time: it completes the restore, and answers with what the first call did.
+    replaces the database no second time: it completes the restore, and answers with the result of the first call.
     """
     lost = buy_check(terminal, LOST_NUMBER).data["operation_id"]
     words = ("db", "restore", str(backup), "--request-id", "r-1")
@@ -1435,8 +1435,8 @@ def test_a_suspended_restore_deletes_nothing_of_another_restore(
     is_mark_left: bool,
 ) -> None:
     """A restore is suspended before it locks its mark, and another desk's restore is completed meanwhile. The first
-    restore is then refused, and the database keeps what was written since. With `is_mark_left` the first restore has
-    created the table of the mark after the end of the other restore.
+    restore is then refused, and the database keeps the rows that were written since. With `is_mark_left` the first
+    restore has created the table of the mark after the end of the other restore.
     """
     owner, empty_it = server_database_owner
     create_server_schema(owner)

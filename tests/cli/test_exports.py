@@ -45,7 +45,7 @@ def test_an_exported_search_names_its_unused_conditions(terminal: Terminal, tmp_
 
 
 def test_a_refused_export_writes_no_file(terminal: Terminal, tmp_path: Path) -> None:
-    """A refused export exits with 2 and a sentence that says what to do, and writes no file."""
+    """A refused export exits with 2 and a sentence with the next step, and writes no file."""
     other = terminal.json("export", "alerts", "--to", str(tmp_path / "a.pdf"))
     assert other.exit_status_and_code == (2, "usage")
     assert ".xlsx or .csv" in other.error["message"]

@@ -109,7 +109,7 @@ def test_a_day_without_an_announced_file_is_reported(
     paying_terminal: PayingTerminal, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     """For a day without an announced daily file, `reconcile` exits with 4 and `outcome_unknown`; the message names
-    the day and what to do.
+    the day and the next step.
     """
     day = make_day_with_differences(paying_terminal, tmp_path, sandbox, announced=False)
     ending = paying_terminal.json("reconcile", "paypay", "--from", day, "--to", day)

@@ -210,8 +210,8 @@ def test_one_person_settles_a_lost_refund_that_the_provider_confirms(
 def test_a_probe_of_a_lost_operation_shows_no_answer_of_alarmbox(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox, name: str
 ) -> None:
-    """A probe of a lost purchase whose id AlarmBox has not told calls nobody, and a probe of a lost payment or refund
-    calls the gateway. After none of them, the status bar shows the time of an answer of AlarmBox.
+    """A probe of a lost purchase calls nobody if no answer of AlarmBox contains its id, and a probe of a lost payment
+    or refund calls the gateway. After none of them, the status bar shows the time of an answer of AlarmBox.
     """
     operation_id = LOST_OPERATION_BY_NAME[name].lose(window_desks, sandbox)
     person = open_window()

@@ -1,4 +1,5 @@
-"""A search without a result: the window says what was searched, and whether older records were left out."""
+"""A search without a result: the window names the searched kinds of records, and says whether older records were left
+out."""
 
 import pytest
 

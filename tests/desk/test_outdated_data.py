@@ -1,5 +1,5 @@
-"""If a page fails to read its data again, a bar says what failed, when, and under which code. The page still shows
-the old data.
+"""If a page fails to read its data again, a bar names the failed read, its time and the code of the error. The page
+still shows the old data.
 """
 
 from datetime import timedelta
@@ -44,9 +44,9 @@ def wait_for_failure_sentence(person: Person, page: Page) -> str:
 def test_a_payment_that_cannot_be_read_again_is_not_acted_on(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """If a payment can't be read again, its old data stays visible. A bar says what failed, when, under which code,
-    and how old the data is. Until the payment is read again, no refund can be requested; a probe and a note are
-    possible."""
+    """If a payment can't be read again, its old data stays visible. A bar names the failed read, its time, the code
+    of the error and the age of the data. Until the payment is read again, no refund can be requested; a probe and a
+    note are possible."""
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))

@@ -1,5 +1,5 @@
-"""A proposed outcome waits for a second person. The window tells a person who may confirm it, and lists it among the
-approvals.
+"""A proposed outcome waits for a second person. The window informs a person who may confirm it, and lists it among
+the approvals.
 """
 
 from dataclasses import replace

@@ -121,8 +121,9 @@ def test_the_read_only_switch_is_set_and_ended_by_keyboard(
 def test_the_read_only_bar_names_the_actions_that_still_work(
     window_desks: WindowTestDesks, open_window: Callable[..., Person], scope: str, words: str
 ) -> None:
-    """The bar about a read-only switch says what still works: for everything, only lookups, probes, re-fetches and
-    the withdrawal of a refund request; for one provider, all but the calls to it that cost or move money.
+    """The bar about a read-only switch names the actions that still work: for everything, only lookups, probes,
+    re-fetches and the withdrawal of a refund request; for one provider, all but the calls to it that cost or move
+    money.
     """
     person = open_window()
     person.wait_for_page(HomePage)

@@ -1,5 +1,5 @@
-"""A record is on the screen while other people change it: the page shows what changed, who may act, and which version
-of the record a decision is about.
+"""A record is on the screen while other people change it: the page shows the changes, the people who may act, and the
+version of the record that a decision is about.
 """
 
 from pathlib import Path

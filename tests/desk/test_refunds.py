@@ -211,8 +211,8 @@ WRONG_AMOUNTS = {
 
 
 def test_a_wrong_amount_has_an_error_at_its_field(open_window: OpenWindow, payment: Payment) -> None:
-    """For a wrong amount, a message at the field says what to enter or how much can be refunded, and the review can't
-    be opened."""
+    """For a wrong amount, a message at the field states the accepted form of an amount or the largest amount that can
+    be refunded, and the review can't be opened."""
     person = open_window()
     open_payment(person, payment)
     person.press("R")

@@ -69,8 +69,8 @@ def test_a_refund_decided_as_completed_needs_the_gateways_number(
 def test_a_draft_of_evidence_is_named_after_its_record(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
-    """For the draft of a decision, Home says what the draft is and which record it is about. It doesn't add the title
-    of the dialog.
+    """For the draft of a decision, Home names the kind of the draft and its record. It doesn't add the title of the
+    dialog.
     """
     refund, person = make_unknown_refund(window_desks, sandbox), open_window()
     person.frame.show_route(RefundRoute(refund.id))

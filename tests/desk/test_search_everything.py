@@ -81,8 +81,8 @@ def test_the_search_box_answers_each_text(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
     """In one window, a person enters one search after the other: the search box completes conditions and finds the
-    records that meet them, reports what it doesn't understand, and opens an exact match, also if Enter comes before
-    the answer. Replaced and hostile texts do no harm. Ctrl+Enter shows all found records in Lookup."""
+    records that meet them, reports the parts that it doesn't understand, and opens an exact match, also if Enter
+    comes before the answer. Replaced and hostile texts do no harm. Ctrl+Enter shows all found records in Lookup."""
     good, unknown = (
         buy_check(window_desks.console, NUMBER_OF_BOUGHT_CHECK),
         buy_with_unknown_outcome(window_desks.console, sandbox, NUMBER_OF_UNKNOWN_PURCHASE),

@@ -1,5 +1,5 @@
 """Mutants by which forged, older, malformed or locked rows do harm, by which a request of a person has another effect
-than the person asked for, by which payers are named, or by which pages tell the wrong state.
+than the person asked for, by which payers are named, or by which pages show the wrong state.
 """
 
 from tests.mutants.mutant import Mutant, SourceChange

@@ -1,4 +1,4 @@
-"""Mutants of what people are told and offered: wrong sentences, states and messages, and wrong buttons, keys and
+"""Mutants of the texts and choices that people get: wrong sentences, states and messages, and wrong buttons, keys and
 actions.
 """
 

@@ -1,4 +1,5 @@
-"""Tests that a run with worker processes says the same if the workers send only what pytest shows."""
+"""Tests that a run with worker processes says the same if the workers send only the parts of reports that pytest
+shows."""
 
 import os
 import re
@@ -81,7 +82,8 @@ def _run_tests(folder: Path, *words: str) -> str:
 
 
 def _send_outcomes(*outcomes: str, properties: tuple[object, ...] = ()) -> list[tuple[str, Any]]:
-    """Return what is sent of a test whose setup, call and teardown have these outcomes and properties."""
+    """Return the messages that are sent about a test whose setup, call and teardown have these outcomes and
+    properties."""
     sent: list[tuple[str, Any]] = []
     send = BriefSender(lambda name, **values: sent.append((name, values.get("data"))))
     send("logstart", nodeid="test")

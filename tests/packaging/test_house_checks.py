@@ -53,9 +53,7 @@ def list_advice_for_text(root: Path, path: str, text: str) -> list[str]:
     ],
 )
 def test_each_broken_rule_has_one_finding(tmp_path: Path, path: str, text: str, word: str) -> None:
-    """A source text that breaks one rule of the house checks gives exactly one finding, which says what to write
-    instead.
-    """
+    """A source text that breaks one rule of the house checks gives one finding, which states the right form."""
     (advice,) = list_advice_for_text(tmp_path, path, text)
     assert word in advice
 

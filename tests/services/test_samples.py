@@ -111,7 +111,7 @@ def test_a_contradicting_answer_has_its_own_time(console: Console) -> None:
 
 
 def test_a_second_person_sees_the_evidence_of_each_proposal(console: Console) -> None:
-    """The list of the proposals that wait for a second person shows what the first person has stated, and the audit
+    """The list of the proposals that wait for a second person shows the statement of the first person, and the audit
     entry of each sample proposal names this evidence.
     """
     proposals = console.recovery.list_proposals()

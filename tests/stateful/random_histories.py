@@ -278,9 +278,9 @@ class PaymentHistory(RecordHistory):
         return str(statement)
 
     def _insert_second_payment(self, state: PaymentState, statement: ProviderStatement) -> str:
-        """Insert another payment of the same order in the state `state`; `statement` is what the provider says about
-        this second payment when it is asked. Return the state as text. Do nothing and return "no order" if the
-        payment has no order."""
+        """Insert another payment of the same order in the state `state`; `statement` is the provider's answer to
+        questions about this second payment. Return the state as text. Do nothing and return "no order" if the payment
+        has no order."""
         if self.payment.order_id is None:
             return "no order"
         currency = self.payment.currency

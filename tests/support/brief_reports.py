@@ -1,5 +1,6 @@
-"""Lets a worker process send only what the first process of pytest shows. Of each test, xdist sends the start, the
-end and three reports. Of a test that passes, pytest shows one letter, so one short report is enough.
+"""Lets a worker process send only the parts of reports that the first process of pytest shows. Of each test, xdist
+sends the start, the end and three reports. Of a test that passes, pytest shows one letter, so one short report is
+enough.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ _SENT_FIELDS = ("$report_type", "nodeid", "location", "outcome", "longrepr", "wh
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Shorten what this process sends if it is a worker, and if no option asks for more."""
+    """Shorten the messages of this process if it is a worker, and if no option requires whole reports."""
     if hasattr(config, "workerinput") and not shows_passed_tests(config):
         (sender,) = (plugin for plugin in config.pluginmanager.get_plugins() if hasattr(plugin, "sendevent"))
         sender.sendevent = BriefSender(sender.sendevent)

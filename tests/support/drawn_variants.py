@@ -69,8 +69,8 @@ _PATHS_WITHOUT_TURNS = (
     *("tests/packaging/test_dependencies.py", "tests/packaging/test_docs.py"),
     "tests/packaging/test_drawn_variants.py::test_the_table_has_existing_tests_the_costliest_first",
 )
-"""Folders, files and a function of tests that compare the parts of the repository with one another. They notice what
-a change has left out, so each run executes them, whatever its seed.
+"""Folders, files and a function of tests that compare the parts of the repository with one another. They report files
+that a change should also have changed, so each run executes them, whatever its seed.
 """
 _SERVER_SECONDS_BY_ENGINE = {"mariadb": 0.6, "galera": 2.7}
 """Average processor seconds, by engine, of the database servers for one processor second of a test. A server

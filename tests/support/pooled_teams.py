@@ -29,8 +29,8 @@ _COLUMNS_OF_DEFINITIONS = {
     "tables": "table_schema, table_name, table_type",
     "views": "table_schema, table_name, view_definition, definer",
 }
-"""Tables of `information_schema`, with the columns that state what is defined. MariaDB reads only one database
-if the first column, which names it, is compared; for any other column it reads the triggers of all databases.
+"""Tables of `information_schema`, with the columns that contain the definitions. MariaDB reads only one database if
+the first column, which names it, is compared; for any other column it reads the triggers of all databases.
 """
 _Members = Mapping[str, tuple[str, ...]]
 _free_teams: dict[object, list["PooledTeam"]] = {}
@@ -72,8 +72,8 @@ class PooledTeam(PooledDatabase):
             node.end_sessions(self._team.database)
 
     def _read_definitions(self) -> set[tuple[str, ...]]:
-        """Return the rights of the team's accounts and roles and all other rights on its database, and what the
-        triggers, procedures and views of the database do.
+        """Return the rights of the team's accounts and roles and all other rights on its database, and the
+        definitions of the database's triggers, procedures and views.
         """
         name = self._team.database
         accounts = [account for account, _ in self._accounts.values()]

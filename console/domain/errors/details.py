@@ -172,7 +172,8 @@ UnusableEvidenceReason: TypeAlias = Literal["is_folder", "no_such_file", "specia
 
 class NoEvidenceDetail(TypedDict, total=False):
     """Facts of the error `no_evidence`: the evidence for a decision is missing, empty, too large or can't be read.
-    `largest` is the size limit in bytes. `reason` tells why the path `file` is no file of evidence.
+    `largest` is the size limit in bytes. `reason` is the code of the reason why the path `file` is no file of
+    evidence.
     """
 
     reason: UnusableEvidenceReason
@@ -454,9 +455,9 @@ class PossibleRepeatDetail(_SharedFacts, total=False):
 
 
 class StaleViewDetail(_SharedFacts, total=False):
-    """Facts of the error `stale_view`: the record has changed since the caller read it. `changed` has what has
-    changed, by name, such as {"version": {"saw": 3, "now": 4}}: `saw` is the value that the caller has read, `now`
-    the present value. The value of `state` is no such pair, but only the present state as a text."""
+    """Facts of the error `stale_view`: the record has changed since the caller read it. `changed` has the changed
+    values, by name, such as {"version": {"saw": 3, "now": 4}}: `saw` is the value that the caller has read, `now` the
+    present value. The value of `state` is no such pair, but only the present state as a text."""
 
     changed: object
 

@@ -17,7 +17,7 @@ RecordRef = tuple[str, int]
 @dataclass(frozen=True, slots=True)
 class CompanyTotals:
     """The money of a company in one currency, in minor units. `paid_minor` and `refunded_minor` are the sums of the
-    last TOTALS_PERIOD; what was given back outside is in the refunded sum. `sending_minor` (refunds that the provider
+    last TOTALS_PERIOD; amounts given back outside are in the refunded sum. `sending_minor` (refunds that the provider
     has accepted) and `unknown_minor` (refunds with an unknown outcome) are the present sums.
     """
 

@@ -160,8 +160,8 @@ def require_valid_request_id(request_id: str) -> str:
 
 
 def _make_other_request_error(request: RequestKey, row: RequestIdUse) -> ConsoleError:
-    """Return the error possible_repeat for a request id that was used for another command or other arguments, as
-    its row tells."""
+    """Return the error possible_repeat for a request id that was used for another command or other arguments, as the
+    row of the request id states."""
     detail: PossibleRepeatDetail = {
         "request_id": request.request_id,
         "command": row.command,

@@ -263,9 +263,9 @@ class HealthCheckService:
     def _check_folder_privacy(self) -> _CheckFacts:
         """Check that other users of this machine have no access to the home folder and to the database file, and that
         the files of secrets are not readable for every user. A group of users may read a file of secrets, because
-        systemd passes secrets in such files. On Windows no permission is checked; the check only tells if the home
-        folder or the database file is outside of the folder of the person's profile, which Windows closes to other
-        users.
+        systemd passes secrets in such files. On Windows no permission is checked; the check only reports whether the
+        home folder or the database file is outside of the folder of the person's profile, which Windows closes to
+        other users.
         """
         home, database_file = self._settings.home, self._settings.database_path
         if sys.platform == "win32":
@@ -414,7 +414,7 @@ class HealthCheckService:
 
     def _check_alarmbox_settings(self) -> _CheckFacts:
         """Check that AlarmBox's secrets are set and that AlarmBox has authorised this console. The text about a
-        failed check tells only what is missing: secrets, the authorisation, or both."""
+        failed check names only the missing part: secrets, the authorisation, or both."""
         if self._acts_through_worker is True:
             return {"verdict": "unneeded"}
         missing_names = self._settings.list_missing_secret_names("alarmbox")

@@ -500,8 +500,8 @@ def _is_recorded_already(tx: Transaction, payment_id: int, facts: Mapping[str, o
 
 
 def _make_more_than_refundable_error(payment: Payment) -> ConsoleError:
-    """Return the error `exceeds_captured` for an amount given back outside that is more than what could be requested
-    as a refund, or for a payment that isn't confirmed as paid."""
+    """Return the error `exceeds_captured` for an amount given back outside that is more than the largest amount of a
+    refund request, or for a payment that isn't confirmed as paid."""
     is_paid = payment.state in PAID_STATES and payment.certainty is Certainty.KNOWN
     reason = ExceedsCapturedReason.MORE_THAN_REFUNDABLE if is_paid else ExceedsCapturedReason.NOT_CONFIRMED_AS_PAID
     facts: ExceedsCapturedDetail = {

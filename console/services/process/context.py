@@ -293,8 +293,8 @@ class ServiceContext:
         """Run `write_changes` in a write transaction (`write`). Return its result, and the result of `read`, which
         runs at the end of the same transaction. For example, `read` returns the changed record.
 
-        A read after COMMIT could fail. The person would then be told that nothing was changed, although the change
-        is stored.
+        A read after COMMIT could fail. The person would then get the message that nothing was changed, although the
+        change is stored.
         """
         return self.write(lambda tx: (write_changes(tx), read(tx.conn)))
 

@@ -73,7 +73,7 @@ without daily files."""
 LATE_DAYS_RULE = "days_not_reconciled"
 """Alert rule about a provider of which a day isn't reconciled LATE_AFTER after the due task could have done so."""
 LATE_AFTER = timedelta(hours=1)
-"""Time in which the due task tries several times to reconcile a day before people are told."""
+"""Time in which the due task tries several times to reconcile a day before an alert informs people."""
 _MAX_LISTED_LATEST_RUNS = 50
 """Number of the newest runs that are read to find the earlier runs of the same days."""
 

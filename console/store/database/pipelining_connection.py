@@ -7,7 +7,7 @@ with a failed statement is never committed. COMMIT is only sent after all answer
 later statement, and COMMIT, raises this error until ROLLBACK.
 
 `deferred_statements.execute_with_next_statement` defers a statement. Only MariaDB gets several statements in one
-packet, because MySQL doesn't document what it does with them.
+packet, because MySQL doesn't document how it handles them.
 """
 
 import struct

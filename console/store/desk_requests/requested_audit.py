@@ -92,9 +92,9 @@ invent such an entry; a desk may request them only with the result refused, and 
 
 
 def parse_audit_entry(person: str, arguments_json: str) -> NewAuditEntry:
-    """Return the audit entry that a desk request asks for. `person` is the sender of the request, `arguments_json`
-    its JSON text. Raises ValueError for a text that isn't an audit entry, or for an action and result that a desk may
-    not request.
+    """Return the audit entry that a desk requests. `person` is the sender of the request, `arguments_json` its JSON
+    text. Raises ValueError for a text that isn't an audit entry, or for an action and result that a desk may not
+    request.
     """
     try:
         facts = json.loads(arguments_json, parse_constant=_refuse_json_constant)

@@ -157,7 +157,7 @@ def read_meta_and_schema(database: Database) -> dict[str, str]:
     """Return the contents of the table `console_meta`, with the version of the schema under `schema`. Raises
     ConsoleError `not_our_database` if the database has only tables of other programs; `schema_mismatch` if it has no
     tables, if its first upgrade is running or was interrupted, or if it has another application's table of credit
-    checks and no schema of the console yet. After the upgrade, the value ADOPTION_KEY tells whether this table waits
+    checks and no schema of the console yet. After the upgrade, the value ADOPTION_KEY states whether this table waits
     for adoption.
     """
     with database.read() as conn:

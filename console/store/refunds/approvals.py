@@ -22,7 +22,7 @@ from console.store.schema.payments import payments, refunds
 RESOLVE_ACTION = "resolve"
 ID_AT_PROVIDER_LINE_PREFIX = "number "
 """First characters of the line that stands before a person's evidence if the person states the record's id at the
-provider. The id, or what takes its place for this provider, follows them."""
+provider. After them follows the id or, for a provider without such ids, the value in its place."""
 _LONGEST_STATEMENT_LINE = 80
 """Number of characters that are read of the evidence; its first line, which states the amount and day of a refund
 done outside, is not longer."""

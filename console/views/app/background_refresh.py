@@ -66,8 +66,8 @@ has not read the switches).
 class BackgroundRefresh(QObject):
     """The timers of the calls that an open window repeats: for the change feed, the counts, the saved views, the
     people, the due tasks, and the team's corporation registry. The timers start when the services are open. A timer
-    skips its call while its previous call is still running. Each method that reads returns at once; what it has read
-    is stored in the context later.
+    skips its call while its previous call is still running. Each method that reads returns at once; the values that
+    it has read are stored in the context later.
     """
 
     def __init__(self, context: WindowContext, parent: QObject) -> None:

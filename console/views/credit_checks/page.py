@@ -118,7 +118,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         """Show a bar which says that another person has changed the record. `earlier_details` and `details` are the
         data before and after the change, and the bar names the fields in which they differ. A button in the bar shows
         the old and new values of these fields. `last_entry` is the newest entry of the timeline; if no field differs,
-        the bar says what this entry reports."""
+        the bar names the event of this entry."""
         context = self.context
         changed_values = facts.format_changed_values(earlier_details.record, details.record, context)
         if not changed_values:

@@ -596,7 +596,7 @@ def _format_unfinished_operation(context: WindowContext, work: UnfinishedWork) -
 
 def _format_team_footer(context: WindowContext) -> str:
     """Return the text below the counts of the team. If the sidebar's count of the queues is larger than the number of
-    records that need a person, the text says what this count also contains."""
+    records that need a person, the text names the other entries that this count contains."""
     waiting, review = context.work_counts.waiting_queue_count, context.work_counts.find_queue_count("review")
     if review is None or waiting.count == review.count:
         return context.translate("home.team_foot")

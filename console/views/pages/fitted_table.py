@@ -230,7 +230,8 @@ class FittedTable(RecordTable):
 
         1. to each naming column (`naming_columns`) until it shows a corporation number completely;
         2. to the columns whose longest text then fits (`_widen_to_longest_text`);
-        3. to the columns whose longest text doesn't fit, in proportion to what they lack (`_widen_in_proportion`).
+        3. to the columns whose longest text doesn't fit, in proportion to the width that they lack
+          (`_widen_in_proportion`).
         """
         needed_widths = {
             column.key: self._measure_needed_width(column_index)

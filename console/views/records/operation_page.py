@@ -159,8 +159,8 @@ class OperationPage(Page):
         self._show_blocking(details)
 
     def _show_blocking(self, details: OperationDetails) -> None:
-        """Show the bar which says what a lost operation blocks. Remove the bar if it blocks nothing, because there is
-        nothing to do about it, or if the journal has the operation by now."""
+        """Show the bar which names the action that a lost operation blocks. Remove the bar if it blocks nothing,
+        because there is nothing to do about it, or if the journal has the operation by now."""
         operation, bar = details.record, None
         if operation.source == "desk" and details.explanation.next_step.code != "next.nothing":
             bold_key, sentence_key = _BLOCKING_BAR_KEYS_BY_KIND.get(

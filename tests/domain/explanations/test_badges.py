@@ -22,7 +22,7 @@ from console.wording.sentences.catalogue import has_sentence, translate
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 STEPS_OF_CUSTOMER_OR_SHOP = frozenset({"next.order_wait", "next.order_shop_decides", "next.payment_wait"})
 """Next steps in which the program waits for the customer or the shop. The word "automatically" in their sentences is
-about what the program does after that.
+about the program's work after that.
 """
 
 

@@ -299,9 +299,8 @@ def test_an_overdue_payment_is_not_confirmed() -> None:
 
 
 def test_a_reversed_payment_of_a_paid_order_states_the_reversed_amount() -> None:
-    """For a reversed payment of a paid order, the reversed amount excludes what was refunded before and contains what
-    was set aside. The next step is to settle the order. A probe is advised only if the gateway still calls the
-    payment paid.
+    """For a reversed payment of a paid order, the reversed amount excludes earlier refunds and contains amounts set
+    aside. The next step is to settle the order. A probe is advised only if the gateway still calls the payment paid.
     """
     order = replace(ORDER, payment_ids=(5,))
     reversed_payment = replace(PAID_PAYMENT, state=PaymentState.REVERSED, relations=PaymentRelations(order))

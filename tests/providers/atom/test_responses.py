@@ -285,8 +285,8 @@ def test_an_unreadable_refusal_of_a_refund_is_unknown(status: int, body: bytes, 
     ],
 )
 def test_each_cause_of_a_failed_call_is_distinguished(reason: str, kind: FailureCause) -> None:
-    """Each reason of a failed call is translated to the right failure cause, which tells a person what to check (for
-    example credentials or signature).
+    """Each reason of a failed call is translated to the right failure cause, which names the thing that a person must
+    check (for example credentials or signature).
     """
     assert find_failure_cause(reason) is kind
 

@@ -1,5 +1,5 @@
-"""Tests of the faults of the simulated payment providers over real HTTP: which answer the client gets, and what the
-ledger contains."""
+"""Tests of the faults of the simulated payment providers over real HTTP: the answers that the client gets, and the
+content of the ledger."""
 
 import contextlib
 import http.client

@@ -423,8 +423,8 @@ def test_an_account_file_without_acts_does_not_change_an_acting_operator(account
 
 
 def test_a_person_with_two_roles_is_in_team_mode_by_default(accounts: AccountsByFile) -> None:
-    """A person with two roles and without `"acts"` in the account file can read what either role may read, and
-    otherwise only stores desk requests.
+    """A person with two roles and without `"acts"` in the account file can read everything that one of the two roles
+    may read, and otherwise only stores desk requests.
     """
     both = {key: value for key, value in accounts.make_entry("op", "operator", "auditor").items() if key != "acts"}
     assert accounts.apply_entries(both, op="pw").operators[0].asks_worker is True

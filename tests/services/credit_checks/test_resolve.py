@@ -130,9 +130,9 @@ def resolve_and_lose_database(
 def test_a_stored_decision_is_returned_without_a_further_read(
     console: Console, sandbox: Sandbox, place: Place
 ) -> None:
-    """If the database can't be read directly after a person's decision about a purchase was stored, the person
-    still gets the credit check as it is stored, and isn't told that nothing was changed. This holds for the first
-    person's decision, for the second person's, and for a decision that AlarmBox confirms.
+    """If the database can't be read directly after a person's decision about a purchase was stored, the person still
+    gets the credit check as it is stored, and no message that nothing was changed. This holds for the first person's
+    decision, for the second person's, and for a decision that AlarmBox confirms.
     """
     record = make_unknown_purchase(console, sandbox, "status:500")
     first = resolve_and_lose_database(console, record.id, "error")

@@ -25,8 +25,8 @@ LETTER = "letter 2026-114: transferred to the payer's bank"
 
 
 def test_two_people_record_a_refund_done_outside(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
-    """The first person's statement changes no amount. The second person's equal statement takes the amount from what
-    can be refunded; state, certainty and work stay. The provider, which doesn't answer, isn't needed."""
+    """The first person's statement changes no amount. The second person's equal statement subtracts the amount from
+    the refundable amount; state, certainty and work stay. The provider, which doesn't answer, isn't needed."""
     payment = make_paid_payment(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     assert scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}").awaiting == "second_person"

@@ -58,9 +58,9 @@ def resolve_and_lose_database(desk: PaymentDesk, payment_id: int, state: str) ->
 
 
 def test_a_stored_decision_is_returned_without_a_further_read(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
-    """If the database can't be read directly after a person's decision about a payment was stored, the person
-    still gets the payment as it is stored, and isn't told that nothing was changed. This holds for the first
-    person's decision, for the second person's, and for a decision that the provider confirms.
+    """If the database can't be read directly after a person's decision about a payment was stored, the person still
+    gets the payment as it is stored, and no message that nothing was changed. This holds for the first person's
+    decision, for the second person's, and for a decision that the provider confirms.
     """
     confirmed_payment = make_unknown_payment(scene)
     scene.money.change_payment_state("paypay", "ORD-1", "failed")

@@ -249,7 +249,7 @@ def test_a_day_without_an_announced_file_has_no_run(reconciled_day: ReconciledDa
 def test_a_run_with_a_file_above_the_size_limit_is_refused(
     reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A daily file that is too large can't be read, so the person isn't told to wait and reconcile again."""
+    """A daily file that is too large can't be read, so the message doesn't advise to wait and reconcile again."""
     reconciled_day.announce_file()
     monkeypatch.setattr(reconciliation_file, "LARGEST_FILE_BYTES", 16)
     with pytest.raises(ConsoleError) as caught:

@@ -70,7 +70,7 @@ class PeopleDesks:
         return self.get_desk(by).refunds.approve(refund.id)
 
     def make_unknown_refund(self, payment: Payment, *, is_executed: bool = False) -> Refund:
-        """Return a refund whose sending got no answer. `is_executed` tells whether the provider has made it."""
+        """Return a refund whose sending got no answer. With `is_executed`, the provider has made it."""
         refund = self.request_refund(payment)
         self._control.add_fault("close_after_charge" if is_executed else "reset", call="paypay_refund", times=1)
         assert call_and_get_code(lambda: self.approve_refund(refund)) == "outcome_unknown"

@@ -23,8 +23,8 @@ from tests.support.refund_desks import RefundDesk, call_and_get_code, call_for_r
 def make_unknown_refund(
     desk: RefundDesk, provider: str = "paypay", *, is_executed: bool = False
 ) -> tuple[Payment, Refund]:
-    """Return a payment and its refund of 100 yen (at Atom 100 rupees), whose sending got no answer. `is_executed`
-    tells whether the provider has made it.
+    """Return a payment and its refund of 100 yen (at Atom 100 rupees), whose sending got no answer. With
+    `is_executed`, the provider has made it.
     """
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
     refund = desk.request_refund(payment, "100")

@@ -25,8 +25,8 @@ READ_CALL_BY_PROVIDER = {"paypay": "paypay_refund_details", "atom": "atom_refund
 def make_unknown_refund(
     desk: RefundDesk, provider: str = "atom", *, is_executed: bool = False
 ) -> tuple[Payment, Refund]:
-    """Return a payment and its refund of 100 yen (at Atom 100 rupees), whose sending got no answer. `is_executed`
-    tells whether the provider has made it.
+    """Return a payment and its refund of 100 yen (at Atom 100 rupees), whose sending got no answer. With
+    `is_executed`, the provider has made it.
     """
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
     refund = desk.request_refund(payment, "100")

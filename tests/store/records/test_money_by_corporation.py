@@ -100,7 +100,7 @@ def test_lapsed_calls_are_shown_as_unknown(connection: Connection) -> None:
 
 @pytest.mark.parametrize("kind", ["order", "payment", "payment of an order"])
 def test_one_read_reports_the_existence_of_other_records(connection: Connection, kind: str) -> None:
-    """The joined query of a search tells whether a corporation number has orders or payments. If so, the search by
+    """The joined query of a search returns whether a corporation number has orders or payments. If so, the search by
     the corporation finds them."""
     assert (
         joined_reads.search_corporation_number(

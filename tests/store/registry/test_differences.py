@@ -1,4 +1,4 @@
-"""Tests of the import of difference files: what they change in the registry, the sequence in which the import accepts
+"""Tests of the import of difference files: their changes of the registry, the sequence in which the import accepts
 them, and the list of changes that the registry returns for a day."""
 
 from datetime import date

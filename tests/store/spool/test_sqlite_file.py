@@ -150,7 +150,7 @@ def test_a_spool_file_deleted_during_use_is_reported(tmp_path: Path, spool: Spoo
 @pytest.mark.skipif(os.name == "nt", reason="Windows deletes no open file")
 def test_a_spool_whose_log_was_deleted_is_used_no_more(tmp_path: Path, spool: Spool) -> None:
     """After SQLite's write-ahead log is deleted during use, each read and write is refused, because no other process
-    would find in the spool what this one has sent. A process that opens the file later works.
+    would find in the spool the operations that this one has sent. A process that opens the file later works.
     """
     begin_operation(spool, make_intent("op-1"))
     for suffix in ("-wal", "-shm"):

@@ -46,7 +46,7 @@ def test_another_person_sees_no_limits_of_an_administrator(
 @pytest.mark.usefixtures("appearance")
 def test_a_late_read_for_an_administrator_shows_no_limits_to_another_person(tmp_path: Path, qtbot: QtBot) -> None:
     """Another person becomes the acting person while the page is being read for an administrator. The page doesn't
-    show what the administrator may see, but waits for what it reads for the other person."""
+    show the data that the administrator may see, but waits for the data that it reads for the other person."""
     with open_quick_desk(tmp_path / "desk", InMemoryAlarmBox()) as desk:
         desk.scheduler.run_all()
         runner = InlineRunner(paused=True)

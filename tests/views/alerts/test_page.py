@@ -628,7 +628,7 @@ def test_a_low_window_shows_the_details_of_an_incident_in_a_dialog(appearance: A
 
 def test_a_low_window_keeps_the_headings_of_incidents_that_are_not_open(appearance: Appearance, qtbot: QtBot) -> None:
     """A low window hides the heading of a list with only open incidents. As soon as the list has an incident in
-    another state, its headings are shown, because nothing else tells the states apart.
+    another state, its headings are shown, because nothing else shows the states.
     """
     appearance.set_text_scale(2.0)
     open_incident = make_incident(PENDING_ORDER_ALERT)

@@ -165,9 +165,9 @@ def test_both_tables_name_a_company_in_the_same_way(qtbot: QtBot, appearance: ob
 def test_only_a_search_for_words_advises_to_import_the_registry(
     qtbot: QtBot, appearance: object, text: str, has_hint: bool
 ) -> None:
-    """If nothing is found on a desk without a corporation registry, the message says what a search with a registry
-    would add. If the text has only conditions, the search doesn't ask the registry: then the message doesn't mention
-    it, whether or not this desk has one.
+    """If nothing is found on a desk without a corporation registry, the message names the results that a search with
+    a registry would add. If the text has only conditions, the search doesn't ask the registry: then the message
+    doesn't mention it, whether or not this desk has one.
     """
     page = show_found_payments(qtbot, LookupServices())
     page.show_route(LookupRoute(text))

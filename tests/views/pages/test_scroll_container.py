@@ -1,5 +1,5 @@
-"""Tests of the scroll area around a page: what the person looks at stays visible when the area becomes shorter or
-taller, for example when a bar appears above the page.
+"""Tests of the scroll area around a page: the part that the person looks at stays visible when the area becomes
+shorter or taller, for example when a bar appears above the page.
 """
 
 import pytest

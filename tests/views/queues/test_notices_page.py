@@ -1,5 +1,5 @@
-"""Tests of the page of unmatched notices: what the person sees and chooses below the list stays while the list is
-read again."""
+"""Tests of the page of unmatched notices: the details and the choices below the list stay while the list is read
+again."""
 
 from contextlib import nullcontext
 from dataclasses import replace

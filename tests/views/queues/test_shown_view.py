@@ -61,7 +61,7 @@ def test_a_restored_view_opens_only_if_nothing_else_was_opened(shown: ShownSaved
 
 def test_a_refused_restoration_keeps_its_button(shown: ShownSavedView) -> None:
     """A failed restoration doesn't say that the view can't be used. The button that restores the view stays, and the
-    page shows what it showed before."""
+    page shows the same list as before."""
     shown.delete_view()
     services = ViewServices()
     services.is_away = True

@@ -861,9 +861,9 @@ def test_a_narrow_line_continues_with_the_name_on_a_second_line(
 
 
 def test_a_timeline_shows_long_names_in_full(show_widget: ShowWidget) -> None:
-    """Two colleagues whose names begin alike are told apart: the column of the names is as wide as the longest name,
-    up to a quarter of the list; a name that is longer has several lines. The texts of all events begin at the same
-    position.
+    """Two colleagues whose names begin alike can be distinguished: the column of the names is as wide as the longest
+    name, up to a quarter of the list; a name that is longer has several lines. The texts of all events begin at the
+    same position.
     """
     names = ("maximiliane.tanaka", "maximiliane.yamazaki", "op-a")
     timeline = TimelineList("Timeline")

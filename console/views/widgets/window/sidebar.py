@@ -33,8 +33,8 @@ ModelIndex = QModelIndex | QPersistentModelIndex
 class SidebarEntry:
     """One entry of the sidebar, which opens a page or the list of mentions: its key, icon, name (`name`), shortcut
     (`shortcut`), and its count as text ("" for no count). A nested entry, such as a saved view, belongs to the
-    nearest entry above it that isn't nested. `count_explanation` is the text of the tooltip, which says of what the
-    count is the sum; "" for none."""
+    nearest entry above it that isn't nested. `count_explanation` is the text of the tooltip, which names the counts
+    whose sum the entry shows; "" for none."""
 
     key: str
     icon: str
@@ -165,7 +165,7 @@ class Sidebar(RememberedCurrentItem, QListView):
                 self._entries.dataChanged.emit(index, index)
 
     def set_count_explanation(self, key: str, explanation: str) -> None:
-        """Store the text of the tooltip of the entry with this key, which says of what its count is the sum."""
+        """Store the tooltip of the entry with this key, which names the counts whose sum the entry shows."""
         for row, entry in enumerate(self._entries.entries):
             if entry.key == key and entry.count_explanation != explanation:
                 self._entries.entries[row] = replace(entry, count_explanation=explanation)
