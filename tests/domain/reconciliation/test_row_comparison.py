@@ -35,20 +35,20 @@ def make_payment(state: PaymentState, minor: int = 3300, **more: Any) -> Payment
         PaymentState.COMPLETED,
         PaymentState.REVERSED,
     )
-    told: dict[str, Any] = {
+    payment_fields: dict[str, Any] = {
         "id": 1, "order_id": None, "provider": "paypay", "merchant_payment_id": "ORD-1",
         "provider_payment_id": "0421" if paid else None, "corporation_number": None, "payer": None, "state": state,
         "certainty": Certainty.KNOWN, "work": Work(), "currency": "JPY", "asked_minor": minor,
         "captured_minor": minor if paid else 0, "reserved_minor": 0, "refunded_minor": 0, "set_aside_minor": 0,
         "version": 1, "paid_at": ROW_INSTANT if paid else None, "told_at": None,
     } | more  # fmt: skip
-    return Payment(**told)
+    return Payment(**payment_fields)
 
 
 def make_row(
-    state: PaymentState = PaymentState.PAYMENT_SUCCESS, minor: int = 3300, theirs: str | None = "0421"
+    state: PaymentState = PaymentState.PAYMENT_SUCCESS, minor: int = 3300, provider_id: str | None = "0421"
 ) -> HistoryRow:
-    return HistoryRow("k", theirs, "ORD-1", state, state.value, ROW_INSTANT, Money(minor, "JPY"))
+    return HistoryRow("k", provider_id, "ORD-1", state, state.value, ROW_INSTANT, Money(minor, "JPY"))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def make_row(
         ),
         (
             make_payment(PaymentState.COMPLETED),
-            make_row(theirs="0422"),
+            make_row(provider_id="0422"),
             ReconciliationVerdict.DIFFERENT_STATE,
             RowAction.CASE,
         ),
@@ -96,7 +96,7 @@ def make_row(
         ),
         (
             make_payment(PaymentState.COMPLETED, provider_payment_id=None),
-            make_row(theirs=None),
+            make_row(provider_id=None),
             ReconciliationVerdict.MATCHED,
             RowAction.NOTHING,
         ),
@@ -183,8 +183,8 @@ def test_each_pair_of_payment_and_row_has_its_verdict(
     """Each pair of our payment and a row in the provider's history has its verdict, and the action that follows from
     it.
     """
-    found = compare_row(payment, row)
-    assert (found.verdict, found.row_action) == (verdict, row_action)
+    comparison = compare_row(payment, row)
+    assert (comparison.verdict, comparison.row_action) == (verdict, row_action)
 
 
 def make_report(minor: int = 3300) -> PaymentReport:

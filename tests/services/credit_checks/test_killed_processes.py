@@ -42,13 +42,13 @@ def raise_exception(error: BaseException) -> None:
 def read_operation_state(console: Console, record: CreditCheck) -> tuple[str, str | None]:
     """Return state and reason of the operation that bought the record, after a check that the line *Why* of its page
     gives the time and the cause of this state."""
-    seen = console.recovery.read_record("operation", record.operation_id or "")
-    assert isinstance(seen, OperationDetails)
-    assert seen.explanation.why == f"why.operation_{seen.record.state}"
-    reason = translate(seen.explanation.why, "en", **seen.explanation.facts)
-    assert format_instant(seen.record.started_at, "short") in reason
-    assert format_cause(seen.record.reason, lambda key: translate(key, "en")) in reason
-    return seen.record.state, seen.record.reason
+    details = console.recovery.read_record("operation", record.operation_id or "")
+    assert isinstance(details, OperationDetails)
+    assert details.explanation.why == f"why.operation_{details.record.state}"
+    reason = translate(details.explanation.why, "en", **details.explanation.facts)
+    assert format_instant(details.record.started_at, "short") in reason
+    assert format_cause(details.record.reason, lambda key: translate(key, "en")) in reason
+    return details.record.state, details.record.reason
 
 
 def test_ctrl_c_in_the_call_is_written_down_at_once(console: Console, alarmbox: InMemoryAlarmBox) -> None:
@@ -56,11 +56,11 @@ def test_ctrl_c_in_the_call_is_written_down_at_once(console: Console, alarmbox: 
     contains the record.
     """
     alarmbox.during_call = lambda: raise_exception(KeyboardInterrupt())
-    with pytest.raises(ConsoleError) as told:
+    with pytest.raises(ConsoleError) as raised:
         console.credit_checks.purchase(PURCHASE_REQUEST)
-    record = told.value.detail["record"]
+    record = raised.value.detail["record"]
     assert isinstance(record, CreditCheck)
-    assert (told.value.exit_status, told.value.detail["reason"]) == (4, "interrupted")
+    assert (raised.value.exit_status, raised.value.detail["reason"]) == (4, "interrupted")
     assert (record.state, record.certainty) == ("pending", "unknown")
 
 
@@ -94,14 +94,16 @@ def test_a_person_with_a_view_from_before_the_lapse_is_no_second_person(
         with pytest.raises(SimulatedCrash):
             console.credit_checks.purchase(PURCHASE_REQUEST)
     clock.at += timedelta(minutes=5)
-    (seen,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
+    (viewed_record,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
     console.recovery.run_all_tasks()  # stores the lapse
-    proposed = console.recovery.resolve("credit-check", seen.id, "error", "no charge", None, seen.version)
+    proposed = console.recovery.resolve(
+        "credit-check", viewed_record.id, "error", "no charge", None, viewed_record.version
+    )
     assert isinstance(proposed.record, CreditCheck)
-    assert (proposed.awaiting, proposed.record.version) == ("second_person", seen.version + 2)
+    assert (proposed.awaiting, proposed.record.version) == ("second_person", viewed_record.version + 2)
     with place.open_console_of_person(console, "lead-b") as lead:
-        for version in (seen.version, seen.version + 1):
+        for version in (viewed_record.version, viewed_record.version + 1):
             with pytest.raises(ConsoleError, match="stale_view"):
-                lead.recovery.resolve("credit-check", seen.id, "error", "no charge", None, version)
-        decided = lead.recovery.resolve("credit-check", seen.id, "error", "y", None, proposed.record.version)
+                lead.recovery.resolve("credit-check", viewed_record.id, "error", "no charge", None, version)
+        decided = lead.recovery.resolve("credit-check", viewed_record.id, "error", "y", None, proposed.record.version)
     assert (decided.awaiting, decided.record.state) == (None, "error")

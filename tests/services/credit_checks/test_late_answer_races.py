@@ -21,7 +21,7 @@ from tests.support.refusals import call_for_refusal
 
 @pytest.mark.engines("mariadb", "galera")
 @pytest.mark.expects_log("what the database could not take is told")
-def test_a_late_answer_that_loses_a_race_is_run_again(
+def test_a_late_answer_that_loses_a_race_is_applied_again(
     place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another desk changes the row twice between the read and the write of a delivery. The first delivery still
@@ -38,13 +38,13 @@ def test_a_late_answer_that_loses_a_race_is_run_again(
         def read_and_let_other_desk_change(conn: Connection, *which: Any) -> CreditCheck | None:
             """Read the record; after each of the first two reads, let the other desk change the row."""
             nonlocal times
-            found = read(conn, *which)
-            if times and found is not None:
+            record = read(conn, *which)
+            if times and record is not None:
                 times -= 1
-                values = credit_checks.make_work_values(found.work)
+                values = credit_checks.make_work_values(record.work)
                 now = hand_clock.now() + timedelta(seconds=1)
-                other.database.write(lambda tx: credit_checks.change_record(tx.conn, found, now, **values))
-            return found
+                other.database.write(lambda tx: credit_checks.change_record(tx.conn, record, now, **values))
+            return record
 
         with monkeypatch.context() as racing:
             racing.setattr(
@@ -54,5 +54,5 @@ def test_a_late_answer_that_loses_a_race_is_run_again(
         assert times == 0
         (record,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
         assert (record.state, record.certainty, len(alarmbox.charges)) == ("success", "known", 1)
-        told = place.sql("SELECT COUNT(*) FROM audit_log WHERE what = 'operation.undelivered'")
-        assert told == [(0,)]
+        rows = place.sql("SELECT COUNT(*) FROM audit_log WHERE what = 'operation.undelivered'")
+        assert rows == [(0,)]

@@ -467,9 +467,9 @@ def test_a_denied_purchase_that_is_listed_later_stops_the_next_one(
     (case,) = [alert for alert in console.alerts.list_alerts() if alert.rule_id == "contradicted"]
     assert case.observed == "bought 1"
     # Another client's purchase is a purchase of its own, and doesn't ask.
-    asked = listing_alarmbox.call_counts["list"]
+    list_call_count = listing_alarmbox.call_counts["list"]
     assert console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "2")).state is CheckState.SUCCESS
-    assert listing_alarmbox.call_counts["list"] == asked
+    assert listing_alarmbox.call_counts["list"] == list_call_count
     with place.open_console_of_person(console, "lead-b") as other:
         other.alerts.acknowledge(case.id, "bought by hand for another office")
     assert console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1")).state is CheckState.SUCCESS

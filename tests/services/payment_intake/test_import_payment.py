@@ -63,13 +63,13 @@ def test_an_import_never_changes_a_stored_corporation_number(scene: PaymentDesk,
     """
     scene.money.register_payment("paypay", "ORD-1", 3300)
     first = import_payment(scene, corporation_number=stored)
-    asked = len(scene.control.read_requests(call="paypay_payment"))
+    call_count = len(scene.control.read_requests(call="paypay_payment"))
     refusal = read_import_error(scene, corporation_number=CORPORATION_NUMBERS[0])
     assert (refusal.exit_status, refusal.code) == (2, "usage")
     detail = refusal.detail
     assert (detail["problem"], detail["corporation_number"]) == ("other_corporation_number", stored)
     assert detail["record"] == scene.payments.read_payment(first.id).record == first
-    assert len(scene.control.read_requests(call="paypay_payment")) == asked
+    assert len(scene.control.read_requests(call="paypay_payment")) == call_count
     if stored is not None:
         assert import_payment(scene, corporation_number=f"T{stored}").id == first.id
 

@@ -53,9 +53,9 @@ def test_a_hint_makes_the_program_read_the_payment(scene: PaymentDesk) -> None:
     payment = scene.read_payment(payment_id)
     assert (payment.state, payment.captured_minor) == ("completed", 3300)
     assert scene.read_order("ORD-1").state == "paid"
-    asked = len(scene.control.read_requests(call="paypay_payment"))
+    call_count = len(scene.control.read_requests(call="paypay_payment"))
     assert scene.deliver_notice("paypay", "ORD-1") == NoticeResult(False, "repeated", payment_id)
-    assert len(scene.control.read_requests(call="paypay_payment")) == asked
+    assert len(scene.control.read_requests(call="paypay_payment")) == call_count
 
 
 OLD_PAYPAY_ANSWER = {"data": {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0}}
@@ -113,9 +113,9 @@ def test_the_provider_is_queried_about_a_false_hint_for_a_limited_time(scene: Pa
     clock.offset += scene.context.scale.scale_delta(LATE_ANSWER_PERIOD)
     scene.run_due_tasks()
     assert scene.place.sql("SELECT done FROM payment_events") == [("unchanged",)]
-    asked = len(scene.control.read_requests(call="paypay_payment"))
+    call_count = len(scene.control.read_requests(call="paypay_payment"))
     scene.run_due_tasks()
-    assert len(scene.control.read_requests(call="paypay_payment")) == asked
+    assert len(scene.control.read_requests(call="paypay_payment")) == call_count
     scene.control.clear_faults()
     assert scene.deliver_notice("paypay", "ORD-1") == NoticeResult(False, "repeated", payment_id)
     assert scene.read_payment(payment_id).state == "completed"
@@ -162,10 +162,10 @@ def test_a_hint_that_the_provider_denies_books_nothing(scene: PaymentDesk, vecto
     payment = scene.payments.start(order, "paypay").payment
     lie = {**vector["payload"], "merchant_order_id": "ORD-1"}
     assert (lie["state"], vector["expected"]["trust_state"]) == ("COMPLETED", False)
-    asked = len(scene.control.read_requests(call="paypay_payment"))
+    call_count = len(scene.control.read_requests(call="paypay_payment"))
     result = scene.payments.receive_notice(ReceivedNotice("paypay", json.dumps(lie).encode(), (), "127.0.0.1"))
     assert result.is_refused is False
-    assert len(scene.control.read_requests(call="paypay_payment")) > asked
+    assert len(scene.control.read_requests(call="paypay_payment")) > call_count
     after = scene.read_payment(payment.id)
     assert (after.state, after.captured_minor) == ("user_payment", 0)
 
@@ -478,10 +478,10 @@ def test_all_rows_of_a_notice_have_one_correlation_id(scene: PaymentDesk) -> Non
     for number in ("ORD-1", "ORD-2"):
         payment_id = begin_and_pay(scene, "atom", number)
         scene.deliver_notice("atom", number)
-        told = scene.place.sql(
+        audit_rows = scene.place.sql(
             "SELECT detail FROM audit_log WHERE subject_kind = 'payment'"
             f" AND subject_id = '{payment_id}' AND what IN ('payment.booked', 'payment.noticed')"
         )
-        ids.append({str(json.loads(detail)["correlation"]) for (detail,) in told})
+        ids.append({str(json.loads(detail)["correlation"]) for (detail,) in audit_rows})
     assert [len(each) for each in ids] == [1, 1]
     assert ids[0] != ids[1]

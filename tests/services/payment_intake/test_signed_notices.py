@@ -70,8 +70,8 @@ def test_one_event_id_with_two_contents_opens_a_case(
     other = scene.make_bank_notice("ev-1", **{"order": "ORD-1", **fields})
     for _ in range(2):
         assert scene.payments.receive_notice(other).done == "repeated"
-    told = scene.place.sql("SELECT rule_id, observed, expected FROM alerts WHERE subject_kind = 'notice'")
-    assert told == [("contradicted", observed, "payment.succeeded ORD-1 3300 JPY")]
+    alert_rows = scene.place.sql("SELECT rule_id, observed, expected FROM alerts WHERE subject_kind = 'notice'")
+    assert alert_rows == [("contradicted", observed, "payment.succeeded ORD-1 3300 JPY")]
     assert [scene.read_order(number).state for number in ("ORD-1", "ORD-2")] == ["paid", "pending"]
     (incident,) = scene.console.incidents.list_incidents()
     steps = [translate(key, "en") for key in list_playbook_step_keys(incident)]
@@ -95,8 +95,8 @@ def test_each_further_content_of_an_event_is_audited_once(scene: PaymentDesk, is
     for post in (third, second, third):
         assert scene.payments.receive_notice(post).done == "repeated"
     earlier = "" if is_acknowledged else "; payment.succeeded ORD-1 9900 JPY"
-    told = scene.place.sql("SELECT observed, acknowledged_by FROM alerts WHERE resolved_at IS NULL")
-    assert told == [(f"payment.succeeded ORD-2 3300 JPY{earlier}", None)]
+    alert_rows = scene.place.sql("SELECT observed, acknowledged_by FROM alerts WHERE resolved_at IS NULL")
+    assert alert_rows == [(f"payment.succeeded ORD-2 3300 JPY{earlier}", None)]
     (event_id,) = scene.place.sql("SELECT id FROM payment_events")[0]
     with scene.context.database.read() as conn:
         written = trail.list_entries_of_subject(conn, "notice", str(event_id))
@@ -159,9 +159,9 @@ def test_reports_of_one_payment_in_any_sequence_have_one_result(scene: PaymentDe
     """
     now = scene.context.now() - timedelta(hours=1)
     story = [("payment.failed", 0), ("payment.succeeded", 1), ("payment.reversed", 2)]
-    for name, told in (("ORD-1", story), ("ORD-2", story[::-1])):
+    for name, reports in (("ORD-1", story), ("ORD-2", story[::-1])):
         scene.insert_order(name, 3300)
-        for word, minutes in told:
+        for word, minutes in reports:
             at = (now + timedelta(minutes=minutes)).isoformat()
             post = scene.make_bank_notice(f"{name}-{word}", name, type=word, occurred_at=at)
             assert scene.payments.receive_notice(post).is_refused is False

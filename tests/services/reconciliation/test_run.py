@@ -168,8 +168,10 @@ def test_a_daily_file_is_stored_as_evidence(reconciled_day: ReconciledDay) -> No
     assert digest in body
     reconciled_day.scene.control.change_settings(advance_seconds=3 * 3600)
     assert get_counts(reconciled_day.reconcile_day()) == (1, 0, 0, 0, 0)
-    ((kept,),) = reconciled_day.scene.place.sql("SELECT COUNT(*) FROM documents WHERE subject_kind = 'notice'")
-    assert kept == 1
+    ((document_count,),) = reconciled_day.scene.place.sql(
+        "SELECT COUNT(*) FROM documents WHERE subject_kind = 'notice'"
+    )
+    assert document_count == 1
 
 
 @pytest.mark.engines("sqlite")
@@ -653,8 +655,8 @@ def test_a_row_gives_the_missing_provider_id(reconciled_day: ReconciledDay) -> N
     """If people have decided a payment without the provider's id, the run takes the id from the file's line. The
     payment counts neither as paid twice nor as missing at the provider.
     """
-    theirs = reconciled_day.add_provider_payment("ORD-1")
-    payment = reconciled_day.insert_our_payment("ORD-1", theirs=theirs)
+    provider_payment = reconciled_day.add_provider_payment("ORD-1")
+    payment = reconciled_day.insert_our_payment("ORD-1", theirs=provider_payment)
     reconciled_day.scene.place.drop_table_triggers("payments")
     reconciled_day.scene.place.sql(f"UPDATE payments SET provider_payment_id = NULL WHERE id = {payment.id}")
     reconciled_day.announce_file()
@@ -1012,11 +1014,11 @@ def test_an_answer_that_says_nothing_of_a_payment_is_evidence(scene: PaymentDesk
     scene.control.add_fault(fault, call="atom_verification", times="always")
 
     def read_last_answer() -> str:
-        ((found,),) = scene.place.sql(
+        ((stored_answer,),) = scene.place.sql(
             f"SELECT summary FROM evidence WHERE subject_kind = 'payment' AND subject_id = {payment.id}"
             " ORDER BY id DESC LIMIT 1"
         )
-        return str(found)
+        return str(stored_answer)
 
     before = read_last_answer()
     for dry_run in (True, False):
@@ -1084,8 +1086,8 @@ def test_another_process_continues_a_killed_run(place: Place, sandbox: Sandbox) 
         days = ReconciledDay(scene)
         write_payments_of_each_verdict(days)
         extra = payment_desks.make_settings(sandbox.url) | {"FAILPOINT": "after_reconcile_row:2:kill"}
-        told = place.make_environment(sandbox.url, "op-a", 0, **extra)
-        child = Child(reconcile_in_child, told, days.day)
+        environment = place.make_environment(sandbox.url, "op-a", 0, **extra)
+        child = Child(reconcile_in_child, environment, days.day)
         assert child.wait_for_end() == -9
         with pytest.raises(ConsoleError) as caught:
             days.reconcile_day()

@@ -101,14 +101,16 @@ def test_each_difference_leads_to_its_next_step(reconciled_day: ReconciledDay) -
     """
     write_payments_of_each_verdict(reconciled_day)
     run = reconciled_day.reconcile_day().run_id or 0
-    found = get_run_reader(reconciled_day).list_differences(run).items
-    assert {get_payment_number(reconciled_day, one): (one.difference.verdict.value, one.action) for one in found} == {
+    differences = get_run_reader(reconciled_day).list_differences(run).items
+    assert {
+        get_payment_number(reconciled_day, one): (one.difference.verdict.value, one.action) for one in differences
+    } == {
         "ORD-theirs": ("imported", None),
         "ORD-ours": ("missing_there", "probe"),
         "ORD-wait": ("different_state", None),
         "ORD-sum": ("different_amount", "probe"),
     }
-    assert {one.case.rule_id for one in found if one.case} == {"reconcile_missing_there", "reconcile_amount"}
+    assert {one.case.rule_id for one in differences if one.case} == {"reconcile_missing_there", "reconcile_amount"}
     assert [
         get_payment_number(reconciled_day, one)
         for one in get_run_reader(reconciled_day).list_differences(run, "only_theirs").items
@@ -138,14 +140,14 @@ def test_pages_have_each_difference_once(reconciled_day: ReconciledDay) -> None:
     runs = [reconciled_day.reconcile_day().run_id or 0 for _ in range(3)]
     reader = get_run_reader(reconciled_day)
     for size in range(1, 6):
-        after, told = None, []
+        after, difference_ids = None, []
         for _ in range(5):
             page = reader.list_differences(runs[0], limit=size, after_id=after)
             assert len(page.items) <= size
-            told += [one.difference.id for one in page.items]
+            difference_ids += [one.difference.id for one in page.items]
             if (after := page.next_cursor) is None:
                 break
-        assert (len(told), told) == (4, sorted(set(told)))
+        assert (len(difference_ids), difference_ids) == (4, sorted(set(difference_ids)))
         before, listed = None, []
         for _ in range(4):
             run_page = reader.list_runs(limit=size, before_id=before)
@@ -179,11 +181,11 @@ def _make_failpoint_function(rows: int) -> object:
     """Return a failpoint function that raises FailpointReached when the line after the first `rows` lines was
     compared.
     """
-    left = [rows]
+    remaining_rows = [rows]
 
     def reach(name: str) -> None:
-        left[0] -= name == "after_reconcile_row"
-        if left[0] < 0:
+        remaining_rows[0] -= name == "after_reconcile_row"
+        if remaining_rows[0] < 0:
             raise FailpointReached(name)
 
     return reach

@@ -26,9 +26,9 @@ def approve_and_expect_error(desk: RefundDesk, refund: Refund, code: str) -> Ref
     """
     refusal = call_for_refusal(lambda: desk.approve_refund(refund))
     assert refusal.code == code, refusal.detail
-    found = desk.read_refund(refund)
-    assert refusal.detail["record"] == found
-    return found
+    stored_refund = desk.read_refund(refund)
+    assert refusal.detail["record"] == stored_refund
+    return stored_refund
 
 
 def test_the_key_is_stored_before_the_first_request_leaves(desk: RefundDesk, control: SandboxControl) -> None:
@@ -37,21 +37,21 @@ def test_the_key_is_stored_before_the_first_request_leaves(desk: RefundDesk, con
     """
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
-    seen = []
+    stored_states = []
     adapter = desk.providers.get_adapter("paypay")
     refund_there = adapter.refund
 
     def read_stored_key(order: object) -> object:
         now = desk.sql("SELECT status, provider_refund_key, sent_count, last_sent_at FROM refunds")[0]
         running = desk.sql("SELECT state, idempotency_key FROM operations WHERE action = 'refund.submit'")[0]
-        seen.append(
+        stored_states.append(
             (now, running, desk.context.spool.list_refunds_holding_amount(desk.context.database_id, payment.id))
         )
         return refund_there(order)  # type: ignore[arg-type]
 
     adapter.refund = read_stored_key  # type: ignore[method-assign, assignment]
     sent = desk.approve_refund(refund)
-    ((row, operation, standing),) = seen
+    ((row, operation, standing),) = stored_states
     assert (row.status, row.provider_refund_key, row.sent_count) == ("submitting", sent.provider_refund_key, 1)
     assert (operation.state, operation.idempotency_key) == ("calling", f"idempotent:refund:{payment.id}:op-a:1000")
     assert [(one.provider_key, one.amount_minor) for one in standing] == [(sent.provider_refund_key, 1000)]
@@ -131,11 +131,11 @@ def test_an_unusable_answer_is_unknown_and_nothing_is_sent_again(
     unknown = approve_and_expect_error(desk, refund, "outcome_unknown")
     assert (unknown.state, unknown.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
     assert (unknown.work.state, unknown.work.reason) == (WorkState.SCHEDULED, "unknown")
-    asked = len(control.read_requests(call=f"{provider}_refund"))
+    call_count = len(control.read_requests(call=f"{provider}_refund"))
     assert call_and_get_code(lambda: desk.approve_refund(refund)) in ("in_progress", "already_decided")
     assert call_and_get_code(lambda: desk.withdraw_refund(refund)) == "already_decided"
     desk.run_due_tasks()
-    assert len(control.read_requests(call=f"{provider}_refund")) == asked == 1
+    assert len(control.read_requests(call=f"{provider}_refund")) == call_count == 1
     assert desk.check_payment_agrees(payment).reserved_minor == refund.amount_minor
 
 
@@ -151,20 +151,20 @@ def test_a_refusal_before_execution_keeps_approval_and_key(
     """
     payment = desk.make_paid_payment()
     control.add_fault(fault, call="paypay_refund", times=1)
-    kept = approve_and_expect_error(desk, desk.request_refund(payment), code)
-    assert (kept.state, kept.certainty, kept.work.state) == (
+    unsent_refund = approve_and_expect_error(desk, desk.request_refund(payment), code)
+    assert (unsent_refund.state, unsent_refund.certainty, unsent_refund.work.state) == (
         RefundState.APPROVED,
         Certainty.KNOWN,
         WorkState.SCHEDULED,
     )
-    assert kept.provider_refund_key
+    assert unsent_refund.provider_refund_key
     desk.run_due_tasks()
-    assert desk.read_refund(kept).sent_count == 1, "not before its time"
+    assert desk.read_refund(unsent_refund).sent_count == 1, "not before its time"
     desk.move_clock(seconds=61)
     assert desk.run_due_tasks()["refund_submissions"] == 1
-    sent = desk.read_refund(kept)
+    sent = desk.read_refund(unsent_refund)
     assert (sent.state, sent.sent_count) == (RefundState.SUBMITTED, 2)
-    assert desk.list_provider_keys(payment) == [kept.provider_refund_key] == [sent.provider_refund_key]
+    assert desk.list_provider_keys(payment) == [unsent_refund.provider_refund_key] == [sent.provider_refund_key]
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
@@ -177,12 +177,16 @@ def test_an_unreachable_provider_keeps_approval_and_key(
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
     refund = desk.request_refund(payment, "100")
     with control.cause_outage():
-        kept = approve_and_expect_error(desk, refund, "provider_unreachable")
-    assert (kept.state, kept.certainty, kept.work.reason) == (RefundState.APPROVED, Certainty.KNOWN, "submission")
+        unsent_refund = approve_and_expect_error(desk, refund, "provider_unreachable")
+    assert (unsent_refund.state, unsent_refund.certainty, unsent_refund.work.reason) == (
+        RefundState.APPROVED,
+        Certainty.KNOWN,
+        "submission",
+    )
     assert desk.context.spool.list_refunds_holding_amount(desk.context.database_id, payment.id) == ()
     sent = desk.approve_refund(refund)
-    assert (sent.state, sent.provider_refund_key) == (RefundState.SUBMITTED, kept.provider_refund_key)
-    assert desk.list_provider_keys(payment) == [kept.provider_refund_key]
+    assert (sent.state, sent.provider_refund_key) == (RefundState.SUBMITTED, unsent_refund.provider_refund_key)
+    assert desk.list_provider_keys(payment) == [unsent_refund.provider_refund_key]
 
 
 def test_a_refund_with_refused_credentials_needs_a_person(desk: RefundDesk, control: SandboxControl) -> None:
@@ -195,13 +199,13 @@ def test_a_refund_with_refused_credentials_needs_a_person(desk: RefundDesk, cont
     for _ in range(12):
         desk.move_clock(hours=25)
         desk.run_due_tasks()
-    found = desk.read_refund(refund)
-    assert (found.state, found.work.state, found.work.reason) == (
+    stored_refund = desk.read_refund(refund)
+    assert (stored_refund.state, stored_refund.work.state, stored_refund.work.reason) == (
         RefundState.APPROVED,
         WorkState.NEEDS_REVIEW,
         "not_sent",
     )
-    assert found.sent_count == 9
+    assert stored_refund.sent_count == 9
     control.clear_faults()
     assert desk.approve_refund(refund).state is RefundState.SUBMITTED
 
@@ -222,9 +226,9 @@ def test_the_age_of_an_unsent_refund_counts_from_its_approval(
             desk.run_due_tasks()
             with desk.console.acting_as("lead-b"), suppress(ConsoleError):
                 desk.refunds.approve(refund.id)
-    kept = desk.read_refund(refund)
-    assert (kept.state, kept.state_since) == (RefundState.APPROVED, approved_at)
-    assert kept.sent_count > 4
+    stored_refund = desk.read_refund(refund)
+    assert (stored_refund.state, stored_refund.state_since) == (RefundState.APPROVED, approved_at)
+    assert stored_refund.sent_count > 4
     QueueAgeAlerts(desk.context).update_alerts()
     observed = [alert.observed for alert in desk.console.alerts.list_alerts() if alert.rule_id == "queue_age"]
     assert [words for words in observed if words.startswith("queue refunds since")], observed
@@ -310,12 +314,12 @@ def test_our_own_running_refund_is_probed_and_not_sent_again(desk: RefundDesk, c
     """
     payment = desk.make_paid_payment()
     control.add_fault("result_after:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
-    kept = approve_and_expect_error(desk, desk.request_refund(payment), "rate_limited")
-    assert (kept.state, kept.error_code) == (RefundState.APPROVED, "similar_refund_running")
-    assert call_and_get_code(lambda: desk.withdraw_refund(kept)) == "in_progress", "it may have gone out"
+    unsent_refund = approve_and_expect_error(desk, desk.request_refund(payment), "rate_limited")
+    assert (unsent_refund.state, unsent_refund.error_code) == (RefundState.APPROVED, "similar_refund_running")
+    assert call_and_get_code(lambda: desk.withdraw_refund(unsent_refund)) == "in_progress", "it may have gone out"
     desk.move_clock(seconds=61)
     desk.run_due_tasks()
-    assert desk.read_refund(kept).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
+    assert desk.read_refund(unsent_refund).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
     assert len(control.read_requests(call="paypay_refund")) == 1
     desk.check_payment_agrees(payment)
 
@@ -326,16 +330,16 @@ def test_a_foreign_similar_refund_stops_the_sending(desk: RefundDesk, control: S
     """
     payment = desk.make_paid_payment()
     control.add_fault("result:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
-    kept = approve_and_expect_error(desk, desk.request_refund(payment), "rate_limited")
+    unsent_refund = approve_and_expect_error(desk, desk.request_refund(payment), "rate_limited")
     control.add_fault("status:503", call="paypay_refund_details", times=1)
     desk.move_clock(seconds=61)
     desk.run_due_tasks()
-    assert desk.read_refund(kept).state is RefundState.APPROVED, "a question without an answer sends nothing"
+    assert desk.read_refund(unsent_refund).state is RefundState.APPROVED, "a question without an answer sends nothing"
     assert len(control.read_requests(call="paypay_refund")) == 1
     desk.move_clock(minutes=6)
     desk.run_due_tasks()
-    assert desk.read_refund(kept).state is RefundState.SUBMITTED
-    assert desk.list_provider_keys(payment) == [kept.provider_refund_key]
+    assert desk.read_refund(unsent_refund).state is RefundState.SUBMITTED
+    assert desk.list_provider_keys(payment) == [unsent_refund.provider_refund_key]
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
@@ -492,8 +496,8 @@ def test_a_process_that_dies_during_the_call_leaves_an_unknown_refund(
     assert (running.state, running.certainty) == (RefundState.SUBMITTING, Certainty.KNOWN)
     assert call_and_get_code(lambda: desk.probe_refund(refund)) == "in_progress"
     desk.sql("UPDATE operations SET lease_expires = 0")
-    seen = desk.read_refund(refund)
-    assert (seen.certainty, seen.work.reason) == (Certainty.UNKNOWN, "lapsed")
+    stored_refund = desk.read_refund(refund)
+    assert (stored_refund.certainty, stored_refund.work.reason) == (Certainty.UNKNOWN, "lapsed")
     with desk.context.database.read() as conn:
         assert journal.list_lapsed_record_ids(conn, "refund") == frozenset({refund.id})
         assert journal.list_lapsed_record_ids(conn) == frozenset()

@@ -290,8 +290,8 @@ def test_unrecorded_refunds_beyond_the_size_of_a_case_stop_the_next_one(desk: Re
             and read_open_case(desk).acknowledged_by is None
         ):
             acknowledge_case(desk)
-        seen = {key for case in desk.console.alerts.list_alerts() for key in case.observed.split(", ")}
-        if seen >= set(REFERENCES_FROM_OTHER_SYSTEMS[:6]):
+        shown_keys = {key for case in desk.console.alerts.list_alerts() for key in case.observed.split(", ")}
+        if shown_keys >= set(REFERENCES_FROM_OTHER_SYSTEMS[:6]):
             break
     refund_elsewhere(desk, payment, REFERENCES_FROM_OTHER_SYSTEMS[6])
     assert read_refusal(lambda: desk.approve_refund(refund)) == UNRECORDED_REFUND_REFUSAL
@@ -332,11 +332,11 @@ def test_a_known_refund_leaves_the_case_of_unrecorded_refunds(desk: RefundDesk) 
             find_refund_key(desk.context, conn, replace(request, amount_minor=minor), payment) for minor in amounts
         ]
     assert open_case(keys)
-    told = [part.split(" ")[0] for part in read_open_case(desk).observed.split(", ")]
+    case_keys = [part.split(" ")[0] for part in read_open_case(desk).observed.split(", ")]
     for minor in amounts:
         refund = request if minor == request.amount_minor else desk.request_refund(payment, str(minor))
         assert desk.approve_refund(refund).provider_refund_key in keys
-    assert len(told) > 5
+    assert len(case_keys) > 5
     assert open_case(REFERENCES_FROM_OTHER_SYSTEMS[:5])
     assert read_open_case(desk).observed == ", ".join(REFERENCES_FROM_OTHER_SYSTEMS[:4])
 
@@ -377,8 +377,8 @@ def test_a_full_case_keeps_both_answers_until_it_is_acknowledged(desk: RefundDes
         )
 
     cases = []
-    for told in 2 * (REFERENCES_FROM_OTHER_SYSTEMS, [last]):
-        open_case(told)
+    for references in 2 * (REFERENCES_FROM_OTHER_SYSTEMS, [last]):
+        open_case(references)
         cases.append(read_open_case(desk).id)
     assert len(set(cases)) == 1
     for _ in REFERENCES_FROM_OTHER_SYSTEMS:

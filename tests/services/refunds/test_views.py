@@ -120,10 +120,10 @@ def test_possible_actions_follow_the_rights_of_a_person(desk: RefundDesk) -> Non
         ("op-a", "reason.role", "reason.refund_not_maker"),
         ("aud-f", "reason.role", "reason.refund_not_maker"),
     ):
-        seen = read_actions(desk, refund.id, person)
-        assert (seen["approve"].reason, seen["withdraw"].reason) == (approve, withdraw), person
-        assert seen["reject"].allowed == seen["approve"].allowed
-        assert not seen["submit"].allowed
+        actions = read_actions(desk, refund.id, person)
+        assert (actions["approve"].reason, actions["withdraw"].reason) == (approve, withdraw), person
+        assert actions["reject"].allowed == actions["approve"].allowed
+        assert not actions["submit"].allowed
     desk.withdraw_refund(refund, by="lead-d")
     assert read_actions(desk, refund.id, "lead-b")["approve"].reason == "reason.refund_decided"
 
@@ -247,9 +247,9 @@ def test_openings_and_refusals_are_in_the_trail(desk: RefundDesk) -> None:
     assert call_and_get_code(lambda: desk.approve_refund(refund, by="op-a")) == "same_person"
     desk.reads.flush()
     rows = desk.sql("SELECT who, what, subject_kind, subject_id, result FROM audit_log WHERE subject_kind = 'refund'")
-    told = [tuple(row) for row in rows]
-    assert ("lead-b", "refund.opened", "refund", str(refund.id), "done") in told
-    assert ("op-a", "refund.approve", "refund", str(refund.id), "refused") in told
+    audit_rows = [tuple(row) for row in rows]
+    assert ("lead-b", "refund.opened", "refund", str(refund.id), "done") in audit_rows
+    assert ("op-a", "refund.approve", "refund", str(refund.id), "refused") in audit_rows
 
 
 def test_an_unknown_person_is_refused_the_view(desk: RefundDesk) -> None:

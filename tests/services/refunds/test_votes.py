@@ -287,8 +287,8 @@ def test_a_refund_of_a_payment_reversed_at_the_provider_is_not_approved(
     refusal = call_for_refusal(lambda: desk.approve_refund(refund))
     assert (refusal.code, refusal.detail["reason"]) == (refusal_code, "provider_state")
     assert desk.read_refund(refund).state is RefundState.REQUESTED
-    kept = desk.sql("SELECT source, summary FROM evidence WHERE subject_kind = 'payment'")
-    assert [row.source for row in kept] == ["paypay.payment"]
+    evidence_rows = desk.sql("SELECT source, summary FROM evidence WHERE subject_kind = 'payment'")
+    assert [row.source for row in evidence_rows] == ["paypay.payment"]
 
 
 def test_a_refund_made_on_the_providers_page_prevents_an_excess(desk: RefundDesk) -> None:
@@ -302,10 +302,10 @@ def test_a_refund_made_on_the_providers_page_prevents_an_excess(desk: RefundDesk
     from tests.providers.sandbox_adapters import AMOUNT_IN_YEN, make_paypay
 
     assert AMOUNT_IN_YEN.minor == payment.captured_minor
-    theirs = RefundInstruction(
+    provider_refund = RefundInstruction(
         "BY-HAND", "ORD-1", payment.provider_payment_id or "", Money(1000, "JPY"), desk.context.now()
     )
-    make_paypay(desk.control.url).refund(theirs)
+    make_paypay(desk.control.url).refund(provider_refund)
     refusal = call_for_refusal(lambda: desk.approve_refund(refund))
     assert (refusal.code, refusal.detail["reason"]) == ("exceeds_captured", "provider")
 

@@ -55,14 +55,16 @@ def _send_unknown_refund(refund_world: RefundWorld, provider: str, name: str, be
     """
     amount, minor = _AMOUNT_BY_PROVIDER[provider]
     payment = refund_world.insert_completed_payment(provider, name, 2 * minor)
-    asked = refund_world.call_as(
+    requested = refund_world.call_as(
         0, MAKER, lambda console: console.refunds.request(RefundRequest(payment, amount, "sent back"))
     )
-    assert not isinstance(asked, str | None), asked
+    assert not isinstance(requested, str | None), requested
     refund_world.ledger.behaviour = behaviour
-    assert refund_world.call_as(0, CHECKER, lambda console: console.refunds.approve(asked.id)) == "outcome_unknown"
+    assert (
+        refund_world.call_as(0, CHECKER, lambda console: console.refunds.approve(requested.id)) == "outcome_unknown"
+    )
     refund_world.ledger.behaviour = "accepts"
-    return asked.id
+    return requested.id
 
 
 def _try_every_action(refund_world: RefundWorld, refund: int) -> None:
@@ -131,5 +133,5 @@ def _send_and_probe_refund(refund_world: RefundWorld) -> int:
 
 def _probe_and_check_known_refund(refund_world: RefundWorld, refund: int) -> bool:
     """Probe the refund; return True if the probe succeeds and the refund's outcome is known afterwards."""
-    told = refund_world.call_as(0, MAKER, lambda console: console.refunds.probe(refund))
-    return not isinstance(told, str | None) and told.certainty is Certainty.KNOWN
+    probed = refund_world.call_as(0, MAKER, lambda console: console.refunds.probe(refund))
+    return not isinstance(probed, str | None) and probed.certainty is Certainty.KNOWN

@@ -76,14 +76,14 @@ def test_the_joined_read_equals_the_separate_reads(database: Database, number: s
     """The joined statement returns the same person, the same records in the same order and the same lapsed calls as
     separate queries, with and without such records."""
     with database.read() as conn:
-        person, found, money = joined_reads.search_corporation_number(
+        person, records, money = joined_reads.search_corporation_number(
             conn, number, name, includes_unlisted_names=True
         )
         assert not money
         lapsed = journal.list_lapsed_record_ids(conn)
-        assert found == credit_checks.find_by_number(conn, number, lapsed)
+        assert records == credit_checks.find_by_number(conn, number, lapsed)
         assert person == (people.find(conn, name) if name else None)
-        assert [joined_reads.find_record(conn, one.id) for one in found] == list(found)
+        assert [joined_reads.find_record(conn, one.id) for one in records] == list(records)
 
 
 def test_lapsed_and_unadopted_credit_checks_are_marked(database: Database) -> None:
@@ -91,19 +91,19 @@ def test_lapsed_and_unadopted_credit_checks_are_marked(database: Database) -> No
     has an unknown outcome.
     """
     with database.read() as conn:
-        found = joined_reads.search_corporation_number(
+        records = joined_reads.search_corporation_number(
             conn, CORPORATION_NUMBER, None, includes_unlisted_names=False
         ).credit_checks
-        assert [(one.id, one.certainty.value) for one in found] == [(4, "known"), (2, "known"), (1, "unknown")]
+        assert [(one.id, one.certainty.value) for one in records] == [(4, "known"), (2, "known"), (1, "unknown")]
         assert joined_reads.find_record(conn, 99) is None
 
 
 def test_a_search_is_one_statement(database: Database) -> None:
     """A search makes one round trip to a server, however many records it finds."""
-    asked: list[str] = []
+    statements: list[str] = []
 
     def record_statement(_conn: Connection, _cursor: object, sql: str, *_: object) -> None:
-        asked.append(sql)
+        statements.append(sql)
 
     with database.read() as conn:
         event.listen(conn, "before_cursor_execute", record_statement)
@@ -111,4 +111,4 @@ def test_a_search_is_one_statement(database: Database) -> None:
             conn, CORPORATION_NUMBER, "somebody", includes_unlisted_names=True
         ).person
     assert person == Person("somebody", frozenset({"operator"}), may_buy=True)
-    assert len(asked) == 1
+    assert len(statements) == 1

@@ -103,13 +103,13 @@ def test_an_ended_run_never_changes(person_connection: Connection, begin_run: Be
 def test_a_payment_has_one_difference_per_run(person_connection: Connection, begin_run: BeginRun) -> None:
     """Each payment has at most one difference in a run, and the differences are read in pages."""
     run = begin_run().id
-    found = [
+    differences = [
         ReconciliationDifference(
             f"ORD-{n}", ReconciliationVerdict.MISSING_THERE, n, "completed 300", None, case_opened=n == 2
         )
         for n in range(3)
     ]
-    assert all(reconciliations.add_difference(person_connection, run, one) for one in found)
+    assert all(reconciliations.add_difference(person_connection, run, one) for one in differences)
     assert not reconciliations.add_difference(
         person_connection, run, ReconciliationDifference("ORD-1", ReconciliationVerdict.IMPORTED, None, None, "x")
     )
@@ -120,7 +120,7 @@ def test_a_payment_has_one_difference_per_run(person_connection: Connection, beg
     ]
     assert [each.case_opened for each in (one, two, three)] == [False, False, True]
     assert reconciliations.list_differences(person_connection, run, one.id, 1) == (two,)
-    assert reconciliations.add_difference(person_connection, begin_run("atom").id, found[0])
+    assert reconciliations.add_difference(person_connection, begin_run("atom").id, differences[0])
 
 
 def test_the_latest_runs_are_listed_newest_first(person_connection: Connection, begin_run: BeginRun) -> None:
