@@ -36,8 +36,8 @@ def test_the_event_of_a_raised_alert_has_its_facts() -> None:
 
 def test_the_event_of_a_resolved_alert_has_its_end_time() -> None:
     """The event of a resolved alert also states since when it is resolved."""
-    told = json.loads(make_alert_message("AlertResolved", RESOLVED_ALERT, DATABASE_ID).body)
-    assert (told["event"], told["resolved_at"]) == ("AlertResolved", "2026-11-20T03:25:01Z")
+    facts = json.loads(make_alert_message("AlertResolved", RESOLVED_ALERT, DATABASE_ID).body)
+    assert (facts["event"], facts["resolved_at"]) == ("AlertResolved", "2026-11-20T03:25:01Z")
 
 
 def test_events_of_alerts_without_an_order_have_the_key_of_their_subject() -> None:

@@ -113,9 +113,9 @@ class OrderHistory:
 
         def move_in_transaction(tx: Any) -> None:
             now = self.clock.now()
-            found = payments.find(tx.conn, paying.id)
-            assert found is not None
-            payments.change_payment(tx.conn, found, now, status=state)
+            payment = payments.find(tx.conn, paying.id)
+            assert payment is not None
+            payments.change_payment(tx.conn, payment, now, status=state)
             if state is PaymentState.PAYMENT_SUCCESS:
                 payments.set_captured_amount(tx.conn, paying.id, ORDER_PRICE_YEN, now)
 
@@ -150,9 +150,9 @@ class OrderHistory:
             state = ways[choice % len(ways)]
 
             def run_in_transaction(tx: Any) -> None:
-                found = orders.find(tx.conn, self.id)
-                assert found is not None
-                orders.change_order(tx.conn, found, self.clock.now(), status=state)
+                order = orders.find(tx.conn, self.id)
+                assert order is not None
+                orders.change_order(tx.conn, order, self.clock.now(), status=state)
 
             self.context.write(run_in_transaction)
             self.state, self.state_changed_at = state.value, self.clock.now()
@@ -183,14 +183,17 @@ class OrderHistory:
 
     def find_expected_rule(self) -> str | None:
         """Return the rule of the alert that the order must have now according to the test's own copy, or None."""
-        now, kept = self.clock.now(), [one for one in self.payments if one.keeps_money_of_payer]
-        late = [one for one in kept if one.had_ended_before]
+        now, payments_with_money = self.clock.now(), [one for one in self.payments if one.keeps_money_of_payer]
+        late = [one for one in payments_with_money if one.had_ended_before]
         if self.state == "cancelled":
-            return "C" if kept else None
-        if late and (self.state in ("pending", "paid") or (self.state in ("shipped", "delivered") and len(kept) > 1)):
+            return "C" if payments_with_money else None
+        if late and (
+            self.state in ("pending", "paid")
+            or (self.state in ("shipped", "delivered") and len(payments_with_money) > 1)
+        ):
             return "C"
-        if self.state == "pending" and kept:
-            since = min(one.paid_known_at for one in kept if one.paid_known_at)
+        if self.state == "pending" and payments_with_money:
+            since = min(one.paid_known_at for one in payments_with_money if one.paid_known_at)
             return "A" if self.alert_rule == "A" or now - since >= SCALED_GRACE_PERIOD else None
         says_paid = self.state in ("paid", "shipped", "delivered")
         if says_paid and self.payments and not any(one.is_paid for one in self.payments):
@@ -203,9 +206,9 @@ class OrderHistory:
         with act_as(WORKER):
             AlertRuleEvaluator(self.context).update_alerts()
         with self.context.database.read() as conn:
-            found = [one for one in alerts.find_by_subject(conn, "order", self.id) if one.resolved_at is None]
+            open_alerts = [one for one in alerts.find_by_subject(conn, "order", self.id) if one.resolved_at is None]
         self.alert_rule = self.find_expected_rule()
-        assert [one.rule_id for one in found] == ([self.alert_rule] if self.alert_rule else [])
+        assert [one.rule_id for one in open_alerts] == ([self.alert_rule] if self.alert_rule else [])
 
 
 STEP_NAMES = (

@@ -72,8 +72,8 @@ def plan_changes(rows: dict[int, RegistryRow]) -> dict[int, RegistryRow]:
         ),
     )
     indexes = [index for index in range(55) if index % 4 != 3][:39]
-    told = {index: ways[index % len(ways)](rows[index]) for index in indexes}
-    return told | {54: changes.delete_company(rows[54], DIFFERENCE_DAY)}
+    changed_rows = {index: ways[index % len(ways)](rows[index]) for index in indexes}
+    return changed_rows | {54: changes.delete_company(rows[54], DIFFERENCE_DAY)}
 
 
 def read_check(scene: DesksWithSameRegistry, index: int) -> CreditCheckDetails:
@@ -87,8 +87,8 @@ def read_check(scene: DesksWithSameRegistry, index: int) -> CreditCheckDetails:
 
 def find_looked_up_badges(scene: DesksWithSameRegistry, index: int, clock: ManualClock) -> list[WorkBadge]:
     """Return the badges of work of the company's credit checks, as the page of the company shows them."""
-    found = scene.console.lookup.find_records(make_corporation_number(index))
-    return [explain_credit_check(check, clock.now()).work for check in found.credit_checks]
+    company = scene.console.lookup.find_records(make_corporation_number(index))
+    return [explain_credit_check(check, clock.now()).work for check in company.credit_checks]
 
 
 def write_records(scene: DesksWithSameRegistry) -> None:
@@ -141,18 +141,18 @@ def test_forty_changes_raise_one_alert_each(
         write_records(scene)
         scene.import_files(scene.whole)
         assert (scene.run_watch(), scene.run_watch(1), scene.read_alert_texts()) == (0, 0, {})
-        told = plan_changes(rows)
+        changed_rows = plan_changes(rows)
         others = [
             changes.rename_company(rows[index], "無関係株式会社", DIFFERENCE_DAY)
             for index in UNWATCHED_COMPANY_INDEXES
         ]
         corrected = rows[3]._replace(correct="1", furigana="テイセイ", update_date=DIFFERENCE_DAY.isoformat())
-        difference = scene.write_difference(DIFFERENCE_DAY, [*told.values(), *others, corrected])
+        difference = scene.write_difference(DIFFERENCE_DAY, [*changed_rows.values(), *others, corrected])
         scene.import_files(difference)
         _run_all_desks_at_once(scene)
-        assert set(scene.read_alert_texts()) == {make_corporation_number(index) for index in told}
-        assert len(scene.list_events()) == len(told) == 40
-        _require_facts_of_changes(scene, rows, told)
+        assert set(scene.read_alert_texts()) == {make_corporation_number(index) for index in changed_rows}
+        assert len(scene.list_events()) == len(changed_rows) == 40
+        _require_facts_of_changes(scene, rows, changed_rows)
         with pytest.raises(ConsoleError):
             scene.import_files(difference)
         scene.import_files(scene.whole, difference)
@@ -278,9 +278,11 @@ def test_an_alert_closes_by_acknowledgement_and_renewal(place: Place, hand_clock
         )
         assert find_looked_up_badges(scene, 0, hand_clock) == [WorkBadge.POSSIBLE] == [opened.explanation.work]
         acknowledge = scene.console.alerts.acknowledge
-        seen = acknowledge(by_number[make_corporation_number(0)], "asked them", request_id="ack-1")
-        assert acknowledge(by_number[make_corporation_number(0)], "asked them", request_id="ack-1") == seen
-        assert seen.resolved_at is not None
+        acknowledged_alert = acknowledge(by_number[make_corporation_number(0)], "asked them", request_id="ack-1")
+        assert (
+            acknowledge(by_number[make_corporation_number(0)], "asked them", request_id="ack-1") == acknowledged_alert
+        )
+        assert acknowledged_alert.resolved_at is not None
         acknowledged = read_check(scene, 0)
         assert (acknowledged.explanation.next_step.code, acknowledged.open_alert_id) == ("next.nothing", None)
         assert find_looked_up_badges(scene, 0, hand_clock) == [WorkBadge.NONE]
@@ -644,13 +646,13 @@ def test_a_person_in_team_mode_acknowledges_a_changed_company(place: Place, hand
             (item,) = asking.alerts.read_company_queue().items
             assert item.change.after.closure is not None
             with keep_executing_desk_requests(worker):
-                seen = asking.alerts.acknowledge(item.change.alert_id, "called them", request_id="ask-1")
-            assert seen.acknowledged_by == place.get_account_name("op-a")
+                acknowledged = asking.alerts.acknowledge(item.change.alert_id, "called them", request_id="ask-1")
+            assert acknowledged.acknowledged_by == place.get_account_name("op-a")
             assert asking.alerts.read_company_queue().items == ()
-            assert [one.alert.id for one in asking.alerts.list_acknowledged_changes()] == [seen.id]
+            assert [one.alert.id for one in asking.alerts.list_acknowledged_changes()] == [acknowledged.id]
             hand_clock.at += timedelta(seconds=5)
             with keep_executing_desk_requests(worker):
-                again = asking.incidents.reopen(seen.id, "they moved back", request_id="ask-2")
+                again = asking.incidents.reopen(acknowledged.id, "they moved back", request_id="ask-2")
             assert [one.alert.id for one in asking.alerts.read_company_queue().items] == [again.id]
 
 

@@ -64,8 +64,8 @@ class AlertRulesDesk:
         """
         rows = self.scene.place.sql("SELECT body, event_id, record_key, topic FROM outbox ORDER BY id")
         for body, event_id, key, topic in rows:
-            told = json.loads(body)
-            assert (told["event_id"], told["order_no"]) == (event_id, key)
+            facts = json.loads(body)
+            assert (facts["event_id"], facts["order_no"]) == (event_id, key)
             assert topic == "alerts.order_payment_inconsistency.v1"
         return [json.loads(body) for body, *_ in rows]
 
@@ -258,10 +258,10 @@ def test_a_stopped_run_of_the_alert_rules_begins_again(rules_desk: AlertRulesDes
     """
     rules_desk.run_alert_rules()
     rules_desk.pay_cancelled_order()
-    kept = rules_desk.scene.place.sql("SELECT position FROM tasks WHERE name = 'alert_rules'")
+    position_rows = rules_desk.scene.place.sql("SELECT position FROM tasks WHERE name = 'alert_rules'")
     with stop_when_false(lambda: False):
         assert rules_desk.run_alert_rules() == 0
-    assert rules_desk.scene.place.sql("SELECT position FROM tasks WHERE name = 'alert_rules'") == kept
+    assert rules_desk.scene.place.sql("SELECT position FROM tasks WHERE name = 'alert_rules'") == position_rows
     assert rules_desk.run_alert_rules() == 1
 
 

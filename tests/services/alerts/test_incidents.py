@@ -133,19 +133,22 @@ def test_an_alert_that_was_not_on_the_screen_is_not_resolved(scene: PaymentDesk)
     """An alert is added to the incident after the person has read it. The person's resolution or snooze is refused,
     and the incident stays open; after the person has read the new alert, it is resolved."""
     payment = pay_too_little(scene)
-    incidents, seen, now = scene.console.incidents, read_single_incident(scene), scene.context.now()
-    assert incidents.snooze(seen.id, now + ONE_DAY, "", seen.extent.newest_alert_id).state is IncidentState.SNOOZED
+    incidents, shown_incident, now = scene.console.incidents, read_single_incident(scene), scene.context.now()
+    assert (
+        incidents.snooze(shown_incident.id, now + ONE_DAY, "", shown_incident.extent.newest_alert_id).state
+        is IncidentState.SNOOZED
+    )
     scene.context.write(lambda tx: cases.open_case(tx.conn, "paid_twice", "payment", payment, "x", "y", now))
     newest_alert_id = read_single_incident(scene).extent.newest_alert_id
     for decide in (
-        lambda: incidents.resolve(seen.id, "settled", seen.extent.newest_alert_id),
-        lambda: incidents.snooze(seen.id, now + ONE_DAY, "later", seen.extent.newest_alert_id),
+        lambda: incidents.resolve(shown_incident.id, "settled", shown_incident.extent.newest_alert_id),
+        lambda: incidents.snooze(shown_incident.id, now + ONE_DAY, "later", shown_incident.extent.newest_alert_id),
     ):
         refusal = refused(decide)
-        changes = {"newest_alert": {"saw": seen.extent.newest_alert_id, "now": newest_alert_id}}
+        changes = {"newest_alert": {"saw": shown_incident.extent.newest_alert_id, "now": newest_alert_id}}
         assert (refusal.code, refusal.detail) == ("stale_view", {"about": "incident", "changed": changes})
     assert read_single_incident(scene).state is IncidentState.OPEN
-    assert incidents.resolve(seen.id, "settled", newest_alert_id).state is IncidentState.RESOLVED
+    assert incidents.resolve(shown_incident.id, "settled", newest_alert_id).state is IncidentState.RESOLVED
 
 
 @pytest.mark.engines("sqlite")

@@ -96,9 +96,9 @@ def test_the_stored_text_of_a_slowness_alert_becomes_a_sentence(language: str, w
     """From the stored text of an alert about a slow provider, the window makes a sentence with the seconds and the
     number of calls.
     """
-    told = format_finding(format_observed_slowness("paypay", 4.06, 7), language)
-    assert words in told
-    assert "7" in told
+    sentence = format_finding(format_observed_slowness("paypay", 4.06, 7), language)
+    assert words in sentence
+    assert "7" in sentence
 
 
 @pytest.mark.engines("sqlite")

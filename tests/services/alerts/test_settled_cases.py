@@ -130,8 +130,8 @@ def test_an_order_is_paid_twice_only_by_more_than_its_total(
 
 
 def test_a_payment_that_only_a_callback_reports_makes_no_order_paid_twice(scene: PaymentDesk) -> None:
-    """A payment replaces a refunded one, and a callback alone reports a further payment of the order as paid. Nothing
-    that is confirmed is too much, so no case is opened."""
+    """A payment replaces a refunded one, and a callback alone reports a further payment of the order as paid. The
+    confirmed payments less the refund are not more than the order's total, so no case is opened."""
     refunded, replacing = "captured_minor = 3300, refunded_minor = 3300", "captured_minor = 3300"
     payment = make_last_payment(scene, refunded, replacing, replacing)
     scene.place.sql(f"UPDATE payments SET status = 'signature_verified' WHERE id = {payment - 1}")

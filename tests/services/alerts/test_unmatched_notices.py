@@ -150,22 +150,22 @@ def test_an_acknowledged_notice_leaves_the_case_of_another_amount_open(scene: Pa
     (item,) = scene.console.notices.read_page().items
     scene.console.alerts.acknowledge_alerts([case.id for case in item.cases], "asked the bank")
     assert read_unmatched_notices(scene) == {}
-    seen = scene.place.sql("SELECT rule_id, acknowledged_by IS NOT NULL FROM alerts ORDER BY id")
-    assert seen == [("unmatched_notice", 1), ("contradicted", 0)]
+    alert_rows = scene.place.sql("SELECT rule_id, acknowledged_by IS NOT NULL FROM alerts ORDER BY id")
+    assert alert_rows == [("unmatched_notice", 1), ("contradicted", 0)]
 
 
 def test_pages_have_each_unmatched_notice_once(scene: PaymentDesk) -> None:
     """The pages of the queue contain each notice once, the oldest first; an invalid cursor is refused."""
     for number in range(5):
         scene.payments.receive_notice(scene.make_bank_notice(f"ev-{number}", f"ORD-{number}"))
-    found, after = [], None
+    order_numbers, after = [], None
     while True:
         page = scene.console.notices.read_page(2, after)
-        found += [item.notice.order_no for item in page.items]
+        order_numbers += [item.notice.order_no for item in page.items]
         after = page.next_cursor
         if after is None:
             break
-    assert found == [f"ORD-{number}" for number in range(5)]
+    assert order_numbers == [f"ORD-{number}" for number in range(5)]
     assert scene.console.notices.read_page(5).next_cursor is None
     with pytest.raises(ConsoleError, match="usage"):
         scene.console.notices.read_page(2, "x")

@@ -36,8 +36,8 @@ def buy_without_answer(console: Console, number: str) -> None:
 
 def read_record(console: Console, number: str) -> CreditCheck:
     """Return the only record of the corporation number."""
-    (found,) = console.lookup.find_records(number).credit_checks
-    return found
+    (record,) = console.lookup.find_records(number).credit_checks
+    return record
 
 
 @pytest.mark.parametrize("jump", [ONE_DAY, -ONE_DAY], ids=["forth", "back"])
@@ -62,10 +62,10 @@ def test_a_clock_jump_loses_and_doubles_no_purchase(
         for _ in range(20):
             hand_clock.at += timedelta(hours=8)
             console.recovery.run_due_tasks()
-        found = [read_record(console, number) for number in CORPORATION_NUMBERS]
+        records = [read_record(console, number) for number in CORPORATION_NUMBERS]
         assert [charge.number for charge in alarmbox.charges] == list(CORPORATION_NUMBERS)
-        assert [(found[i].state, found[i].certainty) for i in (0, 2)] == [("success", "known")] * 2
-        assert found[1].certainty == "known" or found[1].work.state is WorkState.NEEDS_REVIEW
+        assert [(records[i].state, records[i].certainty) for i in (0, 2)] == [("success", "known")] * 2
+        assert records[1].certainty == "known" or records[1].work.state is WorkState.NEEDS_REVIEW
         assert {task.error_code for task in console.scheduler.read_states()} == {None}
         assert all(task.next_at <= hand_clock.at + timedelta(hours=1) for task in console.scheduler.read_states())
         console.audit.verify_chains()

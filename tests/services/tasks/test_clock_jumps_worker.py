@@ -39,9 +39,9 @@ def receiver() -> Iterator[AlertReceiver]:
 @pytest.fixture
 def scene(place: Place, sandbox: Sandbox, clock: MovedClock, receiver: AlertReceiver) -> Iterator[PaymentDesk]:
     """Yield a desk with unscaled waits, because the longest step of a schedule must be as long as the jump."""
-    told = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": SIGNATURE_KEY, "TIME_SCALE": "1"}
+    settings = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": SIGNATURE_KEY, "TIME_SCALE": "1"}
     clock.stop()
-    with open_payment_desk(place, sandbox, clock, **told) as made:
+    with open_payment_desk(place, sandbox, clock, **settings) as made:
         yield made
 
 
@@ -89,8 +89,8 @@ def test_a_payment_whose_notice_was_refused_is_booked_by_a_poll(
     scene.money.change_payment_state("paypay", "ORD-1", "paid", notify=False)
     post = scene.make_provider_notice("paypay", "ORD-1")
     clock.offset = jump
-    told = scene.payments.receive_notice(post)
-    assert told.is_refused == (jump < timedelta())
+    receipt = scene.payments.receive_notice(post)
+    assert receipt.is_refused == (jump < timedelta())
     assert scene.read_payment(payment).captured_minor == 0
     run_minutes(scene, clock, 2)
     clock.offset = timedelta()

@@ -91,7 +91,7 @@ def test_every_order_that_breaks_a_rule_is_a_candidate(empty_database: Path, tmp
     _insert_orders(file)
     with closing(Database(f"sqlite:///{file}")) as database, database.read() as conn:
         newest = candidates.find_newest_order_id(conn)
-        found = candidates.list_candidate_order_ids(conn, 0, newest)
+        candidate_ids = candidates.list_candidate_order_ids(conn, 0, newest)
         broken = {
             order.id
             for start in range(1, newest + 1, 500)
@@ -99,7 +99,7 @@ def test_every_order_that_breaks_a_rule_is_a_candidate(empty_database: Path, tmp
             if find_broken_rule(order, paid, NOW, TimeScale()) is not None
         }
     assert len(broken) > newest // 4
-    assert broken <= found
+    assert broken <= candidate_ids
 
 
 def _insert_orders(file: Path) -> None:

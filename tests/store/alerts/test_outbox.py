@@ -19,9 +19,9 @@ FIVE_MINUTES_LATER = NOW + timedelta(minutes=5)
 
 def add_event(conn: Connection, event: str, key: str = "ORD-1", seconds: int = 0) -> OutboxEvent:
     assert outbox.add_event(conn, TOPIC, event, key, f'{{"id": "{event}"}}', NOW + timedelta(seconds=seconds))
-    found = outbox.find(conn, event)
-    assert found is not None
-    return found
+    stored_event = outbox.find(conn, event)
+    assert stored_event is not None
+    return stored_event
 
 
 def list_waiting_events(conn: Connection, limit: int = 9) -> list[str]:
@@ -62,9 +62,9 @@ def test_an_event_is_marked_as_published_once(person_connection: Connection) -> 
     assert outbox.mark_published(person_connection, event, NOW)
     assert not outbox.mark_published(person_connection, event, FIVE_MINUTES_LATER)
     assert not outbox.postpone_event(person_connection, event, FIVE_MINUTES_LATER, "late")
-    found = outbox.find(person_connection, "e1")
-    assert found is not None
-    assert (found.published_at, found.attempts, found.last_error) == (NOW, 0, None)
+    stored_event = outbox.find(person_connection, "e1")
+    assert stored_event is not None
+    assert (stored_event.published_at, stored_event.attempts, stored_event.last_error) == (NOW, 0, None)
 
 
 def test_a_postponed_event_counts_an_attempt(person_connection: Connection) -> None:
@@ -73,11 +73,15 @@ def test_a_postponed_event_counts_an_attempt(person_connection: Connection) -> N
     event = add_event(person_connection, "e1")
     assert outbox.postpone_event(person_connection, event, FIVE_MINUTES_LATER, "timeout")
     assert not outbox.postpone_event(person_connection, event, FIVE_MINUTES_LATER, "timeout")
-    found = outbox.find(person_connection, "e1")
-    assert found is not None
-    assert (found.attempts, found.last_error, found.next_at) == (1, "timeout", FIVE_MINUTES_LATER)
+    stored_event = outbox.find(person_connection, "e1")
+    assert stored_event is not None
+    assert (stored_event.attempts, stored_event.last_error, stored_event.next_at) == (
+        1,
+        "timeout",
+        FIVE_MINUTES_LATER,
+    )
     assert outbox.list_due_events(person_connection, NOW, 9) == ()
-    assert outbox.mark_published(person_connection, found, FIVE_MINUTES_LATER)
+    assert outbox.mark_published(person_connection, stored_event, FIVE_MINUTES_LATER)
     taken = outbox.find(person_connection, "e1")
     assert taken is not None
     assert (taken.attempts, taken.last_error, taken.published_at) == (1, None, FIVE_MINUTES_LATER)

@@ -157,11 +157,11 @@ def test_an_unreachable_file_server_is_reported(
     assert documents.read(STORED_PATH) == PDF_BYTES
 
 
-@pytest.mark.parametrize("left", ["nothing", "mount point"])
-def test_a_lost_mount_refuses_documents(root: Path, left: str) -> None:
+@pytest.mark.parametrize("remaining", ["nothing", "mount point"])
+def test_a_lost_mount_refuses_documents(root: Path, remaining: str) -> None:
     """If the database has documents but their folder is missing or empty, a mount is lost. Storing, reading and the
     check of write access are then refused, and nothing is created on the local disk."""
-    if left == "mount point":
+    if remaining == "mount point":
         root.mkdir(parents=True)
     documents = Documents(root.as_uri(), has_documents=lambda: True)
     for attempt in (
@@ -173,7 +173,7 @@ def test_a_lost_mount_refuses_documents(root: Path, left: str) -> None:
             attempt()
         assert (caught.value.code, caught.value.exit_status) == ("documents_unreachable", 6)
         assert caught.value.detail["reason"] == "folder_lost"
-    assert root.exists() == (left == "mount point")
+    assert root.exists() == (remaining == "mount point")
     assert not root.exists() or list(root.iterdir()) == []
 
 

@@ -49,7 +49,7 @@ def test_a_creation_never_replaces(bucket_server: BucketServer) -> None:
     documents.store(PDF_BYTES)
     uploads = [request for request in bucket_server.requests if request.startswith("POST /upload")]
     assert len(uploads) == 3
-    assert all("ifGenerationMatch=0" in asked for asked in uploads)
+    assert all("ifGenerationMatch=0" in url for url in uploads)
     deletions = [request for request in bucket_server.requests if request.startswith("DELETE")]
     assert ["ifGenerationMatch=" in request for request in deletions] == [True]
 

@@ -180,20 +180,20 @@ def test_thirty_harmful_pdfs_end_within_their_limits(tmp_path: Path) -> None:
     worker = processes.start_script("pdf_runner.py", tmp_path, limit)
     out, err = worker.communicate(timeout=MAX_WAIT_SECONDS)
     assert worker.returncode == 0, err
-    told = json.loads(out)
+    measured = json.loads(out)
     reasons = {"not_pdf", "too_large", "encrypted", "unreadable", "too_many_pages", "no_such_page"}
     reasons |= {"page_size", "too_much_memory", "took_too_long", "crashed"}
-    for result in told["results"]:
+    for result in measured["results"]:
         said = result["said"]
         assert said in reasons if isinstance(said, str) else True, result
         assert not isinstance(said, list) or said[2] == said[0] * said[1] * 3 < 20_000_000, result
-    refused = sum(isinstance(result["said"], str) for result in told["results"])
-    print(f"{refused} of {len(told['results'])} requests refused, the others bounded")
-    slowest = max(result["took"] for result in told["results"])
-    print(f"the slowest request took {slowest:.1f} s; main process grew by {told['grown']:.0f} MB, ", end="")
-    print(f"gap of its thread {told['gap'] * 1000:.0f} ms (p99)")
-    assert told["grown"] <= 50
-    assert not told["parses"]  # only the child process reads a document
+    refused = sum(isinstance(result["said"], str) for result in measured["results"])
+    print(f"{refused} of {len(measured['results'])} requests refused, the others bounded")
+    slowest = max(result["took"] for result in measured["results"])
+    print(f"the slowest request took {slowest:.1f} s; main process grew by {measured['grown']:.0f} MB, ", end="")
+    print(f"gap of its thread {measured['gap'] * 1000:.0f} ms (p99)")
+    assert measured["grown"] <= 50
+    assert not measured["parses"]  # only the child process reads a document
 
 
 def _make_slow_and_harmless_page() -> bytes:
@@ -220,18 +220,18 @@ def test_closing_ends_a_request_at_once() -> None:
     pages = PdfDocument(_make_slow_and_harmless_page(), time_limit_seconds=600)
     pages.count_pages()
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(_read_refusal_reason, lambda: pages.render_page(0, 800))
+        answer = pool.submit(_read_refusal_reason, lambda: pages.render_page(0, 800))
         while not pages._lock.locked():
-            wait([asked], timeout=0.001)
+            wait([answer], timeout=0.001)
         pages.close()
-        assert asked.result() == "closed"
+        assert answer.result() == "closed"
     assert _read_refusal_reason(pages.count_pages) == "closed"
 
 
 def test_a_request_that_starts_the_child_while_the_document_is_closed_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A document is closed in the moment in which a request starts the child process, which `close` can't see yet.
+    """A document is closed at the moment at which a request starts the child process, which `close` can't see yet.
     The request is refused, and the child process gets no document.
     """
     pages = PdfDocument(REPORT_PDF)

@@ -78,9 +78,9 @@ def test_rows_of_a_run_are_executed_one_by_one(person_connection: Connection, ac
     skipped = BulkRow(1, "payment", 7, 3, "skipped", "changed", FIVE_MINUTES_LATER)
     assert bulk.list_rows(person_connection, run.id, result="skipped") == (skipped,)
     assert bulk.count_results(person_connection, run.id) == {"skipped": 1, "done": 1, None: 1}
-    found = bulk.find(person_connection, run.id)
-    assert found is not None
-    assert (found.size, found.most, found.done) == (3, 2, 2)
+    stored_run = bulk.find(person_connection, run.id)
+    assert stored_run is not None
+    assert (stored_run.size, stored_run.most, stored_run.done) == (3, 2, 2)
 
 
 @pytest.mark.parametrize(
@@ -137,8 +137,8 @@ def test_each_processed_row_is_in_the_change_feed(person_connection: Connection,
     run = insert_bulk_run(person_connection, acting_person)
     mark, _ = change_feed.list_changes_since(person_connection, None)
     bulk.write_row_result(person_connection, run.id, 1, "done", None, NOW)
-    mark, told = change_feed.list_changes_since(person_connection, mark)
-    assert told == (("bulk-run", run.id),)
+    mark, changes = change_feed.list_changes_since(person_connection, mark)
+    assert changes == (("bulk-run", run.id),)
     bulk.write_row_result(person_connection, run.id, 1, "done", None, NOW)
     assert change_feed.list_changes_since(person_connection, mark)[1] == ()
 
@@ -159,7 +159,7 @@ def test_one_of_many_processes_writes_a_row_result(databases: tuple[Database, ..
     number = databases[0].write(
         lambda tx: bulk.insert_run(tx.conn, BulkAction.PROBE, make_chosen_rows(1, 2), person, NOW)
     )
-    told = run_at_once(databases, lambda tx, i: bulk.write_row_result(tx.conn, number, 1, f"r{i}", None, NOW))
-    assert sum(told) == 1
+    results = run_at_once(databases, lambda tx, i: bulk.write_row_result(tx.conn, number, 1, f"r{i}", None, NOW))
+    assert sum(results) == 1
     with databases[0].read() as conn:
-        assert bulk.list_rows(conn, number)[0].result == f"r{told.index(True)}"
+        assert bulk.list_rows(conn, number)[0].result == f"r{results.index(True)}"

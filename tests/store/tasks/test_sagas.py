@@ -123,8 +123,8 @@ def test_each_change_of_a_saga_is_in_the_change_feed(person_connection: Connecti
     """
     mark, _ = change_feed.list_changes_since(person_connection, None)
     saga = start_saga(person_connection)
-    mark, told = change_feed.list_changes_since(person_connection, mark)
-    assert set(told) == {("saga", saga.id), ("payment", 1)}
+    mark, changes = change_feed.list_changes_since(person_connection, mark)
+    assert set(changes) == {("saga", saga.id), ("payment", 1)}
     sagas.advance_saga(person_connection, saga, NOW, "expire")
     assert set(change_feed.list_changes_since(person_connection, mark)[1]) == {("saga", saga.id), ("payment", 1)}
 
