@@ -24,7 +24,7 @@ def test_exit_statuses_distinguish_refusals(status: int) -> None:
     refusal by the provider, 6 if a service can't be reached, 70 for a bug.
     """
     codes = CODES_BY_EXIT_STATUS[status].split()
-    assert {code for code, found in EXIT_STATUS.items() if found == status} == set(codes)
+    assert {code for code, status_of_code in EXIT_STATUS.items() if status_of_code == status} == set(codes)
     assert {ConsoleError(ErrorCode(code)).exit_status for code in codes} == {status}
 
 

@@ -64,8 +64,8 @@ def test_new_records_have_their_default_values() -> None:
     assert (entry.result, entry.detail) == ("done", {})
     operation = Operation("op-1", "purchase", "credit-check", 17, OperationState.CALLING, "op-a", "d", NOW, None)
     assert (operation.source, operation.outcome_class, operation.reason) == ("database", None, None)
-    wanted = PurchaseRequest("1180301018771", "1")
-    assert (wanted.renew, wanted.reasons, wanted.deal, wanted.comment) == (False, (), None, None)
+    request = PurchaseRequest("1180301018771", "1")
+    assert (request.renew, request.reasons, request.deal, request.comment) == (False, (), None, None)
     item = EvidenceItem(1, NOW, "alarmbox.purchase", "00", "ok")
     assert (item.body, item.who) == ("", "")
     assert CheckReport(12345).expired is None

@@ -180,10 +180,10 @@ def test_a_dry_run_has_a_result_per_row_without_a_call(
     run = console.bulk.create_run(
         "probe", [*chosen[:4], ChosenRecord(CHECK_KIND, 9_999, 1), ChosenRecord("payment", 1, 1)]
     )
-    asked = alarmbox.call_counts.copy()
+    call_counts = alarmbox.call_counts.copy()
     plan = console.bulk.make_plan(run.id)
-    told = [(row.kind, row.reason) for row in plan.forecasts]
-    assert told == [
+    forecasts = [(row.kind, row.reason) for row in plan.forecasts]
+    assert forecasts == [
         (ForecastKind.WOULD_RUN, None),
         (ForecastKind.SKIP, "changed"),
         (ForecastKind.SKIP, "taken"),
@@ -193,7 +193,7 @@ def test_a_dry_run_has_a_result_per_row_without_a_call(
     ]
     assert plan.forecasts[2].blocking_person == place.get_account_name("lead-b")
     assert plan.row_counts == {ForecastKind.WOULD_RUN: 2, ForecastKind.SKIP: 2, ForecastKind.REFUSED: 2}
-    assert alarmbox.call_counts == asked
+    assert alarmbox.call_counts == call_counts
     assert read_results(console, run.id) == [(None, None)] * 6
     console.bulk.run(run.id)
     assert read_results(console, run.id) == [
@@ -216,8 +216,8 @@ def test_a_run_has_a_result_and_a_reason_per_row(place: Place, console: Console)
     with place.open_console_of_person(console, "lead-b") as other:
         other.recovery.take(CHECK_KIND, chosen[2].id)
     run = console.bulk.create_run("probe", [*chosen, ChosenRecord(CHECK_KIND, 9_999, 1)])
-    heard: list[BulkProgress] = []
-    done = console.bulk.run(run.id, progress=heard.append)
+    reported: list[BulkProgress] = []
+    done = console.bulk.run(run.id, progress=reported.append)
     assert (done.state, done.done) == ("done", 5)
     taken = f"taken:{place.get_account_name('lead-b')}"
     assert read_results(console, run.id) == [
@@ -227,11 +227,11 @@ def test_a_run_has_a_result_and_a_reason_per_row(place: Place, console: Console)
         ("done", None),
         ("refused", "not_found"),
     ]
-    assert [(told.done_count, told.row_count) for told in heard] == [(n, 5) for n in range(1, 6)]
-    assert heard[-1].result_counts == {"done": 2, "skipped": 2, "refused": 1}
+    assert [(progress.done_count, progress.row_count) for progress in reported] == [(n, 5) for n in range(1, 6)]
+    assert reported[-1].result_counts == {"done": 2, "skipped": 2, "refused": 1}
     assert read_check(console, chosen[2].id).certainty is Certainty.UNKNOWN
-    left = [row.position for row in console.bulk.list_rows(run.id, NOT_DONE_ROWS_FILTER)]
-    assert left == [2, 3, 5]
+    not_done_positions = [row.position for row in console.bulk.list_rows(run.id, NOT_DONE_ROWS_FILTER)]
+    assert not_done_positions == [2, 3, 5]
     assert console.bulk.run(run.id) == done  # again: nothing is left to do
 
 
@@ -294,10 +294,10 @@ def test_bulk_takes_and_notes_have_the_name_of_the_person(place: Place, console:
     assert [result for result, _ in read_results(console, takes.id)] == ["skipped", "done", "done"]
     console.bulk.run(notes.id)
     assert [result for result, _ in read_results(console, notes.id)] == ["skipped", "done", "done"]
-    seen = console.credit_checks.read_credit_check(chosen[1].id)
-    assert seen.taken is not None
-    assert seen.taken.person == place.get_account_name("op-a")
-    noted = [(note.person, note.words) for note in seen.notes]
+    details = console.credit_checks.read_credit_check(chosen[1].id)
+    assert details.taken is not None
+    assert details.taken.person == place.get_account_name("op-a")
+    noted = [(note.person, note.words) for note in details.notes]
     assert noted == [(place.get_account_name("op-a"), "asked AlarmBox by telephone")]
 
 
@@ -344,9 +344,11 @@ def test_a_stopped_run_ends_after_its_present_row(place: Place, console: Console
     does the remaining rows.
     """
     run = console.bulk.create_run("probe", make_unknown_checks(console, ROW_COUNT))
-    heard: list[int] = []
+    reported_counts: list[int] = []
     stopped = console.bulk.run(
-        run.id, progress=lambda now: heard.append(now.done_count), should_stop=lambda: len(heard) == 2
+        run.id,
+        progress=lambda now: reported_counts.append(now.done_count),
+        should_stop=lambda: len(reported_counts) == 2,
     )
     assert (stopped.state, stopped.reason, stopped.done) == ("stopped", "asked", 2)
 
@@ -366,15 +368,15 @@ def test_only_one_person_executes_a_run_at_a_time(place: Place, console: Console
     who runs it.
     """
     run = console.bulk.create_run("probe", make_unknown_checks(console, 2))
-    told: list[ConsoleError] = []
+    refusals: list[ConsoleError] = []
 
     def try_as_other_desk(_now: BulkProgress) -> None:
         with place.open_console_of_person(console, "lead-b") as other:
-            told.append(call_for_refusal(lambda: other.bulk.run(run.id)))
+            refusals.append(call_for_refusal(lambda: other.bulk.run(run.id)))
 
     console.bulk.run(run.id, progress=try_as_other_desk)
-    assert {one.code for one in told} == {"in_progress"}
-    holder = told[0].detail["holder"]
+    assert {one.code for one in refusals} == {"in_progress"}
+    holder = refusals[0].detail["holder"]
     assert isinstance(holder, dict)
     assert holder["operator"] == place.get_account_name("op-a")
 
@@ -495,8 +497,8 @@ def test_a_bug_in_one_row_is_stored_as_its_result(console: Console, monkeypatch:
 def _run_until_killed(place: Place, run_id: int, count: int, failpoint: str) -> None:
     """Execute the bulk run of `count` records in a child process, which is killed at the failpoint; then let its
     lease expire."""
-    told = place.make_settings("op-a", 1) | {"FAILPOINT": failpoint}
-    with start_children(continue_run_in_child, [(place.get_home(1), told, count, run_id)]) as (child,):
+    settings = place.make_settings("op-a", 1) | {"FAILPOINT": failpoint}
+    with start_children(continue_run_in_child, [(place.get_home(1), settings, count, run_id)]) as (child,):
         assert child.wait_for_end() == -9
     expire_all_leases(place)
 
@@ -507,9 +509,11 @@ def _stop_kill_and_complete(place: Place, count: int, stop_after: int, killed_at
     """
     with place.desk(make_alarmbox(count)) as console:
         run = console.bulk.create_run("probe", make_unknown_checks(console, count))
-        heard: list[int] = []
+        reported_counts: list[int] = []
         stopped = console.bulk.run(
-            run.id, progress=lambda now: heard.append(now.done_count), should_stop=lambda: len(heard) == stop_after
+            run.id,
+            progress=lambda now: reported_counts.append(now.done_count),
+            should_stop=lambda: len(reported_counts) == stop_after,
         )
         assert stopped.done == stop_after
         _run_until_killed(place, run.id, count, f"{point}:{killed_at}:kill")

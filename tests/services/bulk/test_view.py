@@ -162,20 +162,20 @@ def test_open_runs_are_listed_first(console: Console) -> None:
     """
     chosen = make_unknown_checks(console, 3)
     done = console.bulk.run(console.bulk.create_run("probe", chosen[:1]).id)
-    left = console.bulk.create_run("probe", chosen[1:])
+    open_run = console.bulk.create_run("probe", chosen[1:])
     heard: list[tuple[str | None, int]] = []
 
     def read_runs(_now: BulkProgress) -> None:
-        holder = console.bulk.read_run_with_holder(left.id).holder
+        holder = console.bulk.read_run_with_holder(open_run.id).holder
         heard.append((holder.operator if holder else None, console.bulk.count_unfinished()))
 
-    assert [one.run.id for one in console.bulk.list_overview()] == [left.id, done.id]
+    assert [one.run.id for one in console.bulk.list_overview()] == [open_run.id, done.id]
     assert [one.is_open for one in console.bulk.list_overview()] == [True, False]
     assert console.bulk.count_unfinished() == 1
-    console.bulk.run(left.id, progress=read_runs)
+    console.bulk.run(open_run.id, progress=read_runs)
     assert heard == [(console._context.make_holder().operator, 1)] * 2
     assert console.bulk.count_unfinished() == 0
-    assert console.bulk.read_run_with_holder(left.id).holder is None
+    assert console.bulk.read_run_with_holder(open_run.id).holder is None
 
 
 def test_the_due_task_continues_the_run_of_a_closed_window(place: Place, console: Console) -> None:
@@ -184,10 +184,10 @@ def test_the_due_task_continues_the_run_of_a_closed_window(place: Place, console
     """
     run = console.bulk.create_run("probe", make_unknown_checks(console, RECORD_COUNT))
     heard: list[int] = []
-    left = console.bulk.run(
+    stopped = console.bulk.run(
         run.id, progress=lambda now: heard.append(now.done_count), should_leave=lambda: len(heard) == 2
     )
-    assert (left.state, left.done) == ("running", 2)
+    assert (stopped.state, stopped.done) == ("running", 2)
     assert console.bulk.read_run_with_holder(run.id).holder is None
     with act_as(WORKER if not console.database.is_server else None):
         assert console.bulk.continue_unfinished_runs() == RECORD_COUNT - 2
@@ -210,10 +210,10 @@ def test_only_the_creator_discards_the_remaining_rows(
         run.id, 1, progress=lambda _now: codes.append(call_for_refusal_code(lambda: console.bulk.discard(run.id)))
     )
     assert codes == ["in_progress"]
-    asked = alarmbox.call_counts.copy()
+    call_counts = alarmbox.call_counts.copy()
     given_up = console.bulk.discard(run.id)
     assert (given_up.state, given_up.reason, given_up.done) == ("done", "discarded", 1)
     assert console.bulk.discard(run.id) == given_up
     assert console.bulk.list_overview() == ()
     assert console.bulk.run(run.id, 3) == given_up
-    assert alarmbox.call_counts == asked
+    assert alarmbox.call_counts == call_counts

@@ -135,9 +135,9 @@ def require_sheet_with_rows(file: Path, table: ExportTable, rows: list[list[Any]
     """
     book = openpyxl.load_workbook(file)
     sheet, about = book.worksheets
-    titles, *found = sheet.values
+    titles, *read_rows = sheet.values
     assert list(titles) == [column.title for column in table.columns]
-    assert [list(row) for row in found] == [[make_expected_sheet_value(cell) for cell in row] for row in rows]
+    assert [list(row) for row in read_rows] == [[make_expected_sheet_value(cell) for cell in row] for row in rows]
     for place, column in enumerate(table.columns, 1):
         kinds = {cell.data_type for (cell,) in sheet.iter_rows(2, None, place, place) if cell.value is not None}
         number = column.kind in (CellKind.AMOUNT, CellKind.NUMBER)
@@ -148,9 +148,9 @@ def require_sheet_with_rows(file: Path, table: ExportTable, rows: list[list[Any]
 
 def require_csv_with_rows(file: Path, table: ExportTable, rows: list[list[Any]]) -> None:
     """Assert that the CSV file has the table's column titles and these rows as texts."""
-    titles, *found = csv.reader(file.read_text("utf-8-sig").splitlines())
+    titles, *read_rows = csv.reader(file.read_text("utf-8-sig").splitlines())
     assert titles == [column.title for column in table.columns]
-    assert found == [
+    assert read_rows == [
         [cells.make_csv_cell(column.kind, cell) for column, cell in zip(table.columns, row, strict=True)]
         for row in rows
     ]
@@ -168,7 +168,7 @@ def test_the_differences_of_a_run_are_exported(scene: PaymentDesk, tmp_path: Pat
     reconciled_day.insert_our_payment("ORD-sum", 1_000, reconciled_day.add_provider_payment("ORD-sum", 1_100))
     reconciled_day.announce_file()
     run_id = str(reconciled_day.reconcile_day().run_id)
-    found: dict[str, list[dict[str, str]]] = {}
+    rows_by_part: dict[str, list[dict[str, str]]] = {}
     for part in ("", "differ"):
         request = ExportRequest(ListName.DIFFERENCES, run_id, part)
         table = make_export_table(scene.console, request, "op-a", FileTextContext("en", scene.console._context.now))
@@ -178,15 +178,15 @@ def test_the_differences_of_a_run_are_exported(scene: PaymentDesk, tmp_path: Pat
             assert scene.console.exports.write(request, file, "en").row_count == len(rows)
         require_sheet_with_rows(sheet_file, table, rows, "op-a")
         require_csv_with_rows(csv_file, table, rows)
-        found[part] = list(csv.DictReader(csv_file.read_text("utf-8-sig").splitlines()))
-    theirs, different = found[""]
-    assert [theirs[title] for title in ("Payment", "Ours", "Provider", "Verdict", "Cause")] == [
+        rows_by_part[part] = list(csv.DictReader(csv_file.read_text("utf-8-sig").splitlines()))
+    provider_only, different = rows_by_part[""]
+    assert [provider_only[title] for title in ("Payment", "Ours", "Provider", "Verdict", "Cause")] == [
         "ORD-theirs", "", "Paid ¥500", "Provider only", "Imported",
     ]  # fmt: skip
     assert [different[title] for title in ("Payment", "Ours", "Provider", "Verdict", "Difference", "Currency")] == [
         "ORD-sum", "Completed ¥1,000", "Paid ¥1,100", "Different amount", "100", "JPY",
     ]  # fmt: skip
-    assert found["differ"] == [different]
+    assert rows_by_part["differ"] == [different]
 
 
 def test_an_export_has_the_words_of_the_screens(desk: SampleDesk, tmp_path: Path) -> None:
@@ -318,12 +318,12 @@ def test_the_results_of_a_bulk_run_are_in_words(desk: SampleDesk, tmp_path: Path
         ]
         run = bulk.create_run("take", [*chosen, ChosenRecord("credit-check", 9_999, 1)])
         bulk.run(run.id)
-    found: dict[str, list[dict[str, str]]] = {}
+    rows_by_part: dict[str, list[dict[str, str]]] = {}
     for part in ("", "not_done"):
         file = tmp_path / f"results{part}.csv"
         desk.console.exports.write(ExportRequest(ListName.BULK, str(run.id), part), file, "en")
-        found[part] = list(csv.DictReader(file.read_text("utf-8-sig").splitlines()))
-    of_refund, of_check, gone = found[""]
+        rows_by_part[part] = list(csv.DictReader(file.read_text("utf-8-sig").splitlines()))
+    of_refund, of_check, gone = rows_by_part[""]
     assert isinstance(taken, Refund)
     assert (of_refund["Kind"], of_refund["Record"], of_refund["Result"]) == ("Refund", f"R-{taken.id}", "taken")
     assert of_refund["Amount"] == str(convert_amount_to_major_units(-taken.amount_minor, taken.currency))
@@ -337,7 +337,7 @@ def test_the_results_of_a_bulk_run_are_in_words(desk: SampleDesk, tmp_path: Path
     assert (gone["Kind"], gone["Result"], gone["Amount"]) == ("Credit check", "not allowed", "")
     assert gone["Reason"].endswith(".")
     assert "9999" in gone["Record"]
-    assert found["not_done"] == [gone]
+    assert rows_by_part["not_done"] == [gone]
 
 
 def test_only_the_selected_records_are_exported(desk: SampleDesk, tmp_path: Path) -> None:
@@ -567,11 +567,11 @@ def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
     assert [cell.hyperlink for row in sheet for cell in row if cell.hyperlink] == []
     in_csv = list(csv.reader((tmp_path / "a.csv").read_text("utf-8-sig").splitlines()))
     assert titles[0].value == in_csv[0][0] == "'=TITLE"
-    for kept, (first, *others) in zip(HOSTILE_TEXTS, in_csv[1:-1], strict=True):
+    for text, (first, *others) in zip(HOSTILE_TEXTS, in_csv[1:-1], strict=True):
         assert not first.lstrip().startswith(("=", "+", "-", "@", "＝"))
         assert first.isprintable() or "\u3000" in first
-        if kept.isprintable() and not kept.lstrip().startswith(tuple("=+-@＝")):
-            assert first == kept
+        if text.isprintable() and not text.lstrip().startswith(tuple("=+-@＝")):
+            assert first == text
         assert others == ["-0.10", "2026-11-20", "2026-11-20 00:30:05", "1 1803 0101 8771"]
     assert [row[0].value for row in sheet][:-1] == [row[0] for row in in_csv[1:-1]]
     assert {row[4].value for row in sheet[:-1]} == {"1180301018771"}
@@ -640,7 +640,7 @@ def test_a_sheet_has_a_name_that_excel_accepts(title: str, tmp_path: Path) -> No
 
 def test_the_sheets_of_a_workbook_have_different_names() -> None:
     """Each sheet is named by its title without the characters that Excel refuses, at most 31 characters long. A
-    second sheet of the same name, in any width or case, gets a number; `History` is a name that Excel keeps."""
+    second sheet of the same name, in any width or case, gets a number; `History` is a name that Excel reserves."""
     names = cells.SheetNames()
     titles = [
         "Payments",

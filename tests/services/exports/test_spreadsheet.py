@@ -165,7 +165,7 @@ def write_and_compare(tables: dict[str, ExportTable], folder: Path, language: st
             list(map(make_expected_csv_cell, row, row_texts)) for row, row_texts in zip(values, texts, strict=True)
         ]
         wrong[f"{name}.csv"] = find_differences(read_cells(sheets[folder / f"{name}.csv"]), expected)
-    return {name: found for name, found in wrong.items() if found}
+    return {name: cells_of_file for name, cells_of_file in wrong.items() if cells_of_file}
 
 
 @pytest.mark.nightly("test_exports.py reads every list back; here LibreOffice reads it, in 10 s for each language")

@@ -93,11 +93,13 @@ def test_the_sums_of_a_close_equal_the_ledger(desk: RefundDesk) -> None:
     today = desk.context.now().astimezone(JST).date()
     ledger = desk.control.payments_control.read_ledger()["payments"]
     for provider, currency in (("paypay", "JPY"), ("atom", "INR")):
-        theirs = [payment for payment in ledger if payment["provider"] == provider]
+        provider_payments = [payment for payment in ledger if payment["provider"] == provider]
         close = desk.console.reports.read_daily_close(provider, today)
         (money,) = close.money
         assert money.currency == currency
-        captured = CountAndSum(len(theirs), sum(payment["captured_minor"] for payment in theirs))
+        captured = CountAndSum(
+            len(provider_payments), sum(payment["captured_minor"] for payment in provider_payments)
+        )
         assert money.captured == captured
         rows = desk.sql(
             "SELECT r.refund_amount, r.certainty, r.status, r.id FROM refunds r"
@@ -111,8 +113,8 @@ def test_the_sums_of_a_close_equal_the_ledger(desk: RefundDesk) -> None:
             row.id for row in unknown
         )
         assert money.refunded == CountAndSum(len(done), sum(row.refund_amount for row in done))
-        refunded_there = sum(payment["refunded_minor"] for payment in theirs)
-        accepted_there = sum(payment["accepted_minor"] for payment in theirs)
+        refunded_there = sum(payment["refunded_minor"] for payment in provider_payments)
+        accepted_there = sum(payment["accepted_minor"] for payment in provider_payments)
         assert money.refunded.minor <= refunded_there <= accepted_there
         submitted = sum(row.refund_amount for row in rows if row.status == "submitted" and row.certainty == "known")
         assert accepted_there <= money.refunded.minor + submitted + money.unknown_closing.minor
@@ -419,7 +421,7 @@ def require_workbook_of_close(file: Path, close: DailyClose) -> None:
     about, sums, unknown, changes = openpyxl.load_workbook(file).worksheets
     assert about["A1"].value == "Daily close PayPay 2026-11-19"
     assert about["A2"].value.startswith("Not yet final")
-    titles, *found = sums.values
+    titles, *rows = sums.values
     assert titles == ("Sum", "Count", "Amount", "Currency")
     scales = {"JPY": 1, "INR": 100}
     names = (
@@ -432,13 +434,13 @@ def require_workbook_of_close(file: Path, close: DailyClose) -> None:
             value = money.get_sum(name)
             expected.append((value.count, value.minor / scales[money.currency], money.currency))
         expected.append((None, money.net_minor / scales[money.currency], money.currency))
-    assert [row[1:] for row in found] == expected
-    titles, *found = unknown.values
-    assert [(row[0], row[2]) for row in found] == [
+    assert [row[1:] for row in rows] == expected
+    titles, *rows = unknown.values
+    assert [(row[0], row[2]) for row in rows] == [
         (f"Refund R-{record.id}" if record.kind == "refund" else "Payment", record.minor)
         for record in close.unknown_records
     ]
-    assert found[-1][-1] == datetime(2026, 11, 20, 12, tzinfo=UTC).replace(tzinfo=None), "known since, in Japan"
+    assert rows[-1][-1] == datetime(2026, 11, 20, 12, tzinfo=UTC).replace(tzinfo=None), "known since, in Japan"
     assert [row[0].value for row in changes.iter_rows()] == ["What"], "nothing has changed"
 
 

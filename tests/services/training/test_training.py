@@ -58,9 +58,9 @@ def get_exercise(console: Console, key: str) -> TrainingExercise:
 def find_payment_id(console: Console, order: str) -> int:
     """Return the id of the PayPay payment of this order."""
     with console._context.database.read() as conn:
-        found = payments.find_by_payment_number(conn, "paypay", order)
-    assert found is not None
-    return found.id
+        payment = payments.find_by_payment_number(conn, "paypay", order)
+    assert payment is not None
+    return payment.id
 
 
 def request_refund_of_order(
@@ -203,8 +203,8 @@ def test_twelve_exercises_are_judged_by_ledger_and_records(console: Console, des
     )
     # another process reads and judges the same
     assert read_stored_overview(desk_settings, must_check=True) == training.read_overview()
-    told = build_training_json(training.read_overview(), "en")
-    assert json.loads(json.dumps(told))["score"]["solved"] == 12
+    overview = build_training_json(training.read_overview(), "en")
+    assert json.loads(json.dumps(overview))["score"]["solved"] == 12
     assert console.audit.verify_chains() > 0
 
 

@@ -87,7 +87,7 @@ def test_an_operation_with_an_unreadable_time_is_read(replaced_file: Path, store
 @pytest.mark.expects_log("the row that can't be read")
 @pytest.mark.parametrize(("column", "text"), [("client_id", "one"), ("subject_id", "five")])
 def test_an_operation_that_cannot_be_read_hides_no_other(replaced_file: Path, column: str, text: str) -> None:
-    """A row with another value than a number is left out, and the other operations are read."""
+    """An operation with a text in place of a number is left out, and the other operations are read."""
     with closing(sqlite3.connect(replaced_file)) as conn, conn:
         conn.execute(f"UPDATE operations SET {column} = ? WHERE id = 'purchase'", (text,))
     assert list(list_operation_times(replaced_file)) == ["start"]
@@ -101,7 +101,7 @@ def test_text_that_is_no_utf8_hides_no_operation(replaced_file: Path) -> None:
 
 
 def test_an_audit_row_that_cannot_be_read_is_no_head(replaced_file: Path) -> None:
-    """A newest audit row with another value than a number doesn't stop the restore."""
+    """If the newest audit row has a text in place of a number, no head is returned, and the restore isn't stopped."""
     with closing(sqlite3.connect(replaced_file)) as conn, conn:
         conn.execute("INSERT INTO audit_log VALUES ('s', 'first', 1, 'h')")
     assert find_newest_audit_head(replaced_file) is None

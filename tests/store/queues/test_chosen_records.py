@@ -123,8 +123,8 @@ def _add_relations(conn: Connection, record: QueuedRecord) -> QueuedRecord:
 
 def _find_unknown_refund(conn: Connection, *payment_ids: int) -> Refund | None:
     """Return the first refund of these payments whose outcome is unknown, or None if there is none."""
-    found = refunds.find_by_payments(conn, payment_ids)
-    return next((one for one in found if one.certainty is Certainty.UNKNOWN), None)
+    candidates = refunds.find_by_payments(conn, payment_ids)
+    return next((one for one in candidates if one.certainty is Certainty.UNKNOWN), None)
 
 
 def _make_choice(chosen: RecordFilter, order: QueueSortOrder = DEFAULT_SORT_ORDER) -> QueueChoice:
@@ -135,14 +135,14 @@ def _read_all_pages(
     conn: Connection, name: str, lapsed: queues.LapsedIds, choice: QueueChoice, limit: int = 11
 ) -> list[QueuedRecord]:
     """Read the queue `name` in pages of `limit` records until a page isn't full, and return its records."""
-    found, after = list[QueuedRecord](), None
+    records, after = list[QueuedRecord](), None
     read: Any = queues.read_queue_page if choice.sort_order == DEFAULT_SORT_ORDER else chosen_records.read_sorted_page
     while True:
         page = read(conn, name, after, limit, lapsed, choice)
-        found += [record for _, record in page]
-        assert len(found) < 1_000, choice  # a cursor that leads nowhere
+        records += [record for _, record in page]
+        assert len(records) < 1_000, choice  # a cursor that leads nowhere
         if len(page) < limit:
-            return found
+            return records
         after = page[-1][0]
 
 
@@ -202,8 +202,8 @@ def _check_filters(
                     one, chosen, TWO_DAYS_LATER, OWNER_BY_KIND_AND_ID.get(plain.get_record_kind(one), {}).get(one.id)
                 )
             ]
-            found = _read_all_pages(conn, name, lapsed, _make_choice(chosen), page_size(turn))
-            assert _make_record_refs(found) == _make_record_refs(right), text
+            records = _read_all_pages(conn, name, lapsed, _make_choice(chosen), page_size(turn))
+            assert _make_record_refs(records) == _make_record_refs(right), text
             count, oldest = chosen_records.count_chosen_records(conn, name, lapsed, _make_choice(chosen))
             assert count == len(right), text
             assert oldest == min((one.state_since for one in right if one.state_since), default=None), text

@@ -228,14 +228,14 @@ def read_all_pages(
 ) -> list[tuple[QueuePosition, QueuedRecord]]:
     """Read the queue `name` in pages of `limit` records until a page isn't full, and return the records with their
     positions."""
-    found: list[tuple[QueuePosition, QueuedRecord]] = []
+    placed_records: list[tuple[QueuePosition, QueuedRecord]] = []
     after = None
     while True:
         page = queues.read_queue_page(conn, name, after, limit, lapsed)
-        found += [(position, record) for position, record in page if record is not None]
-        assert len(found) % limit == len(page) % limit  # each row is readable
+        placed_records += [(position, record) for position, record in page if record is not None]
+        assert len(placed_records) % limit == len(page) % limit  # each row is readable
         if len(page) < limit:
-            return found
+            return placed_records
         after = page[-1][0]
 
 
@@ -302,20 +302,20 @@ def test_pages_of_any_size_make_up_the_queue(database: Database, name: str, laps
     """In pages of 1, 3, 7 or all records, a queue returns the same rows, each once. The rows are ordered by the
     stored work state, and then by age over all kinds, with unknown ages first."""
     with database.read() as conn:
-        wanted = {
+        expected = {
             (get_record_kind(one), one.id): one
             for one in iterate_all_records(conn, lapsed)
             if belongs_to_queue(one, name)
         }
-        assert wanted, "a queue without rows shows nothing"
+        assert expected, "a queue without rows shows nothing"
         for limit in (1, 3, 7, 1_000):
-            found = read_all_pages(conn, name, limit, lapsed)
-            assert [place for place, _ in found] == sorted(place for place, _ in found), limit
-            assert len(found) == len(wanted), limit
-            assert {(place.kind, place.id): one for place, one in found} == wanted, limit
-            ages = [(place.work_state, one.state_since or UNKNOWN_TIME) for place, one in found]
+            placed_records = read_all_pages(conn, name, limit, lapsed)
+            assert [place for place, _ in placed_records] == sorted(place for place, _ in placed_records), limit
+            assert len(placed_records) == len(expected), limit
+            assert {(place.kind, place.id): one for place, one in placed_records} == expected, limit
+            ages = [(place.work_state, one.state_since or UNKNOWN_TIME) for place, one in placed_records]
             assert ages == sorted(ages), limit
-        assert all(place.work_state == one.work.state for place, one in found if one.work.reason != "lapsed")
+        assert all(place.work_state == one.work.state for place, one in placed_records if one.work.reason != "lapsed")
 
 
 @with_and_without_lapsed
@@ -367,10 +367,10 @@ def test_a_queue_is_counted_by_one_statement(database: Database, name: str) -> N
 
 def record_statements(conn: Connection, ask: Callable[[], object]) -> list[str]:
     """Call `ask`, and return the SQL statements that it sends on this connection."""
-    asked: list[str] = []
-    event.listen(conn, "before_cursor_execute", lambda _conn, _cursor, sql, *_: asked.append(sql))
+    statements: list[str] = []
+    event.listen(conn, "before_cursor_execute", lambda _conn, _cursor, sql, *_: statements.append(sql))
     ask()
-    return asked
+    return statements
 
 
 def test_a_lapsed_call_keeps_its_place_in_the_queue(database: Database) -> None:
@@ -378,11 +378,11 @@ def test_a_lapsed_call_keeps_its_place_in_the_queue(database: Database) -> None:
     after it.
     """
     with database.read() as conn:
-        found = {
+        state_and_reason_by_id = {
             place.id: (place.work_state, one.work.reason)
             for place, one in read_all_pages(conn, "refunds", 2, LAPSED_IDS)
         }
-    assert [found[number] for number in (13, 14, 15)] == [
+    assert [state_and_reason_by_id[number] for number in (13, 14, 15)] == [
         ("none", "lapsed"),
         ("scheduled", "lapsed"),
         ("needs_review", "lapsed"),

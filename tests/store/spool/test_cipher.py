@@ -60,5 +60,5 @@ def test_the_fingerprint_tells_keys_apart_and_shows_none() -> None:
 
 def test_the_key_derivation_equals_hkdf() -> None:
     """The program's own derivation of keys gives the same result as HKDF-SHA256 of the library `cryptography`."""
-    theirs = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"label").derive(b"secret")
-    assert _compute_hkdf_block(b"secret", b"label") == theirs
+    library_key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"label").derive(b"secret")
+    assert _compute_hkdf_block(b"secret", b"label") == library_key

@@ -61,9 +61,9 @@ def make_refund_intent(operation_id: str) -> Intent:
 def test_a_stored_intent_is_read_with_every_field(spool: Spool) -> None:
     """A stored intent is read back with every field, with its time to the microsecond, and with its claim."""
     begin_operation(spool, make_intent("op-1"))
-    found = spool.find("op-1")
-    assert found is not None
-    assert (found.intent, found.state, found.answer) == (make_intent("op-1"), SpoolState.CALLING, None)
+    entry = spool.find("op-1")
+    assert entry is not None
+    assert (entry.intent, entry.state, entry.answer) == (make_intent("op-1"), SpoolState.CALLING, None)
     assert spool.list_purchases_holding_claim(DATABASE_ID, "1", "7123456789012") == (make_intent("op-1"),)
     assert spool.find("op-2") is None
 
@@ -75,12 +75,12 @@ def test_a_claim_stays_until_an_end_without_claim(spool: Spool) -> None:
         begin_operation(spool, make_intent(operation, number))
     spool.mark_ended("bought", holds_claim=True, id_at_provider=9)
     spool.mark_ended("refused", holds_claim=False)
-    held = [
+    claimed_digits = [
         number[0]
         for number in ("1" * 13, "2" * 13, "3" * 13)
         if spool.list_purchases_holding_claim(DATABASE_ID, "1", number)
     ]
-    assert held == ["1", "3"]
+    assert claimed_digits == ["1", "3"]
     assert spool.list_purchases_holding_claim("another database", "1", "1" * 13) == ()
     assert spool.list_purchases_holding_claim(DATABASE_ID, "2", "1" * 13) == ()
     bought = spool.find("bought")
@@ -133,10 +133,10 @@ def test_a_stored_answer_is_encrypted_in_every_file(tmp_path: Path, spool: Spool
     """No file of the desk contains the text of a stored answer, or a number in the answer, in readable form."""
     begin_operation(spool, make_intent("op-1"))
     spool.store_answer("op-1", replace(PURCHASE_ANSWER, evidence="CANARY-極秘"))
-    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
-    assert b"op-1" in kept
-    assert b"CANARY" not in kept
-    assert "極秘".encode() not in kept
+    stored_bytes = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert b"op-1" in stored_bytes
+    assert b"CANARY" not in stored_bytes
+    assert "極秘".encode() not in stored_bytes
 
 
 @pytest.mark.parametrize("cipher", [None, Cipher("another key of enough characters")], ids=["none", "other"])
