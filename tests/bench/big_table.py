@@ -55,8 +55,8 @@ def _upgrade_database_file(file: Path) -> None:
 def _make_table_file(file: Path, rows: int) -> None:
     """Make the file under another name, and rename it when it is complete."""
     growing = file.with_suffix(".growing")
-    for left in growing.parent.glob(growing.name + "*"):
-        left.unlink()
+    for partial_file in growing.parent.glob(growing.name + "*"):
+        partial_file.unlink()
     _upgrade_database_file(growing)
     _fill_table(growing, rows)
     growing.rename(file)

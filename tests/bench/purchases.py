@@ -216,11 +216,21 @@ def _make_comparison_row(
     goal = f"≤ {largest_ratio:.1f}×"
     if name is None:
         return ReportRow(number, subject, _format_figures(durations), "–", "no redis-server here", "–", goal, None)
-    ours, theirs, bare = (compute_median(durations[one]) for one in ("guarded", name, "naive"))
+    guarded_seconds, other_seconds, bare = (compute_median(durations[one]) for one in ("guarded", name, "naive"))
     floor = f"naive, no lock {format_duration(bare)}"
-    peer_time, is_met = f"{comparison} {format_duration(theirs)}", ours <= largest_ratio * theirs
+    peer_time, is_met = (
+        f"{comparison} {format_duration(other_seconds)}",
+        guarded_seconds <= largest_ratio * other_seconds,
+    )
     return ReportRow(
-        number, subject, _format_figures(durations), floor, peer_time, format_ratio(ours / theirs), goal, is_met
+        number,
+        subject,
+        _format_figures(durations),
+        floor,
+        peer_time,
+        format_ratio(guarded_seconds / other_seconds),
+        goal,
+        is_met,
     )
 
 

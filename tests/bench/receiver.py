@@ -44,15 +44,15 @@ def _measure_engine(engine: str, scene: PaymentDesk, url: str) -> Iterator[Repor
     posts = notice_deliveries.prepare_notices(scene, _ROUND_COUNT * _NOTICES_PER_ROUND, 0, 0)
     booked, again, refused, bare = SendingTimes(), SendingTimes(), SendingTimes(), SendingTimes()
     with (
-        start_server({"kind": "ours", "env": env}) as ours,
+        start_server({"kind": "ours", "env": env}) as receiver,
         start_server({"kind": "bare", "url": place.url(""), "file": file}) as plain,
     ):
         for begin in range(0, len(posts), _NOTICES_PER_ROUND):
             some = posts[begin : begin + _NOTICES_PER_ROUND]
-            booked.send(partial(ours.post, 200), some)
-            again.send(partial(ours.post, 200), some)
+            booked.send(partial(receiver.post, 200), some)
+            again.send(partial(receiver.post, 200), some)
             # From an address that true notices come from: any other one is soon cut off and hears no refusal.
-            refused.send(partial(ours.post, 400), [ReceivedNotice(post.source, post.body) for post in some])
+            refused.send(partial(receiver.post, 400), [ReceivedNotice(post.source, post.body) for post in some])
             bare.send(partial(plain.post, 200), some)
     number, comparison = str(GOAL_NUMBER), f"bare Starlette + one INSERT {bare.format_figures()}"
     for what, sent in (("booked", booked), ("come again", again), ("refused", refused)):
