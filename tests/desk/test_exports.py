@@ -74,8 +74,8 @@ def test_a_queue_is_exported_whole_selected_or_filtered(
     person.wait_until(lambda: not page.exporter.is_running)
     person.wait_until_read()
     is_there = (tmp_path / "cancelled.csv").exists()
-    told = "No file was written" in person.frame.toasts.visible_toasts[-1].accessibleName()
-    assert told is not is_there
+    says_nothing_written = "No file was written" in person.frame.toasts.visible_toasts[-1].accessibleName()
+    assert says_nothing_written is not is_there
     assert not list(tmp_path.glob(".*"))
 
 

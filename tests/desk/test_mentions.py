@@ -134,10 +134,10 @@ def test_the_second_click_of_a_double_click_ends_no_other_mention(
     button = dialog.mention_buttons.done_button
     person.wait_until(button.isEnabled)
     person.wait_until_read()  # a list that is just being read again could take the click's row away
-    left, no_key = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    QTest.mouseClick(button, left, no_key, button.rect().center())
+    left_button, no_key = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    QTest.mouseClick(button, left_button, no_key, button.rect().center())
     person.wait_until(lambda: dialog.row_sentence_label.plain == f"@{me} first")
     person.wait_until(button.isEnabled)
-    QTest.mouseDClick(button, left, no_key, button.rect().center())  # sends the second press alone
+    QTest.mouseDClick(button, left_button, no_key, button.rect().center())  # sends the second press alone
     person.wait_until_read()
     assert [one.note.words for one in console.mentions.list_open()] == [f"@{me} first"]

@@ -45,9 +45,9 @@ def test_a_search_of_the_newest_payments_says_that_older_ones_were_not_searched(
 
     palette = open_search_box(person)
     search_text(person, palette, SEARCHED_AMOUNT)
-    found = [entry.title for entry in list_entries(palette)]
-    assert translate("search.none_where", "en") in found
-    assert (translate("search.none_partial", "en") in found) == are_left_out
+    titles = [entry.title for entry in list_entries(palette)]
+    assert translate("search.none_where", "en") in titles
+    assert (translate("search.none_partial", "en") in titles) == are_left_out
     assert [entry.key for entry in list_entries(palette) if entry.title == translate("search.none_where", "en")] == [
         LookupRoute(SEARCHED_AMOUNT)
     ]

@@ -49,11 +49,11 @@ def test_a_window_opens_once_its_database_is_reachable(qtbot: QtBot, console: Co
     opening._retry_timer.setInterval(1)
     opening.window.show()
     qtbot.waitUntil(lambda: hasattr(opening, "frame") and bool(find_visible_bars(opening)), timeout=MAX_WAIT_MS)
-    (told,) = find_visible_bars(opening)
-    assert told.accessibleName().startswith("Not opened. The database can't be reached.")
+    (bar,) = find_visible_bars(opening)
+    assert bar.accessibleName().startswith("Not opened. The database can't be reached.")
     qtbot.waitUntil(lambda: len(tries) >= 3, timeout=MAX_WAIT_MS)
     assert opening.controller is None
-    assert find_visible_bars(opening) == [told]
+    assert find_visible_bars(opening) == [bar]
     back.set()
     qtbot.waitUntil(
         lambda: opening.controller is not None and opening.frame.current_page is not None, timeout=MAX_WAIT_MS
@@ -82,9 +82,9 @@ def test_a_lasting_failure_is_not_retried_by_the_window(qtbot: QtBot, console: C
     opening.window.show()
     qtbot.waitUntil(lambda: hasattr(opening, "frame") and bool(find_visible_bars(opening)), timeout=MAX_WAIT_MS)
     assert not opening._retry_timer.isActive()
-    (told,) = find_visible_bars(opening)
-    assert told.button is not None
-    told.button.click()
+    (bar,) = find_visible_bars(opening)
+    assert bar.button is not None
+    bar.button.click()
     qtbot.waitUntil(lambda: opening.controller is not None, timeout=MAX_WAIT_MS)
     qtbot.waitUntil(opening.runner.is_idle, timeout=MAX_WAIT_MS)
     opening.close()

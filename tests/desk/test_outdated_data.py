@@ -60,13 +60,13 @@ def test_a_payment_that_cannot_be_read_again_is_not_acted_on(
         console.payments, "read_payment", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
     ):
         person.press("F5")
-        told = wait_for_failure_sentence(person, page)
-        assert told.startswith("Not refreshed"), "the old data is still shown"
-        assert "Support code: database_locked." in told
-        assert "Time: " in told
-        assert "The data shown was loaded at" in told
-        assert "Some actions are off" in told, "a probe and a note are possible"
-        assert "charged" not in told, "nothing is sent for a reading"
+        sentence = wait_for_failure_sentence(person, page)
+        assert sentence.startswith("Not refreshed"), "the old data is still shown"
+        assert "Support code: database_locked." in sentence
+        assert "Time: " in sentence
+        assert "The data shown was loaded at" in sentence
+        assert "Some actions are off" in sentence, "a probe and a note are possible"
+        assert "charged" not in sentence, "nothing is sent for a reading"
         assert page.details is not None
         assert page.head.title.short_form
         assert not refund.isEnabled()
@@ -96,9 +96,9 @@ def test_only_a_page_that_disables_buttons_says_that_actions_are_off(
     person.wait_until_read()
     with let_method_fail(console.recovery, "read_queue", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)):
         person.press("F5")
-        told = wait_for_failure_sentence(person, page)
-    assert "The data shown was loaded at" in told
-    assert "Some actions are off" not in told
+        sentence = wait_for_failure_sentence(person, page)
+    assert "The data shown was loaded at" in sentence
+    assert "Some actions are off" not in sentence
 
 
 @pytest.mark.expects_log("an error in the program is logged under the support code that the bar shows")
@@ -116,9 +116,9 @@ def test_the_shown_age_of_outdated_data_increases(
     person.wait_until_read()
     with let_method_fail(console.credit_checks, "read_credit_check", RuntimeError("a bug")):
         person.press("F5")
-        told = wait_for_failure_sentence(person, page)
-        assert told.count("upport code") == 1
-        assert " ago)" not in told
+        sentence = wait_for_failure_sentence(person, page)
+        assert sentence.count("upport code") == 1
+        assert " ago)" not in sentence
         clock.offset += timedelta(minutes=12)
         person.opening.context.minute_passed.emit()
         assert "(12 min ago)" in wait_for_failure_sentence(person, page)
@@ -137,9 +137,9 @@ def test_a_failed_first_read_mentions_no_outdated_data(open_window: OpenWindow, 
         console.credit_checks, "read_credit_check", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
     ):
         person.frame.show_route(CreditCheckRoute(record.id))
-        told = wait_for_failure_sentence(person, person.wait_for_page(CreditCheckPage))
-    assert "Support code: database_locked." in told
-    assert "loaded at" not in told
+        sentence = wait_for_failure_sentence(person, person.wait_for_page(CreditCheckPage))
+    assert "Support code: database_locked." in sentence
+    assert "loaded at" not in sentence
 
 
 def test_an_approval_that_cannot_be_read_again_is_not_decided(

@@ -215,12 +215,12 @@ def test_an_answer_that_this_desk_never_got_is_marked(
     person = open_window()
     with get_team_mode_desks(window_desks).pause_worker():
         purchase, button = open_waiting_purchase(person)
-        asked = button._wait.desk_request_id
-        assert asked is not None
+        request_id = button._wait.desk_request_id
+        assert request_id is not None
     person.wait_until(lambda: purchase.windowTitle() == "Bought")
     spool = console._context.spool
     assert spool.list_own_requests(console._context.database_id) == frozenset()
-    spool.store_own_request(asked, console._context.database_id)
+    spool.store_own_request(request_id, console._context.database_id)
     purchase.reject()
     dialog = open_unfinished_work_dialog(person.frame)
     dialog.show_tab("requests")

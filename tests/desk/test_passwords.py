@@ -50,10 +50,10 @@ def desks(place: Place, sandbox: Sandbox, tmp_path: Path) -> Iterator[dict[str, 
     with ExitStack() as stack:
         opened = {}
         for name in ("worker", "op-a", "lead-b"):
-            told = make_environment(tmp_path / name, sandbox.url, **make_provider_settings(sandbox.url)) | {
+            settings = make_environment(tmp_path / name, sandbox.url, **make_provider_settings(sandbox.url)) | {
                 f"CONSOLE_{key}": text for key, text in place.make_access_settings(name).items()
             }
-            opened[name] = stack.enter_context(open_console(Settings.load(told)))
+            opened[name] = stack.enter_context(open_console(Settings.load(settings)))
         stack.enter_context(keep_executing_desk_requests(opened["worker"]))
         yield opened
 

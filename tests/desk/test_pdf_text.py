@@ -254,14 +254,14 @@ def test_keys_fit_zoom_and_turn_a_pdf(
     assert page.page_view.page_size.height() <= page.page_view.viewport().height()
     person.press("+")
     person.wait_until(lambda: page.context.preferences.get_value("pdf_fit") is None)
-    kept = page.context.preferences.get_value("pdf_zoom")
+    stored_zoom = page.context.preferences.get_value("pdf_zoom")
     save_as(person, tmp_path / "copy.pdf", "Ctrl+S")
     person.wait_until(lambda: (tmp_path / "copy.pdf").exists())
     assert (tmp_path / "copy.pdf").read_bytes().startswith(b"%PDF-")
     other = buy_check(console, CORPORATION_NUMBERS[1])
     person.frame.show_route(PdfRoute(other.id))
     person.wait_until(lambda: page.page_view.has_page and page.route.record_id == other.id)
-    assert (page.quarter_turns, page.context.preferences.get_value("pdf_zoom")) == (0, kept)
+    assert (page.quarter_turns, page.context.preferences.get_value("pdf_zoom")) == (0, stored_zoom)
 
 
 def test_the_lock_keeps_the_pdf_open(

@@ -255,14 +255,14 @@ def test_preferences_are_in_their_file_after_a_kill(tmp_path: Path) -> None:
     """
     from tests.support.desks import make_environment
 
-    told = make_environment(tmp_path / "desk", "http://127.0.0.1:9") | {
+    environment = make_environment(tmp_path / "desk", "http://127.0.0.1:9") | {
         "PATH": os.environ["PATH"],
         "QT_QPA_PLATFORM": "offscreen",
         "CONSOLE_OPERATOR": "op-a",
     }
-    home = Path(told["CONSOLE_HOME"])
+    home = Path(environment["CONSOLE_HOME"])
     with subprocess.Popen(
-        [sys.executable, "-c", WINDOW_PROGRAM], env=told, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", WINDOW_PROGRAM], env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "chosen\n"

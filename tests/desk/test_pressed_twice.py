@@ -1006,13 +1006,13 @@ CASES_THAT_CONTINUE = {"mention_done"}
 
 def find_acting_calls() -> set[str]:
     """Return class and method of each call of `run_acting_call` and `run_long_acting_call`."""
-    found: set[str] = set()
+    call_sites: set[str] = set()
 
     def visit(node: ast.AST, names: tuple[str, ...]) -> None:
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             names = (*names, node.name)
         if isinstance(node, ast.Attribute) and node.attr in ("run_acting_call", "run_long_acting_call"):
-            found.add(".".join(names))
+            call_sites.add(".".join(names))
         for child in ast.iter_child_nodes(node):
             visit(child, names)
 
@@ -1020,7 +1020,7 @@ def find_acting_calls() -> set[str]:
         text = source.read_text("utf-8")
         if "acting_call" in text:
             visit(ast.parse(text), ())
-    return found
+    return call_sites
 
 
 def list_dialog_names() -> set[str]:
@@ -1028,12 +1028,12 @@ def list_dialog_names() -> set[str]:
     for source in VIEWS_FOLDER.rglob("*.py"):
         if "Dialog" in source.read_text("utf-8"):
             importlib.import_module(".".join(source.relative_to(VIEWS_FOLDER.parents[1]).with_suffix("").parts))
-    waiting, found = [DialogFrame], set()
+    waiting, dialog_names = [DialogFrame], set()
     while waiting:
         derived = waiting.pop().__subclasses__()
         waiting += derived
-        found |= {one.__name__ for one in derived if one.__module__.startswith("console.")}
-    return found - {"FormDialog", "EvidenceDialog", "IncidentDialog", "BulkRunDialog", "_DecisionDialog"}
+        dialog_names |= {one.__name__ for one in derived if one.__module__.startswith("console.")}
+    return dialog_names - {"FormDialog", "EvidenceDialog", "IncidentDialog", "BulkRunDialog", "_DecisionDialog"}
 
 
 def test_every_acting_call_has_a_case_or_another_test() -> None:

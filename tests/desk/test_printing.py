@@ -106,8 +106,8 @@ def test_a_list_a_record_and_a_pdf_are_printed(
     count, text = read_printed_pages(tmp_path / "document.pdf")
     assert count == pdf.page_count
     assert "Printedbyop-a" in text
-    wanted = ["credit-check.pdf_printed", "list.printed", "record.printed"]
-    person.wait_until(lambda: sorted(list_print_entries()) == wanted)
+    expected = ["credit-check.pdf_printed", "list.printed", "record.printed"]
+    person.wait_until(lambda: sorted(list_print_entries()) == expected)
 
 
 def test_a_printout_of_a_long_list_reports_the_missing_rows(
@@ -119,5 +119,5 @@ def test_a_printout_of_a_long_list_reports_the_missing_rows(
     for number in CORPORATION_NUMBERS[:2]:
         buy_check(console, number)
     monkeypatch.setattr("console.services.exports.printouts.MAX_PRINTED_ROWS", 1)
-    found = console.printouts.read_list(ExportRequest(ListName.AUDIT), "en")
-    assert (len(found.rows), found.is_cut) == (1, True)
+    printout = console.printouts.read_list(ExportRequest(ListName.AUDIT), "en")
+    assert (len(printout.rows), printout.is_cut) == (1, True)

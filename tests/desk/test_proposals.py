@@ -151,8 +151,8 @@ def test_a_proposal_is_announced_to_the_second_person(
     person.wait_until(lambda: context.work_counts.waiting_decision_count == 1)
     # The bar on Home about the unfinished purchase is told too, before or after the person has signed in.
     notices = [notice.sentence for notice in person.frame.announcer.announcements]
-    told = [sentence for sentence in notices if not sentence.startswith("Unfinished work.")]
-    assert told == [f"1 new decision is waiting for you. Credit check {record.id}"]
+    about_decisions = [sentence for sentence in notices if not sentence.startswith("Unfinished work.")]
+    assert about_decisions == [f"1 new decision is waiting for you. Credit check {record.id}"]
 
     page = open_approvals(person)
     person.wait_until(lambda: page.proposal is not None)

@@ -102,5 +102,5 @@ def test_typed_operators_move_into_the_filter_lists(
     person.press("Ctrl+F")
     person.type_in("statu:known")
     wait_for_listed_ids(person, page, [])
-    told = "Searched as text, because it isn't a condition: statu:known."
-    person.wait_until(lambda: page.filter.match_count_label.text() == told)
+    sentence = "Searched as text, because it isn't a condition: statu:known."
+    person.wait_until(lambda: page.filter.match_count_label.text() == sentence)
