@@ -78,8 +78,8 @@ def _read_report(body: bytes) -> CheckReport:
     """Return the report of a provider's answer. The report has no result; the number of articles is only in the
     evidence.
     """
-    found = parse_json_object(body)
-    search, count = found.get("search_id"), found.get("count")
+    answer = parse_json_object(body)
+    search, count = answer.get("search_id"), answer.get("count")
     if type(search) is not int or type(count) is not int:
         raise UnusableAnswer("bad_id")
     return CheckReport(credit_check_id=search)

@@ -239,21 +239,21 @@ def test_a_used_up_token_after_a_lost_answer_means_authorise_again() -> None:
 
 @pytest.mark.expects_log("a token that could not be renewed is told while the old one still works")
 @pytest.mark.parametrize(
-    ("refusal", "asked"),
+    ("refusal", "refresh_count"),
     [(make_answer_script(500), 2), (INVALID_GRANT_ANSWER, 1), (make_answer_script(429), 1), (make_hang_script(), 2)],
 )
-def test_the_old_access_token_is_used_if_its_refresh_fails(refusal: Script, asked: int) -> None:
+def test_the_old_access_token_is_used_if_its_refresh_fails(refusal: Script, refresh_count: int) -> None:
     """If a refresh fails while the old access token is still valid, the adapter sends the call with the old access
     token.
     """
-    scripts = [refusal] * asked
+    scripts = [refusal] * refresh_count
     with serve_scripts(*scripts, PURCHASED_SCRIPT) as server:
         adapter = make_alarmbox(
             server.url, tokens=MemoryTokens(make_token_pair(lifetime=TIME_UNTIL_EXPIRY)), scale=100
         )
         assert adapter.buy_check(PURCHASE_REQUEST).content
-        assert server.list_paths() == [TOKEN_REQUEST_LINE] * asked + [PURCHASE_REQUEST_LINE]
-        assert server.get_header(asked, "authorization") == "Bearer at-1"
+        assert server.list_paths() == [TOKEN_REQUEST_LINE] * refresh_count + [PURCHASE_REQUEST_LINE]
+        assert server.get_header(refresh_count, "authorization") == "Bearer at-1"
 
 
 REFRESH_REFUSALS = {
@@ -341,14 +341,14 @@ def test_simultaneous_calls_refresh_the_tokens_once() -> None:
 
     with serve_scripts(wait_and_refuse, wait_and_refuse, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
         adapter = make_alarmbox(server.url, tokens=tokens)
-        found: list[object] = []
+        reports: list[object] = []
         threads = [
-            threading.Thread(target=lambda: found.append(adapter.read_detail(12345).content)) for _ in range(2)
+            threading.Thread(target=lambda: reports.append(adapter.read_detail(12345).content)) for _ in range(2)
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         assert server.list_paths().count(TOKEN_REQUEST_LINE) == 1
-    assert all(found)
-    assert len(found) == 2
+    assert all(reports)
+    assert len(reports) == 2

@@ -41,10 +41,10 @@ def receive_events(brokers: tuple[str, ...], count: int) -> list[tuple[int, str,
     consumer = Consumer({"bootstrap.servers": ",".join(brokers), "group.id": "tests", "log_level": 0})
     partitions = consumer.list_topics(TOPIC, timeout=MAX_WAIT_SECONDS).topics[TOPIC].partitions
     consumer.assign([TopicPartition(TOPIC, number, OFFSET_BEGINNING) for number in partitions])
-    found: list[tuple[int, str, str, str]] = []
-    while len(found) < count:
+    events: list[tuple[int, str, str, str]] = []
+    while len(events) < count:
         got = consumer.poll(20)
-        assert got is not None, f"{len(found)} of {count} events came"
+        assert got is not None, f"{len(events)} of {count} events came"
         assert got.error() is None
         headers = dict(got.headers() or [])
         body, key = got.value(), got.key()
@@ -52,9 +52,9 @@ def receive_events(brokers: tuple[str, ...], count: int) -> list[tuple[int, str,
         assert key is not None
         event = headers["event_id"]
         assert isinstance(event, bytes)
-        found.append((got.partition() or 0, key.decode(), event.decode(), body.decode()))
+        events.append((got.partition() or 0, key.decode(), event.decode(), body.decode()))
     consumer.close()
-    return found
+    return events
 
 
 def test_events_arrive_in_the_order_of_their_key(brokers: tuple[str, ...]) -> None:
@@ -65,9 +65,9 @@ def test_events_arrive_in_the_order_of_their_key(brokers: tuple[str, ...]) -> No
     sent = [make_message(number, key) for number in range(4) for key in ("ORD-1", "ORD-2")]
     assert [kafka.publish(one) for one in sent] == [None] * len(sent)
     kafka.close()
-    found = receive_events(brokers, len(sent))
+    received = receive_events(brokers, len(sent))
     for key in ("ORD-1", "ORD-2"):
-        own = [row for row in found if row[1] == key]
+        own = [row for row in received if row[1] == key]
         assert len({partition for partition, *_ in own}) == 1
         assert [(event, body) for _, _, event, body in own] == [
             (f"{key}-{number}", f'{{"n": {number}}}') for number in range(4)

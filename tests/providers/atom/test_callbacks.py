@@ -47,16 +47,16 @@ def make_changed_fields(change: dict[str, Any], section: str = "payDetails") -> 
 def sign_fields(fields: dict[str, Any], key: str = MERCHANT.response_hash_key) -> bytes:
     """Return the body of a callback that has a signature over the given fields by the key `key` (the valid one by
     default)."""
-    pay, ours, mode, answer = (
+    pay, merchant, mode, answer = (
         fields["payInstrument"][name]
         for name in ("payDetails", "merchDetails", "payModeSpecificData", "responseDetails")
     )
     total = f"{pay['totalAmount']:.2f}" if isinstance(pay["totalAmount"], int | float) else str(pay["totalAmount"])
     channel = mode["subChannel"][0] if isinstance(mode["subChannel"], list) else mode["subChannel"]
     parts = (
-        ours["merchId"],
+        merchant["merchId"],
         pay["atomTxnId"],
-        ours["merchTxnId"],
+        merchant["merchTxnId"],
         total,
         answer["statusCode"],
         channel,
@@ -79,24 +79,27 @@ def test_callbacks_of_the_test_vectors_are_accepted_or_refused(vector: dict[str,
     """Each callback of the test vectors is accepted or refused, and has the outcome class, as its vector states."""
     keys = {"response_key": vector["res_key"], "response_salt": vector["res_salt"]}
     merchant = replace(MERCHANT, **keys, response_hash_key=vector["res_hash_key"])
-    found = parse_callback(vector["form_body"].encode(), merchant)
+    callback = parse_callback(vector["form_body"].encode(), merchant)
     expected = vector["expected"]
-    assert found.has_valid_signature == expected["signature_ok"] == expected["accept"]
-    assert found.kind == expected["class"]
-    assert is_refused(found) is not expected["accept"]
+    assert callback.has_valid_signature == expected["signature_ok"] == expected["accept"]
+    assert callback.kind == expected["class"]
+    assert is_refused(callback) is not expected["accept"]
 
 
 def test_a_good_callback_is_read_whole() -> None:
     """From a valid callback the adapter reads the order, the payment, two amounts and the time. The evidence doesn't
     contain the payer's account.
     """
-    found = make_atom("http://127.0.0.1:1").parse_callback(PAID_BODY)
-    assert found.report is not None
-    assert (found.merchant_payment_id, found.report.provider_payment_id) == ("ORD20261120000123", "11000000615892")
-    assert (found.report.amount, found.report.total) == (Money(50_000, "INR"), Money(51_767, "INR"))
-    assert found.report.paid_at == datetime(2026, 11, 20, 6, 52, 10, tzinfo=UTC)
-    assert "213232323" not in found.evidence
-    assert len(found.sha256) == 64
+    callback = make_atom("http://127.0.0.1:1").parse_callback(PAID_BODY)
+    assert callback.report is not None
+    assert (callback.merchant_payment_id, callback.report.provider_payment_id) == (
+        "ORD20261120000123",
+        "11000000615892",
+    )
+    assert (callback.report.amount, callback.report.total) == (Money(50_000, "INR"), Money(51_767, "INR"))
+    assert callback.report.paid_at == datetime(2026, 11, 20, 6, 52, 10, tzinfo=UTC)
+    assert "213232323" not in callback.evidence
+    assert len(callback.sha256) == 64
 
 
 def test_repeated_callbacks_have_one_event_id() -> None:
@@ -114,9 +117,9 @@ def test_a_callback_with_a_flipped_bit_is_refused() -> None:
     data = bytearray.fromhex(sealed.decode())
     for place in range(len(data)):
         data[place] ^= 1 << place % 8
-        found = parse_body(head + b"encData=" + data.hex().encode())
+        callback = parse_body(head + b"encData=" + data.hex().encode())
         data[place] ^= 1 << place % 8
-        assert is_refused(found) or get_signed_fields(found) == get_signed_fields(parse_body(PAID_BODY)), place
+        assert is_refused(callback) or get_signed_fields(callback) == get_signed_fields(parse_body(PAID_BODY)), place
 
 
 def get_signed_fields(callback: SignedCallback) -> tuple[object, ...]:
@@ -134,9 +137,9 @@ def get_signed_fields(callback: SignedCallback) -> tuple[object, ...]:
 def test_a_too_large_callback_is_refused_before_decryption() -> None:
     """A callback above the size limit is refused without decryption, even if its signature is valid."""
     large = make_form(CALLBACK_PLAINTEXT + " " * (LARGEST_CALLBACK_BYTES // 2))
-    found = parse_body(large)
-    assert is_refused(found)
-    assert (found.merchant_payment_id, found.evidence) == (None, f"{len(large)} bytes")
+    callback = parse_body(large)
+    assert is_refused(callback)
+    assert (callback.merchant_payment_id, callback.evidence) == (None, f"{len(large)} bytes")
 
 
 def test_a_truncated_callback_is_refused() -> None:
@@ -207,12 +210,14 @@ def test_a_refused_callback_may_name_an_order_to_ask_about() -> None:
 def test_refused_callbacks_differ_only_in_hint_and_evidence() -> None:
     """Callbacks that are refused for their padding, form or signature give equal results. Only the hint (the named
     order) and the evidence with its hash can differ."""
-    seen = set()
+    common_fields = set()
     for body in (*HOSTILE_BODIES.values(), *UNSIGNED_BODIES.values()):
-        found = parse_body(body)
-        told_apart = {"merchant_payment_id", "evidence", "sha256"}
-        seen.add(tuple(getattr(found, field.name) for field in fields(found) if field.name not in told_apart))
-    assert len(seen) == 1
+        callback = parse_body(body)
+        differing_fields = {"merchant_payment_id", "evidence", "sha256"}
+        common_fields.add(
+            tuple(getattr(callback, field.name) for field in fields(callback) if field.name not in differing_fields)
+        )
+    assert len(common_fields) == 1
 
 
 @pytest.mark.parametrize(
@@ -235,10 +240,12 @@ def test_an_unusable_field_is_refused_without_details(change: dict[str, Any], se
 
 def test_a_null_bank_number_counts_as_empty() -> None:
     """If the bank number of a callback is null, it counts as an empty text when the signature is computed."""
-    found = parse_body(sign_fields(make_changed_fields({"bankDetails": {"bankTxnId": None}}, "payModeSpecificData")))
-    assert found.has_valid_signature
-    assert found.report is not None
-    assert found.report.bank_reference is None
+    callback = parse_body(
+        sign_fields(make_changed_fields({"bankDetails": {"bankTxnId": None}}, "payModeSpecificData"))
+    )
+    assert callback.has_valid_signature
+    assert callback.report is not None
+    assert callback.report.bank_reference is None
 
 
 @pytest.mark.parametrize(
@@ -257,9 +264,9 @@ def test_a_signed_callback_with_unknown_contents_has_no_report(
     """A callback with a valid signature and unknown contents gives no report; the kind and reason of the result state
     this.
     """
-    found = parse_body(sign_fields(make_changed_fields(change, section)))
-    assert found.has_valid_signature
-    assert (found.kind, found.reason, found.report) == (kind, reason, None)
+    callback = parse_body(sign_fields(make_changed_fields(change, section)))
+    assert callback.has_valid_signature
+    assert (callback.kind, callback.reason, callback.report) == (kind, reason, None)
 
 
 @given(st.binary(max_size=200))

@@ -77,14 +77,14 @@ def make_details(code: str) -> Fields:
     return {"responseDetails": {"statusCode": code, "message": "-", "description": "-"}}
 
 
-def make_attempt(code: str = "OTS0000", pay: Fields | None = None, ours: Fields | None = None) -> Fields:
+def make_attempt(code: str = "OTS0000", pay: Fields | None = None, merchant: Fields | None = None) -> Fields:
     """Return one payment attempt with the result code `code`, in the form of an answer to the call TXNVERIFICATION.
-    `pay` and `ours` replace fields of its parts `payDetails` and `merchDetails`.
+    `pay` and `merchant` replace fields of its parts `payDetails` and `merchDetails`.
     """
     return {
         "settlementDetails": {"reconStatus": "NRNS"},
         "merchDetails": {"merchId": 317157, "merchTxnId": "ORD20261120000123", "merchTxnDate": "2026-11-20 12:21:33"}
-        | (ours or {}),
+        | (merchant or {}),
         "payDetails": {"atomTxnId": 11000000615892, "product": "NSE", "amount": 500.00, "totalAmount": 517.67}
         | (pay or {}),
         "payModeSpecificData": {
@@ -367,9 +367,9 @@ def test_all_facts_of_a_payment_are_read() -> None:
 def test_a_payment_time_without_end_is_not_accepted() -> None:
     """The adapter does not accept 9999-12-31 as the time of a payment, because the program cannot compute a deadline
     from it. It uses the next time in the answer."""
-    found = convert_verification(make_attempt(pay={"txnCompleteDate": "9999-12-31 23:59:59"})).content
-    assert found is not None
-    assert found.paid_at == datetime(2026, 11, 20, 6, 51, 33, tzinfo=UTC)
+    report = convert_verification(make_attempt(pay={"txnCompleteDate": "9999-12-31 23:59:59"})).content
+    assert report is not None
+    assert report.paid_at == datetime(2026, 11, 20, 6, 51, 33, tzinfo=UTC)
 
 
 def test_evidence_names_no_payer() -> None:
@@ -449,11 +449,11 @@ def test_an_unreadable_attempt_hides_no_success() -> None:
 
 def test_a_second_success_is_named() -> None:
     """If two attempts have taken money, one becomes the payment, and the report names the other attempt."""
-    found = convert_verification(
+    report = convert_verification(
         make_attempt(), make_attempt(pay={"atomTxnId": 7}), make_attempt("OTS0600", {"atomTxnId": 8})
     ).content
-    assert found is not None
-    assert (found.provider_payment_id, found.further_captures) == ("11000000615892", ("7",))
+    assert report is not None
+    assert (report.provider_payment_id, report.further_captures) == ("11000000615892", ("7",))
     seven = replace(ATOM_QUESTION, provider_payment_id="7")
     known = convert_verification(make_attempt(), make_attempt(pay={"atomTxnId": 7}), question=seven).content
     assert known is not None
@@ -497,7 +497,7 @@ def test_attempts_on_other_orders_do_not_count() -> None:
     """Attempts of other orders or merchants are ignored. If the list contains only such attempts, the outcome is
     unknown; if the list is empty, it is "not found".
     """
-    others = (make_attempt(ours={"merchTxnId": "ORD-OTHER"}), make_attempt(ours={"merchId": 8952}))
+    others = (make_attempt(merchant={"merchTxnId": "ORD-OTHER"}), make_attempt(merchant={"merchId": 8952}))
     assert convert_verification(*others, make_attempt("OTS0600")).kind is FAILED
     outcome = convert_verification(*others)
     assert (outcome.kind, outcome.reason) == (UNKNOWN, "other_id")
@@ -509,7 +509,7 @@ def test_a_failure_is_not_certain_if_another_attempt_has_our_number_in_small_let
     letters. The outcome is unknown, because the second attempt may be a success of the same payment. If the first
     attempt is a success, the payment has succeeded.
     """
-    other = make_attempt(ours={"merchTxnId": ATOM_QUESTION.merchant_payment_id.lower()})
+    other = make_attempt(merchant={"merchTxnId": ATOM_QUESTION.merchant_payment_id.lower()})
     outcome = convert_verification(make_attempt("OTS0600"), other)
     assert (outcome.kind, outcome.reason) == (UNKNOWN, "other_payment")
     assert convert_verification(make_attempt(), other).kind is SUCCEEDED
@@ -559,7 +559,7 @@ def test_a_payment_without_our_number_may_be_another_one(number: str | None) -> 
     """If the answer doesn't contain our payment number, it may be about another payment, so its report isn't
     bookable.
     """
-    outcome = convert_verification(make_attempt(ours={"merchTxnId": number}))
+    outcome = convert_verification(make_attempt(merchant={"merchTxnId": number}))
     assert outcome.kind is SUCCEEDED
     assert not get_report(outcome).is_bookable
 
@@ -634,14 +634,14 @@ def test_two_refunds_with_one_key_are_unknown() -> None:
 
 
 def convert_refund_list(*refunds: Fields, shape: str = "object") -> Outcome[RefundReport]:
-    ours = {
+    our_refund = {
         "refundTxnId": 1519,
         "refundAmt": 150.50,
         "refundInitiatedDate": "2026-11-20",
         "remarks": "REFUND PROCESSED",
         "prodRefundId": REFUND_INSTRUCTION.key,
     }
-    product = [{"prodName": "NSE", "refundStatus": [ours | change for change in refunds]}]
+    product = [{"prodName": "NSE", "refundStatus": [our_refund | change for change in refunds]}]
     status = {"object": {"refundDetails": product}, "list": product, "nested": [{"refundDetails": product}]}[shape]
     fields = {"payDetails": {"atomTxnId": 11000000615892}, "refundStatusDetails": status, **make_details("OTS0000")}
     return convert_fields(AtomCall.REFUND_STATUS, {"payInstrument": fields})
@@ -829,8 +829,8 @@ def test_the_list_has_each_refund_of_a_payment_once() -> None:
     refund whose key can't be an id makes the whole list unusable."""
 
     def list_refunds(*refunds: Fields) -> Outcome[tuple[ListedRefund, ...]]:
-        ours = {"remarks": "REFUND INITIATED", "prodRefundId": "RFD-1"}
-        status = [{"refundStatus": [ours | change for change in refunds]}]
+        our_refund = {"remarks": "REFUND INITIATED", "prodRefundId": "RFD-1"}
+        status = [{"refundStatus": [our_refund | change for change in refunds]}]
         fields = {
             "payDetails": {"atomTxnId": 11000000615892},
             "refundStatusDetails": status,
@@ -840,10 +840,10 @@ def test_the_list_has_each_refund_of_a_payment_once() -> None:
         body = seal_answer({"payInstrument": fields})
         return make_atom_converter(AtomCall.REFUND_STATUS, derive_response_key(), reader)(make_http_answer(200, body))
 
-    found = list_refunds(
+    outcome = list_refunds(
         {}, {}, {"prodRefundId": 7, "remarks": "?"}, {"prodRefundId": "B", "remarks": "REFUND FAILED"}
     )
-    assert (found.kind, [refund.key for refund in get_report(found)]) == (SUCCEEDED, ["RFD-1", "7"])
+    assert (outcome.kind, [refund.key for refund in get_report(outcome)]) == (SUCCEEDED, ["RFD-1", "7"])
     assert list_refunds().content == ()
     useless = {"prodRefundId": None}, {"prodRefundId": ""}, {"prodRefundId": "a b"}, {"prodRefundId": "x" * 65}
     assert {(list_refunds({}, one).kind, list_refunds(one).content) for one in useless} == {(UNKNOWN, None)}

@@ -117,11 +117,11 @@ def test_atom_reports_one_state_by_verification_and_callback(control: SandboxCon
     meeting = AdaptersAtSandbox(control)
     control.payments_control.change_payment_state("atom", ATOM_ORDER_NUMBER, state)
     callback = meeting.atom.parse_callback(control.payments_control.compose_notice("atom", ATOM_ORDER_NUMBER)[1])
-    asked = meeting.atom.read_payment(meeting.atom_question)
+    outcome = meeting.atom.read_payment(meeting.atom_question)
     assert callback.has_valid_signature
-    assert asked.kind is callback.kind is ATOM_STATES[state]
+    assert outcome.kind is callback.kind is ATOM_STATES[state]
     assert callback.report is not None
-    assert get_report(asked).state is callback.report.state
+    assert get_report(outcome).state is callback.report.state
 
 
 def test_atom_lists_every_attempt_of_a_payment(control: SandboxControl) -> None:
@@ -143,11 +143,11 @@ def test_a_verification_with_another_sum_or_day_proves_nothing(control: SandboxC
     """A verification with another amount or day finds no payment, which doesn't prove that the payment doesn't exist.
     The day is the day in India."""
     meeting = AdaptersAtSandbox(control)
-    asked = meeting.atom_question
-    assert meeting.atom.read_payment(replace(asked, amount=Money(50_001, "INR"))).kind is OutcomeClass.NOT_FOUND
+    question = meeting.atom_question
+    assert meeting.atom.read_payment(replace(question, amount=Money(50_001, "INR"))).kind is OutcomeClass.NOT_FOUND
     day = convert_to_india_time(meeting.now).date()
-    assert meeting.atom.read_payment(replace(asked, day=day - timedelta(days=2))).kind is OutcomeClass.NOT_FOUND
-    assert meeting.atom.read_payment(replace(asked, day=day)).kind is OutcomeClass.SUCCEEDED
+    assert meeting.atom.read_payment(replace(question, day=day - timedelta(days=2))).kind is OutcomeClass.NOT_FOUND
+    assert meeting.atom.read_payment(replace(question, day=day)).kind is OutcomeClass.SUCCEEDED
     at = "2026-11-20T19:00:00Z"  # the 21st in India
     control.payments_control.register_payment("atom", "LATE", 100, at=at)
     late = PaymentQuestion("LATE", amount=Money(100, "INR"), begun_at=datetime.fromisoformat(at))

@@ -183,8 +183,12 @@ def test_a_call_excluded_by_the_capabilities_is_not_sent(provider_example: Credi
     with serve_scripts(make_answer_script(200, provider_example.purchase_answer)) as server:
         adapter = provider_example.open_adapter(server.url, CountingRateLimiter())
         assert not adapter.capabilities.finds_purchases
-        found = adapter.find_purchases(PURCHASE_REQUEST.corporation_number)
-        assert (found.kind, found.reason, found.sent) == (OutcomeClass.UNKNOWN, "no_list_call", SendingCertainty.NO)
+        outcome = adapter.find_purchases(PURCHASE_REQUEST.corporation_number)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (
+            OutcomeClass.UNKNOWN,
+            "no_list_call",
+            SendingCertainty.NO,
+        )
         if not adapter.capabilities.has_pdf:
             file = adapter.read_pdf(provider_example.id)
             assert (file.kind, file.reason, file.sent) == (OutcomeClass.UNKNOWN, "not_supported", SendingCertainty.NO)
@@ -195,9 +199,9 @@ def test_secrets_stay_out_of_reprs_and_evidence(provider_example: CreditCheckPro
     """The text forms of the provider and of an outcome, and the evidence, contain no credential."""
     with serve_scripts(make_answer_script(500, "echo: " + " ".join(provider_example.secrets))) as server:
         adapter = provider_example.open_adapter(server.url, CountingRateLimiter())
-        seen = repr(adapter) + repr(adapter.buy_check(PURCHASE_REQUEST))
-    assert "echo: " in seen
-    assert not [secret for secret in provider_example.secrets if secret in seen]
+        texts = repr(adapter) + repr(adapter.buy_check(PURCHASE_REQUEST))
+    assert "echo: " in texts
+    assert not [secret for secret in provider_example.secrets if secret in texts]
 
 
 def test_a_company_without_a_name_is_not_searched() -> None:

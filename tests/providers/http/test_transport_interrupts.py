@@ -47,9 +47,9 @@ def read_interrupted_outcome(child: Child) -> object:
     """Send SIGINT to the child process, return the outcome of its call, and check that it then reports the
     interruption."""
     os.kill(child.pid, signal.SIGINT)
-    told = child.wait_for_report()
+    outcome = child.wait_for_report()
     assert child.wait_for_report() == "interrupted"
-    return told
+    return outcome
 
 
 def test_an_interrupt_during_the_connection_sends_nothing() -> None:

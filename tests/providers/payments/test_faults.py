@@ -143,8 +143,10 @@ def test_each_code_of_paypay_has_an_outcome_class(control: SandboxControl, call:
     """Each result code of PayPay's table has its outcome class. A code that isn't listed for the call, and a success
     without data, are UNKNOWN."""
     meeting = AdaptersAtSandbox(control)
-    told = {code: call_with_fault(meeting, f"result:{code}", call).kind for code in (*RESULT_BY_CODE, "NEW_CODE")}
-    assert told == {code: OUTCOME_BY_CODE_BY_PAYPAY_CALL[call].get(code, UNKNOWN) for code in told}
+    class_by_code = {
+        code: call_with_fault(meeting, f"result:{code}", call).kind for code in (*RESULT_BY_CODE, "NEW_CODE")
+    }
+    assert class_by_code == {code: OUTCOME_BY_CODE_BY_PAYPAY_CALL[call].get(code, UNKNOWN) for code in class_by_code}
     assert control.payments_control.read_refunds() == []
 
 
@@ -175,11 +177,13 @@ def test_each_code_of_atom_has_an_outcome_class(control: SandboxControl, call: s
     """Each result code of Atom has its outcome class for each call. For a refund, every doubtful code is UNKNOWN and
     never a failure. No report that contains only a code is bookable."""
     meeting = AdaptersAtSandbox(control)
-    told = {code: call_with_fault(meeting, f"result:{code}", call) for code in (*MESSAGE_BY_RESPONSE_CODE, "OTS9999")}
-    assert {code: one.kind for code, one in told.items()} == {
-        c: OUTCOME_BY_CODE_BY_ATOM_CALL[call].get(c, UNKNOWN) for c in told
+    outcome_by_code = {
+        code: call_with_fault(meeting, f"result:{code}", call) for code in (*MESSAGE_BY_RESPONSE_CODE, "OTS9999")
     }
-    assert not any(one.content is not None and one.content.is_bookable for one in told.values())
+    assert {code: one.kind for code, one in outcome_by_code.items()} == {
+        c: OUTCOME_BY_CODE_BY_ATOM_CALL[call].get(c, UNKNOWN) for c in outcome_by_code
+    }
+    assert not any(one.content is not None and one.content.is_bookable for one in outcome_by_code.values())
     assert control.payments_control.read_refunds() == []
 
 

@@ -227,9 +227,9 @@ def test_secrets_stay_out_of_reprs_and_evidence(provider_example: ProviderUnderT
     """The text forms of the provider and of an outcome, and the evidence, contain no credential."""
     with serve_scripts(make_answer_script(500, "echo: " + " ".join(provider_example.secrets))) as server:
         adapter = provider_example.open_adapter(server.url)
-        seen = repr(adapter) + repr(make_all_calls(provider_example, adapter))
-    assert "echo: " in seen
-    assert not [secret for secret in provider_example.secrets if secret in seen]
+        texts = repr(adapter) + repr(make_all_calls(provider_example, adapter))
+    assert "echo: " in texts
+    assert not [secret for secret in provider_example.secrets if secret in texts]
 
 
 IMPOSSIBLE_IDS = ["", " ", "a b", "a/b", "a?b=c", "../x", "a\n", "ＯＲＤ", "a" * 65, "a%2Fb", "a#b"]
@@ -376,21 +376,21 @@ def test_pauses_between_reads_double_up_to_a_minute() -> None:
     """Before they are shortened, the pauses between repeated reads are 2, 4, 8 … up to 60 seconds. Each is
     shortened at random by up to a quarter and divided by the time scale. Their sum stays within the time limit.
     """
-    assert [RetryLimits().compute_pause_seconds(asked, 1.0) for asked in range(1, 8)] == [2, 4, 8, 16, 32, 60, 60]
+    assert [RetryLimits().compute_pause_seconds(count, 1.0) for count in range(1, 8)] == [2, 4, 8, 16, 32, 60, 60]
     assert RetryLimits().compute_pause_seconds(2, 0.0) == 3.0
     failed_outcome: Outcome[None] = Outcome(OutcomeClass.UNKNOWN, "provider_error", SendingCertainty.YES)
     assert is_temporary_failure(failed_outcome)
-    asked: list[int] = []
+    calls: list[int] = []
 
     def record_time_and_return_error() -> Outcome[None]:
-        asked.append(1)
+        calls.append(1)
         return failed_outcome
 
     clock = InstantClock()
     read_with_retries(record_time_and_return_error, RetryLimits(max_request_count=50), clock, TimeScale(10))
     assert sum(clock.slept) <= 2.0
-    assert len(asked) == len(clock.slept) + 1
+    assert len(calls) == len(clock.slept) + 1
     assert statistics.mean(clock.slept) < 2.0
-    asked.clear()
+    calls.clear()
     read_with_retries(record_time_and_return_error, NO_RETRIES, clock, TimeScale())
-    assert len(asked) == 1
+    assert len(calls) == 1

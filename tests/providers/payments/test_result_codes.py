@@ -25,16 +25,16 @@ def list_outcome_reasons() -> set[str]:
     rows += [
         row[0] for row in (*atom_codes.REFUND_REMARK_MEANINGS.values(), *paypay_codes.REFUND_STATE_MEANINGS.values())
     ]
-    made = {asked.text for asked in word_use.find_arguments(PROVIDER_PACKAGE_PATH, CODE_POSITION_BY_FUNCTION)}
+    made = {argument.text for argument in word_use.find_arguments(PROVIDER_PACKAGE_PATH, CODE_POSITION_BY_FUNCTION)}
     return {row.reason for row in rows} | made | {"callback_refused"}
 
 
 def test_every_reason_has_a_word() -> None:
     """Each reason of an outcome has a text in Japanese and English."""
-    found = list_outcome_reasons()
-    assert len(found) > 45
+    reasons = list_outcome_reasons()
+    assert len(reasons) > 45
     for language in LANGUAGES:
-        assert {reason for reason in found if f"cause.{reason}" not in read_sentences(language)} == set()
+        assert {reason for reason in reasons if f"cause.{reason}" not in read_sentences(language)} == set()
 
 
 def test_every_state_has_a_label() -> None:
