@@ -147,14 +147,14 @@ def _send_request_once(console: Console, number: str, request_id: str) -> Purcha
 def _run_desks(race: DeskRequestRace, place: Place, provider: str) -> list[PurchaseEnding]:
     """Run the child processes of the desks, and return the ending of each call."""
     barrier = get_context().Barrier(race.desk_count)
-    told = [
+    environments = [
         place.make_environment(
             provider, PERSON_NAMES[desk % len(PERSON_NAMES)], desk, TIME_SCALE=TIME_SCALE, CLIENTS=CLIENT_ID
         )
         for desk in range(race.desk_count)
     ]
     endings: list[PurchaseEnding] = []
-    with start_children(request_all_purchases, [(desk, race.numbers, barrier) for desk in told]) as children:
+    with start_children(request_all_purchases, [(desk, race.numbers, barrier) for desk in environments]) as children:
         for turn in range(len(race.numbers)):
             if turn in race.function_by_number_index:
                 wait_for_first_report(children)
@@ -267,9 +267,9 @@ def _check_race(place: Place, sandbox: Sandbox, endings: Sequence[PurchaseEnding
     charges = sandbox.ledger.count_charges_by_number()
     assert max(charges.values()) == 1, f"charged twice: {[n for n, count in charges.items() if count > 1]}"
     with place.open_desk(sandbox, person="worker", desk=_FIRST_WORKER_DESK + WORKER_COUNT) as console:
-        found = truth.read_check_rows(console.database)
-        truth.check_claims(found)
-        truth.check_charges(found, charges)
+        check_rows = truth.read_check_rows(console.database)
+        truth.check_claims(check_rows)
+        truth.check_charges(check_rows, charges)
         truth.check_queues(console)
         with console.database.read() as conn:
             assert verify_chains(conn, ()).first_bad_row_id is None

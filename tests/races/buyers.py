@@ -86,20 +86,20 @@ def run_purchase_race(race: PurchaseRace, place: Place) -> Counter[str]:
     refusal with a code.
     """
     with Sandbox() as sandbox:
-        told = [_make_desk_environment(race, place, sandbox, desk) for desk in range(race.desk_count)]
-        before = _prepare_database(race, told[0], sandbox, place)
+        environments = [_make_desk_environment(race, place, sandbox, desk) for desk in range(race.desk_count)]
+        before = _prepare_database(race, environments[0], sandbox, place)
         if race.seed is not None:
             rate = 0.4
             sandbox.control.add_random_faults(
                 *PURCHASE_FAULTS, seed=race.seed, rate=rate, call="purchase", seconds=0.2
             )
-        endings = _run_buyers(race, told)
+        endings = _run_buyers(race, environments)
         sandbox.control.release_calls()
         if race.function_by_number_index:
-            _deliver_answers(told)
-        tally = _check_race(race, told, sandbox, before, endings)
+            _deliver_answers(environments)
+        tally = _check_race(race, environments, sandbox, before, endings)
         if race.function_by_number_index and race.seed is None:
-            _buy_remaining_numbers(race, told[0], sandbox)
+            _buy_remaining_numbers(race, environments[0], sandbox)
         return tally
 
 
@@ -128,10 +128,10 @@ def _buy_number(
     contains the codes of refusals that need not name a record. `ids` decides which calls have a request id (None: no
     call).
     """
-    wanted = PurchaseRequest(number, CLIENT_ID, renew=renew)
+    request = PurchaseRequest(number, CLIENT_ID, renew=renew)
 
     def buy_with_request_id(request_id: str | None) -> CreditCheck:
-        return console.credit_checks.purchase(wanted, request_id=request_id)
+        return console.credit_checks.purchase(request, request_id=request_id)
 
     try:
         record = buy_with_request_id(None) if ids is None else ids(buy_with_request_id)
@@ -211,8 +211,8 @@ def _buy_remaining_numbers(race: PurchaseRace, environment: dict[str, str], sand
         for number in race.numbers:
             ending = _buy_number(console, number, race.renews)
             assert ending.code in ("bought", "already_purchased"), ending
-        found = truth.read_check_rows(console.database)
-        assert Counter(row.number for row in found if row.status == "success") == Counter(race.numbers)
+        check_rows = truth.read_check_rows(console.database)
+        assert Counter(row.number for row in check_rows if row.status == "success") == Counter(race.numbers)
     assert sandbox.ledger.count_charges_by_number() == dict.fromkeys(race.numbers, 1)
 
 
@@ -231,12 +231,12 @@ def _check_race(
     odd = [ending for ending in endings if ending.code.startswith("unhandled")]
     assert not odd, f"unhandled: {odd}"
     with open_console(Settings.load(environments[0])) as console:
-        found = truth.read_check_rows(console.database)
+        check_rows = truth.read_check_rows(console.database)
         charges = sandbox.ledger.count_charges_by_number()
         fresh = {number: charges.get(number, 0) - charges_before.get(number, 0) for number in race.numbers}
         assert max(fresh.values()) <= 1, f"charged twice: {[n for n, count in fresh.items() if count > 1]}"
-        truth.check_claims(found)
-        truth.check_charges(found, charges)
+        truth.check_claims(check_rows)
+        truth.check_charges(check_rows, charges)
         truth.check_queues(console)
         check_answers(endings, sandbox)
     for desk in environments:
@@ -251,8 +251,10 @@ def check_answers(endings: Sequence[PurchaseEnding], sandbox: Sandbox) -> None:
     got the same charge.
     """
     ledger = {charge.id: charge.number for charge in sandbox.ledger.list_charges_of_number()}
-    told = Counter(ending.id_at_provider for ending in endings if ending.code == "bought")
+    count_by_charge = Counter(ending.id_at_provider for ending in endings if ending.code == "bought")
     for ending in endings:
         if ending.code == "bought":
             assert ledger[ending.id_at_provider or 0] == ending.number, f"somebody else's answer: {ending}"
-    assert not [one for one, count in told.items() if count > 1], f"one charge told to several buyers: {told}"
+    assert not [one for one, count in count_by_charge.items() if count > 1], (
+        f"one charge told to several buyers: {count_by_charge}"
+    )

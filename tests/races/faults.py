@@ -86,9 +86,9 @@ def _check_charges(console: Console, sandbox: Sandbox, names: Sequence[str]) -> 
     charged = sandbox.ledger.count_charges_by_number()
     doubles = [number for number in names if charged.get(number, 0) > 1]
     assert not doubles, f"charged twice: {doubles}"
-    found = truth.read_check_rows(console.database)
-    truth.check_claims(found)
-    truth.check_charges(found, charged)
+    check_rows = truth.read_check_rows(console.database)
+    truth.check_claims(check_rows)
+    truth.check_charges(check_rows, charged)
 
 
 def _settle_unknown_records(

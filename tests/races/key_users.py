@@ -87,8 +87,8 @@ class LoadRun:
 
     def wait_until(self, part: float) -> None:
         """Wait until this fraction (0 to 1) of the run's planned duration has passed."""
-        left = self._began + part * self._wanted.seconds - time.monotonic()
-        time.sleep(max(0.0, left))  # house: the run's length is what is asked for
+        remaining_seconds = self._began + part * self._wanted.seconds - time.monotonic()
+        time.sleep(max(0.0, remaining_seconds))  # house: the run's length is what is asked for
 
     def wait_for_answers(self) -> LoadAnswers:
         """Wait for the end of the run and return all answers. Raises AssertionError if a key was not created exactly
@@ -98,11 +98,14 @@ class LoadRun:
         ]
         made = Counter(key for report in reports for key in report.created_keys)
         assert made == Counter(range(self._wanted.key_count)), "made twice or never"
-        told = sum((report.count_by_answer for report in reports), Counter[str]())
-        assert set(told) <= {"created", "repeated", "in_progress"}, told
-        assert (told["created"], told.total()) == (self._wanted.key_count, self._wanted.request_count), told
+        count_by_answer = sum((report.count_by_answer for report in reports), Counter[str]())
+        assert set(count_by_answer) <= {"created", "repeated", "in_progress"}, count_by_answer
+        assert (count_by_answer["created"], count_by_answer.total()) == (
+            self._wanted.key_count,
+            self._wanted.request_count,
+        ), count_by_answer
         waits = sorted(wait for report in reports for wait in report.request_seconds)
-        return LoadAnswers(told, tuple(waits), max(report.ended_at for report in reports) - self._began)
+        return LoadAnswers(count_by_answer, tuple(waits), max(report.ended_at for report in reports) - self._began)
 
 
 def disturb_redis(run: LoadRun, server: RedisServer) -> None:
@@ -156,11 +159,11 @@ def request_all_keys(pipe: Pipe, environment: Mapping[str, str], load: RequestLo
             due = began + key * REQUESTS_PER_KEY / load.requests_per_second
             for _ in range(number, REQUESTS_PER_KEY, load.process_count):
                 time.sleep(max(0.0, due - time.monotonic()))  # house: requests at a given rate
-                asked = time.perf_counter()
-                told = make_request(once, load.make_key(key), f'{{"payment": {key}}}')
-                report.request_seconds.append(time.perf_counter() - asked)
-                report.count_by_answer[told] += 1
-                report.created_keys += [key] if told == "created" else []
+                begun_at = time.perf_counter()
+                answer = make_request(once, load.make_key(key), f'{{"payment": {key}}}')
+                report.request_seconds.append(time.perf_counter() - begun_at)
+                report.count_by_answer[answer] += 1
+                report.created_keys += [key] if answer == "created" else []
         report.ended_at = time.monotonic()
     pipe.send(report)
 

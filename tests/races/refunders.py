@@ -167,8 +167,8 @@ def _make_actions(
     refunds = console.refunds
 
     def find_newest_refund_id(payment: int) -> int:
-        found = find_newest_refund(console, payment)
-        return found.id if found else 0
+        refund = find_newest_refund(console, payment)
+        return refund.id if refund else 0
 
     def request_drawn_refund(payment: int) -> object:
         amount = chance.choice(REFUND_AMOUNTS_BY_PROVIDER[ids[payment]])
@@ -215,8 +215,10 @@ def _choose_action(console: Console, payment: int, chance: random.Random) -> str
     """Return the name of an action that fits the present state of the payment's newest refund. Another process may
     change the state before the action.
     """
-    found = find_newest_refund(console, payment)
-    return chance.choice(_LIKELY_ACTS_BY_STATE.get(found.state if found else None, ("ask", "ask", "probe", "submit")))
+    refund = find_newest_refund(console, payment)
+    return chance.choice(
+        _LIKELY_ACTS_BY_STATE.get(refund.state if refund else None, ("ask", "ask", "probe", "submit"))
+    )
 
 
 def _waits_for_person(row: RefundRow) -> bool:
@@ -253,10 +255,10 @@ def _run_tasks_until_refunds_end_or_wait(console: Console, sandbox: Sandbox, clo
         move_clocks(clock, sandbox, timedelta(minutes=step))
         console.recovery.run_all_tasks()
         rows = money_truth.check_money(console, sandbox)
-        left = [row for row in rows if row.is_open and not _waits_for_person(row)]
-        if not left:
+        unfinished = [row for row in rows if row.is_open and not _waits_for_person(row)]
+        if not unfinished:
             break
-    told = {row.id: call_and_get_code(lambda r=row: console.refunds.probe(r.id)) for row in left}  # type: ignore[misc]  # bound here
-    assert not left, f"neither ended nor before a person: {left}; probes tell {told}"
+    probe_codes = {row.id: call_and_get_code(lambda r=row: console.refunds.probe(r.id)) for row in unfinished}  # type: ignore[misc]  # bound here
+    assert not unfinished, f"neither ended nor before a person: {unfinished}; probes tell {probe_codes}"
     states = Counter("before a person" if row.is_open else str(row.state) for row in rows)
     return states + Counter(refunds=len(rows))

@@ -34,23 +34,23 @@ def run_repair_race(place: Place, rounds: int, seed: int) -> Counter[str]:
             _call_and_get_code(lambda n=number: console.credit_checks.purchase(PurchaseRequest(n, "1")))
         charges = {charge.number: charge.id for charge in sandbox.ledger.list_charges_of_number()}
         ids = [(console.lookup.find_records(number).credit_checks[0].id, charges[number]) for number in names]
-        told = [
+        environments = [
             place.make_environment(sandbox.url, PERSON_NAMES[i % len(PERSON_NAMES)], i, ALARMBOX_FIND_PURCHASES="1")
             for i in range(PROCESS_COUNT)
         ]
         barrier = get_context().Barrier(PROCESS_COUNT)
         with start_children(
-            repair_records, [(told[i], ids, rounds, seed + i, barrier) for i in range(PROCESS_COUNT)]
+            repair_records, [(environments[i], ids, rounds, seed + i, barrier) for i in range(PROCESS_COUNT)]
         ) as children:
             endings = Counter(code for child in children for code in child.wait_for_report())
         odd = [code for code in endings if code.startswith("unhandled")]
         assert not odd, odd
         _complete_records(console, ids)
-        found = truth.read_check_rows(console.database)
-        truth.check_claims(found)
-        truth.check_charges(found, sandbox.ledger.count_charges_by_number())
+        check_rows = truth.read_check_rows(console.database)
+        truth.check_claims(check_rows)
+        truth.check_charges(check_rows, sandbox.ledger.count_charges_by_number())
         assert sandbox.ledger.count_charges_by_number() == dict.fromkeys(names, 1)
-        assert [row.status for row in found] == ["success"] * len(names)
+        assert [row.status for row in check_rows] == ["success"] * len(names)
         console.audit.verify_chains()
         return endings
 

@@ -55,11 +55,13 @@ def _run_processes(
 ) -> Counter[str]:
     """Run the child processes, and return the number of their calls with each ending: "done" or an error code."""
     barrier, extra = get_context().Barrier(processes), make_provider_settings(sandbox.url)
-    told = [
+    environments = [
         place.make_environment(sandbox.url, PEOPLE[i % len(PEOPLE)], i % DESK_COUNT, **extra)
         for i in range(processes)
     ]
-    with start_children(request_for_all_payments, [(one, ids, reserves_only, barrier) for one in told]) as children:
+    with start_children(
+        request_for_all_payments, [(one, ids, reserves_only, barrier) for one in environments]
+    ) as children:
         return sum((child.wait_for_report() for child in children), Counter[str]())
 
 
@@ -106,8 +108,10 @@ def run_with_one_requester(place: Place, processes: int, *, fit: int) -> Counter
         place.sql(f"UPDATE limits SET value = {fit * REQUESTED_AMOUNT} WHERE name = 'per_person_day'")
         ids = [import_paid_payment(console, sandbox, f"ORD-{i}").id for i in range(processes)]
         barrier, extra = get_context().Barrier(processes), make_provider_settings(sandbox.url)
-        told = [place.make_environment(sandbox.url, PEOPLE[0], i % DESK_COUNT, **extra) for i in range(processes)]
-        each = [(one, [ids[i]], False, barrier) for i, one in enumerate(told)]
+        environments = [
+            place.make_environment(sandbox.url, PEOPLE[0], i % DESK_COUNT, **extra) for i in range(processes)
+        ]
+        each = [(one, [ids[i]], False, barrier) for i, one in enumerate(environments)]
         with start_children(request_for_all_payments, each) as children:
             endings = sum((child.wait_for_report() for child in children), Counter[str]())
         odd = [code for code in endings if code not in EXPECTED_ENDINGS]

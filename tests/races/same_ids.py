@@ -32,13 +32,15 @@ def run_same_request_id_race(place: Place, numbers: Sequence[str], processes: in
     each call has taken effect exactly once."""
     with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
         payments = [import_paid_payment(console, sandbox, f"ORD-{number}").id for number in numbers]
-        told = [
+        environments = [
             place.make_environment(sandbox.url, FIRST_PERSON, desk, **make_provider_settings(sandbox.url))
             for desk in range(DESK_COUNT)
         ]
         barrier = get_context().Barrier(processes)
         how = (numbers, payments, barrier)
-        with start_children(make_all_calls, [(told[i % DESK_COUNT], *how) for i in range(processes)]) as children:
+        with start_children(
+            make_all_calls, [(environments[i % DESK_COUNT], *how) for i in range(processes)]
+        ) as children:
             answers = [child.wait_for_report() for child in children]
             assert [child.wait_for_end() for child in children] == [0] * processes
         tally: Counter[str] = Counter()

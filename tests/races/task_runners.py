@@ -62,8 +62,8 @@ def run_task_race(place: Place, processes: int, runs: int) -> TaskRunLog:
     """Let the processes run the due tasks until the log has `runs` runs. Return the log."""
     run_log = TaskRunLog(place.folder)
     together = get_context().Barrier(processes + 1)
-    told = [place.make_environment("http://127.0.0.1:9", desk=i % 2) for i in range(processes)]
-    each = [(one, together, str(place.folder), runs) for one in told]
+    environments = [place.make_environment("http://127.0.0.1:9", desk=i % 2) for i in range(processes)]
+    each = [(one, together, str(place.folder), runs) for one in environments]
     with start_children(run_due_tasks, each) as children:
         together.wait(CHILD_WAIT_SECONDS)
         for child in children:

@@ -17,8 +17,8 @@ def test_purchases_under_random_faults_are_charged_at_most_once(place: Place, se
     is in the state `calling`, and no record has an unknown outcome."""
     count = PURCHASE_COUNT.get(place.engine, 100)
     tally = faults.buy_under_random_faults(place, count, seed)
-    told = {name: tally[name] for name in ("faults", "bought", "outcome_unknown", "by people")}
-    left = f"{tally['calling']} calling, {tally['left']} unknown left"
-    print(f"demand 2: {place.engine}: {count} purchases, {told}: 0 doubles, {left}")
+    counts = {name: tally[name] for name in ("faults", "bought", "outcome_unknown", "by people")}
+    unsettled = f"{tally['calling']} calling, {tally['left']} unknown left"
+    print(f"demand 2: {place.engine}: {count} purchases, {counts}: 0 doubles, {unsettled}")
     assert (tally["calling"], tally["left"]) == (0, 0)
     assert tally["faults"] > count / 3

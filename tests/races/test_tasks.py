@@ -17,9 +17,9 @@ def test_no_task_runs_in_two_processes_at_once(place: Place) -> None:
     """
     processes, runs = (4, 60) if place.engine != "galera" else (3, 30)
     run_log = task_runners.run_task_race(place, processes, runs)
-    told = [line.partition(":") for line in run_log.read_lines("runs")]
-    shares = Counter(pid for _, _, pid in told)
-    print(f"{place.engine}: {len(told)} runs of {len(task_runners.TASK_NAMES)} tasks in {len(shares)} processes")
+    run_lines = [line.partition(":") for line in run_log.read_lines("runs")]
+    shares = Counter(pid for _, _, pid in run_lines)
+    print(f"{place.engine}: {len(run_lines)} runs of {len(task_runners.TASK_NAMES)} tasks in {len(shares)} processes")
     assert run_log.read_lines("twice at once") == []
-    assert {name for name, _, _ in told} == set(task_runners.TASK_NAMES)
+    assert {name for name, _, _ in run_lines} == set(task_runners.TASK_NAMES)
     assert len(shares) > 1

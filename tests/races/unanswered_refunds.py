@@ -45,8 +45,8 @@ def run_refunds_without_answer(stage: MoneyStage, count: int, provider: str) -> 
         stage.move_clocks(timedelta(seconds=seconds) / stage.checker.settings.time_scale)
         stage.checker.recovery.run_all_tasks()
     _check_every_action_is_refused(stage, ids)
-    found = [find_newest_refund(stage.maker, payment) for payment in ids]
-    unknown = [one for one in found if one is not None and one.certainty is Certainty.UNKNOWN]
+    refunds = [find_newest_refund(stage.maker, payment) for payment in ids]
+    unknown = [one for one in refunds if one is not None and one.certainty is Certainty.UNKNOWN]
     before_people = [one for one in unknown if one.work.state is WorkState.NEEDS_REVIEW]
     stage.sandbox.control.clear_faults()
     return Counter(
@@ -79,10 +79,10 @@ def _approve_in_threads(stage: MoneyStage, count: int, provider: str, numbers: S
     refunds in several threads. Check that the outcome of each refund is unknown. Return the payment ids.
     """
     ids = [import_paid_payment(stage.maker, stage.sandbox, number, provider=provider).id for number in numbers]
-    asked = [request_refund(stage.maker, payment, "10" if provider == "atom" else 1_000).id for payment in ids]
+    refund_ids = [request_refund(stage.maker, payment, "10" if provider == "atom" else 1_000).id for payment in ids]
     with ThreadPoolExecutor(THREAD_COUNT) as threads:
         codes = Counter(
-            threads.map(lambda refund: call_and_get_code(lambda: stage.checker.refunds.approve(refund)), asked)
+            threads.map(lambda refund: call_and_get_code(lambda: stage.checker.refunds.approve(refund)), refund_ids)
         )
     assert codes == Counter(outcome_unknown=count), codes
     stage.sandbox.control.release_calls()
@@ -136,16 +136,16 @@ def run_late_refunds(stage: MoneyStage, count: int) -> Counter[str]:
     _release_delayed_requests(stage, keys[2 * last : 3 * last])
     for _ in range(4):
         _let_time_pass(stage, 900)
-    found = _read_refunds(stage, ids)
+    refunds = _read_refunds(stage, ids)
     doubles = [number for number in numbers if stage.count_provider_refunds(number) != 1]
     assert not doubles, f"not refunded exactly once: {doubles}"
-    odd = [one for one in found if one.state is not RefundState.COMPLETED]
+    odd = [one for one in refunds if one.state is not RefundState.COMPLETED]
     assert not odd, f"not at their end: {odd}"
     control = [
         call_and_get_code(lambda: stage.checker.refunds.probe(known)) for _ in range(3)
     ]  # calls are short, machines busy
     assert "done" in control, f"the positive control: {control}"
-    again = sum(one.sent_count > 1 for one in found)
+    again = sum(one.sent_count > 1 for one in refunds)
     return Counter(refunds=count, heard_once=heard[1], undone=undone, again=again, doubles=len(doubles))
 
 

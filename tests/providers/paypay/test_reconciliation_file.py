@@ -55,19 +55,19 @@ def test_rows_of_a_described_daily_file_are_read() -> None:
     """The reader returns the payments and refunds of a daily file with positive amounts and times as instants; their
     keys are in ascending order.
     """
-    found = read_rows(make_file(*ORDINARY_LINES))
+    rows = read_rows(make_file(*ORDINARY_LINES))
     at = datetime(2026, 11, 19, 3, 20, 1, tzinfo=UTC)
-    assert found[0] == HistoryRow(
+    assert rows[0] == HistoryRow(
         "2026-11-19:00000002", "04212345678901234567", "ORD-1", PaymentState.PAYMENT_SUCCESS, "取引完了", at,
         Money(3300, "JPY"), None, "PayPay残高",
     )  # fmt: skip
-    told = [row for row in found if isinstance(row, HistoryRow)]
-    assert [(row.state, row.refund_state, row.amount.minor) for row in told[1:]] == [
+    accepted_rows = [row for row in rows if isinstance(row, HistoryRow)]
+    assert [(row.state, row.refund_state, row.amount.minor) for row in accepted_rows[1:]] == [
         ("payment_success", RefundState.COMPLETED, 1000),
         ("payment_failed", None, 5),
     ]
-    assert told[2].merchant_payment_id is None
-    assert [row.key for row in told] == sorted(row.key for row in told)
+    assert accepted_rows[2].merchant_payment_id is None
+    assert [row.key for row in accepted_rows] == sorted(row.key for row in accepted_rows)
 
 
 @pytest.mark.parametrize(
@@ -188,14 +188,14 @@ def test_the_name_in_an_address_has_merchant_and_days() -> None:
     """From the file name in the URL the program reads the merchant and the days; for any other URL it returns
     None.
     """
-    found = parse_file_name("https://x.example/a/transaction_12_20261119000000_20261119235959_v2.csv?sig=1")
-    assert found is not None
-    assert (found.merchant_id, found.first_day, found.last_day) == ("12", FILE_DAY, FILE_DAY)
+    file_name = parse_file_name("https://x.example/a/transaction_12_20261119000000_20261119235959_v2.csv?sig=1")
+    assert file_name is not None
+    assert (file_name.merchant_id, file_name.first_day, file_name.last_day) == ("12", FILE_DAY, FILE_DAY)
     for url in (
         "",
         "https://x.example/",
         "http://[",
-        found.merchant_id,
+        file_name.merchant_id,
         "https://x.example/transaction_12_20261399000000_20261119235959_v2.csv",
     ):
         assert parse_file_name(url) is None

@@ -259,13 +259,13 @@ NOT_FOUND_ANSWERS_WITH_RECORD = [
 ]
 
 
-@pytest.mark.parametrize(("call", "status", "code", "found"), NOT_FOUND_ANSWERS_WITH_RECORD)
+@pytest.mark.parametrize(("call", "status", "code", "record"), NOT_FOUND_ANSWERS_WITH_RECORD)
 def test_not_found_with_the_record_in_the_data_is_unknown(
-    call: PayPayCall, status: int, code: str, found: dict[str, Any]
+    call: PayPayCall, status: int, code: str, record: dict[str, Any]
 ) -> None:
     """If the result code says "not found" but the data contain the payment or refund, the outcome is unknown. So a
     payment or refund isn't made a second time."""
-    shown: list[object] = [found, [found], {"status": found["status"]}, {"status": "SOMETHING_NEW"}]
+    shown: list[object] = [record, [record], {"status": record["status"]}, {"status": "SOMETHING_NEW"}]
     for data in shown:
         outcome = convert_answer(call, status, make_paypay_json(code, data))
         assert (outcome.kind, outcome.reason, outcome.content) == (UNKNOWN, "refused_but_made", None)
@@ -538,10 +538,10 @@ def test_the_captured_amount_is_read_instead_of_the_authorised_one(captures: obj
     """If PayPay has captured an authorised payment, the report has the sum of the captured amounts. If this sum
     isn't the requested amount, the outcome is unknown.
     """
-    found = convert_answer(
+    outcome = convert_answer(
         PayPayCall.PAYMENT, 200, make_paypay_json("SUCCESS", {**PAYMENT_DATA, "captures": captures})
     )
-    assert (found.kind, found.content and found.content.amount) == (kind, Money(minor, "JPY"))
+    assert (outcome.kind, outcome.content and outcome.content.amount) == (kind, Money(minor, "JPY"))
 
 
 @pytest.mark.parametrize(
@@ -562,10 +562,10 @@ def test_the_captured_amount_is_read_instead_of_the_authorised_one(captures: obj
 )
 def test_captures_that_cannot_be_read_book_nothing(captures: object) -> None:
     """If the list of captures is unreadable, the outcome is unknown and there is no report."""
-    found = convert_answer(
+    outcome = convert_answer(
         PayPayCall.PAYMENT, 200, make_paypay_json("SUCCESS", {**PAYMENT_DATA, "captures": captures})
     )
-    assert (found.kind, found.content) == (Kind.UNKNOWN, None)
+    assert (outcome.kind, outcome.content) == (Kind.UNKNOWN, None)
 
 
 def test_a_payment_with_a_known_id_accepts_no_other_id() -> None:
@@ -604,9 +604,9 @@ def test_refunds_that_cannot_be_read_leave_the_payment_readable(refunds: object)
     """If the list of refunds in an answer is unreadable, the payment is still read, and the list doesn't count as
     empty.
     """
-    found = convert_payment({"refunds": refunds}).content
-    assert found is not None
-    assert found.refunds is None
+    report = convert_payment({"refunds": refunds}).content
+    assert report is not None
+    assert report.refunds is None
 
 
 @pytest.mark.parametrize(("missing", "refunds"), [(("merchantPaymentId",), ()), (("paymentId",), ()),
@@ -615,17 +615,17 @@ def test_an_answer_that_names_no_payment_lists_no_refunds(
     missing: tuple[str, ...], refunds: tuple[()] | None
 ) -> None:
     """An answer without both ids may belong to another request: it doesn't show that our payment has no refund."""
-    found = convert_payment({"refunds": None, **dict.fromkeys(missing)}).content
-    assert found is not None
-    assert found.refunds == refunds
+    report = convert_payment({"refunds": None, **dict.fromkeys(missing)}).content
+    assert report is not None
+    assert report.refunds == refunds
 
 
 @pytest.mark.parametrize("refunds", [None, {"data": None}, {"data": []}, {}, {"data": [], "total": 0, "next": None}])
 def test_an_answer_without_refunds_has_an_empty_list(refunds: object) -> None:
     """An answer about a payment without refunds has an empty list of refunds."""
-    found = convert_payment({"refunds": refunds}).content
-    assert found is not None
-    assert found.refunds == ()
+    report = convert_payment({"refunds": refunds}).content
+    assert report is not None
+    assert report.refunds == ()
 
 
 @pytest.mark.parametrize("value", [-5, 10**18, 253_402_300_799, 1795161670.5, "1795161670", True, [1]])
@@ -633,9 +633,9 @@ def test_an_invalid_time_is_refused(value: object) -> None:
     """Only a whole number of seconds since 1970, up to a limit, counts as a time; for every other value the report
     has no time.
     """
-    found = convert_payment({"acceptedAt": value}).content
-    assert found is not None
-    assert found.paid_at is None
+    report = convert_payment({"acceptedAt": value}).content
+    assert report is not None
+    assert report.paid_at is None
 
 
 # ---- codes

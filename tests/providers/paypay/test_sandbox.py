@@ -313,13 +313,13 @@ def test_the_daily_file_of_paypay_lists_the_payments_and_refunds(control: Sandbo
     file = io.BytesIO(get_report(fetch_file()))
     with closing(HistoryIndex()) as index:
         rows = list(DailyFileReader(file, PAYPAY_MERCHANT_ID, meeting.now.astimezone(JST).date(), index))
-    told = [row for row in rows if isinstance(row, HistoryRow)]
-    assert [(row.merchant_payment_id, row.state, row.refund_state, row.amount) for row in told] == [
+    accepted_rows = [row for row in rows if isinstance(row, HistoryRow)]
+    assert [(row.merchant_payment_id, row.state, row.refund_state, row.amount) for row in accepted_rows] == [
         (PAYPAY_ORDER_NUMBER, "payment_success", None, AMOUNT_IN_YEN),
         (PAYPAY_ORDER_NUMBER, "payment_success", "completed", REFUNDED_PART_IN_YEN),
     ]
-    assert len(told) == len(rows)
-    assert {row.provider_payment_id for row in told} == {meeting.order.provider_payment_id}
+    assert len(accepted_rows) == len(rows)
+    assert {row.provider_payment_id for row in accepted_rows} == {meeting.order.provider_payment_id}
     control.change_settings(advance_seconds=7201)
     assert fetch_file().kind is OutcomeClass.UNKNOWN
 
@@ -355,9 +355,9 @@ def test_at_most_two_calls_of_an_adapter_run_at_once(control: SandboxControl) ->
     meeting = AdaptersAtSandbox(control)
     control.add_fault("hang", call="paypay_payment", times="always")
     with ThreadPoolExecutor(3) as pool:
-        asked = [pool.submit(meeting.paypay.read_payment, meeting.question) for _ in range(3)]
+        calls = [pool.submit(meeting.paypay.read_payment, meeting.question) for _ in range(3)]
         assert control.wait_until_reached(held=2)
         assert not control.wait_until_reached(0.2, held=3)
         control.clear_faults()
         control.release_calls()
-        assert all(one.result().kind is OutcomeClass.SUCCEEDED for one in asked)
+        assert all(one.result().kind is OutcomeClass.SUCCEEDED for one in calls)

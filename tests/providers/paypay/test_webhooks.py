@@ -21,9 +21,9 @@ NOTICE_PAYLOAD: dict[str, Any] = NOTICE_VECTORS[0]["payload"]
 
 
 def read_hint(change: dict[str, object] | None = None) -> TransactionHint:
-    found = read_notice(json.dumps(NOTICE_PAYLOAD | (change or {})).encode())
-    assert isinstance(found, TransactionHint)
-    return found
+    hint = read_notice(json.dumps(NOTICE_PAYLOAD | (change or {})).encode())
+    assert isinstance(hint, TransactionHint)
+    return hint
 
 
 @pytest.mark.parametrize("vector", NOTICE_VECTORS, ids=[v["id"] for v in NOTICE_VECTORS])
@@ -33,14 +33,14 @@ def test_notices_of_the_test_vectors_are_read_or_ignored(vector: dict[str, Any])
     `tests/services/payment_intake/test_receive.py`.
     """
     expected = vector["expected"]
-    found = read_notice(json.dumps(vector["payload"]).encode())
-    assert isinstance(found, TransactionHint | ReconciliationFileHint) == expected["handle"]
-    if isinstance(found, TransactionHint):
-        assert (found.payment_id, found.merchant_payment_id) == (
+    hint = read_notice(json.dumps(vector["payload"]).encode())
+    assert isinstance(hint, TransactionHint | ReconciliationFileHint) == expected["handle"]
+    if isinstance(hint, TransactionHint):
+        assert (hint.payment_id, hint.merchant_payment_id) == (
             expected["payment_id"],
             expected["merchant_payment_id"],
         )
-        assert found.amount == Money(expected["amount_jpy"], "JPY")
+        assert hint.amount == Money(expected["amount_jpy"], "JPY")
         assert expected["trust_state"] is False
 
 
@@ -69,8 +69,8 @@ def test_the_event_id_depends_on_payment_state_time_and_amount() -> None:
 )  # fmt: skip
 def test_a_hint_with_unusual_fields_is_accepted(change: dict[str, object]) -> None:
     """The adapter accepts a hint that names a payment, and ignores its other unusual fields."""
-    found = read_hint(change)
-    assert found.payment_id or found.merchant_payment_id
+    hint = read_hint(change)
+    assert hint.payment_id or hint.merchant_payment_id
 
 
 REFUSED_BODIES = {

@@ -84,15 +84,15 @@ def test_a_read_of_numbers_returns_all_facts(sandbox_with_difference: Sandbox) -
         [CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER, invented.corporate_number]
     )
     assert outcome.content is not None
-    ours, theirs = outcome.content  # the other one is deleted
-    assert (ours.number, ours.name, ours.successor) == (
+    changed, unchanged = outcome.content  # the other one is deleted
+    assert (changed.number, changed.name, changed.successor) == (
         CORPORATION_NUMBER,
         "架空,商事株式会社",
         OTHER_CORPORATION_NUMBER,
     )
-    assert (ours.process, ours.closure) == (CorporationEvent.MERGED, Closure(DIFFERENCE_DAY, CloseCause.MERGER))
-    assert ours.address == "東京都千代田区霞が関３丁目１－１"
-    assert (theirs.number, theirs.name) == (invented.corporate_number, invented.name)
+    assert (changed.process, changed.closure) == (CorporationEvent.MERGED, Closure(DIFFERENCE_DAY, CloseCause.MERGER))
+    assert changed.address == "東京都千代田区霞が関３丁目１－１"
+    assert (unchanged.number, unchanged.name) == (invented.corporate_number, invented.name)
 
 
 def test_the_application_id_is_sent_and_not_shown(sandbox_with_difference: Sandbox) -> None:
