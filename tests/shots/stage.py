@@ -95,8 +95,8 @@ class WindowStage:
 
     def find(self, kind: type[WidgetType]) -> WidgetType:
         """Wait until a widget of this class is visible, and return it. Raises TimeoutError after MAX_WAIT_SECONDS."""
-        self.wait_until(lambda: any(found.isVisible() for found in self.window.findChildren(kind)))
-        return next(found for found in self.window.findChildren(kind) if found.isVisible())
+        self.wait_until(lambda: any(widget.isVisible() for widget in self.window.findChildren(kind)))
+        return next(widget for widget in self.window.findChildren(kind) if widget.isVisible())
 
     def take_picture(self, name: str) -> Path:
         """Take a picture of the window with the dialogs over it, and return the file's path. The window or dialog in

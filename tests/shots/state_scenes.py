@@ -84,11 +84,11 @@ def _pay_largest_amount(stage: WindowStage, provider: str) -> Payment:
     number = f"ORD-{day:%Y%m%d}-999999" if provider == "paypay" else f"ORD{day:%Y%m%d}999999"
     _add_order(stage, NewOrder(number, minor, currency, sample.corporation_number))
     stage.desk.sandbox.control.payments_control.register_payment(provider, number, minor, at=day.isoformat())
-    asked = PaymentImport(provider, number, sample.corporation_number)
+    request = PaymentImport(provider, number, sample.corporation_number)
     if provider == "atom":
         amount = f"{minor // 100}.{minor % 100:02}"
-        asked = PaymentImport(provider, number, sample.corporation_number, amount, day.astimezone(IST).date())
-    return stage.desk.console.payments.import_payment(asked)
+        request = PaymentImport(provider, number, sample.corporation_number, amount, day.astimezone(IST).date())
+    return stage.desk.console.payments.import_payment(request)
 
 
 def _add_order(stage: WindowStage, order: NewOrder) -> int:

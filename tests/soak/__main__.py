@@ -42,15 +42,15 @@ def main(arguments: Sequence[str]) -> int:
     """Run the shards that have no stored result. Return the exit status: 0 if every shard that ran has passed and no
     needed shard is missing.
     """
-    asked = parse_arguments(arguments)
-    if asked.shard:
-        return run_one_shard(asked.shard[0], int(asked.shard[1]))
-    deadline = time.monotonic() + asked.minutes * 60
-    results = ShardResults(RESULTS_FILE, fresh=asked.fresh)
-    shards = [shard for shard in list_all_shards() if not asked.demands or shard.demand in asked.demands]
+    options = parse_arguments(arguments)
+    if options.shard:
+        return run_one_shard(options.shard[0], int(options.shard[1]))
+    deadline = time.monotonic() + options.minutes * 60
+    results = ShardResults(RESULTS_FILE, fresh=options.fresh)
+    shards = [shard for shard in list_all_shards() if not options.demands or shard.demand in options.demands]
     waiting = [shard for shard in shards if not results.has_result(shard)]
-    print(f"{len(waiting)} of {len(shards)} shards to do, at most {asked.minutes:.0f} minutes", flush=True)
-    with ThreadPoolExecutor(asked.workers) as pool:
+    print(f"{len(waiting)} of {len(shards)} shards to do, at most {options.minutes:.0f} minutes", flush=True)
+    with ThreadPoolExecutor(options.workers) as pool:
         for _ in pool.map(lambda shard: results.add_result(shard, *run_shard_process(shard, deadline)), waiting):
             pass
     return print_verdicts(shards, results)
@@ -95,9 +95,9 @@ class ShardResults:
         if fresh:
             file.unlink(missing_ok=True)
         for line in file.read_text("utf-8").splitlines() if file.exists() else ():
-            kept = json.loads(line)
-            if kept["source"] == self._source and kept["ok"]:
-                self._done[kept["demand"], kept["number"]] = (True, Counter(kept["counts"]))
+            result = json.loads(line)
+            if result["source"] == self._source and result["ok"]:
+                self._done[result["demand"], result["number"]] = (True, Counter(result["counts"]))
 
     def has_result(self, shard: DemandShard) -> bool:
         """Return True if the shard passed earlier, or has run in this process, whether it passed or failed."""
@@ -114,10 +114,10 @@ class ShardResults:
         line = {"source": self._source, "demand": shard.demand, "number": shard.number, "ok": ok, "counts": counts}
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        told = [line for line in output.splitlines() if line.startswith("demand ")]
+        demand_lines = [line for line in output.splitlines() if line.startswith("demand ")]
         again = f"python -m tests.soak --shard '{shard.demand}' {shard.number}"
         words = "sound" if ok else f"FAILED; again with: {again}\n{output[-4_000:]}"
-        print("\n".join([*told, f"  demand {shard.demand} shard {shard.number}: {words}"]), flush=True)
+        print("\n".join([*demand_lines, f"  demand {shard.demand} shard {shard.number}: {words}"]), flush=True)
 
     def count_results(self, shards: Sequence[DemandShard]) -> tuple[int, int, Counter[str]]:
         """Return the number of these shards that passed, the number that failed, and the sums of their counts by
@@ -153,8 +153,8 @@ def run_shard_process(shard: DemandShard, deadline: float) -> tuple[bool | None,
     time limit has failed. Return (None, "") if the time of the soak is over, which ends at `deadline` (monotonic
     seconds).
     """
-    left = deadline - time.monotonic()
-    if left <= 0:
+    remaining_seconds = deadline - time.monotonic()
+    if remaining_seconds <= 0:
         return None, ""
     words = [sys.executable, "-m", "tests.soak", "--shard", shard.demand, str(shard.number)]
     try:

@@ -26,11 +26,11 @@ def run_adoption_under_traffic(_shard: int, folder: Path, rows: int = ROW_COUNT)
         url = server.create_database()
         database = Database(url, without_time_limit=True)
         legacy.create_table_with_rows(database, legacy.make_rows(rows))
-        with other_application.run_application(url) as told:
+        with other_application.run_application(url) as application_results:
             begun = time.monotonic()
             done = _run_adoption(folder, url)
             seconds = time.monotonic() - begun
-        tally = _check_adoption_and_count(database, done, told[0], rows)
+        tally = _check_adoption_and_count(database, done, application_results[0], rows)
         database.close()
     return tally + Counter(seconds=round(seconds))
 
@@ -47,8 +47,8 @@ def _check_adoption_and_count(
     """Check the adopted table and the results `met` of the other application. Return the counts of the shard: `rows`
     before the adoption, `inserted` rows, `duplicates`, and `longest_ms` of one statement."""
     with database.read() as conn:
-        ids = {int(found) for found in conn.scalars(text(f"SELECT id FROM {TABLE_NAME}"))}
-        found = legacy.count_rows(conn)
+        ids = {int(record_id) for record_id in conn.scalars(text(f"SELECT id FROM {TABLE_NAME}"))}
+        counts = legacy.count_rows(conn)
     longest = round(max(met.longest_read_ms, met.longest_write_ms))
     print(
         f"adoption: {rows} rows, {len(met.inserted_rows)} inserts, {met.read_count} reads meanwhile;"
@@ -57,7 +57,7 @@ def _check_adoption_and_count(
     )
     assert met.error_messages == [], met.error_messages[:3]
     assert {record_id for record_id, _, _ in met.inserted_rows} <= ids, "rows were lost"
-    assert (found["rows"], found["live"]) == (rows + len(met.inserted_rows), found["claims"]), found
+    assert (counts["rows"], counts["live"]) == (rows + len(met.inserted_rows), counts["claims"]), counts
     assert not met.has_waited(), "somebody waited"
     return Counter(
         rows=rows, inserted=len(met.inserted_rows), duplicates=result.duplicate_row_count, longest_ms=longest

@@ -65,15 +65,15 @@ def _run_half_by_hand(console: Console, run_id: int, half: int) -> None:
     """Execute the first `half` rows as a person who then stops the run. Start the run again and leave it after one
     more row, as a closing window does.
     """
-    heard: list[int] = []
+    done_counts: list[int] = []
 
     def record_progress(now: BulkProgress) -> None:
-        heard.append(now.done_count)
+        done_counts.append(now.done_count)
 
-    stopped = console.bulk.run(run_id, progress=record_progress, should_stop=lambda: len(heard) == half)
+    stopped = console.bulk.run(run_id, progress=record_progress, should_stop=lambda: len(done_counts) == half)
     assert (stopped.state, stopped.done) == ("stopped", half), stopped
-    left = console.bulk.run(run_id, progress=record_progress, should_leave=lambda: len(heard) > half)
-    assert (left.state, left.done) == ("running", half + 1), left
+    interrupted = console.bulk.run(run_id, progress=record_progress, should_leave=lambda: len(done_counts) > half)
+    assert (interrupted.state, interrupted.done) == ("running", half + 1), interrupted
 
 
 def _continue_by_workers(place: Place, sandbox: Sandbox, run_id: int, points: Sequence[int]) -> None:
@@ -101,19 +101,19 @@ def _continue_by_workers(place: Place, sandbox: Sandbox, run_id: int, points: Se
 def _kill_running_worker(place: Place, run_id: int, workers: Sequence[WorkerProcess]) -> None:
     """Kill the worker that holds the lease of the run and is in the middle of a row."""
     alive = {worker.pid: worker for worker in workers if worker.is_alive}
-    found: list[WorkerProcess] = []
+    running_workers: list[WorkerProcess] = []
 
     def is_run_leased() -> bool:
         holding = place.sql(
             f"SELECT l.process FROM leases l, bulk_runs r WHERE l.name = 'bulk_{run_id}' AND r.id = {run_id}"
             " AND l.lease_expires > 0 AND r.reason LIKE 'row:%'"
         )
-        found.extend(alive[int(pid)] for (pid,) in holding if int(pid) in alive)
-        return bool(found)
+        running_workers.extend(alive[int(pid)] for (pid,) in holding if int(pid) in alive)
+        return bool(running_workers)
 
     wait_until(is_run_leased, "a worker runs it", 120.0)
-    os.kill(found[0].pid, signal.SIGKILL)
-    found[0].process.wait()
+    os.kill(running_workers[0].pid, signal.SIGKILL)
+    running_workers[0].process.wait()
 
 
 def _count_done_rows(place: Place, run_id: int) -> int:
@@ -138,12 +138,12 @@ def _check_run(place: Place, sandbox: Sandbox, run_id: int, count: int, death_co
         " GROUP BY status, certainty"
     )
     assert records == [("success", "known", count, count)], records
-    asked = Counter(str(entry["number"]) for entry in sandbox.control.read_requests("list"))
-    assert asked.keys() == set(make_corporation_numbers(count)), len(asked)
-    again = sum(asked.values()) - count
+    call_counts = Counter(str(entry["number"]) for entry in sandbox.control.read_requests("list"))
+    assert call_counts.keys() == set(make_corporation_numbers(count)), len(call_counts)
+    again = sum(call_counts.values()) - count
     assert 0 <= again <= death_count, again
     assert sandbox.control.count_charges() == 0
-    return Counter(settled=count, asked=sum(asked.values()), again=again)
+    return Counter(settled=count, asked=sum(call_counts.values()), again=again)
 
 
 DEMANDS = (

@@ -137,9 +137,9 @@ def kill_with_request_ids(engine: Engine, shard: int, folder: Path) -> Counter[s
     tally: Counter[str] = Counter()
     with start_own_run():  # one server for all: the pool of databases belongs to it
         for action in request_kills.STEPS_BY_ACTION:
-            beside = folder / action
-            beside.mkdir()
-            with open_empty_place(engine, beside) as place:
+            action_folder = folder / action
+            action_folder.mkdir()
+            with open_empty_place(engine, action_folder) as place:
                 tally += request_kills.kill_call_at_each_step(action, place, shard)
     return tally + Counter(kills=tally.total())
 
@@ -251,10 +251,10 @@ def _run_command(*words: str) -> Counter[str]:
     counts). Return one count: `lines`, the number of these lines. Raises AssertionError if the command fails.
     """
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
-    told = [line.lstrip(".") for line in done.stdout.splitlines() if line.lstrip(".").startswith("demand ")]
-    print("\n".join(told))
+    demand_lines = [line.lstrip(".") for line in done.stdout.splitlines() if line.lstrip(".").startswith("demand ")]
+    print("\n".join(demand_lines))
     assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-3_000:]
-    return Counter(lines=len(told))
+    return Counter(lines=len(demand_lines))
 
 
 _DESK_COUNT_BY_ENGINE: dict[Engine, int] = {"sqlite": 2, "mariadb": 2, "galera": 3, "mysql": 2}

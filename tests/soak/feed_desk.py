@@ -117,15 +117,15 @@ class DeskSession(QObject):
 
 
 def main() -> None:
-    asked = json.loads(sys.stdin.readline())
-    commit_log.log_commits(Path(asked["log"]))
+    parameters = json.loads(sys.stdin.readline())
+    commit_log.log_commits(Path(parameters["log"]))
     app, settings = QCoreApplication(sys.argv[:1]), Settings.load()
     runner = TaskRunner()
     with open_console(settings) as console:
         context = WindowContext(settings, runner, SystemClock())
-        context.change_operator(asked["account"])
+        context.change_operator(parameters["account"])
         pulse = BackgroundRefresh(context, context)
-        session = DeskSession(context, pulse, asked)
+        session = DeskSession(context, pulse, parameters)
         context.store_services(console)
         ready = QTimer()
         ready.setInterval(20)

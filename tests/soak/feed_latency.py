@@ -173,15 +173,17 @@ def measure_latency_and_check(shard: int, folder: Path, seconds: float = DURATIO
     killed node. Return three counts: `changes`, `tellings` (changes that arrived at another desk) and `lost` (changes
     that didn't arrive).
     """
-    found = measure_latency(folder, seconds, kills_node=shard == 1)
+    report = measure_latency(folder, seconds, kills_node=shard == 1)
     where = "one node killed and back" if shard == 1 else "undisturbed"
-    print(f"demand feed: {where}: {found.format_figures()}; {dict(found.action_counts)}", flush=True)
-    assert found.change_count > seconds, found
-    assert (list(found.lost_changes), found.wrong_event_count) == ([], 0), found.lost_changes
-    assert shard == 1 or compute_percentile(found.sorted_delay_seconds, 0.99) <= MAX_DELAY_SECONDS, (
-        found.format_figures()
+    print(f"demand feed: {where}: {report.format_figures()}; {dict(report.action_counts)}", flush=True)
+    assert report.change_count > seconds, report
+    assert (list(report.lost_changes), report.wrong_event_count) == ([], 0), report.lost_changes
+    assert shard == 1 or compute_percentile(report.sorted_delay_seconds, 0.99) <= MAX_DELAY_SECONDS, (
+        report.format_figures()
     )
-    return Counter(changes=found.change_count, tellings=len(found.sorted_delay_seconds), lost=len(found.lost_changes))
+    return Counter(
+        changes=report.change_count, tellings=len(report.sorted_delay_seconds), lost=len(report.lost_changes)
+    )
 
 
 DEMANDS = (
@@ -199,8 +201,8 @@ DEMANDS = (
 
 def _read_feed_rows(place: ServerPlace) -> dict[int, FeedRecord]:
     """Return the kind and id of the record that each row of the change feed names, by row id."""
-    found = place.sql("SELECT id, kind, subject_id FROM changes")
-    return {int(one): (str(kind), int(of)) for one, kind, of in found}
+    rows = place.sql("SELECT id, kind, subject_id FROM changes")
+    return {int(one): (str(kind), int(of)) for one, kind, of in rows}
 
 
 def _make_notices(scene: PaymentDesk, count: int) -> Sequence[Any]:
@@ -257,13 +259,13 @@ def _send_line(desk: "subprocess.Popen[str]", facts: dict[str, Any]) -> None:
 def _read_line(desk: "subprocess.Popen[str]") -> dict[str, Any]:
     """Read a line of JSON from the desk's stdout. Return {} if the desk's process has ended."""
     assert desk.stdout is not None
-    found: dict[str, Any] = json.loads(desk.stdout.readline() or "{}")
-    return found
+    facts: dict[str, Any] = json.loads(desk.stdout.readline() or "{}")
+    return facts
 
 
 def _read_report(desk: "subprocess.Popen[str]", person: str) -> ReceivedEvents:
-    found = _read_line(desk)
-    return ReceivedEvents(person, found["told"], Counter(found["done"]))
+    facts = _read_line(desk)
+    return ReceivedEvents(person, facts["told"], Counter(facts["done"]))
 
 
 def _deliver_notices(posts: Sequence[Any], workers: Sequence[WorkerProcess], until: float) -> None:
@@ -292,9 +294,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.soak.feed_latency", description=__doc__)
     parser.add_argument("--seconds", type=float, default=DURATION_SECONDS)
     parser.add_argument("--death", action="store_true", help="kill a node in the middle")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with isolate_environment(), make_quick_folder() as folder:
-        print(dict(measure_latency_and_check(int(asked.death), folder, asked.seconds)))
+        print(dict(measure_latency_and_check(int(options.death), folder, options.seconds)))
 
 
 if __name__ == "__main__":

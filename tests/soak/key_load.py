@@ -32,14 +32,14 @@ def run_request_load(
     `twice`, always 0.
     """
     engine, redis = ENGINES_AND_TITLES[shard]
-    wanted = RequestLoad(int(rate * seconds / REQUESTS_PER_KEY), rate, PROCESS_COUNT, f"key-load-{shard}")
+    load = RequestLoad(int(rate * seconds / REQUESTS_PER_KEY), rate, PROCESS_COUNT, f"key-load-{shard}")
     with (
         servers.start_own_run(),
         servers.start_private_redis() as server,
         places.open_empty_place(engine, folder) as place,
     ):
         extra = {} if redis == "no Redis" else {"REDIS_URL": server.url}
-        with run_load(wanted, [place.make_environment(UNUSED_URL, desk=desk, **extra) for desk in (0, 1)]) as run:
+        with run_load(load, [place.make_environment(UNUSED_URL, desk=desk, **extra) for desk in (0, 1)]) as run:
             if redis == "Redis troubled":
                 disturb_redis(run, server)
             heard = run.wait_for_answers()

@@ -17,13 +17,13 @@ def send_malformed_requests(engine: Engine, shard: int, folder: Path) -> Counter
     connections and `booked` notices.
     """
     with open_place(engine, folder) as place:
-        found = notice_flood.run_flood(
+        report = notice_flood.run_flood(
             place, FLOOD_SECONDS, REQUESTS_PER_SECOND, SLOW_CONNECTION_COUNT, NOTICES_PER_SECOND, shard
         )
-    print(f"demand rubbish: {engine}: {found.format_figures()}", flush=True)
-    assert found.worker_samples.compute_memory_growth_factor() < 1.1, found.worker_samples.format_figures()
-    booked = sum(map(len, found.deliveries.seconds_by_source.values())) - found.deliveries.count_by_error.total()
-    return Counter(rubbish=found.sent_count, slow=found.slow_connection_count, booked=booked)
+    print(f"demand rubbish: {engine}: {report.format_figures()}", flush=True)
+    assert report.worker_samples.compute_memory_growth_factor() < 1.1, report.worker_samples.format_figures()
+    booked = sum(map(len, report.deliveries.seconds_by_source.values())) - report.deliveries.count_by_error.total()
+    return Counter(rubbish=report.sent_count, slow=report.slow_connection_count, booked=booked)
 
 
 FIGURES_FORMAT = (

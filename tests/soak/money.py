@@ -56,9 +56,9 @@ def kill_at_each_step(engine: Engine, shard: int, folder: Path) -> Counter[str]:
         tally = refund_kills.kill_refund_at_each_step(
             place, tuple(refund_kills.STEPS_BY_ACTION), within_seconds=RECOVERY_SECONDS
         )
-    beside = folder / "notices"
-    beside.mkdir()
-    with open_place(engine, beside) as place:
+    notice_folder = folder / "notices"
+    notice_folder.mkdir()
+    with open_place(engine, notice_folder) as place:
         tally += notice_kills.kill_receiver_at_each_step(place, tuple(notice_kills.STEPS_BY_SOURCE), shard)
     return tally
 

@@ -56,12 +56,12 @@ def measure_session(folder: Path, minutes: float = DEFAULT_MINUTES) -> dict[str,
         others = Thread(target=_change_records, args=(desk, over, changes), name="another person")
         others.start()
         try:
-            found = _run_window(desk, minutes * 60)
+            figures = _run_window(desk, minutes * 60)
         finally:
             over.set()
             others.join()
-    found["changes"] = changes
-    return found
+    figures["changes"] = changes
+    return figures
 
 
 def _make_providers_slow(desk: SampleDesk) -> None:
@@ -83,8 +83,8 @@ def _run_window(desk: SampleDesk, seconds: float) -> dict[str, Any]:
     command = [sys.executable, "-m", "tests.soak.session_window", json.dumps(facts)]
     environ = {**os.environ, **desk.environment}
     done = subprocess.run(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
 def _change_records(desk: SampleDesk, stop_event: Event, changes: Counter[str]) -> None:
@@ -162,17 +162,19 @@ def measure_session_and_check(_shard: int, folder: Path, minutes: float = DEFAUL
     Raises AssertionError if the memory grew by more than MAX_GROWTH_MB, or if the session or the other person
     executed no action.
     """
-    found = measure_session(folder, minutes)
-    print(f"demand session: {format_report(found)}", flush=True)
-    for seconds, what in found["longest"]:
+    figures = measure_session(folder, minutes)
+    print(f"demand session: {format_report(figures)}", flush=True)
+    for seconds, what in figures["longest"]:
         print(f"  {format_duration(seconds)} of work while: {what}")
-    for stack, times in found["stacks"]:
+    for stack, times in figures["stacks"]:
         print(f"  {times} × {stack}")
-    assert found["done"]
-    assert found["changes"]
-    assert compute_growth_mb(found["memory"]) <= MAX_GROWTH_MB, found["memory"]
-    late = round(1_000 * compute_percentile(found["late"], 0.99))
-    return Counter(minutes=round(minutes), acts=sum(found["done"].values()), turns=len(found["late"]), late_ms=late)
+    assert figures["done"]
+    assert figures["changes"]
+    assert compute_growth_mb(figures["memory"]) <= MAX_GROWTH_MB, figures["memory"]
+    late = round(1_000 * compute_percentile(figures["late"], 0.99))
+    return Counter(
+        minutes=round(minutes), acts=sum(figures["done"].values()), turns=len(figures["late"]), late_ms=late
+    )
 
 
 _FIGURES_FORMAT = (

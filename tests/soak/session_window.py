@@ -379,10 +379,10 @@ def main(facts: Mapping[str, Any]) -> None:
         session = ScriptedWindowSession(opening, facts)
         session.begin()
         app.exec()
-        found = session.collect_figures()
+        figures = session.collect_figures()
         opening.close()
         collector.stop()
-    print(json.dumps(found), flush=True)
+    print(json.dumps(figures), flush=True)
 
 
 if __name__ == "__main__":

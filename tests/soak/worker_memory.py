@@ -115,9 +115,9 @@ class ResourceSamples:
         sixths = " ".join(
             f"{statistics.median(_get_figure(one, 'rss') for one in part) / BYTES_PER_MIB:.1f}" for part in parts
         )
-        held = f"threads {first.thread_count} → {last.thread_count}"
-        held += f", files {first.open_file_count} → {last.open_file_count}"
-        return f"{slopes}; rss by sixths {sixths}; {held}"
+        resources = f"threads {first.thread_count} → {last.thread_count}"
+        resources += f", files {first.open_file_count} → {last.open_file_count}"
+        return f"{slopes}; rss by sixths {sixths}; {resources}"
 
 
 def _get_figure(sample: ResourceSample, figure_name: str) -> float:

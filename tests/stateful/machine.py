@@ -161,15 +161,15 @@ class PurchaseMachine(RuleBasedStateMachine):
         """
         alarmbox = self.world.alarmbox
         alarmbox.behaviour = behaviour
-        asked = alarmbox.call_counts["check"]
-        told = self.world.call_at_desk(desk, lambda console: console.credit_checks.purchase(request), crash)
+        call_count = alarmbox.call_counts["check"]
+        answer = self.world.call_at_desk(desk, lambda console: console.credit_checks.purchase(request), crash)
         alarmbox.before_call = alarmbox.during_call = lambda: None
-        if isinstance(told, CreditCheck):
+        if isinstance(answer, CreditCheck):
             self.world.tally["bought"] += 1
             assert behaviour == "answers"
-            assert alarmbox.call_counts["check"] == asked + 1
+            assert alarmbox.call_counts["check"] == call_count + 1
             charge = alarmbox.charges[-1]
-            assert (told.id, told.credit_check_id or charge.id) == (charge.record_id, charge.id)
+            assert (answer.id, answer.credit_check_id or charge.id) == (charge.record_id, charge.id)
 
     # Late effects
 
@@ -219,14 +219,14 @@ class PurchaseMachine(RuleBasedStateMachine):
     @rule(desk=desk_numbers, data=st.data(), detail=st.booleans(), pdf=st.booleans(), crash=crash_failpoints)
     def refetch(self, desk: int, data: st.DataObject, detail: bool, pdf: bool, crash: str | None) -> None:
         record = data.draw(st.sampled_from(self._list_record_ids()))
-        asked = self.world.alarmbox.call_counts["check"]
+        call_count = self.world.alarmbox.call_counts["check"]
         both = not (detail or pdf)
         self.world.call_at_desk(
             desk,
             lambda console: console.credit_checks.refetch(record, detail=detail or both, pdf=pdf or both),
             crash,
         )
-        assert self.world.alarmbox.call_counts["check"] == asked, "a re-fetch bought something"
+        assert self.world.alarmbox.call_counts["check"] == call_count, "a re-fetch bought something"
 
     @precondition(lambda self: bool(self._list_record_ids()))
     @rule(desk=desk_numbers, data=st.data(), crash=crash_failpoints)
@@ -256,9 +256,9 @@ class PurchaseMachine(RuleBasedStateMachine):
         """Return True if the desk can recognise that the charge doesn't belong to this record: the charge's
         corporation number differs, or another record already has the charge's id.
         """
-        found = {row.id: row for row in self.world.read_check_rows()}
-        return charge.number != found[record_id].number or any(
-            row.id_at_provider == charge.id for row in found.values()
+        rows = {row.id: row for row in self.world.read_check_rows()}
+        return charge.number != rows[record_id].number or any(
+            row.id_at_provider == charge.id for row in rows.values()
         )
 
     @precondition(lambda self: bool(self._list_unknown_ids()))
@@ -328,9 +328,9 @@ class PurchaseMachine(RuleBasedStateMachine):
     @rule(desk=desk_numbers, crash=crash_failpoints)
     def run_due_tasks(self, desk: int, crash: str | None) -> None:
         """Run the due tasks of this desk, and check that they buy nothing."""
-        asked = self.world.alarmbox.call_counts["check"]
+        call_count = self.world.alarmbox.call_counts["check"]
         self.world.call_at_desk(desk, lambda console: console.recovery.run_all_tasks(), crash)
-        assert self.world.alarmbox.call_counts["check"] == asked, "a due task bought something"
+        assert self.world.alarmbox.call_counts["check"] == call_count, "a due task bought something"
 
     # The world around
 

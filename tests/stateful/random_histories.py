@@ -461,8 +461,8 @@ class PaymentHistory(RecordHistory):
 
     def _newest_refund_id(self) -> int | None:
         with self.stage.context.database.read() as conn:
-            found = refunds.find_by_payment(conn, self.payment.id)
-        return max((refund.id for refund in found), default=None)
+            stored_refunds = refunds.find_by_payment(conn, self.payment.id)
+        return max((refund.id for refund in stored_refunds), default=None)
 
 
 def execute_payment_plan(
@@ -484,9 +484,9 @@ def execute_payment_plan(
     for act in plan.actions:
         tally[f"{act.name} {history.execute_action(act)}"] += 1
         history.check_all_records()
-    told = history.end_history()
+    codes_by_record = history.end_history()
     record_displays.check_search_results(stage, payment.merchant_payment_id)
-    return told
+    return codes_by_record
 
 
 def execute_check_plan(stage: ChoiceStage, plan: CheckPlan, tally: Counter[str]) -> dict[RecordRef, ExplanationCodes]:
@@ -500,11 +500,11 @@ def execute_check_plan(stage: ChoiceStage, plan: CheckPlan, tally: Counter[str])
         for history.person, act in plan.actions:
             tally[f"{act.name} {history.execute_action(act)}"] += 1
             history.check_all_records()
-        told = history.end_history()
+        codes_by_record = history.end_history()
     finally:
         stage.alarmbox.lists_purchases = True
     record_displays.check_search_results(stage, history.record.corporation_number)
-    return told
+    return codes_by_record
 
 
 def execute_plan(
@@ -532,8 +532,10 @@ def run_histories(
     """
     tally: Counter[str] = Counter()
     for batch in range(first_batch, first_batch - (-examples // HISTORIES_PER_BATCH)):
-        told = execute_batch(stage, min(HISTORIES_PER_BATCH, examples), folder, seed * 1_000 + batch, tally)
-        record_displays.check_lists(stage, told, folder)
+        codes_by_record = execute_batch(
+            stage, min(HISTORIES_PER_BATCH, examples), folder, seed * 1_000 + batch, tally
+        )
+        record_displays.check_lists(stage, codes_by_record, folder)
     return tally
 
 
@@ -543,7 +545,7 @@ def execute_batch(
     """Execute one batch of random histories. After every tenth history also check the exported files. Return the
     explanation codes of each record at the end.
     """
-    told: dict[RecordRef, ExplanationCodes] = {}
+    codes_by_record: dict[RecordRef, ExplanationCodes] = {}
 
     # A plan has at most five acts: it can be read as it was drawn, and to shrink it takes minutes.
     @hypothesis.seed(seed)
@@ -557,11 +559,11 @@ def execute_batch(
     @given(PLAN_STRATEGY)
     def execute_history(plan: PaymentPlan | CheckPlan) -> None:
         ended = execute_plan(stage, plan, tally)
-        told.update(ended)
+        codes_by_record.update(ended)
         if tally["histories"] % HISTORIES_BEFORE_EXPORT == 0:
             is_dated_right = all(act.name != "jump_clock" for act in plan.all_actions)
             for ref in ended:
                 record_displays.check_exports(stage, *ref, folder, is_dated_right=is_dated_right)
 
     execute_history()
-    return told
+    return codes_by_record
