@@ -175,9 +175,9 @@ def check_records(stage: ChoiceStage, records: Iterable[CheckedRecord], *, check
     """
     with stop_clocks(stage):
         chosen = list(records)
-        rows = read_rows(stage, (told.ref for told in chosen))
-        for told in chosen:
-            _check_record(stage, told, rows[told.ref], always=checks_always)
+        rows = read_rows(stage, (checked.ref for checked in chosen))
+        for checked in chosen:
+            _check_record(stage, checked, rows[checked.ref], always=checks_always)
 
 
 def _check_record(stage: ChoiceStage, checked: CheckedRecord, row: Any, *, always: bool) -> None:
@@ -274,9 +274,12 @@ def _check_answer_record(stage: ChoiceStage, answer: Any, record: ShownRecord) -
     assert get_explanation_codes(explain_record(record, stage.context.now())) == get_explanation_codes(
         view.explanation
     ), (answer, record)
-    told = list(lines)
-    _check_terminal(stage, shown, told, view)
-    assert stage.clock.offset or {shown["verdict"], shown["next_step"]["text"]} <= set(told), (shown, told)
+    printed_lines = list(lines)
+    _check_terminal(stage, shown, printed_lines, view)
+    assert stage.clock.offset or {shown["verdict"], shown["next_step"]["text"]} <= set(printed_lines), (
+        shown,
+        printed_lines,
+    )
 
 
 def _translate_to_english(key: str, /, **facts: Any) -> str:
@@ -442,10 +445,10 @@ def check_search_results(stage: ChoiceStage, number: str) -> None:
     """Search for `number`, and check that each found record is explained as in its own row of a list."""
     now = stage.context.now()
     groups = stage.console.lookup.search(number).groups.values()
-    found = [record for group in groups for record in group.records]
-    assert found
-    rows = read_rows(stage, ((_KIND_BY_CLASS[type(record)], record.id) for record in found))
-    for record in found:
+    records = [record for group in groups for record in group.records]
+    assert records
+    rows = read_rows(stage, ((_KIND_BY_CLASS[type(record)], record.id) for record in records))
+    for record in records:
         row = rows[_KIND_BY_CLASS[type(record)], record.id]
         assert get_explanation_codes(explain_record(record, now)) == get_explanation_codes(
             explain_record(row, now)

@@ -210,9 +210,11 @@ class RefundMachine(RuleBasedStateMachine):
         """Let a person approve this refund. Check that the approval fails if the person has requested the refund."""
         world = self.world
         world.ledger.behaviour = behaviour
-        told = world.call_as(desk, person, lambda console: console.refunds.approve(refund_id), crash)
-        self._count_step("approved", told)
-        assert not isinstance(told, Refund) or not is_same_person(person, told.maker), f"approved their own: {told}"
+        answer = world.call_as(desk, person, lambda console: console.refunds.approve(refund_id), crash)
+        self._count_step("approved", answer)
+        assert not isinstance(answer, Refund) or not is_same_person(person, answer.maker), (
+            f"approved their own: {answer}"
+        )
         world.ledger.behaviour = "accepts"
 
     @rule(

@@ -165,8 +165,8 @@ class RefundWorld(CrashingDesks):
         states = self.place.sql(sql)
         require(states[-1:] == [("calling",)], f"journal says {states} while the provider is asked")
         require(("unknown",) not in states, f"sent again while an earlier sending is unknown: {row}, {states}")
-        happened = bool(self.ledger.list_entries(instruction.key)) or self.is_late(instruction.key)
-        require(self._get_provider(instruction) == "paypay" or not happened, f"Atom is asked a second time: {row}")
+        may_exist = bool(self.ledger.list_entries(instruction.key)) or self.is_late(instruction.key)
+        require(self._get_provider(instruction) == "paypay" or not may_exist, f"Atom is asked a second time: {row}")
         self.last_instruction = instruction
 
     def check_ledger(self) -> None:
@@ -181,19 +181,19 @@ class RefundWorld(CrashingDesks):
         keys = Counter(entry.key for entry in self.ledger.entries)
         assert max(keys.values(), default=0) <= 1, f"refunded twice: {keys}"
         for payment in money_truth.read_payment_rows(database):
-            theirs = [one for one in self.ledger.entries if one.payment == f"T-{payment.number}"]
-            taken = sum(one.amount.minor for one in theirs if one.entry_state != "void")
+            ledger_entries = [one for one in self.ledger.entries if one.payment == f"T-{payment.number}"]
+            taken = sum(one.amount.minor for one in ledger_entries if one.entry_state != "void")
             assert taken <= payment.captured_minor, f"more than was captured: {payment}"
             assert taken <= payment.refunded_minor + payment.reserved_minor, (
-                f"refunded there, and free here: {payment}, {theirs}"
+                f"refunded there, and free here: {payment}, {ledger_entries}"
             )
             opened = [row for row in rows if row.payment_id == payment.id and row.state in _OPEN_STATES]
             assert len(opened) <= 1, f"two open refunds: {opened}"
         for entry in self.ledger.entries:
             self._check_refund_against_ledger(entry.entry_state, by_key[entry.key])
         for row in rows:
-            happened = row.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
-            assert not happened or len(self.ledger.list_entries(row.key)) == 1, (
+            is_accepted = row.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
+            assert not is_accepted or len(self.ledger.list_entries(row.key)) == 1, (
                 f"{row.state} here, and not there: {row}"
             )
             ended = row.state in ENDED_REFUND_STATES

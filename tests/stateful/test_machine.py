@@ -25,6 +25,6 @@ def test_invariants_hold_after_random_steps(
     server_fixtures.require_engine(engine)
     examples = EXAMPLES_BY_ENGINE.get(engine, 2)
     counts = machine.run_purchase_machine(seed, examples, engine)
-    told = {name: counts[name] for name in ("steps", "bought", "crashes", "charges", "outcome_unknown")}
-    print(f"demand 24: {engine}: {examples} runs of up to {crashing.MAX_STEPS_PER_RUN} steps, {told}, 0 violations")
+    totals = {name: counts[name] for name in ("steps", "bought", "crashes", "charges", "outcome_unknown")}
+    print(f"demand 24: {engine}: {examples} runs of up to {crashing.MAX_STEPS_PER_RUN} steps, {totals}, 0 violations")
     assert counts["charges" if engine == "sqlite" else "steps"]

@@ -143,9 +143,9 @@ def test_a_waiting_refund_names_the_person_of_the_read_only_switch(desk: ChoiceS
     history.execute_action(PlannedAction("set_switch", (scope, True)))
     for minutes, word in ((0, "not before"), (16, "once read-only has ended.")):
         history._move_clock(timedelta(minutes=minutes))
-        told = read_advice(history, "refund", refund_id)
-        assert "lead-b" in told
-        assert word in told
+        advice = read_advice(history, "refund", refund_id)
+        assert "lead-b" in advice
+        assert word in advice
         assert "lead-b" in read_advice(history, "payment", payment.id)
     assert history.execute_action(PlannedAction("approve_refund", ("completes",))) == "completes: read_only"
     history.execute_action(PlannedAction("set_switch", (scope, False)))

@@ -29,9 +29,9 @@ def test_refund_invariants_hold_after_random_steps(
         counts += refund_machine.run_refund_machine(seed + number, EXAMPLE_COUNT)
         if counts["refunds"]:
             break
-    told = {name: counts[name] for name in ("steps", "asked", "approved", "sendings", "refunds", "crashes")}
+    totals = {name: counts[name] for name in ("steps", "asked", "approved", "sendings", "refunds", "crashes")}
     print(
-        f"demand 5: {EXAMPLE_COUNT * (number + 1)} runs of up to {crashing.MAX_STEPS_PER_RUN} steps, {told},"
+        f"demand 5: {EXAMPLE_COUNT * (number + 1)} runs of up to {crashing.MAX_STEPS_PER_RUN} steps, {totals},"
         " 0 violations"
     )
     assert counts["refunds"]

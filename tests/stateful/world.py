@@ -79,11 +79,11 @@ class PurchaseWorld(CrashingDesks):
         claim, whose record is `pending`, and its journal row must be `calling`. Return the id of the record.
         """
         number, client = request.corporation_number, int(request.client_id)
-        held = [
+        claims = [
             row for row in self.read_check_rows() if row.number == number and row.client_id == client and row.claim
         ]
-        require(len(held) == 1, f"asked to buy with {len(held)} committed claims: {held}")
-        (row,) = held
+        require(len(claims) == 1, f"asked to buy with {len(claims)} committed claims: {claims}")
+        (row,) = claims
         require(row.status == "pending", f"asked to buy for {row}")
         calling = self.place.sql(f"SELECT state FROM operations WHERE id = '{row.operation_id}'")
         require(calling == [("calling",)], f"journal says {calling} while the provider is asked")
@@ -100,14 +100,14 @@ class PurchaseWorld(CrashingDesks):
         also needs a person's acknowledgement of the contradiction.
         """
         rows = {row.id: row for row in self.read_check_rows()}
-        seen = set(self.place.sql(_SELECT_ALERTS_SQL))
+        alert_rows = set(self.place.sql(_SELECT_ALERTS_SQL))
         for charge in self.alarmbox.charges:
             is_same = (charge.number, charge.client_id) == (request.corporation_number, request.client_id)
             if charge.record_id is None or not is_same or self.has_expired(charge):
                 continue
             row = rows[charge.record_id]
             is_denied = row.status == "error" and row.id in self.ids_decided_not_bought
-            is_seen = (row.id, f"bought {charge.id}") in seen
+            is_seen = (row.id, f"bought {charge.id}") in alert_rows
             require(is_denied and (is_seen or not self.alarmbox.lists_purchases), f"bought again: {charge} of {row}")
 
     def _check_has_expired(self, record_id: int) -> None:
@@ -120,9 +120,9 @@ class PurchaseWorld(CrashingDesks):
         """Compare all records with the provider's ledger: no record is charged twice, each charge has its record, and
         each bought record has its own charge.
         """
-        found = self.read_check_rows()
-        check_claims(found)
-        by_id = {row.id: row for row in found}
+        rows = self.read_check_rows()
+        check_claims(rows)
+        by_id = {row.id: row for row in rows}
         by_hand = {charge.id for charge in self.alarmbox.charges if charge.record_id is None}
         charged = Counter(charge.record_id for charge in self.alarmbox.charges if charge.record_id is not None)
         assert max(charged.values(), default=0) <= 1, f"charged twice: {charged}"
@@ -135,7 +135,7 @@ class PurchaseWorld(CrashingDesks):
                 assert row.id in self.ids_decided_not_bought, f"called error, but charged: {row}"
             if row.status == "success" and row.id_at_provider not in by_hand:
                 assert row.id_at_provider == charge.id, f"another's id: {row} instead of {charge}"
-        for row in found:
+        for row in rows:
             if row.status == "success" and row.id_at_provider not in by_hand:
                 assert charged[row.id] == 1, f"called bought, but never charged: {row}"
 

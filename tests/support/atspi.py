@@ -98,9 +98,9 @@ class ScreenReader:
         while self._may_wait(deadline):
             for reference in self._iterate_references():
                 if self._read_role(reference) == role and self._read_name(reference).startswith(name):
-                    found = self._read_node(reference)
-                    if found.is_showing or not is_shown:
-                        return found
+                    matching_node = self._read_node(reference)
+                    if matching_node.is_showing or not is_shown:
+                        return matching_node
             with suppress(TimeoutError):
                 self._bus.recv_messages(timeout=_READ_INTERVAL_SECONDS)
         raise AssertionError(f"no {role} {name!r} among {[(node.role, node.name) for node in self.list_nodes()]}")
@@ -116,13 +116,13 @@ class ScreenReader:
 
     def read_attributes(self, node: AccessibleNode) -> dict[str, str]:
         """Return the additional AT-SPI attributes of a node by name, such as the level of a heading."""
-        (told,) = self._call_method(node.reference, _ACCESSIBLE_INTERFACE, "GetAttributes")
-        return dict(told)
+        (attributes,) = self._call_method(node.reference, _ACCESSIBLE_INTERFACE, "GetAttributes")
+        return dict(attributes)
 
     def read_locale(self, node: AccessibleNode) -> str:
         """Return the locale in which a screen reader speaks the node, such as `en_US`."""
-        ((_, told),) = self._call_method(node.reference, _ACCESSIBLE_INTERFACE, "GetLocale")
-        return str(told)
+        ((_, locale),) = self._call_method(node.reference, _ACCESSIBLE_INTERFACE, "GetLocale")
+        return str(locale)
 
     def press_node(self, node: AccessibleNode) -> bool:
         """Press a node. Return False if the program does not react, because the node is disabled at the moment or no
@@ -145,8 +145,8 @@ class ScreenReader:
             pressed: AccessibleNode | None = None
             while not heard and self._may_wait(deadline):
                 if pressed is None or not self._is_node_present(pressed):
-                    found = self.wait_for_node(role, name, is_shown=True)
-                    pressed = found if self.press_node(found) else None
+                    node = self.wait_for_node(role, name, is_shown=True)
+                    pressed = node if self.press_node(node) else None
                 with suppress(TimeoutError):
                     self._bus.recv_messages(timeout=_READ_INTERVAL_SECONDS)
                 while messages and not heard:
@@ -228,12 +228,12 @@ def start_screen_reader(folder: Path) -> Iterator[tuple[ScreenReader, dict[str, 
         screen = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1600x1000x24", "-nolisten", "tcp"]
         _start_process(started, screen, env, keep=writer)
         os.close(writer)
-        with os.fdopen(reader) as told:  # the server ends if the number is read, and its newline can't be written
-            env["DISPLAY"] = f":{told.readline().strip()}"
+        with os.fdopen(reader) as pipe:  # the server ends if the number is read, and its newline can't be written
+            env["DISPLAY"] = f":{pipe.readline().strip()}"
         _start_process(started, [str(launcher), "--launch-immediately"], env)
         session = started.enter_context(open_dbus_connection(bus=env["DBUS_SESSION_BUS_ADDRESS"]))
-        asked = new_method_call(DBusAddress("/org/a11y/bus", "org.a11y.Bus", "org.a11y.Bus"), "GetAddress")
-        (address,) = session.send_and_get_reply(asked, timeout=ANSWER_WAIT_SECONDS).body
+        call = new_method_call(DBusAddress("/org/a11y/bus", "org.a11y.Bus", "org.a11y.Bus"), "GetAddress")
+        (address,) = session.send_and_get_reply(call, timeout=ANSWER_WAIT_SECONDS).body
         connection = started.enter_context(open_dbus_connection(bus=address))
         env |= {"QT_QPA_PLATFORM": "xcb", "QT_LINUX_ACCESSIBILITY_ALWAYS_ON": "1"}
         yield ScreenReader(connection), env

@@ -70,8 +70,8 @@ def _buy_without_answer(console: Console, count: int) -> list[ChosenRecord]:
         with suppress(ConsoleError):
             console.credit_checks.purchase(PurchaseRequest(number, "1"))
     alarmbox.call_counts.clear()
-    found = sorted(console.recovery.read_queue("unknown", count).items, key=lambda item: item.record.id)
-    return [ChosenRecord(CHECK_KIND, item.record.id, item.record.version) for item in found]
+    items = sorted(console.recovery.read_queue("unknown", count).items, key=lambda item: item.record.id)
+    return [ChosenRecord(CHECK_KIND, item.record.id, item.record.version) for item in items]
 
 
 def _insert_unknown_check(tx: Transaction, number: str, now: datetime) -> ChosenRecord:
@@ -87,9 +87,9 @@ def _insert_unknown_check(tx: Transaction, number: str, now: datetime) -> Chosen
 def read_check(console: Console, record_id: int) -> CreditCheck:
     """Read a credit check."""
     with console.database.read() as conn:
-        found = credit_checks.find(conn, record_id)
-    assert found is not None
-    return found
+        record = credit_checks.find(conn, record_id)
+    assert record is not None
+    return record
 
 
 def count_bought_entries(place: Place) -> Counter[int]:

@@ -37,10 +37,12 @@ class Child:
     """
 
     def __init__(self, target: Callable[..., None], *arguments: object) -> None:
-        self.pipe, theirs = get_context().Pipe()
-        self.process: ForkServerProcess = get_context().Process(target=target, args=(theirs, *arguments), daemon=True)
+        self.pipe, child_end = get_context().Pipe()
+        self.process: ForkServerProcess = get_context().Process(
+            target=target, args=(child_end, *arguments), daemon=True
+        )
         self.process.start()
-        theirs.close()
+        child_end.close()
 
     @property
     def pid(self) -> int:

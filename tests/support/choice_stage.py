@@ -222,9 +222,9 @@ class ChoiceStage:
         return self._find_payment(conn, made.id)
 
     def _find_payment(self, conn: Any, payment_id: int) -> Payment:
-        found = payments.find(conn, payment_id)
-        assert found is not None
-        return found
+        payment = payments.find(conn, payment_id)
+        assert payment is not None
+        return payment
 
     def make_paid_payment(self) -> Payment:
         """Insert a completed payment, which can be refunded, and return it."""
@@ -357,10 +357,10 @@ def call_and_get_code(act: Callable[[], Any]) -> str:
     raises.
     """
     try:
-        found = act()
+        result = act()
     except ConsoleError as refusal:
         return refusal.code
-    return "awaiting" if getattr(found, "awaiting", None) else "done"
+    return "awaiting" if getattr(result, "awaiting", None) else "done"
 
 
 def find_state_path(state: PaymentState) -> tuple[PaymentState, ...]:

@@ -212,14 +212,15 @@ def draw_variants(
     one variant of every case fits into `budget_of_cases` (processor seconds), every case is drawn.
     """
     # Sorted: each worker of a run draws the same, in whatever order it collected.
-    left = sorted(variants)
-    if seconds * len(left) <= budget:
-        return left
-    draw.shuffle(left)
+    undrawn = sorted(variants)
+    if seconds * len(undrawn) <= budget:
+        return undrawn
+    draw.shuffle(undrawn)
     if draw.random() > _SHARE_DRAWN_ON_CLUSTER_FIRST:
-        left.sort(key=lambda name: "galera" in _split_variant(name))  # of equally useful variants the first is drawn
+        # of equally useful variants the first is drawn
+        undrawn.sort(key=lambda name: "galera" in _split_variant(name))
     # Read once: each worker of a run draws before its first test.
-    new_values = {name: _split_variant(name) for name in left}
+    new_values = {name: _split_variant(name) for name in undrawn}
     cases = {name: frozenset(values - _ENGINES) for name, values in new_values.items()}
     left_cases = set(cases.values())
     if seconds * len(left_cases) <= budget_of_cases:

@@ -22,9 +22,9 @@ from tests.support.quick_desks import make_quick_folder
 
 
 def _import_all_modules(package: ModuleType) -> None:
-    for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if not found.ispkg and found.name != "console.store.migrations.env":  # that one needs Alembic around it
-            importlib.import_module(found.name)
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not module.ispkg and module.name != "console.store.migrations.env":  # that one needs Alembic around it
+            importlib.import_module(module.name)
 
 
 def _make_one_purchase() -> None:

@@ -29,13 +29,13 @@ class ForkedCommand:
         self._errors = tempfile.NamedTemporaryFile(prefix="stderr-") if log is None else None  # noqa: SIM115 # close()
         self.log = Path(self._errors.name) if self._errors else log
         assert self.log is not None
-        ours, theirs = get_context().Pipe(duplex=False)
-        arguments = (theirs, words, dict(environment), umask, str(self.log))
+        our_end, child_end = get_context().Pipe(duplex=False)
+        arguments = (child_end, words, dict(environment), umask, str(self.log))
         self._process = get_context().Process(target=_run_command, args=arguments, daemon=True)
         self._process.start()
-        theirs.close()
-        self.stdout: IO[bytes] = os.fdopen(os.dup(ours.fileno()), "rb")
-        ours.close()
+        child_end.close()
+        self.stdout: IO[bytes] = os.fdopen(os.dup(our_end.fileno()), "rb")
+        our_end.close()
 
     @property
     def pid(self) -> int:

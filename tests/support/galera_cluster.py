@@ -263,10 +263,10 @@ def start_cluster(run: ServerRun, size: int = 3, extra: Sequence[str] = ()) -> C
 
 def _find_free_ports(size: int) -> list[Ports]:
     """Return free ports for `size` nodes; all ports differ."""
-    found: set[int] = set()
-    while len(found) < 4 * size:
-        found.add(find_free_port())
-    return [Ports(*(found.pop() for _ in range(4))) for _ in range(size)]
+    ports: set[int] = set()
+    while len(ports) < 4 * size:
+        ports.add(find_free_port())
+    return [Ports(*(ports.pop() for _ in range(4))) for _ in range(size)]
 
 
 def _make_node_name(number: int) -> str:

@@ -150,11 +150,16 @@ class LedgerReader:
         self.alarmbox.count_call("detail")
         if not self.alarmbox.is_readable:
             return UNREADABLE_OUTCOME
-        found = next((charge for charge in self.alarmbox.charges if charge.id == credit_check_id), None)
-        if found is None:
+        charge_of_id = next((charge for charge in self.alarmbox.charges if charge.id == credit_check_id), None)
+        if charge_of_id is None:
             return Outcome(OutcomeClass.NOT_FOUND, "http_404", SendingCertainty.YES, None, 404)
         return Outcome(
-            OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, self.alarmbox.report_charge(found), 200, "{}"
+            OutcomeClass.SUCCEEDED,
+            "answered",
+            SendingCertainty.YES,
+            self.alarmbox.report_charge(charge_of_id),
+            200,
+            "{}",
         )
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
@@ -171,12 +176,12 @@ class LedgerReader:
         self.alarmbox.count_call("list")
         if not self.alarmbox.is_readable:
             return Outcome(OutcomeClass.UNKNOWN, "read_timeout", SendingCertainty.YES)
-        found = tuple(
+        reports = tuple(
             self.alarmbox.report_charge(charge)
             for charge in self.alarmbox.charges
             if charge.number == corporation_number
         )
-        return Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, found, 200, "[]")
+        return Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, reports, 200, "[]")
 
 
 class OpenTransactionCounter:
