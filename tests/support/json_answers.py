@@ -27,8 +27,8 @@ def check_answer(words: Sequence[str], answer: dict[str, Any]) -> None:
     Raises AssertionError with the path of the first part of the answer that the schema doesn't allow.
     """
     name = find_definition_name(words)
-    found = best_match(_make_validator(name if answer["ok"] else "refusal").iter_errors(answer))
-    assert found is None, f"{name}: $.{'.'.join(map(str, found.absolute_path))}: {found.message[:400]}"
+    fault = best_match(_make_validator(name if answer["ok"] else "refusal").iter_errors(answer))
+    assert fault is None, f"{name}: $.{'.'.join(map(str, fault.absolute_path))}: {fault.message[:400]}"
     VALIDATED_COMMANDS.add((name, "ok" if answer["ok"] else answer["error"]["code"]))
 
 

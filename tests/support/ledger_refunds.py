@@ -130,10 +130,10 @@ class RefundLedgerReader:
         self.ledger.check_no_transaction()
         if not self.ledger.is_readable:
             return UNREADABLE_OUTCOME
-        found = [] if self.ledger.hides_refunds else self.ledger.list_entries(instruction.key)
-        if not found:
+        entries = [] if self.ledger.hides_refunds else self.ledger.list_entries(instruction.key)
+        if not entries:
             return Outcome(OutcomeClass.NOT_FOUND, "not_found", SendingCertainty.YES)
-        return _make_answer(found[0])
+        return _make_answer(entries[0])
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
         self.ledger.check_no_transaction()

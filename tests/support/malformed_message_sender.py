@@ -69,8 +69,8 @@ class MessageConnection(asyncio.Protocol):
 
 def remove_date_header(answer: bytes) -> str:
     """Return the answer as text without its header `Date`, which changes every second."""
-    kept = [line for line in answer.split(b"\r\n") if not line.lower().startswith(b"date:")]
-    return b"\r\n".join(kept).decode("latin-1")
+    lines = [line for line in answer.split(b"\r\n") if not line.lower().startswith(b"date:")]
+    return b"\r\n".join(lines).decode("latin-1")
 
 
 async def send_messages(parameters: AttackParameters) -> dict[str, Counter[str]]:

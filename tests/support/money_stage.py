@@ -161,28 +161,28 @@ class MoneyStage:
         (self._check_notice if target.action == "notice" else self._check_refund)(target, ending, situation)
 
     def _is_target_ended(self, target: ActionTarget) -> bool:
-        found = find_newest_refund(self.maker, target.payment) if target.payment else None
-        return found is None or found.state in ENDED_REFUND_STATES or found.state is RefundState.REQUESTED
+        refund = find_newest_refund(self.maker, target.payment) if target.payment else None
+        return refund is None or refund.state in ENDED_REFUND_STATES or refund.state is RefundState.REQUESTED
 
     def _check_refund(self, target: ActionTarget, ending: str, situation: str) -> None:
-        found, there = find_newest_refund(self.maker, target.payment), self.count_provider_refunds(target.number)
-        if found is None:
+        refund, there = find_newest_refund(self.maker, target.payment), self.count_provider_refunds(target.number)
+        if refund is None:
             assert (target.action, there) == ("ask", 0), f"the refund is gone after {situation}"
             return
-        wanted = (
+        allowed_states = (
             {RefundState.COMPLETED}
             if target.action in ("probe", "due", "resolve")
             else {_STATE_AFTER_ACTION[target.action]}
         )
-        wanted |= (
+        allowed_states |= (
             {RefundState.REQUESTED}
             if ending != "done" and target.action in ("approve", "reject", "withdraw")
             else set()
         )
-        assert found.state in wanted, f"{found.state} after {situation}: {found}"
-        assert there == (found.state is RefundState.COMPLETED), f"{there} refunds, {found.state}, after {situation}"
-        if found.state is RefundState.REQUESTED:
-            self.maker.refunds.withdraw(found.id)
+        assert refund.state in allowed_states, f"{refund.state} after {situation}: {refund}"
+        assert there == (refund.state is RefundState.COMPLETED), f"{there} refunds, {refund.state}, after {situation}"
+        if refund.state is RefundState.REQUESTED:
+            self.maker.refunds.withdraw(refund.id)
 
     def _check_notice(self, target: ActionTarget, ending: str, situation: str) -> None:
         """Send the notice again, as a provider does. Check that the payment and its order are booked exactly once.
@@ -196,13 +196,13 @@ class MoneyStage:
         self.move_clocks()
         self.checker.recovery.run_all_tasks()
         with self.checker.database.read() as conn:
-            found = orders.find_by_number(conn, target.number)
-            assert found is not None
-            (payment,) = payments.find_by_order(conn, found.id)
+            order = orders.find_by_number(conn, target.number)
+            assert order is not None
+            (payment,) = payments.find_by_order(conn, order.id)
         assert (payment.state in PAID_STATES, payment.captured_minor) == (True, CAPTURED_MINOR), (
             f"{payment} after {situation}"
         )
-        assert (found.state, self._count_events(target)) == ("paid", 1), f"{found} after {situation}"
+        assert (order.state, self._count_events(target)) == ("paid", 1), f"{order} after {situation}"
 
     def _count_events(self, target: ActionTarget) -> int:
         rows = self.place.sql(f"SELECT count(*) FROM payment_events WHERE event_id = 'EV-{target.number}'")

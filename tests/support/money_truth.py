@@ -101,21 +101,21 @@ def check_sums(database: Database, rows: Iterable[RefundRow]) -> None:
     """Check that no part of a captured amount (remaining, reserved, refunded, set aside) is negative, and that the
     parts equal the sums of the payment's refunds and set-asides. Also check that a payment has at most one refund
     that is requested, approved or being submitted."""
-    held, gone = Counter[int](), Counter[int]()
+    reserved, refunded = Counter[int](), Counter[int]()
     opened = Counter(row.payment_id for row in rows if row.state in _OPEN_REFUND_STATES)
     for row in rows:
-        held[row.payment_id] += row.minor if row.state in RESERVING_REFUND_STATES else 0
-        gone[row.payment_id] += row.minor if row.state is RefundState.COMPLETED else 0
+        reserved[row.payment_id] += row.minor if row.state in RESERVING_REFUND_STATES else 0
+        refunded[row.payment_id] += row.minor if row.state is RefundState.COMPLETED else 0
     with database.read() as conn:
         aside = {int(of): int(minor) for of, minor in conn.execute(_SELECT_SET_ASIDES_SQL)}
     for payment in read_payment_rows(database):
-        left = payment.captured_minor - payment.reserved_minor - payment.refunded_minor - payment.set_aside_minor
-        assert min(left, payment.reserved_minor, payment.refunded_minor, payment.set_aside_minor) >= 0, (
+        remaining = payment.captured_minor - payment.reserved_minor - payment.refunded_minor - payment.set_aside_minor
+        assert min(remaining, payment.reserved_minor, payment.refunded_minor, payment.set_aside_minor) >= 0, (
             f"below zero: {payment}"
         )
-        wanted = (held[payment.id], gone[payment.id], aside.get(payment.id, 0))
-        assert (payment.reserved_minor, payment.refunded_minor, payment.set_aside_minor) == wanted, (
-            f"{payment}, its refunds say {wanted}"
+        expected = (reserved[payment.id], refunded[payment.id], aside.get(payment.id, 0))
+        assert (payment.reserved_minor, payment.refunded_minor, payment.set_aside_minor) == expected, (
+            f"{payment}, its refunds say {expected}"
         )
         assert opened[payment.id] <= 1, f"{opened[payment.id]} open refunds of {payment}"
 
@@ -125,23 +125,25 @@ _OPEN_REFUND_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED, Re
 
 def read_refund_ledger(sandbox: Sandbox) -> Mapping[str, list[dict[str, Any]]]:
     """Return the refunds that the providers have accepted, by our idempotency key."""
-    found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    entries_by_key: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for entry in sandbox.control.payments_control.read_refunds():
-        found[entry["key"]].append(entry)
-    return found
+        entries_by_key[entry["key"]].append(entry)
+    return entries_by_key
 
 
 def check_ledger(database: Database, rows: Iterable[RefundRow], sandbox: Sandbox) -> None:
     """Compare our refunds with the providers' ledger. The providers have at most one refund for each of our refunds,
     and no other refund. Each of our submitted and completed refunds is in the ledger, with the same amount. No
     payment has more refunded than captured, and no refund was sent without an idempotency key."""
-    theirs, by_key = read_refund_ledger(sandbox), {row.key: row for row in rows if row.key is not None}
-    doubles = {key: entries for key, entries in theirs.items() if len(entries) > 1}
+    entries_by_key, by_key = read_refund_ledger(sandbox), {row.key: row for row in rows if row.key is not None}
+    doubles = {key: entries for key, entries in entries_by_key.items() if len(entries) > 1}
     assert not doubles, f"refunded twice: {doubles}"
-    assert theirs.keys() <= by_key.keys(), f"refunds that nobody knows: {theirs.keys() - by_key.keys()}"
+    assert entries_by_key.keys() <= by_key.keys(), (
+        f"refunds that nobody knows: {entries_by_key.keys() - by_key.keys()}"
+    )
     for key, row in by_key.items():
         _check_refund_against_ledger(
-            row, [entry for entry in theirs.get(key or "", ()) if entry["state"] not in _FAILED_REFUND_WORDS]
+            row, [entry for entry in entries_by_key.get(key or "", ()) if entry["state"] not in _FAILED_REFUND_WORDS]
         )
     for payment in sandbox.control.payments_control.read_ledger()["payments"]:
         assert payment["accepted_minor"] <= payment["captured_minor"], f"more than was captured: {payment}"
@@ -209,13 +211,13 @@ def check_queues(console: Console, rows: Iterable[RefundRow]) -> None:
 
 def _read_next_steps(console: Console, name: str) -> dict[int, str]:
     """Return the code of the next step of each refund in the queue `name`, by refund id."""
-    found: dict[int, str] = {}
+    next_step_by_id: dict[int, str] = {}
     cursor = None
     while True:
         page = console.recovery.read_queue(name, 1_000, cursor)
         for item in page.items:
             if type(item.record).__name__ == "Refund":
-                found[item.record.id] = item.explanation.next_step.code
+                next_step_by_id[item.record.id] = item.explanation.next_step.code
         cursor = page.next_cursor
         if cursor is None:
-            return found
+            return next_step_by_id

@@ -104,9 +104,9 @@ class PaymentDesk:
     def read_payment(self, payment_id: int) -> Payment:
         """Return the present state of the payment."""
         with self.context.database.read() as conn:
-            found = payments.find(conn, payment_id)
-        assert found is not None
-        return found
+            payment = payments.find(conn, payment_id)
+        assert payment is not None
+        return payment
 
     def find_payment(self, provider: str, number: str) -> Payment | None:
         """Return the payment with this payment number, or None if there is none."""
@@ -116,9 +116,9 @@ class PaymentDesk:
     def read_order(self, number: str) -> Order:
         """Return the present state of the order with this number."""
         with self.context.database.read() as conn:
-            found = orders.find_by_number(conn, number)
-        assert found is not None
-        return found
+            order = orders.find_by_number(conn, number)
+        assert order is not None
+        return order
 
     def list_open_alert_rules(self, kind: str = "payment") -> list[str]:
         """Return the rule ids of all open alerts about records of this kind, from the oldest alert to the newest."""

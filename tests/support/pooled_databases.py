@@ -228,14 +228,14 @@ def _delete_rows(cursor: Any, table: str) -> bool:
 
 def _list_filled_tables(cursor: Any) -> set[str]:
     """Return the tables that have rows, or had rows before (their next id is above 1)."""
-    seen = _execute_and_fetch(
+    table_rows = _execute_and_fetch(
         cursor,
         "SELECT table_name, auto_increment FROM information_schema.tables"
         " WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'",
     )
-    each = (f"SELECT '{table}' FROM DUAL WHERE EXISTS (SELECT 1 FROM {table})" for table, _ in seen)
+    each = (f"SELECT '{table}' FROM DUAL WHERE EXISTS (SELECT 1 FROM {table})" for table, _ in table_rows)
     filled = {str(table) for (table,) in _execute_and_fetch(cursor, " UNION ALL ".join(each))}
-    return filled | {str(table) for table, next_id in seen if (next_id or 1) > 1}
+    return filled | {str(table) for table, next_id in table_rows if (next_id or 1) > 1}
 
 
 def _split_account(url: str) -> tuple[str, str]:

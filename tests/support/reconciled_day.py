@@ -47,11 +47,17 @@ class ReconciledDay:
         return str(made["id"])
 
     def insert_our_payment(
-        self, number: str, minor: int = 3300, theirs: str | None = None, *, paid: bool = True, source: str = "paypay"
+        self,
+        number: str,
+        minor: int = 3300,
+        provider_id: str | None = None,
+        *,
+        paid: bool = True,
+        source: str = "paypay",
     ) -> Payment:
         """Insert a payment of this day (payment number `number`, provider `source`) into the console's database, and
-        return it. With `paid` it was paid at noon, otherwise it waits for its payer. `theirs` is the provider's id of
-        the payment.
+        return it. With `paid` it was paid at noon, otherwise it waits for its payer. `provider_id` is the provider's
+        id of the payment (None: a new one).
         """
         at, scene = self.noon, self.scene
         new = NewPayment(source, number, "JPY", minor, state=PaymentState.USER_PAYMENT, begun_at=at)
@@ -62,7 +68,7 @@ class ReconciledDay:
             return payment
         report = PaymentReport(
             number,
-            theirs or f"0499{payment.id:016}",
+            provider_id or f"0499{payment.id:016}",
             "COMPLETED",
             PaymentState.PAYMENT_SUCCESS,
             True,
@@ -83,7 +89,7 @@ class ReconciledDay:
     def announce_file(self) -> None:
         """Deliver PayPay's notice that the daily file of this day is available."""
         url = self.scene.money.publish_recon_file(self.day.isoformat(), must_notify=False)
-        told = {
+        notice = {
             "notification_type": "file.created",
             "notification_id": str(uuid4()),
             "fileType": "transaction_recon",
@@ -91,17 +97,17 @@ class ReconciledDay:
             "requestedAt": "1",
         }
         result = self.scene.payments.receive_notice(
-            ReceivedNotice("paypay", json.dumps(told).encode(), (), "127.0.0.1")
+            ReceivedNotice("paypay", json.dumps(notice).encode(), (), "127.0.0.1")
         )
         assert not result.is_refused
 
-    def make_line(self, theirs: str, word: str, hour: int, minor: int, number: str) -> str:
+    def make_line(self, provider_id: str, word: str, hour: int, minor: int, number: str) -> str:
         """Return a line of PayPay's daily file with the provider's id, the provider's state, the hour, the amount and
         our payment number.
         """
         from console.sandbox.environment.credentials import PAYPAY_MERCHANT_ID
 
-        return f"{theirs},{PAYPAY_MERCHANT_ID},x,,,,{word},{self.day}T{hour}:00:00+09:00,{minor},,x,{number},"
+        return f"{provider_id},{PAYPAY_MERCHANT_ID},x,,,,{word},{self.day}T{hour}:00:00+09:00,{minor},,x,{number},"
 
     def reconcile_day(self, *, dry_run: bool = False, provider: str = "paypay") -> ReconcileReport:
         """Reconcile this day, and return the report."""

@@ -67,15 +67,15 @@ class TransactionCheckedAdapter:
         self._whole, self._watch = whole, watch
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._whole, name)
+        attribute = getattr(self._whole, name)
         if name == "make_reader":
-            return lambda: TransactionCheckedAdapter(found(), self._watch)
+            return lambda: TransactionCheckedAdapter(attribute(), self._watch)
         if name not in ("read_payment", "read_refund", "list_refunds", "delete_code", "start", "refund", "cancel"):
-            return found
+            return attribute
 
         def check_and_call(*given: Any) -> Any:
             assert self._watch.count == 0, f"{name} inside a transaction"
-            return found(*given)
+            return attribute(*given)
 
         return check_and_call
 
@@ -154,9 +154,9 @@ class RefundDesk:
 
     def read_payment(self, payment_id: int) -> Payment:
         with self.context.database.read() as conn:
-            found = payments.find(conn, payment_id)
-        assert found is not None
-        return found
+            payment = payments.find(conn, payment_id)
+        assert payment is not None
+        return payment
 
     def disable_person(self, name: str) -> None:
         """Disable the person with this name."""
@@ -243,13 +243,13 @@ class RefundDesk:
         """Check that the amounts of the payment in the database agree with the provider's ledger, and that no more
         was refunded than captured. Return the payment in the database.
         """
-        ours = self.read_payment(payment.id)
-        there = self.control.payments_control.read_payment(ours.provider, ours.merchant_payment_id)
-        assert ours.refundable_minor >= 0
-        assert there["accepted_minor"] <= ours.captured_minor
-        assert ours.refunded_minor <= there["accepted_minor"]
-        assert there["accepted_minor"] <= ours.refunded_minor + ours.reserved_minor
-        return ours
+        our_payment = self.read_payment(payment.id)
+        there = self.control.payments_control.read_payment(our_payment.provider, our_payment.merchant_payment_id)
+        assert our_payment.refundable_minor >= 0
+        assert there["accepted_minor"] <= our_payment.captured_minor
+        assert our_payment.refunded_minor <= there["accepted_minor"]
+        assert there["accepted_minor"] <= our_payment.refunded_minor + our_payment.reserved_minor
+        return our_payment
 
     def list_provider_keys(self, payment: Payment) -> list[str]:
         """Return the idempotency keys of the refunds of this payment that the provider has accepted, in the order of
@@ -293,7 +293,7 @@ def call_for_refusal(call: Any) -> ConsoleError:
     Raises AssertionError if `call` raises no ConsoleError.
     """
     try:
-        found = call()
+        result = call()
     except ConsoleError as refusal:
         return refusal
-    raise AssertionError(f"not refused: {found}")
+    raise AssertionError(f"not refused: {result}")

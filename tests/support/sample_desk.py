@@ -74,13 +74,13 @@ def open_sample_desk(
     block. `extra` are further settings without their prefix `CONSOLE_`.
     """
     with Sandbox() as sandbox:
-        told = make_desk_environment(home, sandbox, **extra)
+        environment = make_desk_environment(home, sandbox, **extra)
         used = clock or SystemClock()
         if "DATABASE_URL" not in extra:
             copy_empty_database(home)
-        with open_console(Settings.load(told), used) as console:
+        with open_console(Settings.load(environment), used) as console:
             samples, payments = _insert_samples(console, sandbox, used.now(), count)
-            yield SampleDesk(console, sandbox, samples, payments, told)
+            yield SampleDesk(console, sandbox, samples, payments, environment)
 
 
 def _insert_samples(

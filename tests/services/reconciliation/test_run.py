@@ -655,8 +655,8 @@ def test_a_row_gives_the_missing_provider_id(reconciled_day: ReconciledDay) -> N
     """If people have decided a payment without the provider's id, the run takes the id from the file's line. The
     payment counts neither as paid twice nor as missing at the provider.
     """
-    provider_payment = reconciled_day.add_provider_payment("ORD-1")
-    payment = reconciled_day.insert_our_payment("ORD-1", theirs=provider_payment)
+    provider_id = reconciled_day.add_provider_payment("ORD-1")
+    payment = reconciled_day.insert_our_payment("ORD-1", provider_id=provider_id)
     reconciled_day.scene.place.drop_table_triggers("payments")
     reconciled_day.scene.place.sql(f"UPDATE payments SET provider_payment_id = NULL WHERE id = {payment.id}")
     reconciled_day.announce_file()
@@ -672,7 +672,7 @@ def test_a_completed_payment_failed_at_the_provider_needs_a_person(reconciled_da
     """
     reconciled_day.scene.control.change_settings(paypay_lists_failed_payments=True)
     payment = reconciled_day.insert_our_payment(
-        "ORD-1", theirs=reconciled_day.add_provider_payment("ORD-1", state="failed")
+        "ORD-1", provider_id=reconciled_day.add_provider_payment("ORD-1", state="failed")
     )
     reconciled_day.scene.place.drop_table_triggers("payments")
     early = (reconciled_day.noon - timedelta(hours=1)).strftime("%Y-%m-%d %H:%M:%S.000000")
@@ -1185,7 +1185,7 @@ def test_a_dry_run_finds_a_payment_without_a_number(reconciled_day: ReconciledDa
     A dry run gives only the other payment the verdict `missing_there`.
     """
     for number in ("ORD-1", "ORD-2"):
-        reconciled_day.insert_our_payment(number, theirs=reconciled_day.add_provider_payment(number))
+        reconciled_day.insert_our_payment(number, provider_id=reconciled_day.add_provider_payment(number))
     reconciled_day.scene.place.drop_table_triggers("payments")
     reconciled_day.scene.place.sql(
         "UPDATE payments SET provider_payment_id = NULL",
