@@ -165,5 +165,5 @@ def _get_shared_server(name: str, start: Callable[[ServerRun], _ServerT]) -> _Se
             known.touch(mode=0o600)
             known.write_bytes(pickle.dumps(started))
             failed.unlink()
-        found: _ServerT = pickle.loads(known.read_bytes())
-    return found
+        server: _ServerT = pickle.loads(known.read_bytes())
+    return server

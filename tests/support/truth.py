@@ -54,8 +54,8 @@ def check_claims(rows: Iterable[CheckRow]) -> None:
     """
     rows = tuple(rows)
     by_id = {row.id: row for row in rows}
-    held = Counter((row.client_id, row.claim) for row in rows if row.claim)
-    assert not [pair for pair, count in held.items() if count > 1], f"claimed twice: {held}"
+    claim_counts = Counter((row.client_id, row.claim) for row in rows if row.claim)
+    assert not [pair for pair, count in claim_counts.items() if count > 1], f"claimed twice: {claim_counts}"
     for row in rows:
         if row.superseded_by is not None:
             check_renewal(row, by_id.get(row.superseded_by))
@@ -82,10 +82,12 @@ def check_charges(rows: Iterable[CheckRow], charged: Mapping[str, int]) -> None:
     """Check that each charge belongs to a record that isn't failed, and that each successful record has a charge.
     `charged` has the number of charges in the ledger by corporation number, for desks with one client.
     """
-    held = Counter(row.number for row in rows if row.status != "error")
+    record_counts = Counter(row.number for row in rows if row.status != "error")
     certain = Counter(row.number for row in rows if row.status == "success")
     for number, count in charged.items():
-        assert count <= held[number], f"{number}: {count} charges, {held[number]} records that hold them"
+        assert count <= record_counts[number], (
+            f"{number}: {count} charges, {record_counts[number]} records that hold them"
+        )
     for number, count in certain.items():
         assert count <= charged.get(number, 0), f"{number}: {count} bought, {charged.get(number, 0)} charges"
 

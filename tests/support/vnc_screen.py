@@ -55,12 +55,12 @@ def _read_screen_colours(stream: socket.socket, width: int, height: int) -> set[
     """Return the colours of the whole screen, each as the four bytes of a pixel in raw encoding."""
     stream.sendall(struct.pack(">BBHHHH", 3, 0, 0, 0, width, height))
     _kind, rectangles = struct.unpack(">BxH", _read_bytes(stream, 4))
-    found: set[bytes] = set()
+    colours: set[bytes] = set()
     for _ in range(rectangles):
         _x, _y, wide, high, _encoding = struct.unpack(">HHHHi", _read_bytes(stream, 12))
         pixels = _read_bytes(stream, wide * high * 4)
-        found.update(pixels[at : at + 4] for at in range(0, len(pixels), 4))
-    return found
+        colours.update(pixels[at : at + 4] for at in range(0, len(pixels), 4))
+    return colours
 
 
 def _read_bytes(stream: socket.socket, count: int) -> bytes:

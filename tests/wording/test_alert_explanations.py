@@ -53,13 +53,13 @@ def test_every_rule_has_three_whole_sentences(name: str, language: str) -> None:
     payment that can settle the mismatch, and no two rules have the same reason.
     """
     check_sentences_complete(explain_broken_rule(name), language)
-    told = make_sentences(explain_broken_rule(name), language)
-    assert ("決済 A-10442" if language == "ja" else "ayment A-10442") in told[1]
-    assert ("決済 A-10442" if language == "ja" else "ayment A-10442") in told[2]
+    sentences = make_sentences(explain_broken_rule(name), language)
+    assert ("決済 A-10442" if language == "ja" else "ayment A-10442") in sentences[1]
+    assert ("決済 A-10442" if language == "ja" else "ayment A-10442") in sentences[2]
     others = [
         make_sentences(explain_broken_rule(other), language)[1] for other in RECORDS_BY_BROKEN_RULE if other != name
     ]
-    assert told[1] not in others
+    assert sentences[1] not in others
 
 
 @pytest.mark.parametrize(

@@ -74,9 +74,9 @@ def test_each_role_has_a_word(language: str) -> None:
     sentences = read_sentences(language)
     assert [role for role in sorted(ALL_ROLES) if f"role.{role}" not in sentences] == []
     for right, roles in ROLES_BY_RIGHT.items():
-        told = translate("screen.state.no_right", language, needs=sorted(roles))
-        assert [role for role in roles if sentences[f"role.{role}"] not in told] == [], right
-        assert language == "en" or not any(role in told for role in ALL_ROLES), right
+        sentence = translate("screen.state.no_right", language, needs=sorted(roles))
+        assert [role for role in roles if sentences[f"role.{role}"] not in sentence] == [], right
+        assert language == "en" or not any(role in sentence for role in ALL_ROLES), right
 
 
 def test_both_languages_ask_for_the_same_facts() -> None:
@@ -215,8 +215,8 @@ def test_the_most_specific_error_message_is_used() -> None:
         ({"reason": "LENGTH", "hint": "check_digit_missing"}, "LENGTH.check_digit_missing"),
         ({"reason": "LENGTH", "hint": "nothing known"}, "LENGTH"),
     ]:
-        found = format_error_message(rebuild_error(ErrorCode.INVALID_CORPORATION_NUMBER, detail), "en")
-        assert found == ENGLISH_SENTENCES[f"error.invalid_corporation_number.{key}"]
+        message = format_error_message(rebuild_error(ErrorCode.INVALID_CORPORATION_NUMBER, detail), "en")
+        assert message == ENGLISH_SENTENCES[f"error.invalid_corporation_number.{key}"]
     assert "newer" in format_error_message(ConsoleError(ErrorCode.SCHEMA_MISMATCH, {"newer": True}), "en")
     assert (
         format_error_message(rebuild_error(ErrorCode.NOT_ALLOWED, {"reason": "never heard of"}), "en")
@@ -401,9 +401,9 @@ def test_a_time_of_another_day_is_shown_with_its_day(language: str, key: str) ->
     """
     names = wording.list_placeholder_names(wording.read_sentences(language)[key])
     context = FileTextContext(language, lambda: NOW + timedelta(days=3))
-    told = context.translate(key.removesuffix(".full"), **dict.fromkeys(names, NOW))
-    assert "11-20 15:04" in told
-    assert "15:04:05" not in told.replace("2026-11-20 15:04:05 JST", "")
+    sentence = context.translate(key.removesuffix(".full"), **dict.fromkeys(names, NOW))
+    assert "11-20 15:04" in sentence
+    assert "15:04:05" not in sentence.replace("2026-11-20 15:04:05 JST", "")
     same_day = FileTextContext(language, lambda: NOW + timedelta(hours=8, minutes=55))
     assert "15:04:05" in same_day.translate(key.removesuffix(".full"), **dict.fromkeys(names, NOW))
 
@@ -412,8 +412,8 @@ def test_a_short_time_of_another_day_has_its_date() -> None:
     """In the status bar and in the list of recent records, a time has no seconds, and a time of another day has its
     date.
     """
-    for later, told in ((timedelta(hours=1), "15:04"), (timedelta(days=1), "11-20 15:04")):
-        assert wording.format_minute_instant(NOW, NOW + later) == told
+    for later, expected in ((timedelta(hours=1), "15:04"), (timedelta(days=1), "11-20 15:04")):
+        assert wording.format_minute_instant(NOW, NOW + later) == expected
 
 
 @pytest.mark.parametrize(
@@ -461,9 +461,9 @@ def test_texts_predict_nothing_about_running_and_unknown_calls(language: str) ->
     says neither that it isn't a failure nor that nothing was charged."""
     words = wording.get_program_sentences(language)
     assert not re.search("seconds|soon|秒|まもなく", words["queue.pending.hint"])
-    told = words["glossary.unknown"]
-    assert not re.search("not a failure|失敗ではありません", told)
-    assert not re.search("nothing was charged|料金は発生していません", told, re.IGNORECASE)
+    explanation = words["glossary.unknown"]
+    assert not re.search("not a failure|失敗ではありません", explanation)
+    assert not re.search("nothing was charged|料金は発生していません", explanation, re.IGNORECASE)
 
 
 def test_a_list_of_different_records_names_the_kind_of_each() -> None:

@@ -180,8 +180,8 @@ def test_the_program_as_actor_has_a_word_in_every_sentence(language: str) -> Non
     }
     assert len(sentences) > 20
     for key in sentences:
-        told = wording.translate(key, language, **dict.fromkeys(acts, "worker"))
-        assert language == "en" or "worker" not in told, (key, told)
+        sentence = wording.translate(key, language, **dict.fromkeys(acts, "worker"))
+        assert language == "en" or "worker" not in sentence, (key, sentence)
     assert wording.translate("why.refund_approved", "ja", checkers=("worker", "lead-b")).startswith(
         "自動処理、lead-b"
     )
@@ -235,12 +235,12 @@ def test_each_audit_action_has_a_sentence(language: str) -> None:
     """Timelines, the audit page and evidence packs use the sentence of each audit action. It contains no codes,
     internal ids or minor units.
     """
-    told = {
+    sentence_by_action = {
         f"{entry.what} {entry.result}": wording.format_audit_entry(entry, language)
         for entry in iterate_timeline_entries()
     }
-    assert {name: text for name, text in told.items() if "4711" in text} == {}
-    assert {name: find_raw_parts(text) for name, text in told.items() if find_raw_parts(text)} == {}
+    assert {name: text for name, text in sentence_by_action.items() if "4711" in text} == {}
+    assert {name: find_raw_parts(text) for name, text in sentence_by_action.items() if find_raw_parts(text)} == {}
 
 
 SHOWN_ERROR_CODES = [

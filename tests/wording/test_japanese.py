@@ -78,13 +78,13 @@ def test_no_sentence_has_a_forbidden_word(word: str) -> None:
     """No Japanese text contains one of the forbidden words, which have the wrong style or are a second word for the
     same meaning.
     """
-    found = []
+    faulty_keys = []
     for key, text in JAPANESE_SENTENCES.items():
         for allowed in ALLOWED_WORDS_BY_PART.get(word, ()):
             text = text.replace(allowed, "")
         if word in text:
-            found.append(key)
-    assert found == [], REASON_BY_FORBIDDEN_WORD[word]
+            faulty_keys.append(key)
+    assert faulty_keys == [], REASON_BY_FORBIDDEN_WORD[word]
 
 
 def test_a_space_stands_between_japanese_and_latin_letters() -> None:
@@ -95,8 +95,8 @@ def test_a_space_stands_between_japanese_and_latin_letters() -> None:
     spaced = re.compile(rf"[、。（「・] |(?<!:) [、。）」・]|[{JAPANESE_LETTER_RANGES}] [{JAPANESE_LETTER_RANGES}]")
     for key, text in JAPANESE_SENTENCES.items():
         bare = COMMAND_PATTERN.sub("¤", re.sub(r"\{[^{}]*\}", "¤", text))
-        found = touching.search(bare) or spaced.search(bare)
-        assert found is None or found.group() in ("ー c",) or "://" in bare or "--user" in bare, (key, text)
+        fault = touching.search(bare) or spaced.search(bare)
+        assert fault is None or fault.group() in ("ー c",) or "://" in bare or "--user" in bare, (key, text)
 
 
 KIND_BY_LATIN_VALUE = {

@@ -52,9 +52,9 @@ def test_every_key_that_the_program_asks_for_exists() -> None:
     """Each wording key in the code is in the catalogue. If a part of the key is variable, at least one key of the
     catalogue matches it.
     """
-    asked = word_use.find_keys(ROOT, KEY_FAMILIES)
-    assert len(asked) > 50
-    open_ones = [key for key in asked if key.text not in WORDING_KEYS]
+    used_keys = word_use.find_keys(ROOT, KEY_FAMILIES)
+    assert len(used_keys) > 50
+    open_ones = [key for key in used_keys if key.text not in WORDING_KEYS]
     assert [key for key in open_ones if not any(key.covers_key(word) for word in WORDING_KEYS)] == []
 
 
@@ -69,13 +69,13 @@ def test_no_group_of_wording_keys_is_unused() -> None:
 def test_every_sentence_is_used() -> None:
     """Code or another sentence uses every wording key, by its name or by a pattern."""
     texts = {key.text for key in word_use.find_keys(ROOT, KEY_FAMILIES)}
-    asked = "|".join(re.escape(text).replace(r"\*", ".*") for text in texts if "*" in text)
+    pattern = "|".join(re.escape(text).replace(r"\*", ".*") for text in texts if "*" in text)
     families = set(re.findall(r"@([a-z_.]+)", "".join(read_sentences("ja").values())))
     plain = {
         word.removesuffix(".full") for word in WORDING_KEYS
     }  # the catalogue itself takes the full form of a sentence
     unused = [
-        word for word in plain - texts if not re.fullmatch(asked, word) and word.rpartition(".")[0] not in families
+        word for word in plain - texts if not re.fullmatch(pattern, word) and word.rpartition(".")[0] not in families
     ]
     assert sorted(unused) == []
 
@@ -93,17 +93,17 @@ def test_audit_actions_and_their_wording_keys_are_the_same(language: str) -> Non
     """The members of AuditAction equal the keys of the word family `timeline`. Keys for results, and keys that end in
     `.full`, are only other forms of such a key.
     """
-    told = {key.removeprefix("timeline.") for key in read_sentences(language) if key.startswith("timeline.")} - {
-        "other"
-    }
+    worded_actions = {
+        key.removeprefix("timeline.") for key in read_sentences(language) if key.startswith("timeline.")
+    } - {"other"}
     forms = {
         action: {
             f"{action}{result}{full}" for result in ("", ".done", ".refused", ".failed") for full in ("", ".full")
         }
         for action in AuditAction
     }
-    assert [action for action, known in forms.items() if not known & told] == []
-    assert told - set().union(*forms.values()) == set()
+    assert [action for action, known in forms.items() if not known & worded_actions] == []
+    assert worded_actions - set().union(*forms.values()) == set()
 
 
 def test_every_audit_action_is_used_in_the_code() -> None:
@@ -199,7 +199,7 @@ def test_every_problem_of_a_setting_has_a_sentence() -> None:
 
 def test_every_reason_of_an_outcome_has_a_word() -> None:
     """Each reason of an outcome that the code of the providers' adapters names has a word (`cause.…`)."""
-    reasons = {asked.text for asked in word_use.find_arguments(ROOT / "providers", REASON_POSITION_BY_CLASS)}
+    reasons = {argument.text for argument in word_use.find_arguments(ROOT / "providers", REASON_POSITION_BY_CLASS)}
     reasons |= {reason for reason, *_ in failures._make_failure_rows()}
     assert {reason for reason in reasons if reason and f"cause.{reason}" not in WORDING_KEYS} == set()
 

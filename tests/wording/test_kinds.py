@@ -43,11 +43,11 @@ def iterate_assigned_kinds(node: ast.Assign) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_each_kind_of_record_has_a_word(language: str) -> None:
-    words, found = read_sentences(language), dict(iterate_kinds_in_code())
-    assert len(found) > 20
+    words, place_by_kind = read_sentences(language), dict(iterate_kinds_in_code())
+    assert len(place_by_kind) > 20
     wordless = {
         kind: place
-        for kind, place in found.items()
+        for kind, place in place_by_kind.items()
         if kind.replace("-", "").isalpha() and kind not in KINDS_OF_SAGAS and f"kind.{kind}" not in words
     }
     assert wordless == {}

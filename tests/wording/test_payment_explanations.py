@@ -371,10 +371,10 @@ def test_the_message_about_an_unknown_outcome_names_the_kind_of_record(
     """The message about an unknown payment or refund contains the word "payment" or "refund", and not "purchase"."""
     error = rebuild_error(ErrorCode.OUTCOME_UNKNOWN, {"record": record, "reason": reason, "operation_id": "op-1"})
     for language in ("en", "ja"):
-        told = format_error_message(error, language)
-        assert not any(word in told for word in ("buy", "bought", "購入")), told
+        message = format_error_message(error, language)
+        assert not any(word in message for word in ("buy", "bought", "購入")), message
         own = {"en": ("paid", "refunded"), "ja": ("支払われた", "返金された")}[language]
-        assert own[isinstance(record, Refund)] in told, told
+        assert own[isinstance(record, Refund)] in message, message
 
 
 @pytest.mark.parametrize(

@@ -43,15 +43,15 @@ def test_every_step_and_state_has_words(language: str) -> None:
 def test_every_reason_has_words(language: str) -> None:
     """Each reason in the steps of the saga, and each state of an order at which the saga ends, has words. The code of
     a refusal has the words of the refusal, an unknown code has general words, and no code has none."""
-    told = {
+    reasons = {
         one.text
         for one in word_use.find_arguments(
             SERVICES_FOLDER, {"StepWaiting": 0, "SagaDone": 0, "CompensationRequired": 0}
         )
     }
-    told |= {f"order_{state}" for state in OrderState if state not in (OrderState.PENDING, OrderState.CANCELLED)}
-    assert len(told) > 12
-    unworded = {one for one in told if not wording.has_sentence(f"saga.reason.{one}")}
+    reasons |= {f"order_{state}" for state in OrderState if state not in (OrderState.PENDING, OrderState.CANCELLED)}
+    assert len(reasons) > 12
+    unworded = {one for one in reasons if not wording.has_sentence(f"saga.reason.{one}")}
     assert unworded == set()
     assert saga_wording.format_saga_reason("in_progress", language) == wording.translate(
         "refusal.in_progress", language

@@ -66,8 +66,8 @@ class DeliveryTries:
 
     def format_figures(self) -> str:
         parts = []
-        for source, found in self.seconds_by_source.items():
-            ms = sorted(1000 * seconds for seconds in found)
+        for source, durations in self.seconds_by_source.items():
+            ms = sorted(1000 * seconds for seconds in durations)
             middle, late = ms[len(ms) // 2], ms[len(ms) * 99 // 100]
             parts.append(f"{source} p50 {middle:.0f}, p99 {late:.0f}, max {ms[-1]:.0f} ms")
         return "; ".join(parts) + f"; tried again {dict(self.count_by_error)}"
@@ -186,7 +186,7 @@ def _run_attack(parameters: AttackParameters) -> Iterator["subprocess.Popen[str]
 def _read_counts(process: "subprocess.Popen[str]") -> dict[str, Counter[str]]:
     """Return the counts that the process prints as its next line, by kind."""
     assert process.stdout is not None
-    return {kind: Counter(found) for kind, found in json.loads(process.stdout.readline()).items()}
+    return {kind: Counter(counts) for kind, counts in json.loads(process.stdout.readline()).items()}
 
 
 @contextmanager

@@ -98,27 +98,27 @@ def format_request(method: str, path: str, body: bytes, headers: Mapping[str, st
 
 def read_all(connection: socket.socket) -> bytes:
     """Read from this socket until the other side closes or resets the connection, and return all bytes."""
-    found = b""
+    received = b""
     while True:
         try:
             piece = connection.recv(65536)
         except ConnectionResetError:
-            return found
+            return received
         if not piece:
-            return found
-        found += piece
+            return received
+        received += piece
 
 
 def parse_answer(raw: bytes) -> Answer:
     """Return the first HTTP answer in these bytes, or an answer with the status 0 if there are no bytes."""
     if not raw:
         return Answer(0, {}, b"")
-    found = http.client.HTTPResponse(_AnswerSocket(raw))  # type: ignore[arg-type]  # all that it asks of a socket
-    found.begin()
-    body = found.read()
+    response = http.client.HTTPResponse(_AnswerSocket(raw))  # type: ignore[arg-type]  # all that it asks of a socket
+    response.begin()
+    body = response.read()
     lines = [line for line in raw.split(b"\r\n") if not line.lower().startswith(b"date:")]
-    headers = {name.lower(): text for name, text in found.getheaders()}
-    return Answer(found.status, headers, body, b"\r\n".join(lines))
+    headers = {name.lower(): text for name, text in response.getheaders()}
+    return Answer(response.status, headers, body, b"\r\n".join(lines))
 
 
 class _AnswerSocket:
@@ -135,10 +135,12 @@ class _AnswerSocket:
 def run_receiver(console: Console, **options: Any) -> Iterator[RunningReceiver]:
     """Run a receiver of this console in a thread until the end of the block. `options` are fields of
     ReceiverOptions."""
-    told = ReceiverOptions(**options)
-    app, stop = make_receiver_app(console, told), threading.Event()
+    receiver_options = ReceiverOptions(**options)
+    app, stop = make_receiver_app(console, receiver_options), threading.Event()
     ready: queue.Queue[tuple[str, int]] = queue.Queue()
-    thread = threading.Thread(target=serve, args=(app, told, stop, lambda *at: ready.put(at)), name="receiver")
+    thread = threading.Thread(
+        target=serve, args=(app, receiver_options, stop, lambda *at: ready.put(at)), name="receiver"
+    )
     thread.start()
     try:
         running = RunningReceiver(*ready.get(timeout=WAIT_LIMIT_SECONDS), stop, thread)

@@ -44,17 +44,17 @@ class ManualClock:
 def test_the_allowance_of_refusals_fills_again() -> None:
     """Each address has a separate allowance of refused requests, which fills again with time."""
     clock = ManualClock()
-    kept = RefusalTokenBuckets(clock)
+    buckets = RefusalTokenBuckets(clock)
     for n in range(int(REFUSALS_PER_FULL_BUCKET)):
-        assert not kept.is_blocked("a"), n
-        kept.count_refusal("a")
-    assert (kept.is_blocked("a"), kept.is_blocked("b")) == (True, False)
+        assert not buckets.is_blocked("a"), n
+        buckets.count_refusal("a")
+    assert (buckets.is_blocked("a"), buckets.is_blocked("b")) == (True, False)
     clock.now += 1.5 / REFILLED_TOKENS_PER_SECOND
-    assert not kept.is_blocked("a")
-    kept.count_refusal("a")
-    assert not kept.is_blocked("a")
-    kept.count_refusal("a")
-    assert kept.is_blocked("a")
+    assert not buckets.is_blocked("a")
+    buckets.count_refusal("a")
+    assert not buckets.is_blocked("a")
+    buckets.count_refusal("a")
+    assert buckets.is_blocked("a")
 
 
 def test_an_address_with_a_genuine_notice_is_not_blocked() -> None:
@@ -62,22 +62,25 @@ def test_an_address_with_a_genuine_notice_is_not_blocked() -> None:
     refused, because many senders can have one address.
     """
     clock = ManualClock()
-    kept = RefusalTokenBuckets(clock)
-    kept.mark_genuine_sender("a")
+    buckets = RefusalTokenBuckets(clock)
+    buckets.mark_genuine_sender("a")
     for _ in range(100_000):
-        kept.count_refusal("a")
-    assert not kept.is_blocked("a")
+        buckets.count_refusal("a")
+    assert not buckets.is_blocked("a")
     clock.now += GENUINE_SENDER_ACCEPTED_SECONDS + 1
-    assert kept.is_blocked("a")
+    assert buckets.is_blocked("a")
 
 
 def test_the_number_of_remembered_addresses_is_limited() -> None:
     """The limiter remembers at most MAX_REMEMBERED_ADDRESSES addresses, from however many addresses requests come."""
-    kept = RefusalTokenBuckets(ManualClock())
+    buckets = RefusalTokenBuckets(ManualClock())
     for n in range(3 * MAX_REMEMBERED_ADDRESSES):
-        kept.count_refusal(str(n))
-        kept.mark_genuine_sender(str(n))
-    assert (len(kept._used_tokens), len(kept._accepted_until)) == (MAX_REMEMBERED_ADDRESSES, MAX_REMEMBERED_ADDRESSES)
+        buckets.count_refusal(str(n))
+        buckets.mark_genuine_sender(str(n))
+    assert (len(buckets._used_tokens), len(buckets._accepted_until)) == (
+        MAX_REMEMBERED_ADDRESSES,
+        MAX_REMEMBERED_ADDRESSES,
+    )
 
 
 def test_a_trusted_proxy_is_never_refused() -> None:

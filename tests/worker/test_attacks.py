@@ -120,8 +120,8 @@ _HALF_SURROGATE_PAIR_JSON, _NUL_JSON = "\\ud800\\u0000", "\\u0000"
 
 def _make_hint(**changes: str) -> bytes:
     """Return a webhook of PayPay as JSON. `changes` are JSON texts that replace or add values."""
-    told = {name: json.dumps(value) for name, value in _PAYPAY_NOTICE_FIELDS.items()} | changes
-    return ("{" + ", ".join(f'"{name}": {value}' for name, value in told.items()) + "}").encode()
+    fields = {name: json.dumps(value) for name, value in _PAYPAY_NOTICE_FIELDS.items()} | changes
+    return ("{" + ", ".join(f'"{name}": {value}' for name, value in fields.items()) + "}").encode()
 
 
 HARMFUL_HINTS = {
@@ -205,5 +205,5 @@ def test_the_zone_of_a_forwarded_address_is_cut_off(origin: str) -> None:
     """The zone at the end of a forwarded address can be any text. The receiver cuts it off, so that it can get into
     no audit entry.
     """
-    found = SenderAddressFinder(["127.0.0.0/8"]).find_sender_address("127.0.0.1", [origin])
-    assert found in ("fe80::1", "1.2.3.4")
+    address = SenderAddressFinder(["127.0.0.0/8"]).find_sender_address("127.0.0.1", [origin])
+    assert address in ("fe80::1", "1.2.3.4")

@@ -99,8 +99,8 @@ def test_a_connection_ends_after_so_many_requests(scene: PaymentDesk) -> None:
         receiver.open_connection() as connection,
     ):
         connection.sendall(ask * 5)
-        found = read_all(connection)
-    assert (found.count(b"HTTP/1.1 200"), found.lower().count(b"connection: close")) == (3, 1)
+        answers = read_all(connection)
+    assert (answers.count(b"HTTP/1.1 200"), answers.lower().count(b"connection: close")) == (3, 1)
 
 
 def test_an_address_with_too_many_connections_loses_an_idle_one(scene: PaymentDesk) -> None:
@@ -112,7 +112,7 @@ def test_an_address_with_too_many_connections_loses_an_idle_one(scene: PaymentDe
         run_receiver(
             scene.taker, max_connections_per_address=3, head_timeout_seconds=600.0, body_timeout_seconds=600.0
         ) as receiver,
-        ExitStack() as kept,
+        ExitStack() as connections,
     ):
         begun = (
             b"",
@@ -120,7 +120,7 @@ def test_an_address_with_too_many_connections_loses_an_idle_one(scene: PaymentDe
             REQUEST_HEAD + b"content-length: 9\r\n\r\n{",
             b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n",
         )
-        lines = [kept.enter_context(receiver.open_connection()) for _ in range(40)]
+        lines = [connections.enter_context(receiver.open_connection()) for _ in range(40)]
         for n, line in enumerate(lines):
             with suppress(ConnectionError):
                 line.sendall(begun[n % len(begun)])
@@ -171,9 +171,9 @@ def test_a_connection_that_reads_no_answers_is_closed(scene: PaymentDesk, monkey
         return listening_socket
 
     monkeypatch.setattr(http_app, "_open_socket", open_socket_with_small_buffers)
-    with run_receiver(scene.taker, max_connections=2) as receiver, ExitStack() as kept:
+    with run_receiver(scene.taker, max_connections=2) as receiver, ExitStack() as connections:
         for _ in range(2):
-            deaf = kept.enter_context(socket.socket())
+            deaf = connections.enter_context(socket.socket())
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_024)
             deaf.connect((receiver.host, receiver.port))
             deaf.sendall(b"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n" * 40)
@@ -260,18 +260,18 @@ def can_connect(receiver: RunningReceiver) -> bool:
 
 def test_connections_send_answers_without_nagles_delay(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """The receiver switches Nagle's algorithm off on its side of each connection."""
-    seen: list[int] = []
+    option_values: list[int] = []
     real = socket.socket.setsockopt
     with pytest.MonkeyPatch.context() as patch:
 
         def record_option(line: socket.socket, *said: int) -> None:
             if said[:2] == (socket.IPPROTO_TCP, socket.TCP_NODELAY):
-                seen.append(said[2])
+                option_values.append(said[2])
             real(line, *said)
 
         patch.setattr(socket.socket, "setsockopt", record_option)
         receiver.get("/healthz")
-    assert set(seen) == {1}
+    assert set(option_values) == {1}
 
 
 # The parts
@@ -371,7 +371,7 @@ def test_a_new_connection_closes_one_of_the_largest_network() -> None:
 
 def test_the_receiver_reads_its_settings_from_the_environment(tmp_path: Path) -> None:
     """The receiver reads each of its settings from the environment."""
-    told = make_environment(
+    environment = make_environment(
         tmp_path,
         "http://127.0.0.1:9",
         RECEIVER_BIND="::1",
@@ -380,7 +380,7 @@ def test_the_receiver_reads_its_settings_from_the_environment(tmp_path: Path) ->
         RECEIVER_CERTIFICATE="/a.pem",
         RECEIVER_KEY="/b.pem",
     )
-    options = ReceiverOptions.from_settings(Settings.load(told))
+    options = ReceiverOptions.from_settings(Settings.load(environment))
     assert (options.bind_address, options.port, options.trusted_proxies) == ("::1", 0, ("10.0.0.0/8", "::1/128"))
     assert (str(options.certificate_file), str(options.key_file)) == ("/a.pem", "/b.pem")
 
