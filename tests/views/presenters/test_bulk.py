@@ -280,8 +280,8 @@ def test_rows_that_failed_are_first_in_the_results(qtbot: QtBot) -> None:
         def list_rows_with_records(
             self, run_id: int, result: str | None, after_position: int, limit: int
         ) -> list[BulkRowWithRecord]:
-            found = [row for row in rows if row.position > after_position and result in (None, row.result)]
-            return [BulkRowWithRecord(row, None) for row in found[:limit]]
+            matching_rows = [row for row in rows if row.position > after_position and result in (None, row.result)]
+            return [BulkRowWithRecord(row, None) for row in matching_rows[:limit]]
 
     services: Any = SimpleNamespace(bulk=InventedBulkService())
     model = PagedModel([], lambda line: line.row.position, InlineRunner(), rows_per_page=3)

@@ -307,8 +307,8 @@ def test_a_linked_unknown_amount_has_the_colour_of_unknown(appearance: Appearanc
     unknown, refunded = (panel.part_buttons[key].grab().toImage() for key in ("unknown", "refunded"))
 
     def has_colour(image: QImage, name: str) -> bool:
-        wanted = appearance.colour(name).rgb()
-        return any(image.pixel(x, y) == wanted for x in range(image.width()) for y in range(image.height()))
+        rgb = appearance.colour(name).rgb()
+        return any(image.pixel(x, y) == rgb for x in range(image.width()) for y in range(image.height()))
 
     assert has_colour(unknown, "unknown")
     assert not has_colour(refunded, "unknown")
@@ -382,11 +382,13 @@ def test_a_dividing_line_stands_between_two_amounts_of_a_line(appearance: Appear
     dividers = 0
     for top in tops:
         y = round((amounts.mapTo(panel, QPoint(0, 0)).y() + top + 2) * ratio)
-        left = round(amounts.x() * ratio)
+        left_edge = round(amounts.x() * ratio)
         xs = [
-            x for x in range(left, round((amounts.x() + amounts.width()) * ratio)) if image.pixel(x, y) == line_colour
+            x
+            for x in range(left_edge, round((amounts.x() + amounts.width()) * ratio))
+            if image.pixel(x, y) == line_colour
         ]
-        assert left not in xs, "a line begins with a dividing line"
+        assert left_edge not in xs, "a line begins with a dividing line"
         dividers += len(xs)
     assert dividers == len(shown) - len(tops)
 
@@ -417,8 +419,8 @@ def test_a_reversed_payment_has_no_refundable_amount_in_any_output() -> None:
     assert row[titles.index("Refundable") :].split()[0] == "¥0"
     assert build_record_fields_json(reversed_payment, translator)["left_minor"] == 0
     columns = make_record_columns(FileTextContext("en", lambda: NOW), lambda record: record)
-    (left,) = [column for column in columns if column.title == "Refundable"]
-    assert left.read_cell(reversed_payment) == 0
+    (refundable_column,) = [column for column in columns if column.title == "Refundable"]
+    assert refundable_column.read_cell(reversed_payment) == 0
 
 
 def test_amounts_of_an_unknown_payment_are_not_shown_as_zero() -> None:
@@ -444,16 +446,16 @@ def test_an_approval_does_not_change_the_refundable_amount() -> None:
     money = replace(
         MONEY_PARTS, captured=880_000, refundable=220_000, refunded=0, on_its_way=0, unknown=0, waiting=660_000
     )
-    asked = make_refund(amount_minor=660_000)
-    explanation = explain_record(asked, NOW)
+    requested = make_refund(amount_minor=660_000)
+    explanation = explain_record(requested, NOW)
     details = RefundDetails(
-        asked, explanation, make_payment(), ORDER, make_compared_sides(), money, (), (), {}, (), (), (), ()
+        requested, explanation, make_payment(), ORDER, make_compared_sides(), money, (), (), {}, (), (), (), ()
     )
     context = make_window_context()
     assert money_facts.format_refundable_after_approval(details, context) == context.translate(
         "dialog.approve.reserved", refundable="¥220,000", amount="¥660,000"
     )
-    done = replace(details, record=replace(asked, state=RefundState.COMPLETED))
+    done = replace(details, record=replace(requested, state=RefundState.COMPLETED))
     assert money_facts.format_refundable_after_approval(done, context) == "¥220,000"
 
 

@@ -153,14 +153,14 @@ def test_a_list_of_further_conditions_is_visible_while_it_is_used(filter_bar: Qu
     assert {name for name, chip in filter_bar.chip_by_list_name.items() if chip.isHidden()} == set(
         OPTIONAL_FILTER_LIST_NAMES
     )
-    asked: list[bool] = []
-    filter_bar.causes_requested.connect(lambda: asked.append(True))
+    requests: list[bool] = []
+    filter_bar.causes_requested.connect(lambda: requests.append(True))
     for name in ("status", "cause"):
         place = filter_bar.further_lists.findData(name)
         filter_bar.further_lists.activated.emit(place)
         assert not filter_bar.chip_by_list_name[name].isHidden()
         assert filter_bar.further_lists.currentIndex() == 0
-    assert asked == [True]
+    assert requests == [True]
     filter_bar.offer_causes([CauseGroup("timeout", 12), CauseGroup(None, 3), CauseGroup("<b>odd", 1)])
     words = [filter_bar.chip_by_list_name["cause"].itemText(place) for place in range(4)]
     assert [text.split(" (")[0].split("（")[0] for text in words][2:] == ["no cause", "<b>odd"]

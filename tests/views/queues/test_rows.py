@@ -189,9 +189,9 @@ def test_an_export_has_the_filter_of_its_list() -> None:
     filter.
     """
     items = QueueServices([replace(make_check(17), company_name="東京"), make_check(18)]).read_queue("review").items
-    found = parse_filter("client:7 みなと")
-    request = QueueListQuery("review", found.words, found.record_filter).make_export_request("client:7 みなと")
-    assert request.record_filter == found.record_filter
+    parsed = parse_filter("client:7 みなと")
+    request = QueueListQuery("review", parsed.words, parsed.record_filter).make_export_request("client:7 みなと")
+    assert request.record_filter == parsed.record_filter
     assert request.has_words is not None
     assert [item.record.id for item in items if request.has_words(item)] == [18]
     whole = QueueListQuery("review").make_export_request("")

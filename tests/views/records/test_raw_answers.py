@@ -69,7 +69,7 @@ def test_the_summary_of_an_answer_is_shown_completely_once(
     tab.show_evidence((EVIDENCE_ITEM,))
     tab.show()
     whole = wording.capitalize_first_letter(wording.format_evidence_summary(EVIDENCE_ITEM.summary, language))
-    seen = set()
+    cut_states = set()
     for width in (560, 730, 900, 1500, 730):
         tab.resize(width, 320)
         tab.grab()
@@ -77,8 +77,8 @@ def test_the_summary_of_an_answer_is_shown_completely_once(
         is_cut = tab._table.is_cell_cut("summary", EVIDENCE_ITEM)
         assert tab.summary_label.isVisible() == is_cut, width
         assert not is_cut or tab.summary_label.plain == whole
-        seen.add(is_cut)
-    assert seen == {True, False}
+        cut_states.add(is_cut)
+    assert cut_states == {True, False}
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
