@@ -29,5 +29,5 @@ def test_the_arrow_of_a_submenu_has_the_colour_of_the_texts(appearance: Appearan
         background = appearance.colour("base").name()
         assert background in colours
         strongest = max(colours, key=lambda name: abs(QColor(name).lightness() - QColor(background).lightness()))
-        wanted = appearance.colour(colour_name).lightness()
-        assert abs(QColor(strongest).lightness() - wanted) < 20  # the line is smoothed
+        lightness = appearance.colour(colour_name).lightness()
+        assert abs(QColor(strongest).lightness() - lightness) < 20  # the line is smoothed

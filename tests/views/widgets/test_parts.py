@@ -479,12 +479,12 @@ def test_tabs_get_less_space_if_all_of_them_fit_then(qtbot: QtBot, count: str) -
     tabs.set_count(1, count)
     tabs.show()
     wide, height = tabs.sizeHint().width(), tabs.sizeHint().height()
-    seen = []
+    widths = []
     for width in (wide + 5, wide - 20, wide - 200, wide - 20, wide):
         tabs.resize(width, height)
-        seen.append(tabs.tabRect(2).right() < width and tabs.tabRect(1).width())
+        widths.append(tabs.tabRect(2).right() < width and tabs.tabRect(1).width())
         assert tabs.sizeHint().width() == wide
-    usual, closer, scrolled, again, last = seen
+    usual, closer, scrolled, again, last = widths
     assert usual == last
     assert closer == again == usual - 12
     assert scrolled is False
@@ -1028,10 +1028,10 @@ def test_a_too_long_pasted_text_is_refused_with_a_sentence(show_widget: ShowWidg
     """A pasted text of ten megabytes is refused with a sentence, and no part of it gets into the field. It would stop
     the window for half a minute.
     """
-    told: list[dict[str, int]] = []
+    refusal_facts: list[dict[str, int]] = []
 
     def record_facts(key: str, **facts: int) -> str:
-        told.append(facts)
+        refusal_facts.append(facts)
         return key
 
     field = MultiLineField("Note", record_facts)
@@ -1043,7 +1043,7 @@ def test_a_too_long_pasted_text_is_refused_with_a_sentence(show_widget: ShowWidg
         field.edit.paste()
         assert field.text() == ""
         assert field.edit.accessibleDescription() == "input.paste_too_long"
-        assert told[-1] == {"longest": MAX_TYPED_CHARACTERS}
+        assert refusal_facts[-1] == {"longest": MAX_TYPED_CHARACTERS}
     QApplication.clipboard().setText("あ" * (MAX_TYPED_CHARACTERS - 1))
     field.edit.paste()
     assert len(field.text()) == MAX_TYPED_CHARACTERS - 1
