@@ -66,8 +66,8 @@ def test_the_time_of_a_payment_is_not_called_the_time_of_its_confirmation(langua
 
 @pytest.mark.parametrize("key", ["dialog.reconcile.no_day", "close.no_day"])
 def test_the_message_about_a_wrong_day_holds_for_a_day_that_does_not_exist(key: str) -> None:
-    """The message about a wrong day asks for a day that exists, not only for a day in the form of the example, because
-    2026-13-01 has this form and isn't a day."""
+    """The message about a wrong day asks for a day that exists, not only for a day in the form of the example,
+    because 2026-13-01 has this form and isn't a day."""
     assert "実在する日付" in wording.translate(key, "ja")
     assert "a day of the calendar" in wording.translate(key, "en")
 
