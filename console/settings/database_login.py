@@ -29,7 +29,11 @@ _ACCOUNT_NAME_PATTERN = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,80}")
 
 DatabaseAccount = tuple[str, str]  # name and password; a tuple, because the repr of a class could show the password
 AccountSource = Literal["asked", "given", "kept"]
+"""Source of the account in use: a person has typed it ("asked"), the settings have it ("given"), or the keyring
+("kept").
+"""
 SignInReason = Literal["none", "refused"]
+"""Reason for which a person must sign in: no account is known, or the server has refused it."""
 
 
 class DatabaseSignIn(HiddenSecrets):

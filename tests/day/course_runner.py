@@ -42,6 +42,9 @@ class ProgressCondition:
 Step: TypeAlias = float | ProgressCondition
 RunningCourse: TypeAlias = Generator[Step, None, None]
 ProgressFunction: TypeAlias = Callable[[Collection[int]], Mapping[int, PaymentProgress]]
+"""Type of a function that returns the progress of payments by payment id. Its argument has the ids of the
+payments.
+"""
 
 
 @dataclass(frozen=True, slots=True)

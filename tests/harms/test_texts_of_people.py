@@ -51,6 +51,7 @@ ALERT_ID = 77
 CHECK_ID = 78
 TRIGGER_REFUSAL_ERROR_NUMBER = 1644
 Statement = tuple[str, Mapping[str, object]]
+"""An SQL statement and its parameters by name."""
 
 
 @pytest.fixture(scope="module", params=_ENGINES)

@@ -65,6 +65,7 @@ _PRELOADED_MODULES = (
     "PySide6.QtWidgets",
 )
 SourceSpan = tuple[tuple[int, int], tuple[int, int]]
+"""Position of a piece of source code: (line, column) of its beginning and of its end."""
 
 
 class DropCall(Operator):  # type: ignore[misc]  # cosmic-ray ships no types

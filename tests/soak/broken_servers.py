@@ -139,6 +139,9 @@ def read_on_other_nodes(_shard: int, folder: Path) -> Counter[str]:
 
 
 DemandRow = tuple[str, int, Callable[[int, Path], Counter[str]], str]
+"""Name of a demand, the number of its shards, the function that runs one shard, and the sentence about the sum of the
+results. The function gets the number of the shard and a folder, and returns counts by name.
+"""
 DEMANDS: tuple[DemandRow, ...] = (
     (
         "3 commands",

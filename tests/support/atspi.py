@@ -33,6 +33,7 @@ _READ_INTERVAL_SECONDS = 1
 _FOCUSED_BIT, _SHOWING_BIT = 12, 25
 _ANNOUNCEMENT_MATCH_RULE = MatchRule(type="signal", interface="org.a11y.atspi.Event.Object", member="Announcement")
 NodeReference = tuple[str, str]
+"""Name of the program on the bus, and path of the node in this program."""
 
 
 @dataclass(frozen=True, slots=True)

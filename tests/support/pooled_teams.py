@@ -33,6 +33,7 @@ _COLUMNS_OF_DEFINITIONS = {
 the first column, which names it, is compared; for any other column it reads the triggers of all databases.
 """
 _Members = Mapping[str, tuple[str, ...]]
+"""The roles of people by name."""
 _free_teams: dict[object, list["PooledTeam"]] = {}
 
 

@@ -25,6 +25,7 @@ from tests.support.server_run import ServerRun
 from tests.support.sql_server import SqlServer
 
 Statement = tuple[str, tuple[Any, ...]]
+"""An SQL statement and its parameters."""
 _IN_THIS_DATABASE_SQL = "table_schema = DATABASE()"
 _SELECT_TABLES_SQL = (
     f"SELECT table_name FROM information_schema.tables WHERE {_IN_THIS_DATABASE_SQL} AND table_type = 'BASE TABLE'"

@@ -43,6 +43,9 @@ inside other words.
 """
 EARLIEST_INSTANT = datetime.min.replace(tzinfo=UTC)
 EventSortKey = tuple[datetime, int, str, int, str]
+"""Sort key of an event: its moment (or that of the event before it, if later), the rank of its kind, its source, the
+number of its row (0 if the row has no number), and the row.
+"""
 
 
 @dataclass(frozen=True, slots=True)

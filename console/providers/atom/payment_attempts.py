@@ -28,6 +28,9 @@ _LATEST_PAYMENT_YEAR = 2999
 from it.
 """
 AttemptVerdict: TypeAlias = tuple[CodeOutcome, PaymentReport | None]
+"""Class and reason of the outcome of one attempt to pay, and the report made from the attempt (None: no usable
+report).
+"""
 
 # Priority of an attempt by its outcome class: a success first, then an attempt that can still succeed, then an
 # unknown one; a failure decides only if there is none of these.

@@ -71,6 +71,9 @@ class UnknownAnswerCoding(Exception):
 
 
 FailureRow: TypeAlias = tuple[str, SendingCertainty, tuple[type[BaseException], ...], str]
+"""One row of the table of failures: the reason, the certainty of sending, the types of the exceptions, and a text
+that the exception must contain ("": any text).
+"""
 
 
 def classify_exception(error: BaseException) -> tuple[OutcomeClass, str, SendingCertainty]:

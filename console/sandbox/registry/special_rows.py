@@ -161,6 +161,9 @@ def _remove_post_code(row: RegistryRow, _random_number: int, _day: date) -> Regi
 
 
 _RowAlteration = Callable[[RegistryRow, int, date], RegistryRow]
+"""Type of a function that changes an ordinary row into a special one. It gets the row, a random number that selects a
+form, and the day of the file.
+"""
 _ROW_ALTERATIONS: tuple[_RowAlteration, ...] = (
     *[_make_closing_alteration("01")] * 5,
     _make_closing_alteration("21"),

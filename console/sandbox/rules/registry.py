@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 FaultEffect = Literal["nothing", "happens", "late", "when released"]
+"""Time of the effect (a charge, a refund) of a call with a fault: never, before the answer, some time after it, or
+when the held call is released.
+"""
 FaultArgumentRule = Literal["none", "optional", "required", "word"]
+"""States if a fault has an argument after the colon in its name: none, an optional or a required number, or a
+required word.
+"""
 CREDIT_CHECK_CALLS = ("purchase", "detail", "pdf", "list")
 TOKEN_CALLS = ("token",)
 PDF_CALLS = ("pdf",)

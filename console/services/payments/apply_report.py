@@ -59,6 +59,9 @@ LONGEST_PROVIDER_STATE_CHARACTERS = 40
 OTHER_PAYMENT_REASON = "other_payment"
 """Reason for which a payment's outcome stays unknown: another payment of ours has the provider's id in the report."""
 ReportEffectName = Literal["booked", "changed", "unchanged", "unknown"]
+"""Effect of a report on the payment: an amount was booked, another value was changed or a case opened, nothing was
+changed, or the payment's outcome stays unknown.
+"""
 
 
 @dataclass(frozen=True, slots=True)

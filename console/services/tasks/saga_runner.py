@@ -85,7 +85,9 @@ class CompensationRequired:
 
 
 StepVerdict: TypeAlias = StepDone | StepWaiting | EarlierStepRequired | SagaDone | CompensationRequired
+"""The result of a step, which determines the next step of the saga."""
 StepAction: TypeAlias = Callable[[Transaction, Saga], StepVerdict]
+"""Type of a function that writes the effect of a step in the given transaction, and returns the verdict."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ _log = logging.getLogger("console.store")
 
 _Row = TypeVar("_Row", bound=tuple[Any, ...])
 CommitProof = Callable[[Connection], bool]
+"""Type of a function that returns True if a transaction was committed. Its argument is another connection."""
 
 
 class Transaction:

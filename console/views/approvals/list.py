@@ -51,6 +51,7 @@ from console.wording.sentences import catalogue as wording
 
 ModelIndex = QModelIndex | QPersistentModelIndex
 CardGroup = tuple[str, tuple[ApprovalCard, ...]]
+"""Name and cards of a group: `mine`, `proposals`, `own`, `others` or _DECIDED_GROUP."""
 WaitingProposals = tuple[WaitingProposal, ...]
 _CARD_PADDING_X_PX = 24  # texts begin below the title of the page
 _CARD_PADDING_Y_PX = 9

@@ -27,6 +27,7 @@ from console.domain.transitions.tables import require_transition
 
 START_TIME = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 ReportFact = tuple[PaymentReport, datetime, ReportSource]
+"""A report, the instant at which it was true, and its source."""
 
 STARTED_PAYMENT = Payment(
     id=5, order_id=3, provider="bank", merchant_payment_id="ORD-1", provider_payment_id=None,

@@ -29,6 +29,7 @@ from console.store.notifications import own_requests
 from tests.support.payment_desks import PaymentDesk
 
 EventFacts = tuple[str, str, str, str, str | None]
+"""Kind and name of an event, kind and id of its subject, and its number."""
 
 
 def read_events(desk: Console) -> list[EventFacts]:

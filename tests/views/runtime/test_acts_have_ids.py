@@ -79,6 +79,9 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
 comment. A new call of the window must be added to this table, or have a request id.
 """
 ServiceCall = tuple[str, str, ast.Call, tuple[str, ...]]
+"""A call of a service: the names of the service and of the method, the call itself, and the names of the parameters
+of the function that contains the call.
+"""
 
 
 @cache
