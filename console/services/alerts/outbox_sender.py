@@ -138,8 +138,8 @@ class OutboxSender:
     # Alert
 
     def _update_unpublished_age_alert(self) -> None:
-        """Raise an alert if the oldest unpublished event is older than UNPUBLISHED_EVENT_ALERT_AGE; otherwise resolve the
-        alert about the age of unpublished events, if one is open."""
+        """Raise an alert if the oldest unpublished event is older than UNPUBLISHED_EVENT_ALERT_AGE; otherwise resolve
+        the alert about the age of unpublished events, if one is open."""
         context = self._context
         with context.database.read() as conn:
             unpublished_counts = outbox.count_unpublished_events(conn)
