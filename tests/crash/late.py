@@ -75,13 +75,13 @@ class LateAnswerCase:
         """Look for the action's record. If it exists, store its id in `record_id` and return True; otherwise return
         False.
         """
-        on = self.stage
+        stage = self.stage
         if self.action == "purchase":
-            record: object = next(iter(on.maker.lookup.find_records(str(self.subject)).credit_checks), None)
+            record: object = next(iter(stage.maker.lookup.find_records(str(self.subject)).credit_checks), None)
         elif self.action == "refund":
-            record = on.maker.refunds.read_refund(int(str(self.subject))).record
+            record = stage.maker.refunds.read_refund(int(str(self.subject))).record
         else:
-            record = next(iter(on.maker.payments.read_order(int(str(self.subject))).payments), None)
+            record = next(iter(stage.maker.payments.read_order(int(str(self.subject))).payments), None)
         self.record_id = getattr(record, "id", 0)
         return bool(self.record_id)
 

@@ -180,26 +180,26 @@ def plan_one_mode(action: str, first: int) -> StepsByMode:
 def signal_at_each_step(place: Place, action: str, plan: StepsByMode) -> int:
     """Interrupt the action as the plan states, and check the records after each interrupt. Return the number of
     interrupts."""
-    with open_stage(place) as on:
+    with open_stage(place) as stage:
         count = sum(map(len, plan.values()))
-        subjects = iter(_prepare_records(on, action, [*map(len, plan.values())]))
+        subjects = iter(_prepare_records(stage, action, [*map(len, plan.values())]))
         each = {mode: tuple(zip(steps, islice(subjects, len(steps)), strict=True)) for mode, steps in plan.items()}
-        arguments = [(on.make_environment(action), action, mode, steps) for mode, steps in each.items()]
+        arguments = [(stage.make_environment(action), action, mode, steps) for mode, steps in each.items()]
         with start_children(execute_with_interrupts, arguments) as children:
             for child, (mode, steps) in zip(children, each.items(), strict=True):
                 for step, subject in steps:
                     where = f"{action}, {mode} at {step}"
                     assert child.wait_for_report() == (True, "interrupted"), where
-                    _check_result(on, action, step, subject, where)
+                    _check_result(stage, action, step, subject, where)
                     child.pipe.send("go on")
                 assert child.wait_for_end() == 0
-        assert truth.count_calling_operations(on.maker.database) == 0
-        assert on.maker.recovery.list_lease_holders() == ()
-        on.checker.recovery.run_all_tasks()
+        assert truth.count_calling_operations(stage.maker.database) == 0
+        assert stage.maker.recovery.list_lease_holders() == ()
+        stage.checker.recovery.run_all_tasks()
         if action in _REFUND_ACTIONS:
-            money_truth.check_money(on.checker, on.sandbox)
-        truth.check_claims(truth.read_check_rows(on.maker.database))
-        on.maker.audit.verify_chains()
+            money_truth.check_money(stage.checker, stage.sandbox)
+        truth.check_claims(truth.read_check_rows(stage.maker.database))
+        stage.maker.audit.verify_chains()
     return count
 
 

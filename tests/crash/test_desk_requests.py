@@ -54,7 +54,7 @@ def test_a_failed_statement_of_the_worker_leaves_a_correct_record(place: Place, 
     record agree with the provider's ledger, and each desk request has ended.
     """
     action = random.Random(f"a statement fails {seed}").choice(desk_request_statements.ACTIONS)
-    with desk_request_statements.open_stage(place) as on:
-        tally = desk_request_statements.fail_random_statements(on, action, seed, place_count=1)
+    with desk_request_statements.open_stage(place) as stage:
+        tally = desk_request_statements.fail_random_statements(stage, action, seed, place_count=1)
     print(f"asked: {action}, a statement of the worker fails: {dict(tally)}: 0 twice, 0 untrue answers")
     assert tally.total() == 1

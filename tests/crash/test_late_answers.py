@@ -38,12 +38,12 @@ def test_a_late_answer_without_a_decision_is_recorded(place: Place, action: str)
     """If the provider's answer arrives after the lease has expired and no person has decided about the outcome, the
     process writes the outcome as usual.
     """
-    with signals.open_stage(place) as on:
-        one, ending = late.check_late_answer(on, action, is_decided=False)
+    with signals.open_stage(place) as stage:
+        one, ending = late.check_late_answer(stage, action, is_decided=False)
         assert ending[0] == "done"
         assert one.read_shown_state()[1] is Certainty.KNOWN
         assert one.read_shown_state()[0] in STATES_AFTER_LATE_ANSWER[action]
-        assert on.maker.recovery.read_queue("review").items == ()
+        assert stage.maker.recovery.read_queue("review").items == ()
 
 
 @pytest.mark.parametrize("action", ACTIONS)
@@ -53,22 +53,22 @@ def test_a_late_answer_against_a_decision_becomes_evidence(place: Place, action:
     that the answer states, and the process ends with exit status 3. The number can't be bought again before a person
     has acknowledged the alert.
     """
-    with signals.open_stage(place) as on:
-        one, (code, status, record, case) = late.check_late_answer(on, action, is_decided=True)
+    with signals.open_stage(place) as stage:
+        one, (code, status, record, case) = late.check_late_answer(stage, action, is_decided=True)
         assert (code, status, record) == ("already_decided", 3, one.record_id)
         assert one.read_shown_state() == (late.STATE_AFTER_DECISION[action], Certainty.KNOWN)
-        (alert,) = [alert for alert in on.maker.alerts.list_alerts() if alert.rule_id == "contradicted"]
+        (alert,) = [alert for alert in stage.maker.alerts.list_alerts() if alert.rule_id == "contradicted"]
         number = read_provider_id(one)
         assert alert.id == case
         assert number in alert.observed
-        view = on.maker.recovery.read_record(SUBJECT_KIND_BY_ACTION[action], str(one.record_id))
+        view = stage.maker.recovery.read_record(SUBJECT_KIND_BY_ACTION[action], str(one.record_id))
         assert any(number in str(entry.detail) for entry in view.timeline), view.timeline
         assert any(number in item.body for item in view.evidence), view.evidence
         if action == "purchase":
             request = PurchaseRequest(str(one.subject), signals.CLIENT_ID)
-            stopped = call_for_refusal(lambda: on.maker.credit_checks.purchase(request))
+            stopped = call_for_refusal(lambda: stage.maker.credit_checks.purchase(request))
             assert (stopped.code, stopped.detail["reason"]) == ("already_purchased", "denied_but_bought")
-            assert on.sandbox.control.count_charges(request.corporation_number) == 1
-            on.maker.alerts.acknowledge(alert.id, "AlarmBox has cancelled it")
-            assert on.maker.credit_checks.purchase(request).state.value == "success"
-        on.maker.audit.verify_chains()
+            assert stage.sandbox.control.count_charges(request.corporation_number) == 1
+            stage.maker.alerts.acknowledge(alert.id, "AlarmBox has cancelled it")
+            assert stage.maker.credit_checks.purchase(request).state.value == "success"
+        stage.maker.audit.verify_chains()

@@ -42,49 +42,49 @@ def test_a_refund_that_was_executed_late_is_not_withdrawn(place: Place) -> None:
     it, and a probe finds it. No person can withdraw the refund, which would free its amount for another refund.
     Sending it again with the same key completes it.
     """
-    with open_money_stage(place) as on:
-        target = make_delayed_refund(on)
-        undone = find_newest_refund(on.maker, target.payment)
+    with open_money_stage(place) as stage:
+        target = make_delayed_refund(stage)
+        undone = find_newest_refund(stage.maker, target.payment)
         assert undone is not None
         assert (undone.state, undone.not_found) == (RefundState.APPROVED, 2), undone
-        on.release_held_call(undone.provider_refund_key)
-        on.maker.refunds.probe(target.refund)
-        assert call_and_get_code(lambda: on.maker.refunds.withdraw(target.refund)) != "done", (
+        stage.release_held_call(undone.provider_refund_key)
+        stage.maker.refunds.probe(target.refund)
+        assert call_and_get_code(lambda: stage.maker.refunds.withdraw(target.refund)) != "done", (
             "its money is free, and gone"
         )
-        assert call_and_get_code(lambda: request_refund(on.maker, target.payment)) == "in_progress"
-        assert call_and_get_code(lambda: on.checker.refunds.submit(target.refund)) == "done"
-        on.move_clocks()
-        on.checker.recovery.run_all_tasks()
-        done = find_newest_refund(on.maker, target.payment)
+        assert call_and_get_code(lambda: request_refund(stage.maker, target.payment)) == "in_progress"
+        assert call_and_get_code(lambda: stage.checker.refunds.submit(target.refund)) == "done"
+        stage.move_clocks()
+        stage.checker.recovery.run_all_tasks()
+        done = find_newest_refund(stage.maker, target.payment)
         assert done is not None
-        assert (done.state, on.count_provider_refunds(target.number)) == (RefundState.COMPLETED, 1), done
-        on.check_all_rules()
+        assert (done.state, stage.count_provider_refunds(target.number)) == (RefundState.COMPLETED, 1), done
+        stage.check_all_rules()
 
 
 def test_a_withdrawn_refund_that_was_executed_stops_the_next_refund(place: Place) -> None:
     """The provider executes a withdrawn refund, and a probe finds it. A person must look at this refund; until then
     no other refund of the payment can be requested.
     """
-    with open_money_stage(place) as on:
-        target, withdrawn = make_delayed_and_withdrawn_refund(on)
-        on.release_held_call(withdrawn.provider_refund_key)
-        on.maker.refunds.probe(target.refund)
-        assert call_and_get_code(lambda: request_refund(on.maker, target.payment)) == "in_progress"
-        on.check_all_rules()
+    with open_money_stage(place) as stage:
+        target, withdrawn = make_delayed_and_withdrawn_refund(stage)
+        stage.release_held_call(withdrawn.provider_refund_key)
+        stage.maker.refunds.probe(target.refund)
+        assert call_and_get_code(lambda: request_refund(stage.maker, target.payment)) == "in_progress"
+        stage.check_all_rules()
 
 
 def test_a_withdrawn_refund_that_was_executed_stops_the_next_approval(place: Place) -> None:
     """The provider executes a withdrawn refund that has not been probed, and another refund is requested. At the
     approval the console asks the provider, finds the first refund, and refuses to approve the second one.
     """
-    with open_money_stage(place) as on:
-        target, withdrawn = make_delayed_and_withdrawn_refund(on)
-        again = request_refund(on.maker, target.payment)
-        on.release_held_call(withdrawn.provider_refund_key)
-        assert call_and_get_code(lambda: on.checker.refunds.approve(again.id)) != "done"
-        assert on.count_provider_refunds(target.number) == 1
-        on.check_all_rules()
+    with open_money_stage(place) as stage:
+        target, withdrawn = make_delayed_and_withdrawn_refund(stage)
+        again = request_refund(stage.maker, target.payment)
+        stage.release_held_call(withdrawn.provider_refund_key)
+        assert call_and_get_code(lambda: stage.checker.refunds.approve(again.id)) != "done"
+        assert stage.count_provider_refunds(target.number) == 1
+        stage.check_all_rules()
 
 
 @pytest.mark.parametrize(
@@ -99,23 +99,23 @@ def test_an_unanswered_question_stops_the_next_refund(
     next refund isn't sent until the provider answers: then it is sent if the first one was never executed, and not at
     all if it was. The error code distinguishes an unusable answer from an unreachable provider.
     """
-    with open_money_stage(place) as on:
-        target, withdrawn = make_delayed_and_withdrawn_refund(on)
-        again = request_refund(on.maker, target.payment)
+    with open_money_stage(place) as stage:
+        target, withdrawn = make_delayed_and_withdrawn_refund(stage)
+        again = request_refund(stage.maker, target.payment)
         silent = ("paypay_payment", "paypay_refund_details")
-        on.sandbox.control.add_faults(*({"action": silence, "call": call, "times": 100} for call in silent))
-        assert call_and_get_code(lambda: on.checker.refunds.approve(again.id)) == answer_code
+        stage.sandbox.control.add_faults(*({"action": silence, "call": call, "times": 100} for call in silent))
+        assert call_and_get_code(lambda: stage.checker.refunds.approve(again.id)) == answer_code
         if arrives:
-            on.release_held_call(withdrawn.provider_refund_key)
-        assert on.count_provider_refunds(target.number) == arrives
-        on.move_clocks()
-        on.checker.recovery.run_all_tasks()
-        assert on.count_provider_refunds(target.number) == arrives, "sent without the provider's word"
-        on.sandbox.control.clear_faults()
-        on.move_clocks()
-        on.checker.recovery.run_all_tasks()
-        last = find_newest_refund(on.maker, target.payment)
+            stage.release_held_call(withdrawn.provider_refund_key)
+        assert stage.count_provider_refunds(target.number) == arrives
+        stage.move_clocks()
+        stage.checker.recovery.run_all_tasks()
+        assert stage.count_provider_refunds(target.number) == arrives, "sent without the provider's word"
+        stage.sandbox.control.clear_faults()
+        stage.move_clocks()
+        stage.checker.recovery.run_all_tasks()
+        last = find_newest_refund(stage.maker, target.payment)
         assert last is not None
         ends = RefundState.APPROVED if arrives else RefundState.SUBMITTED
-        assert (last.state, on.count_provider_refunds(target.number)) == (ends, 1)
-        on.check_all_rules()
+        assert (last.state, stage.count_provider_refunds(target.number)) == (ends, 1)
+        stage.check_all_rules()

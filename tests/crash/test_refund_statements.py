@@ -16,8 +16,8 @@ def test_a_failed_statement_executes_no_refund_twice(place: Place, seed: int) ->
     tasks no operation has the state `calling`.
     """
     faults = refund_statements.TESTED_FAULTS + (refund_statements.SERVER_FAULTS if place.is_server else ())
-    with open_money_stage(place) as on:
+    with open_money_stage(place) as stage:
         for action in ACTIONS:
-            tally = refund_statements.fail_random_statements(on, action, faults, seed)
+            tally = refund_statements.fail_random_statements(stage, action, faults, seed)
             print(f"demand 3: {place.engine}: {action}: {dict(tally)}: 0 twice, 0 untrue endings")
-        on.check_all_rules()
+        stage.check_all_rules()

@@ -24,13 +24,15 @@ class PausedSending:
     """
 
     def __init__(self, stage: MoneyStage, target: ActionTarget, step: str) -> None:
-        self._on, self._target, self._step = stage, target, step
+        self._stage, self._target, self._step = stage, target, step
         self._asleep, self._go = Event(), Event()
         self.code = ""
         self._thread = Thread(target=self._approve_at_desk)
 
     def _approve_at_desk(self) -> None:
-        with self._on.open_desk("approve", TIME_SCALE="1") as console:  # whose heart beats too slowly to matter here
+        with self._stage.open_desk(
+            "approve", TIME_SCALE="1"
+        ) as console:  # whose heart beats too slowly to matter here
             send = console.refunds.submit if self._step == "asking" else console.refunds.approve
             self.code = call_and_get_code(lambda: send(self._target.refund, progress=self._pause_at_step))
 
@@ -72,24 +74,24 @@ def test_an_old_refusal_fails_no_newer_sending(place: Place) -> None:
     """The provider refuses the first sending of a refund, which pauses with that answer. The first sending continues
     while a second one is at the provider. The amount stays reserved, and the second sending executes the refund once.
     """
-    with open_money_stage(place) as on:
-        target = on.prepare_target("approve")
-        on.sandbox.control.add_fault("result:REFUND_LIMIT_EXCEEDED", call="paypay_refund", payment=target.number)
-        first, second = PausedSending(on, target, "answered"), PausedSending(on, target, "asking")
+    with open_money_stage(place) as stage:
+        target = stage.prepare_target("approve")
+        stage.sandbox.control.add_fault("result:REFUND_LIMIT_EXCEEDED", call="paypay_refund", payment=target.number)
+        first, second = PausedSending(stage, target, "answered"), PausedSending(stage, target, "asking")
         with first.pause_sending():
-            undone = let_sending_lapse(on, target)
+            undone = let_sending_lapse(stage, target)
             assert (undone.state, undone.certainty) == (RefundState.APPROVED, Certainty.KNOWN), undone
             with second.pause_sending():
                 first._go.set()
                 first._thread.join(MAX_WAIT_SECONDS)
-                now = find_newest_refund(on.maker, target.payment)
+                now = find_newest_refund(stage.maker, target.payment)
                 assert now is not None
                 assert (now.state, now.certainty) == (RefundState.SUBMITTING, Certainty.KNOWN), f"overwritten: {now}"
         assert second.code == "done", second.code
-        on.move_clocks()
-        on.checker.recovery.run_all_tasks()
-        done = find_newest_refund(on.maker, target.payment)
+        stage.move_clocks()
+        stage.checker.recovery.run_all_tasks()
+        done = find_newest_refund(stage.maker, target.payment)
         assert done is not None
-        assert (done.state, on.count_provider_refunds(target.number)) == (RefundState.COMPLETED, 1), done
-        on.check_all_rules()
+        assert (done.state, stage.count_provider_refunds(target.number)) == (RefundState.COMPLETED, 1), done
+        stage.check_all_rules()
     print(f"demand 16: {place.engine}: refunds: an old refusal came during a newer sending: 0 overwritten")

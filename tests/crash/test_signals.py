@@ -37,24 +37,24 @@ def test_sigterm_ends_the_process_after_the_record(place: Place, step: str, stat
     written.
     """
     (number,) = invent_numbers(1)
-    with signals.open_stage(place) as on:
+    with signals.open_stage(place) as stage:
         with start_children(
-            signals.execute_until_terminated, [(on.make_environment("purchase"), "purchase", step, number)]
+            signals.execute_until_terminated, [(stage.make_environment("purchase"), "purchase", step, number)]
         ) as (child,):
             assert child.wait_for_report() == "open"
             assert child.wait_for_end() == -signal.SIGTERM
-        (record,) = on.maker.lookup.find_records(number).credit_checks
+        (record,) = stage.maker.lookup.find_records(number).credit_checks
         assert (record.state, record.certainty) == (CheckState(state), Certainty.KNOWN)
-        assert on.sandbox.control.count_charges(number) == charges
+        assert stage.sandbox.control.count_charges(number) == charges
 
 
 def test_a_kill_at_any_step_of_a_payment_start_starts_it_once(place: Place) -> None:
     """The start of a payment is killed with SIGKILL at each step. A payment that may have been sent is unknown, and a
     second start is refused. A probe finds the payment if the provider has created it.
     """
-    with signals.open_stage(place) as on:
-        orders = [insert_order(on.place, f"ORD-{i}", 3_300) for i, _ in enumerate(signals.CALL_STEPS)]
-        environment = on.make_environment("start")
+    with signals.open_stage(place) as stage:
+        orders = [insert_order(stage.place, f"ORD-{i}", 3_300) for i, _ in enumerate(signals.CALL_STEPS)]
+        environment = stage.make_environment("start")
         each = [
             (environment, "start", step, of, signal.SIGKILL)
             for step, of in zip(signals.CALL_STEPS, orders, strict=True)
@@ -64,11 +64,11 @@ def test_a_kill_at_any_step_of_a_payment_start_starts_it_once(place: Place) -> N
                 assert child.wait_for_report() == "open"
                 assert child.wait_for_end() == -signal.SIGKILL
         wait_until(
-            lambda: not on.maker.recovery.list_lease_holders() and _count_lapsed_operations(on) == 5,
+            lambda: not stage.maker.recovery.list_lease_holders() and _count_lapsed_operations(stage) == 5,
             "the leases of the dead",
         )
         for step, of in zip(signals.CALL_STEPS, orders, strict=True):
-            order_payments = on.maker.payments.read_order(of).payments
+            order_payments = stage.maker.payments.read_order(of).payments
             assert len(order_payments) == (step != "before_tx1"), step
             for payment in order_payments:
                 known = step == "after_tx2"
@@ -76,14 +76,14 @@ def test_a_kill_at_any_step_of_a_payment_start_starts_it_once(place: Place) -> N
                 assert payment.state is (PaymentState.TOKEN_GENERATED if known else PaymentState.INITIALIZING), step
                 if not known:
                     assert (
-                        call_for_refusal(lambda of=of: on.maker.payments.start(of, "paypay")).code
+                        call_for_refusal(lambda of=of: stage.maker.payments.start(of, "paypay")).code
                         == "outcome_unknown"
                     )
             if step in ("after_send", "before_tx2"):
-                assert on.maker.payments.probe(order_payments[0].id).certainty is Certainty.KNOWN, step
-        on.maker.recovery.run_all_tasks()
-        assert truth.count_calling_operations(on.maker.database) == 0
-        on.maker.audit.verify_chains()
+                assert stage.maker.payments.probe(order_payments[0].id).certainty is Certainty.KNOWN, step
+        stage.maker.recovery.run_all_tasks()
+        assert truth.count_calling_operations(stage.maker.database) == 0
+        stage.maker.audit.verify_chains()
 
 
 def _count_lapsed_operations(stage: signals.SignalTestStage) -> int:

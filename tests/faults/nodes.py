@@ -50,9 +50,9 @@ def read_after_write(databases: Sequence[Database], write_count: int) -> Counter
     writes)."""
     tally: Counter[str] = Counter(reads=write_count, stale=0, unguarded=0)
     for turn in range(write_count):
-        here, there = databases[turn % len(databases)], databases[(turn + 1) % len(databases)]
-        here.write(lambda tx, turn=turn: tx.conn.execute(_WRITE_VALUE_SQL, {"value": turn}))  # type: ignore[misc]  # a default
-        with there.read() as conn:
+        first_database, second_database = databases[turn % len(databases)], databases[(turn + 1) % len(databases)]
+        first_database.write(lambda tx, turn=turn: tx.conn.execute(_WRITE_VALUE_SQL, {"value": turn}))  # type: ignore[misc]  # a default
+        with second_database.read() as conn:
             tally["stale"] += conn.scalar(_READ_VALUE_SQL) != turn
             tally["unguarded"] += conn.scalar(_READ_SYNC_WAIT_SQL) != 3
     return tally
@@ -64,11 +64,11 @@ def swap_after_write(databases: Sequence[Database], write_count: int) -> Counter
     changed no row)."""
     tally: Counter[str] = Counter(swaps=write_count, refused=0)
     for turn in range(write_count):
-        here, there = databases[turn % len(databases)], databases[(turn + 1) % len(databases)]
+        first_database, second_database = databases[turn % len(databases)], databases[(turn + 1) % len(databases)]
         value = turn * 10
-        here.write(lambda tx, value=value: tx.conn.execute(_WRITE_VALUE_SQL, {"value": value}))  # type: ignore[misc]  # a default
+        first_database.write(lambda tx, value=value: tx.conn.execute(_WRITE_VALUE_SQL, {"value": value}))  # type: ignore[misc]  # a default
         swap = {"value": value}
-        swapped = there.write(lambda tx, swap=swap: tx.conn.execute(_COMPARE_AND_SWAP_SQL, swap).rowcount)  # type: ignore[misc]  # bound
+        swapped = second_database.write(lambda tx, swap=swap: tx.conn.execute(_COMPARE_AND_SWAP_SQL, swap).rowcount)  # type: ignore[misc]  # bound
         tally["refused"] += swapped != 1
     return tally
 

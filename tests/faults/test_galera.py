@@ -57,7 +57,7 @@ def test_a_transaction_that_fails_certification_runs_again(place_with_counter: S
     """Another node changes the same row and commits first, so COMMIT fails with error 1213. The program runs the
     whole transaction again, and both changes are stored.
     """
-    with open_database_per_node(place_with_counter, owner=True) as (here, there, _):
+    with open_database_per_node(place_with_counter, owner=True) as (first_database, second_database, _):
         tries = 0
 
         def increment_counter(tx: Transaction) -> None:
@@ -68,9 +68,9 @@ def test_a_transaction_that_fails_certification_runs_again(place_with_counter: S
             tries += 1
             increment_counter(tx)
             if tries == 1:
-                there.write(increment_counter)
+                second_database.write(increment_counter)
 
-        here.write(count_try_and_increment)
+        first_database.write(count_try_and_increment)
     assert tries == 2
     assert execute_as_schema_account(place_with_counter, "SELECT not_before FROM call_rates") == [(2,)]
 

@@ -22,11 +22,11 @@ def test_a_broken_command_loses_no_refund(place: ServerPlace, seed: int) -> None
     executes an approved refund at most once, and the reported ending agrees with that. After the next due tasks no
     operation has the state `calling`.
     """
-    with open_money_stage(place) as on:
+    with open_money_stage(place) as stage:
         for action in ACTIONS:
-            tally = refund_steps.disturb_random_commands(on, action, refund_steps.TESTED_FAULTS, seed)
+            tally = refund_steps.disturb_random_commands(stage, action, refund_steps.TESTED_FAULTS, seed)
             print(f"faults: refunds: {action}: {dict(tally)}: 0 twice, 0 untrue endings")
-        on.check_all_rules()
+        stage.check_all_rules()
 
 
 @pytest.mark.expects_log("every kind of fault")
@@ -36,11 +36,13 @@ def test_a_server_that_dies_or_is_read_only_loses_no_refund(
     """While a refund is being sent, the server is killed and restarted, or refuses writes. The provider executes the
     refund at most once, and after the next due tasks no operation has the state `calling`.
     """
-    with open_money_stage(own_place) as on:
+    with open_money_stage(own_place) as stage:
         summaries = []
         for nth in (25 + seed % 10, 45 + seed % 20):
-            ended, seconds = refund_steps.kill_server_at_command(on, own_server, "approve", nth)
+            ended, seconds = refund_steps.kill_server_at_command(stage, own_server, "approve", nth)
             summaries.append(f"killed: {ended} in {seconds:.1f} s")
-            summaries.append(f"read-only: {refund_steps.make_read_only_at_command(on, own_server, 'approve', nth)}")
-        on.check_all_rules()
+            summaries.append(
+                f"read-only: {refund_steps.make_read_only_at_command(stage, own_server, 'approve', nth)}"
+            )
+        stage.check_all_rules()
     print(f"faults: refunds: server {'; '.join(summaries)}: 0 twice, 0 untrue endings")

@@ -51,17 +51,17 @@ def break_off_restore(database: Database) -> None:
 def test_a_restore_on_another_node_is_refused_while_one_runs(databases: list[Database]) -> None:
     """The lock of the mark is known only to the node of the running restore. The claim refuses a restore on another
     node; after the end of the first restore, also after an error, the next one begins at once."""
-    here, there, _ = databases
+    first_database, second_database, _ = databases
     with ExitStack() as first:
-        claim = hold_claim(here, first)
+        claim = hold_claim(first_database, first)
         with ExitStack() as second, pytest.raises(ConsoleError) as refused:
-            hold_claim(there, second)
+            hold_claim(second_database, second)
         assert refused.value.detail["problem"] == "another_restore"
         claim.require()
     with pytest.raises(ZeroDivisionError):
-        break_off_restore(there)
+        break_off_restore(second_database)
     with ExitStack() as third:
-        hold_claim(here, third).require()
+        hold_claim(first_database, third).require()
 
 
 def test_only_one_of_three_restores_at_once_gets_the_claim(databases: list[Database]) -> None:
@@ -90,14 +90,14 @@ def test_only_one_of_three_restores_at_once_gets_the_claim(databases: list[Datab
 def test_the_claim_of_a_killed_restore_is_taken_over(databases: list[Database]) -> None:
     """The process of a restore was killed, so nothing renews its claim. A restore on another node takes it over after
     a wait. If the first process was only suspended, it finds out before it completes its database."""
-    here, there, _ = databases
+    first_database, second_database, _ = databases
     with ExitStack() as first:
-        with here.engine.begin() as conn:
+        with first_database.engine.begin() as conn:
             server_dump.mark_restore_target(conn, DIGEST)
-        restore_claim._take_claim(here, "suspended", "another node:1")
-        suspended = restore_claim.RestoreClaim(here, "suspended")
+        restore_claim._take_claim(first_database, "suspended", "another node:1")
+        suspended = restore_claim.RestoreClaim(first_database, "suspended")
         suspended.require()
-        hold_claim(there, first).require()
+        hold_claim(second_database, first).require()
         with pytest.raises(ConsoleError) as refused:
             suspended.require()
         assert refused.value.detail["problem"] == "another_restore"
@@ -106,13 +106,17 @@ def test_the_claim_of_a_killed_restore_is_taken_over(databases: list[Database]) 
 def test_a_restore_after_a_completed_one_is_refused(databases: list[Database]) -> None:
     """A restore was completed on another node after this one had locked the mark. The database may be in use, so it
     isn't emptied, and nothing of the restore stays in it."""
-    here, there, _ = databases
-    with here.engine.begin() as conn:
+    first_database, second_database, _ = databases
+    with first_database.engine.begin() as conn:
         version_table = sorted(server_dump.SCHEMA_VERSION_TABLES)[0]
         conn.execute(text(f"CREATE TABLE {version_table} (version_num VARCHAR(32) PRIMARY KEY)"))
         conn.execute(text(f"INSERT INTO {version_table} VALUES ('0001')"))
-    with there.engine.begin() as holder, pytest.raises(ConsoleError) as refused, hold_restore_claim(there, holder):
+    with (
+        second_database.engine.begin() as holder,
+        pytest.raises(ConsoleError) as refused,
+        hold_restore_claim(second_database, holder),
+    ):
         pass
     assert refused.value.detail["problem"] == "another_restore"
-    with here.read() as conn:
+    with first_database.read() as conn:
         assert server_dump.read_table_names(conn) == {version_table}

@@ -185,11 +185,11 @@ class AttackedDatabase:
         number of tries.
         """
         everybody, tried = list(roles), 0
-        for way in list(attacks):
+        for attack in list(attacks):
             self._attack_number += 1
             in_turn = {everybody[self._attack_number % len(everybody)]} | {"worker"}.intersection(everybody)
             for person in everybody if self.tries_all_attacks else sorted(in_turn):
-                self.attack(person, way, -1, **names)
+                self.attack(person, attack, -1, **names)
                 tried += 1
         return tried
 

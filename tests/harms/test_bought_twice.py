@@ -46,8 +46,8 @@ def make_renewal_attacks(record: CreditCheck) -> Iterator[Attack]:
     """Yield attacks that free the claim of the record by an invented renewal."""
     where = f"id = {record.id}"
     for at in ("'9990-01-01'", UTC_NOW_SQL, "expired_at", f"{UTC_NOW_SQL} + INTERVAL 2 YEAR", PAST_INSTANT_SQL):
-        for way in make_update_attacks(CHECKS_TABLE, {"superseded_at": at} | VERSION_UPDATE, where):
-            yield way.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)
+        for attack in make_update_attacks(CHECKS_TABLE, {"superseded_at": at} | VERSION_UPDATE, where):
+            yield attack.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)
         yield Attack(
             f"superseded {at}",
             (f"UPDATE {CHECKS_TABLE} SET superseded_at = {at}, version = version + 1 WHERE {where}",),
@@ -59,8 +59,8 @@ def make_renewal_attacks(record: CreditCheck) -> Iterator[Attack]:
         (make_forged_evidence(record, "alarmbox.detail", FORGED_SUMMARY),),
         (make_forged_evidence(record, "alarmbox.purchase", FORGED_SUMMARY),),
     ):
-        for way in make_update_attacks(CHECKS_TABLE, step | given_up, where, [step, given_up]):
-            yield way.prepend_statements("forged reading", *before)
+        for attack in make_update_attacks(CHECKS_TABLE, step | given_up, where, [step, given_up]):
+            yield attack.prepend_statements("forged reading", *before)
         yield Attack(
             "as if never dated", (*before, f"UPDATE {CHECKS_TABLE} SET expired_at = NULL, version = version + 1")
         )
@@ -265,7 +265,7 @@ def test_an_expired_check_is_renewed_once(harm_scene: AttackedDatabase) -> None:
     old = harm_scene.buy("op-b", number)
     harm_scene.sandbox.control.change_settings(today=None)
     harm_scene.sql(old_purchases.SET_SENDING_TIME_SQL)
-    harm_scene.attack_as_each_role(way for way in make_renewal_attacks(old) if "of its own" not in way.title)
+    harm_scene.attack_as_each_role(attack for attack in make_renewal_attacks(old) if "of its own" not in attack.title)
     for person in ("op-a", "op-b"):
         ending = call_and_get_code(lambda: harm_scene.buy(person, number))  # noqa: B023  # called at once
         assert ending == "already_purchased"
@@ -301,8 +301,10 @@ def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: AttackedData
             "purchased_at": PAST_INSTANT_SQL,
         }  # fmt: skip
         evidence_insert = make_forged_evidence(record, "alarmbox.purchase", FORGED_SUMMARY)
-        for way in make_update_attacks(CHECKS_TABLE, bought | VERSION_UPDATE, f"id = {record.id}"):
-            harm_scene.attack_as_each_role([way.prepend_statements("forged answer", evidence_insert)], WRITING_PEOPLE)
+        for attack in make_update_attacks(CHECKS_TABLE, bought | VERSION_UPDATE, f"id = {record.id}"):
+            harm_scene.attack_as_each_role(
+                [attack.prepend_statements("forged answer", evidence_insert)], WRITING_PEOPLE
+            )
         for person in ("op-a", "op-b", "lead-b"):
             for renew in (False, True):
                 call_and_get_code(lambda: harm_scene.buy(person, record.corporation_number, renew=renew))  # noqa: B023  # called at once

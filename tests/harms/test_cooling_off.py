@@ -57,8 +57,8 @@ def make_forged_time_attacks(payment: Payment) -> Iterator[Attack]:
         f"UPDATE payments SET reserved_minor = reserved_minor + {LARGE_YEN}, version = version + 1"
         f" WHERE id = {payment.id}"
     )
-    for way in make_insert_attacks("refunds", make_refund_row(payment, FORGED_TIMES["over now"])):
-        yield way.prepend_statements("over now", reserve)
+    for attack in make_insert_attacks("refunds", make_refund_row(payment, FORGED_TIMES["over now"])):
+        yield attack.prepend_statements("over now", reserve)
     for name, times in FORGED_TIMES.items():
         plain = next(make_insert_attacks("refunds", make_refund_row(payment, times)))
         yield plain.prepend_statements(name, reserve)
@@ -88,15 +88,15 @@ def test_no_requester_shortens_the_cooling_off_period(harm_scene: AttackedDataba
     full cooling-off period after its approval.
     """
     scene, came, requesters = harm_scene, 0, ("op-b", "lead-c")
-    for turn, way in enumerate(scene.choose_attacks(make_forged_time_attacks(payment))):
+    for turn, attack in enumerate(scene.choose_attacks(make_forged_time_attacks(payment))):
         for person in requesters if scene.tries_all_attacks else (requesters[turn // 2 % 2],):
-            scene.attack(person, way)
+            scene.attack(person, attack)
             refund = find_open_refund(scene, payment)
             if refund is not None:
                 came += 1
-                assert approve_and_run_due_tasks(scene, refund) is RefundState.APPROVED, way
+                assert approve_and_run_due_tasks(scene, refund) is RefundState.APPROVED, attack
                 scene.get_desk(person).refunds.withdraw(refund.id)
-            assert scene.count_refunds(payment) == 0, way
+            assert scene.count_refunds(payment) == 0, attack
             scene.sql(f"UPDATE payments SET reserved_minor = 0 WHERE id = {payment.id}")
     assert came > 0, "nothing was tried"
     assert scene.sql("SELECT COUNT(*) FROM refunds WHERE decide_by > '2100-01-01' OR created_at < '2021-01-01'") == [
@@ -124,9 +124,9 @@ def test_no_role_shortens_a_cooling_off_period(harm_scene: AttackedDatabase, pay
         {"work_at": "'2020-01-01'", "work_reason": "'submission'"},
     )
     for values in earlier:
-        for way in make_update_attacks("refunds", {**raised, **values}, f"id = {refund.id}"):
+        for attack in make_update_attacks("refunds", {**raised, **values}, f"id = {refund.id}"):
             scene.attack_as_each_role(
-                (way, way.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)), PERSON_NAME_BY_ROLE.values()
+                (attack, attack.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)), PERSON_NAME_BY_ROLE.values()
             )
     limits = Attack(
         "limits", ("UPDATE limits SET value = 0 WHERE name = 'cooling_off_seconds'", "DELETE FROM limits")

@@ -143,9 +143,9 @@ def make_forged_notice_attacks(number: str, genuine: dict[str, str]) -> Iterator
     for turn, (title, values) in enumerate(marks.items()):
         event = f"forged-{turn}-{{me}}"
         ways = list(make_insert_attacks("payment_events", make_event_row(event, number) | values))
-        for form, way in enumerate(ways if title == "unmatched" else ways[:1]):
-            named = tuple(one.replace(event, f"{event}-{form}") for one in way.sql)
-            yield Attack(f"{title}: {way.title}", named)
+        for form, attack in enumerate(ways if title == "unmatched" else ways[:1]):
+            named = tuple(one.replace(event, f"{event}-{form}") for one in attack.sql)
+            yield Attack(f"{title}: {attack.title}", named)
     begun = (
         "INSERT INTO payments (provider, merchant_payment_id, order_id, status, certainty, currency, asked_minor,"
         f" by_code, created_at, changed_at, begun_at, version) SELECT 'bank', '{number}', id, 'user_payment',"

@@ -91,7 +91,11 @@ def test_no_account_inserts_a_token_pair_with_the_largest_version(harm_scene: At
         "sealed": "NULL",
     }
     harm_scene.attack_as_each_role(
-        [end for way in make_insert_attacks("provider_tokens", row) for end in (way, *make_ending_attacks(way))]
+        [
+            end
+            for attack in make_insert_attacks("provider_tokens", row)
+            for end in (attack, *make_ending_attacks(attack))
+        ]
     )
     assert harm_scene.sql("SELECT COUNT(*) FROM provider_tokens WHERE version > 1000") == [(0,)]
 
@@ -110,8 +114,8 @@ def test_stored_paths_lead_only_to_documents(harm_scene: AttackedDatabase) -> No
             "fetched_at": UTC_NOW_SQL,
         }
         harm_scene.attack_as_each_role(
-            way.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)
-            for way in make_insert_attacks("documents", row)
+            attack.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)
+            for attack in make_insert_attacks("documents", row)
         )
         change = {"version": "version + 1", "pdf_file_path": f"'{path}'"}
         harm_scene.attack_as_each_role(make_update_attacks(CHECKS_TABLE, change, f"id = {record.id}"))

@@ -60,10 +60,10 @@ def _check_refusal_of_losses_without_audit_entry(harm_scene: AttackedDatabase) -
     harm_scene.check_ordinary_work()
     number, payment = harm_scene.take_unused_number(), harm_scene.make_paid_payment()
     alerts = [
-        way
+        attack
         for rule in (f"'{ROLLBACK_RULE}'", f"'{ROLLBACK_RULE.upper()}'", f"'{ROLLBACK_RULE} '")
         for subject, kind in (("1", "'database'"), ("7", "'database'"), ("1", "'payment'"), ("NULL", "'x'"))
-        for way in make_insert_attacks("alerts", _make_alert_row(subject, kind, rule))
+        for attack in make_insert_attacks("alerts", _make_alert_row(subject, kind, rule))
     ]
     lost = [
         *make_insert_attacks("lost_operations", _make_lost_operation_row(number)),
@@ -71,8 +71,8 @@ def _check_refusal_of_losses_without_audit_entry(harm_scene: AttackedDatabase) -
     ]
     ended = [
         end.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)
-        for way in (alerts[0], lost[0])
-        for end in make_ending_attacks(way)
+        for attack in (alerts[0], lost[0])
+        for end in make_ending_attacks(attack)
     ]
     assert harm_scene.attack_as_each_role([*harm_scene.choose_attacks([*alerts, *lost]), *ended]) > 40
     assert _count_open_loss_alerts(harm_scene) == 0

@@ -64,11 +64,11 @@ def make_payment_end_attacks(payment: Payment) -> Iterator[Attack]:
             {**VERSION_UPDATE, "status": "'user_payment'"},
             plain,
         ]
-        for way in make_update_attacks(
+        for attack in make_update_attacks(
             "payments", {**plain, "certainty": "'known'", "error_code": "'x'"}, where, steps
         ):
-            yield way
-            yield way.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)
+            yield attack
+            yield attack.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)
     for away in ({"order_id": "NULL"}, {"payment_expires_at": YESTERDAY_SQL}, {"payment_expires_at": "'2020-01-01'"}):
         yield from make_update_attacks("payments", {**VERSION_UPDATE, **away}, where)
     for word in ("cancelled", "paid", "refunded", "shipped", "delivered"):
@@ -115,9 +115,9 @@ def test_an_order_whose_payment_is_still_payable_is_not_cancelled(
     pays, the order is paid.
     """
     scene = harm_scene
-    for way in scene.choose_attacks(make_payment_end_attacks(open_payment)):
-        scene.attack_as_each_role((way,))
-        assert read_payment_and_order(scene, open_payment)[1] == "pending", way
+    for attack in scene.choose_attacks(make_payment_end_attacks(open_payment)):
+        scene.attack_as_each_role((attack,))
+        assert read_payment_and_order(scene, open_payment)[1] == "pending", attack
     scene.get_desk("worker").recovery.run_all_tasks()
     assert read_payment_and_order(scene, open_payment)[0] in ("token_generated", "user_payment")
     assert pay_and_probe(scene, open_payment) == ("completed", "paid")
@@ -134,10 +134,10 @@ def test_no_account_writes_an_unknown_payment_as_known(harm_scene: AttackedDatab
         f"UPDATE payments SET certainty = 'unknown', version = version + 1 WHERE id = {open_payment.id}",
     )
     for values in ({"certainty": "'known'"}, {"certainty": "'known'", "status": "'expired'"}):
-        for way in make_update_attacks(
+        for attack in make_update_attacks(
             "payments", {**VERSION_UPDATE, **values}, f"id = {open_payment.id}", [{**VERSION_UPDATE, **values}]
         ):
-            scene.attack_as_each_role((way, way.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)))
+            scene.attack_as_each_role((attack, attack.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)))
     assert scene.sql(f"SELECT certainty FROM payments WHERE id = {open_payment.id}") == [("unknown",)]
     scene.attack_as_each_role(
         make_update_attacks("orders", {**VERSION_UPDATE, "status": "'cancelled'"}, f"id = {open_payment.order_id}")

@@ -66,17 +66,17 @@ def test_every_attack_is_a_valid_statement(harm_scene: AttackedDatabase) -> None
     needs_more = ("REPLACE", "INSERT … ON DUPLICATE KEY UPDATE")  # rights that nobody has on this table
     forms = [
         end
-        for way in make_insert_attacks("leases", lease)
-        if way.title not in needs_more
-        for end in make_ending_attacks(way)
+        for attack in make_insert_attacks("leases", lease)
+        if attack.title not in needs_more
+        for end in make_ending_attacks(attack)
     ]
     forms = [form for form in forms if "XA" not in form.title or len(harm_scene.nodes) == 1]  # Galera has none
     for form in forms:
         assert set(harm_scene.attack("op-a", form)) == {""}, form
     record = harm_scene.buy_new()
     own = {"version": "version + 1", "result": "'ok'"}
-    for way in make_update_attacks(CHECKS_TABLE, own, f"id = {record.id}", [own, own]):
-        for form in (way, *(end for end in make_ending_attacks(way) if "XA" not in end.title)):
+    for attack in make_update_attacks(CHECKS_TABLE, own, f"id = {record.id}", [own, own]):
+        for form in (attack, *(end for end in make_ending_attacks(attack) if "XA" not in end.title)):
             assert set(harm_scene.attack("op-a", form)) == {""}, form
     loose = Attack("loose", ("DO 1",)).prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)
     assert harm_scene.attack("op-a", loose)[-1] == ""

@@ -150,9 +150,9 @@ def test_the_shop_chooses_only_ids_near_the_present_ones(harm_scene: AttackedDat
     ):
         cursor.execute(_make_insert(table, {"id": str(before + 500)} | rows))
         forged: list[Attack] = [
-            way
+            attack
             for number in DISTANT_IDS
-            for way in make_ending_attacks(Attack("far", (_make_insert(table, {"id": str(number)} | rows),)))
+            for attack in make_ending_attacks(Attack("far", (_make_insert(table, {"id": str(number)} | rows),)))
         ]
         forged += make_ending_attacks(
             Attack("insert_id", (f"SET SESSION insert_id = {LARGEST_ID}", _make_insert(table, rows)))
@@ -160,8 +160,8 @@ def test_the_shop_chooses_only_ids_near_the_present_ones(harm_scene: AttackedDat
         forged += make_ending_attacks(
             Attack("moved", (f"UPDATE {table} SET id = {LARGEST_ID} WHERE id = {before + 500}",))
         )
-        for way in forged:
-            for statement in way.sql:
+        for attack in forged:
+            for statement in attack.sql:
                 _execute_statement(cursor, statement)
     harm_scene.people.server.sql(f"DROP USER `{shop}`@`%`")
     assert harm_scene.read_next_ids()[table] - before < MAX_COUNTER_GROWTH

@@ -77,12 +77,12 @@ def take_pictures(window_look: WindowLook, folder: Path, picture_names: list[str
     chosen = {name: scene for name, scene in scenes.items() if not picture_names or name in picture_names}
     with (
         tempfile.TemporaryDirectory(prefix="console-shots-") as home,
-        open_stage(Path(home, "desk"), window_look, folder) as on,
+        open_stage(Path(home, "desk"), window_look, folder) as stage,
     ):
         for name, scene in chosen.items():
             print(f"{window_look.name}: {name}", flush=True)
-            on.remove_toasts()
-            scene(on)
+            stage.remove_toasts()
+            scene(stage)
 
 
 def _print_qt_message(kind: QtMsgType, _where: object, text: str) -> None:

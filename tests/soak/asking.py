@@ -74,8 +74,8 @@ def fail_each_worker_statement(shard: int, folder: Path) -> Counter[str]:
     the action and the kind of error. Return the counts of the answers to the desk, and `places` for the failed
     statements."""
     action, fault = list(product(desk_request_statements.ACTIONS, desk_request_statements.STATEMENT_FAULTS))[shard]
-    with _open_own_place(folder) as place, desk_request_statements.open_stage(place) as on:
-        return desk_request_statements.fail_each_statement(on, action, fault)
+    with _open_own_place(folder) as place, desk_request_statements.open_stage(place) as stage:
+        return desk_request_statements.fail_each_statement(stage, action, fault)
 
 
 @contextmanager

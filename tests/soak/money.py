@@ -69,8 +69,8 @@ def break_each_statement(engine: Engine, shard: int, folder: Path) -> Counter[st
     statements.
     """
     action, fault = list(product(ACTIONS, _FAULTS_BY_ENGINE[engine]))[shard]
-    with open_place(engine, folder) as place, open_money_stage(place) as on:
-        return refund_statements.fail_each_statement(on, action, fault)
+    with open_place(engine, folder) as place, open_money_stage(place) as stage:
+        return refund_statements.fail_each_statement(stage, action, fault)
 
 
 def break_each_command(shard: int, folder: Path) -> Counter[str]:
@@ -78,8 +78,8 @@ def break_each_command(shard: int, folder: Path) -> Counter[str]:
     and the way of breaking. Return the counts of the endings ("done" or an error code), and `places` for the broken
     commands.
     """
-    with open_place("mariadb", folder) as place, open_money_stage(place) as on:
-        return refund_steps.disturb_each_command(on, *_ACTIONS_AND_FAULTS[shard])
+    with open_place("mariadb", folder) as place, open_money_stage(place) as stage:
+        return refund_steps.disturb_each_command(stage, *_ACTIONS_AND_FAULTS[shard])
 
 
 def run_unanswered_refunds(shard: int, _folder: Path) -> Counter[str]:

@@ -63,12 +63,12 @@ def begin_operation(database: Database, operation: NewOperation, person: Holding
 def test_a_key_begins_one_operation(databases: tuple[Database, ...], process_holder: HoldingProcess) -> None:
     """A unique index lets each idempotency key begin only one operation, even if eight processes use the key at the
     same moment. The same letters in another case or width are another key."""
-    here, there = databases
-    begin_operation(here, make_operation("Key-1"), process_holder)
+    first_database, second_database = databases
+    begin_operation(first_database, make_operation("Key-1"), process_holder)
     for other in ("key-1", "Ｋey-1", "Key-1é"):
-        begin_operation(there, make_operation(other), process_holder)
+        begin_operation(second_database, make_operation(other), process_holder)
     with pytest.raises(IntegrityError):
-        begin_operation(there, make_operation("Key-1"), process_holder)
+        begin_operation(second_database, make_operation("Key-1"), process_holder)
     barrier = Barrier(8)
 
     def begin_operation_with_key(i: int) -> int:
@@ -87,12 +87,12 @@ def test_a_lapsed_operation_is_unfinished_only_if_it_may_have_cost_money(
 ) -> None:
     """While its lease lives, each calling operation is unfinished. After the end of the lease, a purchase is listed
     as unknown, and a re-fetch is no longer listed, because it has failed."""
-    here, there = databases
-    begin_operation(here, make_operation("key-1"), process_holder)
-    begin_operation(here, make_operation("key-2", 2, AuditAction.CREDIT_CHECK_REFETCH), process_holder)
+    first_database, second_database = databases
+    begin_operation(first_database, make_operation("key-1"), process_holder)
+    begin_operation(first_database, make_operation("key-2", 2, AuditAction.CREDIT_CHECK_REFETCH), process_holder)
 
     def list_unfinished() -> set[tuple[int | None, str]]:
-        with there.read() as conn:
+        with second_database.read() as conn:
             operations = journal.list_unfinished_operations(conn, operator=process_holder.operator)
         return {(operation.subject_id, operation.state.value) for operation in operations}
 
@@ -106,44 +106,46 @@ def test_only_the_holder_ends_an_operation(
 ) -> None:
     """Another desk sees the operation as running, and after the end of its lease as unknown. A process whose
     operation was recorded as lapsed can't write the operation's end any more."""
-    here, there = databases
+    first_database, second_database = databases
     operation = make_operation()
-    fence = begin_operation(here, operation, process_holder)
-    with there.read() as conn:
+    fence = begin_operation(first_database, operation, process_holder)
+    with second_database.read() as conn:
         running = journal.find_running_operation(conn, "credit-check", 1)
         assert (running.id if running else None, journal.list_lapsed_record_ids(conn)) == (operation.id, frozenset())
-    assert here.write(lambda tx: journal.renew_lease(tx.conn, operation.id, fence, LEASE_SECONDS))
+    assert first_database.write(lambda tx: journal.renew_lease(tx.conn, operation.id, fence, LEASE_SECONDS))
     hand_clock.at += timedelta(seconds=LEASE_SECONDS + 1)
-    with there.read() as conn:
+    with second_database.read() as conn:
         lapsed_operation = journal.find_with_state_after_lapse(conn, operation.id)
         assert (lapsed_operation.state if lapsed_operation else None, journal.list_lapsed_record_ids(conn)) == (
             "unknown",
             frozenset({1}),
         )
         assert [one.id for one in journal.list_lapsed_operations(conn)] == [operation.id]
-    assert there.write(lambda tx: journal.mark_lapsed(tx.conn, operation.id, OperationState.UNKNOWN, NOW))
-    assert not there.write(lambda tx: journal.mark_lapsed(tx.conn, operation.id, OperationState.UNKNOWN, NOW))
+    assert second_database.write(lambda tx: journal.mark_lapsed(tx.conn, operation.id, OperationState.UNKNOWN, NOW))
+    assert not second_database.write(
+        lambda tx: journal.mark_lapsed(tx.conn, operation.id, OperationState.UNKNOWN, NOW)
+    )
 
     def end_operation(tx: Transaction) -> None:
         journal.end_operation(tx.conn, operation.id, fence, OperationState.DONE, PURCHASED_OUTCOME, NOW)
 
     with pytest.raises(journal.OperationEndedByOther):
-        here.write(end_operation)
-    assert not here.write(lambda tx: journal.renew_lease(tx.conn, operation.id, fence, LEASE_SECONDS))
-    with here.read() as conn:
+        first_database.write(end_operation)
+    assert not first_database.write(lambda tx: journal.renew_lease(tx.conn, operation.id, fence, LEASE_SECONDS))
+    with first_database.read() as conn:
         assert [one.state for one in journal.list_unfinished_operations(conn)] == ["unknown"]
         assert [one.id for one in journal.list_open_purchases(conn, CORPORATION_NUMBER)] == [operation.id]
 
 
 def test_instants_keep_their_microseconds(databases: tuple[Database, ...], process_holder: HoldingProcess) -> None:
     """A stored instant is read back with its microseconds and in the same time zone."""
-    here, there = databases
+    first_database, second_database = databases
     operation, ended = make_operation(), NOW + timedelta(microseconds=999_999)
-    fence = begin_operation(here, operation, process_holder)
-    here.write(
+    fence = begin_operation(first_database, operation, process_holder)
+    first_database.write(
         lambda tx: journal.end_operation(tx.conn, operation.id, fence, OperationState.DONE, PURCHASED_OUTCOME, ended)
     )
-    with there.read() as conn:
+    with second_database.read() as conn:
         stored_operation = journal.find(conn, operation.id)
     assert stored_operation is not None
     assert (stored_operation.started_at, stored_operation.ended_at, stored_operation.outcome_class) == (
@@ -165,16 +167,16 @@ def make_stored_token(version: int, used: tuple[str, ...] = ()) -> StoredToken:
 def test_no_desk_loses_a_rotated_pair_of_tokens(databases: tuple[Database, ...]) -> None:
     """If two desks replace the same pair of tokens, or store the first pair, one desk succeeds. The call of the other
     desk returns that it was too late."""
-    here, there = databases
+    first_database, second_database = databases
 
     def replace_token(database: Database, before: StoredToken | None, after: StoredToken) -> bool:
         return database.write(lambda tx: tokens.replace_token(tx.conn, "alarmbox", before, after, NOW))
 
-    assert replace_token(here, None, make_stored_token(1))
-    assert not replace_token(there, None, make_stored_token(1))
-    assert replace_token(there, make_stored_token(1), make_stored_token(2, ("0a" * 32,)))
-    assert not replace_token(here, make_stored_token(1), make_stored_token(2))
-    with here.read() as conn:
+    assert replace_token(first_database, None, make_stored_token(1))
+    assert not replace_token(second_database, None, make_stored_token(1))
+    assert replace_token(second_database, make_stored_token(1), make_stored_token(2, ("0a" * 32,)))
+    assert not replace_token(first_database, make_stored_token(1), make_stored_token(2))
+    with first_database.read() as conn:
         assert tokens.read_token(conn, "alarmbox") == make_stored_token(2, ("0a" * 32,))
         assert tokens.read_token(conn, "paypay") is None
 
@@ -186,11 +188,11 @@ def test_evidence_is_stored_unchanged(databases: tuple[Database, ...], place: Pl
     """Evidence is stored exactly as it was written, with the time of the database's clock. It is listed by record and
     by operation, from the oldest to the newest.
     """
-    here, there = databases
+    first_database, second_database = databases
     person, operation = place.get_account_name("op-a"), str(uuid.uuid4())
 
     def read_database_time() -> datetime:
-        with here.read() as conn:
+        with first_database.read() as conn:
             return read_current_time(conn, NOW)
 
     def add_answer(tx: Transaction) -> None:
@@ -202,9 +204,9 @@ def test_evidence_is_stored_unchanged(databases: tuple[Database, ...], place: Pl
         )
 
     before = read_database_time()
-    here.write(add_answer)
+    first_database.write(add_answer)
     after = read_database_time()
-    with there.read() as conn:
+    with second_database.read() as conn:
         answer, proof = evidence.find_by_subject(conn, "credit-check", 1)
         assert (answer.body, proof.body, proof.who) == (ANSWER_TEXT, ANSWER_TEXT, person)
         assert before <= answer.at <= proof.at <= after
@@ -217,7 +219,7 @@ def test_a_document_has_one_row(databases: tuple[Database, ...]) -> None:
     """Storing the row of the same document again, from any desk, only updates its time. The documents of a record are
     listed from the newest to the oldest.
     """
-    here, there = databases
+    first_database, second_database = databases
 
     def add_document(database: Database, sha: str, minutes: int) -> bool:
         at = NOW + timedelta(minutes=minutes)
@@ -225,19 +227,23 @@ def test_a_document_has_one_row(databases: tuple[Database, ...]) -> None:
             lambda tx: evidence.add_document(tx.conn, 1, "credit-check", f"{sha[:2]}/{sha}.pdf", sha, 10, at)
         )
 
-    assert [add_document(here, "a" * 64, 0), add_document(there, "b" * 64, 1), add_document(there, "a" * 64, 2)] == [
+    assert [
+        add_document(first_database, "a" * 64, 0),
+        add_document(second_database, "b" * 64, 1),
+        add_document(second_database, "a" * 64, 2),
+    ] == [
         True,
         True,
         False,
     ]
-    with here.read() as conn:
+    with first_database.read() as conn:
         documents = evidence.list_documents(conn, "credit-check", 1, f"bb/{'b' * 64}.pdf")
     assert [(one.sha256[0], one.is_current) for one in documents] == [("a", False), ("b", True)]
 
 
 def test_a_proposal_is_visible_until_it_is_closed(databases: tuple[Database, ...], place: Place) -> None:
     """Another desk reads a proposal and the person who made it until the proposal is closed."""
-    here, there = databases
+    first_database, second_database = databases
     person = place.get_account_name("op-a")
 
     def add_proposal(tx: Transaction) -> None:
@@ -246,13 +252,13 @@ def test_a_proposal_is_visible_until_it_is_closed(databases: tuple[Database, ...
         )
         approvals.insert_proposal(tx.conn, "credit-check", "1", "error", person, proof, NOW)
 
-    here.write(add_proposal)
-    with there.read() as conn:
+    first_database.write(add_proposal)
+    with second_database.read() as conn:
         first = approvals.find_open_proposal(conn, "credit-check", "1")
         assert first is not None
         assert (first.person, first.proposed_state) == (person, "error")
-    there.write(lambda tx: approvals.close_proposals(tx.conn, "credit-check", "1", NOW))
-    with here.read() as conn:
+    second_database.write(lambda tx: approvals.close_proposals(tx.conn, "credit-check", "1", NOW))
+    with first_database.read() as conn:
         assert approvals.find_open_proposal(conn, "credit-check", "1") is None
 
 
@@ -260,16 +266,16 @@ def test_a_case_is_opened_once(databases: tuple[Database, ...]) -> None:
     """The same rule opens at most one case for a record at a time. After the case is closed, the rule can open
     another one.
     """
-    here, there = databases
+    first_database, second_database = databases
 
     def open_case(database: Database) -> bool:
         return database.write(
             lambda tx: cases.open_case(tx.conn, "contradicted", "credit-check", 1, ANSWER_TEXT * 20, "success", NOW)
         )
 
-    assert [open_case(here), open_case(there)] == [True, False]
-    here.write(lambda tx: cases.close_cases(tx.conn, "credit-check", 1, NOW))
-    assert open_case(there)
+    assert [open_case(first_database), open_case(second_database)] == [True, False]
+    first_database.write(lambda tx: cases.close_cases(tx.conn, "credit-check", 1, NOW))
+    assert open_case(second_database)
 
 
 # Credit checks
@@ -280,7 +286,7 @@ def test_a_change_on_an_old_version_is_refused(
 ) -> None:
     """If two desks have read the same version of a row, one of them writes it and the other is refused. A second row
     with the same claim is refused."""
-    here, there = databases
+    first_database, second_database = databases
 
     def insert_pending_check(tx: Transaction) -> int:
         operation = make_operation()
@@ -288,19 +294,19 @@ def test_a_change_on_an_old_version_is_refused(
         journal.begin_operation(tx, operation, process_holder, NOW, LEASE_SECONDS)
         return record_id
 
-    record_id = here.write(insert_pending_check)
+    record_id = first_database.write(insert_pending_check)
     with pytest.raises(IntegrityError):
-        there.write(
+        second_database.write(
             lambda tx: credit_checks.insert_pending_check(tx.conn, "1", CORPORATION_NUMBER, "other", NOW, None)
         )
-    with there.read() as conn:
+    with second_database.read() as conn:
         read = credit_checks.find_live_check(conn, "1", CORPORATION_NUMBER)
     assert read is not None
     assert (read.id, read.version, read.created_at) == (record_id, 1, NOW)
-    here.write(lambda tx: credit_checks.change_record(tx.conn, read, NOW, error_code=ANSWER_TEXT))
+    first_database.write(lambda tx: credit_checks.change_record(tx.conn, read, NOW, error_code=ANSWER_TEXT))
     with pytest.raises(credit_checks.StaleRow):
-        there.write(lambda tx: credit_checks.change_record(tx.conn, read, NOW, error_code="overrun"))
-    with there.read() as conn:
+        second_database.write(lambda tx: credit_checks.change_record(tx.conn, read, NOW, error_code="overrun"))
+    with second_database.read() as conn:
         stored_record = credit_checks.find(conn, record_id)
     assert stored_record is not None
     assert (stored_record.version, stored_record.error_code) == (2, ANSWER_TEXT)

@@ -62,8 +62,8 @@ def apply_report(payment: Payment, fact: ReportFact) -> Payment:
     """Return the payment as it is stored after this report. The test fails if a step isn't in the transition
     table.
     """
-    report, at, way = fact
-    effect = compute_report_effect(payment, report, at, way)
+    report, at, source = fact
+    effect = compute_report_effect(payment, report, at, source)
     state = payment.state
     for step in effect.new_states:
         require_transition(PAYMENT_TRANSITIONS, state, step)
@@ -346,8 +346,8 @@ def test_only_a_notice_of_a_reversal_reverses_a_paid_payment(word: str, path: tu
     case, and only a notice that the money went back reverses the payment.
     """
     paid = replace(STARTED_PAYMENT, state=PaymentState.PAYMENT_SUCCESS, captured_minor=3300, provider_payment_id="e1")
-    report, at, way = make_fact(PaymentState.PAYMENT_FAILED, 1, ReportSource.NOTICE)
-    effect = compute_report_effect(paid, replace(report, provider_state=word, provider_payment_id=None), at, way)
+    report, at, source = make_fact(PaymentState.PAYMENT_FAILED, 1, ReportSource.NOTICE)
+    effect = compute_report_effect(paid, replace(report, provider_state=word, provider_payment_id=None), at, source)
     assert (effect.new_states, effect.case_rule) == (path, "reversed" if path else "contradicted")
 
 
@@ -355,14 +355,14 @@ def test_the_failure_of_another_attempt_leaves_a_paid_payment_unchanged() -> Non
     """A report about a failed attempt with another id of the provider has no effect on a paid payment. A report
     without an id may be about the same attempt, so it has its usual effect."""
     paid = replace(STARTED_PAYMENT, state=PaymentState.COMPLETED, captured_minor=3300, provider_payment_id="0421")
-    report, at, way = make_fact(PaymentState.PAYMENT_FAILED, 1)
+    report, at, source = make_fact(PaymentState.PAYMENT_FAILED, 1)
     for theirs, path in (
         ("0422", ()),
         ("0420", ()),
         ("0421", (PaymentState.REVERSED,)),
         (None, (PaymentState.REVERSED,)),
     ):
-        effect = compute_report_effect(paid, replace(report, provider_payment_id=theirs), at, way)
+        effect = compute_report_effect(paid, replace(report, provider_payment_id=theirs), at, source)
         assert (effect.new_states, effect.is_newest_report) == (path, bool(path))
 
 
@@ -521,16 +521,16 @@ def test_a_row_of_a_history_before_a_known_failure_reverses_the_payment() -> Non
 def test_the_next_answer_decides_after_answers_that_crossed() -> None:
     """An answer to an earlier question says paid, a later one failed: the outcome is unknown. Then the next answer
     books the payment, or ends it as failed."""
-    report, at, way = make_fact(PaymentState.PAYMENT_SUCCESS, 1)
+    report, at, source = make_fact(PaymentState.PAYMENT_SUCCESS, 1)
     failed = replace(STARTED_PAYMENT, state=PaymentState.PAYMENT_FAILED, told_at=at + timedelta(minutes=1))
     unknown = replace(
-        apply_report(failed, (report, at, way)), certainty=Certainty.UNKNOWN, error_code=CROSSED_ANSWERS_REASON
+        apply_report(failed, (report, at, source)), certainty=Certainty.UNKNOWN, error_code=CROSSED_ANSWERS_REASON
     )
     assert (unknown.state, unknown.captured_minor) == (PaymentState.PAYMENT_FAILED, 0)
-    paid = compute_report_effect(unknown, report, at + timedelta(minutes=2), way)
+    paid = compute_report_effect(unknown, report, at + timedelta(minutes=2), source)
     assert (paid.new_states[-1], paid.booked_amount) == (PaymentState.COMPLETED, Money(3300, "JPY"))
     failure, _, _ = make_fact(PaymentState.PAYMENT_FAILED, 2)
-    end = compute_report_effect(unknown, failure, at + timedelta(minutes=2), way)
+    end = compute_report_effect(unknown, failure, at + timedelta(minutes=2), source)
     assert (end.new_states, end.booked_amount, ends_unknown_outcome(end, unknown)) == ((), None, True)
 
 
@@ -561,8 +561,8 @@ def test_a_second_provider_id_of_a_payment_opens_a_case(
         provider_payment_id=stored_id,
         told_at=told_at,
     )
-    report, at, way = make_fact(PaymentState.PAYMENT_SUCCESS, 1)
-    effect = compute_report_effect(paid, replace(report, provider_payment_id=provider_id), at, way)
+    report, at, source = make_fact(PaymentState.PAYMENT_SUCCESS, 1)
+    effect = compute_report_effect(paid, replace(report, provider_payment_id=provider_id), at, source)
     assert (effect.case_rule, effect.case_observed) == (case, provider_id if case else "")
     assert effect.is_newest_report is (is_newer and case is None)
 
@@ -587,8 +587,8 @@ def test_a_success_with_another_amount_opens_a_case(amount: Money | None, case: 
         provider_payment_id="0421",
         told_at=told_at,
     )
-    report, at, way = make_fact(PaymentState.PAYMENT_SUCCESS, 1)
-    effect = compute_report_effect(paid, replace(report, amount=amount), at, way)
+    report, at, source = make_fact(PaymentState.PAYMENT_SUCCESS, 1)
+    effect = compute_report_effect(paid, replace(report, amount=amount), at, source)
     assert (effect.case_rule, effect.is_newest_report) == (case, is_newer)
 
 
@@ -630,8 +630,8 @@ def test_each_usable_report_ends_an_unknown_outcome(effect: ReportEffect, ends_u
 def test_the_case_about_a_report_without_an_amount_states_none() -> None:
     """The case about a report without an amount states no amount."""
     paid = replace(STARTED_PAYMENT, state=PaymentState.COMPLETED, captured_minor=3300, provider_payment_id="0421")
-    report, at, way = make_fact(PaymentState.EXPIRED, 1, minor=None)
-    assert compute_report_effect(paid, report, at, way).case_observed == "expired@1"
+    report, at, source = make_fact(PaymentState.EXPIRED, 1, minor=None)
+    assert compute_report_effect(paid, report, at, source).case_observed == "expired@1"
 
 
 @pytest.mark.parametrize(

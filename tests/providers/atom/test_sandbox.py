@@ -87,15 +87,15 @@ def test_atom_answers_in_each_form(
     """A payment and a refund succeed with both versions of the verification, both amount formats and both forms of
     each answer.
     """
-    meeting = AdaptersAtSandbox(control)
+    adapters = AdaptersAtSandbox(control)
     adapter = make_atom(control.url, verification=verification, amount_format=amount_format)
-    assert adapter.refund(meeting.atom_order).kind is OutcomeClass.PENDING
+    assert adapter.refund(adapters.atom_order).kind is OutcomeClass.PENDING
     for switched in (True, False):
         control.change_settings(
             atom_sends_instrument_list=switched, atom_sends_status_list=switched, atom_sends_refund_in_paise=switched
         )
-        assert adapter.read_payment(meeting.atom_question).kind is OutcomeClass.SUCCEEDED
-        assert adapter.read_refund(meeting.atom_order).kind is OutcomeClass.SUCCEEDED
+        assert adapter.read_payment(adapters.atom_question).kind is OutcomeClass.SUCCEEDED
+        assert adapter.read_refund(adapters.atom_order).kind is OutcomeClass.SUCCEEDED
 
 
 ATOM_STATES = {
@@ -114,10 +114,10 @@ ATOM_STATES = {
 @pytest.mark.parametrize("state", ATOM_STATES)
 def test_atom_reports_one_state_by_verification_and_callback(control: SandboxControl, state: str) -> None:
     """For each simulated state of a payment, the verification and the callback report the same state."""
-    meeting = AdaptersAtSandbox(control)
+    adapters = AdaptersAtSandbox(control)
     control.payments_control.change_payment_state("atom", ATOM_ORDER_NUMBER, state)
-    callback = meeting.atom.parse_callback(control.payments_control.compose_notice("atom", ATOM_ORDER_NUMBER)[1])
-    outcome = meeting.atom.read_payment(meeting.atom_question)
+    callback = adapters.atom.parse_callback(control.payments_control.compose_notice("atom", ATOM_ORDER_NUMBER)[1])
+    outcome = adapters.atom.read_payment(adapters.atom_question)
     assert callback.has_valid_signature
     assert outcome.kind is callback.kind is ATOM_STATES[state]
     assert callback.report is not None
@@ -128,13 +128,13 @@ def test_atom_lists_every_attempt_of_a_payment(control: SandboxControl) -> None:
     """A failed attempt after a successful one doesn't hide the success. If two attempts are successful, the report
     names the second one.
     """
-    meeting = AdaptersAtSandbox(control)
-    first = meeting.atom_question.provider_payment_id
-    fresh = replace(meeting.atom_question, provider_payment_id=None)
+    adapters = AdaptersAtSandbox(control)
+    first = adapters.atom_question.provider_payment_id
+    fresh = replace(adapters.atom_question, provider_payment_id=None)
     control.payments_control.change_payment_state("atom", ATOM_ORDER_NUMBER, "failed", another_attempt=True)
-    assert get_report(meeting.atom.read_payment(fresh)).provider_payment_id == first
+    assert get_report(adapters.atom.read_payment(fresh)).provider_payment_id == first
     control.payments_control.change_payment_state("atom", ATOM_ORDER_NUMBER, "paid", another_attempt=True)
-    report = get_report(meeting.atom.read_payment(meeting.atom_question))
+    report = get_report(adapters.atom.read_payment(adapters.atom_question))
     assert report.provider_payment_id == first
     assert report.further_captures == (control.payments_control.read_payment("atom", ATOM_ORDER_NUMBER)["id"],)
 
@@ -142,26 +142,26 @@ def test_atom_lists_every_attempt_of_a_payment(control: SandboxControl) -> None:
 def test_a_verification_with_another_sum_or_day_proves_nothing(control: SandboxControl) -> None:
     """A verification with another amount or day finds no payment, which doesn't prove that the payment doesn't exist.
     The day is the day in India."""
-    meeting = AdaptersAtSandbox(control)
-    question = meeting.atom_question
-    assert meeting.atom.read_payment(replace(question, amount=Money(50_001, "INR"))).kind is OutcomeClass.NOT_FOUND
-    day = convert_to_india_time(meeting.now).date()
-    assert meeting.atom.read_payment(replace(question, day=day - timedelta(days=2))).kind is OutcomeClass.NOT_FOUND
-    assert meeting.atom.read_payment(replace(question, day=day)).kind is OutcomeClass.SUCCEEDED
+    adapters = AdaptersAtSandbox(control)
+    question = adapters.atom_question
+    assert adapters.atom.read_payment(replace(question, amount=Money(50_001, "INR"))).kind is OutcomeClass.NOT_FOUND
+    day = convert_to_india_time(adapters.now).date()
+    assert adapters.atom.read_payment(replace(question, day=day - timedelta(days=2))).kind is OutcomeClass.NOT_FOUND
+    assert adapters.atom.read_payment(replace(question, day=day)).kind is OutcomeClass.SUCCEEDED
     at = "2026-11-20T19:00:00Z"  # the 21st in India
     control.payments_control.register_payment("atom", "LATE", 100, at=at)
     late = PaymentQuestion("LATE", amount=Money(100, "INR"), begun_at=datetime.fromisoformat(at))
-    assert meeting.atom.read_payment(late).kind is OutcomeClass.SUCCEEDED
+    assert adapters.atom.read_payment(late).kind is OutcomeClass.SUCCEEDED
 
 
 def test_atom_does_not_find_refunds_by_their_key(control: SandboxControl) -> None:
     """Two refund requests with the same idempotency key make two refunds at Atom. The list then can't show which one
     is ours, so the outcome is unknown."""
-    meeting = AdaptersAtSandbox(control)
+    adapters = AdaptersAtSandbox(control)
     for _ in range(2):
-        assert meeting.atom.refund(meeting.atom_order).kind is OutcomeClass.PENDING
-    assert len(control.payments_control.read_refunds(meeting.atom_order.key)) == 2
-    assert get_class_and_reason(meeting.atom.read_refund(meeting.atom_order)) == (
+        assert adapters.atom.refund(adapters.atom_order).kind is OutcomeClass.PENDING
+    assert len(control.payments_control.read_refunds(adapters.atom_order.key)) == 2
+    assert get_class_and_reason(adapters.atom.read_refund(adapters.atom_order)) == (
         OutcomeClass.UNKNOWN,
         "listed_twice",
     )
@@ -179,18 +179,18 @@ def test_atom_does_not_find_refunds_by_their_key(control: SandboxControl) -> Non
 )
 def test_atom_lists_refunds_with_their_remarks(control: SandboxControl, word: str, expected: OutcomeClass) -> None:
     """The remark of a listed refund alone decides the refund's outcome class."""
-    meeting = AdaptersAtSandbox(control)
+    adapters = AdaptersAtSandbox(control)
     control.change_settings(waits_for_manual_settling=True)
-    meeting.make_refunds()
-    control.payments_control.change_refund_state(meeting.atom_order.key, word)
-    assert meeting.atom.read_refund(meeting.atom_order).kind is expected
+    adapters.make_refunds()
+    control.payments_control.change_refund_state(adapters.atom_order.key, word)
+    assert adapters.atom.read_refund(adapters.atom_order).kind is expected
 
 
 def test_atom_refuses_impossible_refunds_and_payments(control: SandboxControl) -> None:
     """A refund above the captured amount, a refund of another order and a used payment number are definite failures,
     and Atom's ledger doesn't change."""
-    meeting = AdaptersAtSandbox(control)
-    adapter, order = meeting.atom, meeting.atom_order
+    adapters = AdaptersAtSandbox(control)
+    adapter, order = adapters.atom, adapters.atom_order
     failed = OutcomeClass.FAILED_DEFINITE
     assert get_class_and_reason(adapter.refund(replace(order, amount=Money(50_001, "INR")))) == (
         failed,
@@ -200,7 +200,7 @@ def test_atom_refuses_impossible_refunds_and_payments(control: SandboxControl) -
         failed,
         "no_such_payment",
     )
-    assert adapter.start(PaymentRequest(ATOM_ORDER_NUMBER, AMOUNT_IN_RUPEES, meeting.now)).kind is failed
+    assert adapter.start(PaymentRequest(ATOM_ORDER_NUMBER, AMOUNT_IN_RUPEES, adapters.now)).kind is failed
     assert control.payments_control.read_refunds() == []
 
 
@@ -217,24 +217,24 @@ ATOM_SECRETS = {
 def test_atom_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong_setting: str) -> None:
     """Each wrong credential gives the outcome AUTH with its own reason, and the ledger doesn't change."""
     reason, value = ATOM_SECRETS[wrong_setting]
-    meeting = AdaptersAtSandbox(control)
+    adapters = AdaptersAtSandbox(control)
     given: dict[str, Any] = {wrong_setting: value}
     adapter = make_atom(control.url, **given)
-    assert get_class_and_reason(adapter.refund(meeting.atom_order)) == (OutcomeClass.AUTH, reason)
-    assert get_class_and_reason(adapter.read_payment(meeting.atom_question)) == (OutcomeClass.AUTH, reason)
+    assert get_class_and_reason(adapter.refund(adapters.atom_order)) == (OutcomeClass.AUTH, reason)
+    assert get_class_and_reason(adapter.read_payment(adapters.atom_question)) == (OutcomeClass.AUTH, reason)
     if wrong_setting != "request_hash_key":  # neither token nor listing is signed
-        assert adapter.start(PaymentRequest(ATOM_NUMBER, AMOUNT_IN_RUPEES, meeting.now)).kind is OutcomeClass.AUTH
-        assert adapter.read_refund(meeting.atom_order).kind is OutcomeClass.AUTH
+        assert adapter.start(PaymentRequest(ATOM_NUMBER, AMOUNT_IN_RUPEES, adapters.now)).kind is OutcomeClass.AUTH
+        assert adapter.read_refund(adapters.atom_order).kind is OutcomeClass.AUTH
     assert control.payments_control.read_refunds() == []
 
 
 @pytest.mark.parametrize("wrong_setting", ["response_key", "response_salt"])
 def test_undecryptable_answers_of_atom_are_unknown(control: SandboxControl, wrong_setting: str) -> None:
     """If Atom makes the refund but its answer can't be decrypted, the outcome is unknown."""
-    meeting = AdaptersAtSandbox(control)
+    adapters = AdaptersAtSandbox(control)
     given: dict[str, Any] = {wrong_setting: "00"}
     adapter = make_atom(control.url, **given)
-    assert get_class_and_reason(adapter.refund(meeting.atom_order)) == (OutcomeClass.UNKNOWN, "not_opened")
+    assert get_class_and_reason(adapter.refund(adapters.atom_order)) == (OutcomeClass.UNKNOWN, "not_opened")
     assert len(control.payments_control.read_refunds()) == 1
 
 
@@ -250,8 +250,8 @@ def test_forged_callbacks_of_atom_are_refused(control: SandboxControl, manner: s
     """A callback with a wrong signature or encryption is refused without a report; at most it names an order about
     which the program asks Atom.
     """
-    meeting = AdaptersAtSandbox(control)
-    callback = meeting.atom.parse_callback(make_notice(control, manner=manner))
+    adapters = AdaptersAtSandbox(control)
+    callback = adapters.atom.parse_callback(make_notice(control, manner=manner))
     assert _is_refused_without_report(callback)
     assert callback.merchant_payment_id == (None if manner == "other_seal" else ATOM_ORDER_NUMBER)
 
@@ -260,14 +260,14 @@ def test_changed_callbacks_of_atom_are_refused(control: SandboxControl) -> None:
     """A callback of the simulated Atom is refused, without a report, if it is cut, altered or empty, contains two
     encrypted texts, belongs to another merchant, or is checked with another signature key.
     """
-    meeting = AdaptersAtSandbox(control)
+    adapters = AdaptersAtSandbox(control)
     good = make_notice(control)
-    callback = meeting.atom.parse_callback(good)
+    callback = adapters.atom.parse_callback(good)
     assert callback.has_valid_signature
-    assert meeting.atom.parse_callback(good).event_id == callback.event_id
+    assert adapters.atom.parse_callback(good).event_id == callback.event_id
     another_digit = b"1" if good.endswith(b"0") else b"0"
     for changed in (good[:-32], good[:-1] + another_digit, b"", b"encData=", good + b"&encData=00"):
-        assert _is_refused_without_report(meeting.atom.parse_callback(changed))
+        assert _is_refused_without_report(adapters.atom.parse_callback(changed))
     assert _is_refused_without_report(make_atom(control.url, merch_id="900002").parse_callback(good))
     assert _is_refused_without_report(make_atom(control.url, response_hash_key="00").parse_callback(good))
 

@@ -92,13 +92,13 @@ def test_each_fault_has_its_outcome_class(control: SandboxControl, name: str, ca
     confirms or denies a refund, the outcome states this."""
     # A silence is waited out: a fast clock for it alone, as the others must not run into its timeouts.
     silent = name in ("hang", "hang_after_charge")
-    meeting = AdaptersAtSandbox(control, scale=100 if silent else 1.0)
+    adapters = AdaptersAtSandbox(control, scale=100 if silent else 1.0)
     if call in ("paypay_refund_details", "atom_refund_status"):
-        meeting.make_refunds()
+        adapters.make_refunds()
     before = control.payments_control.read_ledger()["accepted_minor"]
     action = f"{name}:{ARGUMENT_BY_FAULT[name]}" if name in ARGUMENT_BY_FAULT else name
     control.add_fault(action, call=call, **SMALLER_FAULT_ARGUMENTS.get(name, {}))
-    outcome = meeting.send_call(call)
+    outcome = adapters.send_call(call)
     expected = OUTCOME_BY_FAULT_AND_CALL.get(
         (name, call), SUCCESS_OUTCOME_BY_CALL[call] if name in HARMLESS_FAULTS else UNKNOWN
     )
@@ -142,20 +142,20 @@ OUTCOME_BY_CODE_BY_PAYPAY_CALL = {
 def test_each_code_of_paypay_has_an_outcome_class(control: SandboxControl, call: str) -> None:
     """Each result code of PayPay's table has its outcome class. A code that isn't listed for the call, and a success
     without data, are UNKNOWN."""
-    meeting = AdaptersAtSandbox(control)
+    adapters = AdaptersAtSandbox(control)
     class_by_code = {
-        code: call_with_fault(meeting, f"result:{code}", call).kind for code in (*RESULT_BY_CODE, "NEW_CODE")
+        code: call_with_fault(adapters, f"result:{code}", call).kind for code in (*RESULT_BY_CODE, "NEW_CODE")
     }
     assert class_by_code == {code: OUTCOME_BY_CODE_BY_PAYPAY_CALL[call].get(code, UNKNOWN) for code in class_by_code}
     assert control.payments_control.read_refunds() == []
 
 
-def call_with_fault(meeting: AdaptersAtSandbox, action: str, call: str) -> Outcome[Any]:
+def call_with_fault(adapters: AdaptersAtSandbox, action: str, call: str) -> Outcome[Any]:
     """Let the sandbox answer the next call named `call` with the fault `action`, make this call, and return its
     outcome.
     """
-    meeting.control.add_fault(action, call=call)
-    return meeting.send_call(call)
+    adapters.control.add_fault(action, call=call)
+    return adapters.send_call(call)
 
 
 OUTCOME_BY_ATOM_AUTH_CODE = {"OTS0506": AUTH, "OTS0522": AUTH, "OTS0451": AUTH}
@@ -176,9 +176,9 @@ OUTCOME_BY_CODE_BY_ATOM_CALL = {
 def test_each_code_of_atom_has_an_outcome_class(control: SandboxControl, call: str) -> None:
     """Each result code of Atom has its outcome class for each call. For a refund, every doubtful code is UNKNOWN and
     never a failure. No report that contains only a code is bookable."""
-    meeting = AdaptersAtSandbox(control)
+    adapters = AdaptersAtSandbox(control)
     outcome_by_code = {
-        code: call_with_fault(meeting, f"result:{code}", call) for code in (*MESSAGE_BY_RESPONSE_CODE, "OTS9999")
+        code: call_with_fault(adapters, f"result:{code}", call) for code in (*MESSAGE_BY_RESPONSE_CODE, "OTS9999")
     }
     assert {code: one.kind for code, one in outcome_by_code.items()} == {
         c: OUTCOME_BY_CODE_BY_ATOM_CALL[call].get(c, UNKNOWN) for c in outcome_by_code
@@ -201,9 +201,9 @@ def test_a_status_without_a_code_is_no_answer_of_paypay(
     of PayPay, so the outcome is unknown. A 429 means "too many requests". At Atom, some other statuses decide
     without a code, for example 401.
     """
-    meeting = AdaptersAtSandbox(control)
+    adapters = AdaptersAtSandbox(control)
     control.add_fault(f"status:{status}", call=call, body="<html>")
-    assert meeting.send_call(call).kind is expected
+    assert adapters.send_call(call).kind is expected
 
 
 @pytest.mark.parametrize("call", SUCCESS_OUTCOME_BY_CALL)
@@ -211,9 +211,9 @@ def test_a_call_during_an_outage_is_not_sent(control: SandboxControl, call: str)
     """If the provider refuses connections, a call with an effect is a definite failure, and the outcome of a read is
     unknown.
     """
-    meeting = AdaptersAtSandbox(control)
+    adapters = AdaptersAtSandbox(control)
     with control.cause_outage():
-        outcome = meeting.send_call(call)
+        outcome = adapters.send_call(call)
     acts = call in ("paypay_create", "paypay_cancel", "paypay_refund", "atom_auth", "atom_refund")
     assert (outcome.kind, outcome.reason) == (FAILED if acts else UNKNOWN, "not_connected")
 
@@ -222,11 +222,11 @@ def test_a_call_during_an_outage_is_not_sent(control: SandboxControl, call: str)
 def test_a_late_refund_is_found_by_a_later_probe(control: SandboxControl, provider: str) -> None:
     """A refund call gets no answer, and the provider makes the refund later. A probe before this moment doesn't find
     the refund; a probe after it does."""
-    meeting = AdaptersAtSandbox(control)
+    adapters = AdaptersAtSandbox(control)
     control.add_fault("late_charge:503", call=f"{provider}_refund")
     probe = "paypay_refund_details" if provider == "paypay" else "atom_refund_status"
-    assert meeting.send_call(f"{provider}_refund").kind is UNKNOWN
-    assert meeting.send_call(probe).kind is NOT_FOUND
+    assert adapters.send_call(f"{provider}_refund").kind is UNKNOWN
+    assert adapters.send_call(probe).kind is NOT_FOUND
     control.release_calls()
     assert control.wait_until_reached(refunds=1)
-    assert meeting.send_call(probe).kind is SUCCEEDED
+    assert adapters.send_call(probe).kind is SUCCEEDED

@@ -88,33 +88,33 @@ def test_a_refund_sent_again_with_its_key_is_one_refund(control: SandboxControl)
     """If a refund is sent again with the same idempotency key, PayPay returns its present state, and the ledger has
     only one refund.
     """
-    meeting = AdaptersAtSandbox(control)
-    assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.PENDING
-    again = meeting.paypay.refund(meeting.order)
-    assert (again.kind, get_report(again).key) == (OutcomeClass.SUCCEEDED, meeting.order.key)
-    assert len(control.payments_control.read_refunds(meeting.order.key)) == 1
+    adapters = AdaptersAtSandbox(control)
+    assert adapters.paypay.refund(adapters.order).kind is OutcomeClass.PENDING
+    again = adapters.paypay.refund(adapters.order)
+    assert (again.kind, get_report(again).key) == (OutcomeClass.SUCCEEDED, adapters.order.key)
+    assert len(control.payments_control.read_refunds(adapters.order.key)) == 1
 
 
 def test_paypay_cancels_a_payment(control: SandboxControl) -> None:
     """PayPay accepts the cancellation of a paid payment, which is then reported as failed and can't be refunded. If
     a payment is cancelled before the payer pays, it is reported as failed too, even if the payer pays afterwards.
     """
-    meeting = AdaptersAtSandbox(control)
-    assert get_class_and_reason(meeting.paypay.cancel(meeting.question)) == (OutcomeClass.PENDING, "accepted")
-    after = meeting.paypay.read_payment(meeting.question)
+    adapters = AdaptersAtSandbox(control)
+    assert get_class_and_reason(adapters.paypay.cancel(adapters.question)) == (OutcomeClass.PENDING, "accepted")
+    after = adapters.paypay.read_payment(adapters.question)
     assert (after.kind, get_report(after).state) == (OutcomeClass.FAILED_DEFINITE, PaymentState.PAYMENT_FAILED)
-    assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.FAILED_DEFINITE
+    assert adapters.paypay.refund(adapters.order).kind is OutcomeClass.FAILED_DEFINITE
     control.payments_control.register_payment("paypay", ORDER_NUMBER, 3300, "created")
-    assert meeting.paypay.cancel(PaymentQuestion(ORDER_NUMBER)).kind is OutcomeClass.PENDING
+    assert adapters.paypay.cancel(PaymentQuestion(ORDER_NUMBER)).kind is OutcomeClass.PENDING
     control.payments_control.change_payment_state("paypay", ORDER_NUMBER, "paid")
-    assert meeting.paypay.read_payment(PaymentQuestion(ORDER_NUMBER)).kind is OutcomeClass.FAILED_DEFINITE
+    assert adapters.paypay.read_payment(PaymentQuestion(ORDER_NUMBER)).kind is OutcomeClass.FAILED_DEFINITE
 
 
 def test_paypay_refuses_one_second_after_the_computed_windows(control: SandboxControl) -> None:
     """One second after the deadline that the program has computed, PayPay refuses a refund or a cancellation. Shortly
     before its deadline a cancellation is accepted."""
-    meeting = AdaptersAtSandbox(control)
-    paid_at = get_report(meeting.paypay.read_payment(meeting.question)).paid_at
+    adapters = AdaptersAtSandbox(control)
+    paid_at = get_report(adapters.paypay.read_payment(adapters.question)).paid_at
     assert paid_at is not None
     adapter = make_paypay(control.url, clock=(hand := ManualClock()))
     cancel_until, refund_until = adapter.find_cancel_deadline(paid_at), adapter.find_refund_deadline(paid_at)
@@ -126,21 +126,24 @@ def test_paypay_refuses_one_second_after_the_computed_windows(control: SandboxCo
         control.change_settings(now=moment.isoformat())
 
     set_clock(refund_until + timedelta(seconds=1))
-    assert get_class_and_reason(adapter.refund(meeting.order)) == (OutcomeClass.FAILED_DEFINITE, "refund_window_over")
+    assert get_class_and_reason(adapter.refund(adapters.order)) == (
+        OutcomeClass.FAILED_DEFINITE,
+        "refund_window_over",
+    )
     set_clock(cancel_until + timedelta(seconds=1))
-    assert get_class_and_reason(adapter.cancel(meeting.question)) == (OutcomeClass.FAILED_DEFINITE, "not_reversible")
+    assert get_class_and_reason(adapter.cancel(adapters.question)) == (OutcomeClass.FAILED_DEFINITE, "not_reversible")
     set_clock(cancel_until - timedelta(seconds=20))
-    assert adapter.cancel(meeting.question).kind is OutcomeClass.PENDING
+    assert adapter.cancel(adapters.question).kind is OutcomeClass.PENDING
 
 
 def test_paypay_refunds_until_the_end_of_the_window(control: SandboxControl) -> None:
     """PayPay still accepts a refund 20 seconds before the computed deadline for refunds."""
-    meeting = AdaptersAtSandbox(control)
-    until = meeting.paypay.find_refund_deadline(meeting.now)
+    adapters = AdaptersAtSandbox(control)
+    until = adapters.paypay.find_refund_deadline(adapters.now)
     assert until is not None
     hand = ManualClock(until - timedelta(seconds=20))
     control.change_settings(now=hand.at.isoformat())
-    assert make_paypay(control.url, clock=hand).refund(meeting.order).kind is OutcomeClass.PENDING
+    assert make_paypay(control.url, clock=hand).refund(adapters.order).kind is OutcomeClass.PENDING
 
 
 def test_unusual_payment_codes_have_their_outcomes(control: SandboxControl) -> None:
@@ -148,8 +151,8 @@ def test_unusual_payment_codes_have_their_outcomes(control: SandboxControl) -> N
     without a code, an unknown payment, and a payment in each unusual state.
     """
     now = SystemClock().now()
-    meeting = AdaptersAtSandbox(control)
-    adapter = meeting.paypay
+    adapters = AdaptersAtSandbox(control)
+    adapter = adapters.paypay
     started = get_report(adapter.start(PaymentRequest(ORDER_NUMBER, AMOUNT_IN_YEN, now)))
     assert get_class_and_reason(adapter.start(PaymentRequest(ORDER_NUMBER, AMOUNT_IN_YEN, now))) == (
         OutcomeClass.UNKNOWN,
@@ -183,8 +186,8 @@ def test_paypay_refuses_impossible_refunds(control: SandboxControl) -> None:
     refunds of an unpaid or unknown payment. A refund with our payment number in place of PayPay's id has an unknown
     outcome.
     """
-    meeting = AdaptersAtSandbox(control)
-    adapter, order = meeting.paypay, meeting.order
+    adapters = AdaptersAtSandbox(control)
+    adapter, order = adapters.paypay, adapters.order
     failed = OutcomeClass.FAILED_DEFINITE
     assert get_class_and_reason(adapter.refund(replace(order, amount=Money(3301, "JPY")))) == (failed, "bad_request")
     control.change_settings(waits_for_manual_settling=True)
@@ -223,31 +226,31 @@ def test_paypay_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong
     """With a wrong key, secret or merchant, a refund, a start, a cancellation, the deletion of a code and each read
     have the outcome AUTH. No refund is made, the payment stays paid, and the code can still be paid.
     """
-    meeting = AdaptersAtSandbox(control)
+    adapters = AdaptersAtSandbox(control)
     given: dict[str, Any] = {wrong_setting: "another"}
     adapter = make_paypay(control.url, **given)
-    assert get_class_and_reason(adapter.refund(meeting.order)) == (OutcomeClass.AUTH, "credentials_refused")
-    assert adapter.read_payment(meeting.question).kind is OutcomeClass.AUTH
-    assert adapter.read_refund(meeting.order).kind is OutcomeClass.AUTH
-    assert adapter.start(PaymentRequest(ORDER_NUMBER, AMOUNT_IN_YEN, meeting.now)).kind is OutcomeClass.AUTH
-    code = get_report(meeting.paypay.start(PaymentRequest("ORD-8", AMOUNT_IN_YEN, meeting.now))).handle
-    assert adapter.cancel(meeting.question).kind is OutcomeClass.AUTH
+    assert get_class_and_reason(adapter.refund(adapters.order)) == (OutcomeClass.AUTH, "credentials_refused")
+    assert adapter.read_payment(adapters.question).kind is OutcomeClass.AUTH
+    assert adapter.read_refund(adapters.order).kind is OutcomeClass.AUTH
+    assert adapter.start(PaymentRequest(ORDER_NUMBER, AMOUNT_IN_YEN, adapters.now)).kind is OutcomeClass.AUTH
+    code = get_report(adapters.paypay.start(PaymentRequest("ORD-8", AMOUNT_IN_YEN, adapters.now))).handle
+    assert adapter.cancel(adapters.question).kind is OutcomeClass.AUTH
     assert adapter.delete_code(code).kind is OutcomeClass.AUTH
     assert control.payments_control.read_refunds() == []
-    assert meeting.paypay.read_payment(meeting.question).kind is OutcomeClass.SUCCEEDED
+    assert adapters.paypay.read_payment(adapters.question).kind is OutcomeClass.SUCCEEDED
     control.payments_control.change_payment_state("paypay", "ORD-8", "paid")
-    assert meeting.paypay.read_payment(PaymentQuestion("ORD-8")).kind is OutcomeClass.SUCCEEDED
+    assert adapters.paypay.read_payment(PaymentQuestion("ORD-8")).kind is OutcomeClass.SUCCEEDED
 
 
 def test_paypay_refuses_calls_signed_with_a_wrong_clock(control: SandboxControl) -> None:
     """If the desk's clock is wrong by more than two minutes, PayPay refuses a refund; with a smaller difference it
     accepts one.
     """
-    meeting = AdaptersAtSandbox(control)
+    adapters = AdaptersAtSandbox(control)
     control.change_settings(advance_seconds=121)
-    assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.AUTH
+    assert adapters.paypay.refund(adapters.order).kind is OutcomeClass.AUTH
     control.change_settings(advance_seconds=-10)
-    assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.PENDING
+    assert adapters.paypay.refund(adapters.order).kind is OutcomeClass.PENDING
 
 
 def make_notice(control: SandboxControl, number: str, **more: object) -> bytes:
@@ -261,10 +264,10 @@ def test_paypay_sends_notices_with_stable_event_ids(control: SandboxControl) -> 
     """PayPay's notice names the payment, its state and its amount. A repeated notice has the same event id; a
     different notice has a different event id.
     """
-    meeting = AdaptersAtSandbox(control)
+    adapters = AdaptersAtSandbox(control)
     hint = read_notice(make_notice(control, PAYPAY_ORDER_NUMBER))
     assert isinstance(hint, TransactionHint)
-    assert (hint.payment_id, hint.merchant_payment_id) == (meeting.order.provider_payment_id, PAYPAY_ORDER_NUMBER)
+    assert (hint.payment_id, hint.merchant_payment_id) == (adapters.order.provider_payment_id, PAYPAY_ORDER_NUMBER)
     assert (hint.provider_state, hint.amount) == ("COMPLETED", AMOUNT_IN_YEN)
     assert hint.newest_time is not None
     assert read_notice(make_notice(control, PAYPAY_ORDER_NUMBER)) == hint
@@ -300,10 +303,10 @@ def test_unknown_notices_are_other_hints_and_incomplete_ones_are_refused(control
 
 def test_the_daily_file_of_paypay_lists_the_payments_and_refunds(control: SandboxControl) -> None:
     """The announced daily file lists the payments and refunds of the day. Its URL is valid for two hours."""
-    meeting = AdaptersAtSandbox(control)
-    meeting.make_refunds()
+    adapters = AdaptersAtSandbox(control)
+    adapters.make_refunds()
     control.payments_control.read_ledger()  # what was accepted is executed when it is looked at
-    url = control.payments_control.publish_recon_file(meeting.now.astimezone(JST).date().isoformat())
+    url = control.payments_control.publish_recon_file(adapters.now.astimezone(JST).date().isoformat())
 
     def fetch_file() -> Outcome[bytes]:
         return fetch_daily_file(
@@ -312,14 +315,14 @@ def test_the_daily_file_of_paypay_lists_the_payments_and_refunds(control: Sandbo
 
     file = io.BytesIO(get_report(fetch_file()))
     with closing(HistoryIndex()) as index:
-        rows = list(DailyFileReader(file, PAYPAY_MERCHANT_ID, meeting.now.astimezone(JST).date(), index))
+        rows = list(DailyFileReader(file, PAYPAY_MERCHANT_ID, adapters.now.astimezone(JST).date(), index))
     accepted_rows = [row for row in rows if isinstance(row, HistoryRow)]
     assert [(row.merchant_payment_id, row.state, row.refund_state, row.amount) for row in accepted_rows] == [
         (PAYPAY_ORDER_NUMBER, "payment_success", None, AMOUNT_IN_YEN),
         (PAYPAY_ORDER_NUMBER, "payment_success", "completed", REFUNDED_PART_IN_YEN),
     ]
     assert len(accepted_rows) == len(rows)
-    assert {row.provider_payment_id for row in accepted_rows} == {meeting.order.provider_payment_id}
+    assert {row.provider_payment_id for row in accepted_rows} == {adapters.order.provider_payment_id}
     control.change_settings(advance_seconds=7201)
     assert fetch_file().kind is OutcomeClass.UNKNOWN
 
@@ -339,11 +342,11 @@ def test_a_signature_is_computed_after_the_wait_for_the_turn(control: SandboxCon
     """PayPay refuses a signature that is two minutes old, so the adapter signs a request only after its wait for the
     rate limiter.
     """
-    meeting = AdaptersAtSandbox(control)
-    hand = ManualClock(meeting.now)
-    control.change_settings(now=(meeting.now + timedelta(minutes=3)).isoformat())
+    adapters = AdaptersAtSandbox(control)
+    hand = ManualClock(adapters.now)
+    control.change_settings(now=(adapters.now + timedelta(minutes=3)).isoformat())
     assert (
-        make_paypay(control.url, clock=hand, rate_limiter=SlowRateLimiter(hand)).refund(meeting.order).kind
+        make_paypay(control.url, clock=hand, rate_limiter=SlowRateLimiter(hand)).refund(adapters.order).kind
         is OutcomeClass.PENDING
     )
 
@@ -352,10 +355,10 @@ def test_at_most_two_calls_of_an_adapter_run_at_once(control: SandboxControl) ->
     """An adapter sends at most two calls to PayPay at the same time (MAX_PARALLEL_CALLS): the third call reaches
     the sandbox only after one of them has ended.
     """
-    meeting = AdaptersAtSandbox(control)
+    adapters = AdaptersAtSandbox(control)
     control.add_fault("hang", call="paypay_payment", times="always")
     with ThreadPoolExecutor(3) as pool:
-        calls = [pool.submit(meeting.paypay.read_payment, meeting.question) for _ in range(3)]
+        calls = [pool.submit(adapters.paypay.read_payment, adapters.question) for _ in range(3)]
         assert control.wait_until_reached(held=2)
         assert not control.wait_until_reached(0.2, held=3)
         control.clear_faults()

@@ -224,29 +224,29 @@ def test_a_lease_is_kept_while_a_provider_hangs(place: Place, call_name: str) ->
     """If the provider hangs for longer than a lease lasts, another process still cannot acquire the lease during the
     whole call.
     """
-    with open_stage(place) as on:
-        name, act = PREPARE_FUNCTION_BY_CALL[call_name](on)
+    with open_stage(place) as stage:
+        name, act = PREPARE_FUNCTION_BY_CALL[call_name](stage)
         person = "lead-b" if call_name == "refund" else "op-a"
-        with place.open_desk(on.sandbox, person=person, **_make_unscaled_settings(on)) as slow:
+        with place.open_desk(stage.sandbox, person=person, **_make_unscaled_settings(stage)) as slow:
             slow._context.heartbeat.scale_lease_seconds, slow._context.heartbeat._beat_seconds = (
                 LEASE_SECONDS,
                 LEASE_SECONDS / 3,
             )
             asking = Thread(target=lambda: ignore_refusal(lambda: act(slow)), daemon=True)
             asking.start()
-            assert on.sandbox.control.wait_until_reached(held=1)
-            first = _read_lease_end(on.maker, name)
+            assert stage.sandbox.control.wait_until_reached(held=1)
+            first = _read_lease_end(stage.maker, name)
             assert first is not None
             begun = time.monotonic()
             wait_until(lambda: time.monotonic() > begun + LEASE_SECONDS, "the lease to be over if it were not kept")
-            assert _read_lease_end(on.maker, name) not in (None, first)
-            assert acquire_lease(on.maker._context, name) is None
-            on.sandbox.control.clear_faults()
-            on.sandbox.control.release_calls()
+            assert _read_lease_end(stage.maker, name) not in (None, first)
+            assert acquire_lease(stage.maker._context, name) is None
+            stage.sandbox.control.clear_faults()
+            stage.sandbox.control.release_calls()
             asking.join(MAX_WAIT_SECONDS)
-        lease = acquire_lease(on.maker._context, name)
+        lease = acquire_lease(stage.maker._context, name)
         assert lease is not None
-        with keep_lease_renewed(on.maker._context, lease):
+        with keep_lease_renewed(stage.maker._context, lease):
             pass
 
 

@@ -43,20 +43,23 @@ def read_fencing_token(database: Database) -> int:
 def test_a_lease_has_one_holder_until_its_release(databases: tuple[Database, ...], place: Place) -> None:
     """While a desk has the lease, another desk can read the holder and the beginning of the lease, but can't acquire
     the lease. After the release the other desk can acquire it, and the fencing token is higher."""
-    here, there = databases
-    first, first_fence = require_lease(acquire_lease(here, make_holder(place))), read_fencing_token(here)
-    assert acquire_lease(there, make_holder(place, "desk-2")) is None
-    with there.read() as conn:
+    first_database, second_database = databases
+    first, first_fence = (
+        require_lease(acquire_lease(first_database, make_holder(place))),
+        read_fencing_token(first_database),
+    )
+    assert acquire_lease(second_database, make_holder(place, "desk-2")) is None
+    with second_database.read() as conn:
         holder = leases.find_holder(conn, LEASE_NAME)
         assert leases.list_holders(conn) == (holder,)
     assert holder is not None
     assert (holder.operator, holder.desk, holder.since) == (place.get_account_name("op-a"), "desk-1", NOW)
     assert holder.until == NOW + timedelta(seconds=LEASE_SECONDS)
-    here.write(lambda tx: leases.release(tx.conn, first))
-    with there.read() as conn:
+    first_database.write(lambda tx: leases.release(tx.conn, first))
+    with second_database.read() as conn:
         assert leases.find_holder(conn, LEASE_NAME) is None
-    assert require_lease(acquire_lease(there, make_holder(place, "desk-2"))).token != first.token
-    assert read_fencing_token(there) > first_fence
+    assert require_lease(acquire_lease(second_database, make_holder(place, "desk-2"))).token != first.token
+    assert read_fencing_token(second_database) > first_fence
 
 
 def test_a_lease_expires_by_the_databases_clock(
@@ -64,18 +67,21 @@ def test_a_lease_expires_by_the_databases_clock(
 ) -> None:
     """A lease expires at its time by the database's clock. A process whose lease has expired can't renew it, and
     can't release the lease of the next holder."""
-    here, there = databases
-    lost, lost_fence = require_lease(acquire_lease(here, make_holder(place))), read_fencing_token(here)
+    first_database, second_database = databases
+    lost, lost_fence = (
+        require_lease(acquire_lease(first_database, make_holder(place))),
+        read_fencing_token(first_database),
+    )
     hand_clock.at += JUST_BEFORE_EXPIRY
-    assert acquire_lease(there, make_holder(place, "desk-2")) is None
+    assert acquire_lease(second_database, make_holder(place, "desk-2")) is None
     hand_clock.at += TWO_SECONDS
-    taken = require_lease(acquire_lease(there, make_holder(place, "desk-2")))
-    assert not here.write(lambda tx: leases.renew(tx.conn, lost, NOW, LEASE_SECONDS))
-    here.write(lambda tx: leases.release(tx.conn, lost))
-    with here.read() as conn:
+    taken = require_lease(acquire_lease(second_database, make_holder(place, "desk-2")))
+    assert not first_database.write(lambda tx: leases.renew(tx.conn, lost, NOW, LEASE_SECONDS))
+    first_database.write(lambda tx: leases.release(tx.conn, lost))
+    with first_database.read() as conn:
         holder = leases.find_holder(conn, LEASE_NAME)
     assert holder is not None
-    assert (holder.desk, read_fencing_token(there)) == ("desk-2", lost_fence + 1)
+    assert (holder.desk, read_fencing_token(second_database)) == ("desk-2", lost_fence + 1)
     assert taken.token != lost.token
 
 
@@ -85,29 +91,32 @@ def test_a_heartbeat_moves_the_end_of_its_lease(
     """Another desk can't acquire a renewed lease. An expired lease can't be renewed, whether another desk has
     acquired it or not.
     """
-    here, there = databases
-    mine = require_lease(acquire_lease(here, make_holder(place)))
+    first_database, second_database = databases
+    mine = require_lease(acquire_lease(first_database, make_holder(place)))
     for _ in range(3):
         hand_clock.at += JUST_BEFORE_EXPIRY
-        assert here.write(lambda tx: leases.renew(tx.conn, mine, NOW, LEASE_SECONDS))
-        assert acquire_lease(there, make_holder(place, "desk-2")) is None
+        assert first_database.write(lambda tx: leases.renew(tx.conn, mine, NOW, LEASE_SECONDS))
+        assert acquire_lease(second_database, make_holder(place, "desk-2")) is None
     hand_clock.at += JUST_BEFORE_EXPIRY + TWO_SECONDS
-    assert not here.write(lambda tx: leases.renew(tx.conn, mine, NOW, LEASE_SECONDS))
+    assert not first_database.write(lambda tx: leases.renew(tx.conn, mine, NOW, LEASE_SECONDS))
 
 
 def test_a_lease_has_as_many_holders_as_slots(databases: tuple[Database, ...], place: Place) -> None:
     """A lease with N slots has at most N holders, each with its own slot. The next process waits until one of them
     releases its slot."""
-    here, there = databases
+    first_database, second_database = databases
     taken = [
-        require_lease(acquire_lease((here, there)[i % 2], make_holder(place, f"desk-{i}"), slots=3)) for i in range(3)
+        require_lease(
+            acquire_lease((first_database, second_database)[i % 2], make_holder(place, f"desk-{i}"), slots=3)
+        )
+        for i in range(3)
     ]
     assert [lease.slot for lease in taken] == [0, 1, 2]
-    assert acquire_lease(there, make_holder(place, "desk-9"), slots=3) is None
-    with there.read() as conn:
+    assert acquire_lease(second_database, make_holder(place, "desk-9"), slots=3) is None
+    with second_database.read() as conn:
         assert len(leases.list_holders(conn)) == 3
-    here.write(lambda tx: leases.release(tx.conn, taken[1]))
-    assert require_lease(acquire_lease(there, make_holder(place, "desk-9"), slots=3)).slot == 1
+    first_database.write(lambda tx: leases.release(tx.conn, taken[1]))
+    assert require_lease(acquire_lease(second_database, make_holder(place, "desk-9"), slots=3)).slot == 1
 
 
 @pytest.mark.parametrize("slots", [1, 3])
@@ -131,7 +140,7 @@ def test_the_fencing_token_identifies_the_lease_holder(databases: tuple[Database
     """A process that got no answer to COMMIT recognises by its token whether it has acquired the lease. The
     acquisition of another process doesn't have this token.
     """
-    here, there = databases
+    first_database, second_database = databases
     proofs = []
 
     def acquire_and_keep(keep: bool) -> Lease | None:
@@ -145,14 +154,14 @@ def test_the_fencing_token_identifies_the_lease_holder(databases: tuple[Database
                 raise RuntimeError("undone")
 
         try:
-            here.write(acquire_in_transaction)
+            first_database.write(acquire_in_transaction)
         except RuntimeError:
             return None
         return lease
 
     assert acquire_and_keep(keep=False) is None
     assert acquire_and_keep(keep=True) is not None
-    with there.write_without_retries() as tx:
+    with second_database.write_without_retries() as tx:
         assert [bool(proof(tx.conn)) for proof in proofs] == [False, True]
 
 
