@@ -88,7 +88,7 @@ class Setting:
 
 
 def make_settings_page() -> str:
-    """Return the page in Markdown."""
+    """Return the page about all settings in Markdown."""
     key_by_name = {name: key for key, name in {**_SETTING_NAME_BY_KEY, **get_setting_name_by_profile_key()}.items()}
     rows = [
         _format_row(

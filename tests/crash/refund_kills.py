@@ -194,7 +194,7 @@ def kill_refund_at_each_step(
 
 @contextmanager
 def _open_team(place: Place, sandbox: Sandbox) -> Iterator[MakerAndCheckerDesks]:
-    """Open the desks of both people."""
+    """Open the desks of the maker and of the checker."""
     clock, extra = MovedClock(), make_provider_settings(sandbox.url)
     with (
         place.open_desk(sandbox, clock, person=MAKER, **extra) as maker,

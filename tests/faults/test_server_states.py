@@ -229,7 +229,7 @@ def test_a_server_that_limits_rows_is_not_backed_up(
     assert list(tmp_path.glob("backup*")) == []
 
 
-def test_a_restore_begins_on_a_server_that_wants_primary_keys(own_server: Server) -> None:
+def test_a_restore_begins_on_a_server_that_requires_primary_keys(own_server: Server) -> None:
     """If a server refuses tables without a primary key, a database there can still be marked as the target of a
     restore.
     """

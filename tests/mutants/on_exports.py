@@ -152,9 +152,9 @@ EXPORT_MUTANTS: tuple[Mutant, ...] = (
             ),
             SourceChange(
                 "console/services/guarded/database_rollback.py",
-                "        resolved_alerts = anchors.list_resolved_rollback_alerts(conn)\n"
+                "        resolved_alerts = anchors.list_resolved_rollback_alert_keys(conn)\n"
                 "    _store_resolved_alerts(spool, database_id, resolved_alerts)\n\n\n# Compare",
-                "        anchors.list_resolved_rollback_alerts(conn)\n"
+                "        anchors.list_resolved_rollback_alert_keys(conn)\n"
                 "    _store_resolved_alerts(spool, database_id, frozenset())\n\n\n# Compare",
             ),
         ),

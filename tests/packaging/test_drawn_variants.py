@@ -96,7 +96,7 @@ def test_as_many_consecutive_seeds_as_turns_run_every_function(seed: int) -> Non
     assert run[8] == run[0]
 
 
-def test_functions_that_share_a_costly_fixture_have_one_turn() -> None:
+def test_functions_that_share_a_costly_fixture_run_in_the_same_turn() -> None:
     """With four turns, all functions of a file that shares a costly fixture, the cheap ones too, run with the same
     one of four consecutive seeds.
     """

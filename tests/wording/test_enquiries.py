@@ -19,8 +19,9 @@ def test_the_letter_to_a_japanese_provider_is_japanese_and_names_nobody() -> Non
     assert "op-a" not in text
 
 
-def test_the_letter_to_an_indian_provider_is_english_with_both_times() -> None:
-    """Facts that aren't known have no line."""
+def test_an_enquiry_to_an_indian_provider_is_english_with_both_times() -> None:
+    """An enquiry to an Indian provider is English, and gives each time in Japanese and in Indian time. It has no line
+    for a fact that isn't known."""
     payment = replace(PAYMENT, provider="atom", provider_payment_id=None, paid_at=NOW, currency="INR")
     text = format_enquiry(payment, None)
     assert "Your payment number" not in text

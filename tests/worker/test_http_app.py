@@ -159,7 +159,7 @@ def test_a_body_without_end_is_cut_off(scene: PaymentDesk) -> None:
         assert receiver.deliver_notice(scene.make_bank_notice("e-1", "ORD-9")).status == 200
 
 
-def test_a_notice_with_the_largest_body_is_accepted(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_a_body_of_the_largest_length_is_read_completely(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """The receiver reads a body of 1 MiB completely, and refuses it only because of its signature."""
     body = b"x" * (1 << 20)
     assert is_refusal(receiver.post("/notices/bank", body))

@@ -520,7 +520,7 @@ def _make_second_person_step(record: Payment, relations: PaymentRelations, facts
     it. If a later answer of the provider contradicts the proposal and the provider can be queried, the step is a
     probe, because a service would refuse the decision.
     """
-    if relations.is_proposal_denied and relations.can_ask_provider:
+    if relations.is_proposal_contradicted and relations.can_ask_provider:
         return NextStep("next.payment_proposal_denied", facts, _format_probe_command(record), "probe")
     if relations.lacks_second_person:
         return NextStep("next.second_person_missing", facts, _format_show_command(record))

@@ -240,8 +240,8 @@ class PaymentRelations:
     - `proposed_state`: the state, or DONE_OUTSIDE, that a first person has proposed as the decision about the
       payment; None if no decision is proposed
     - `lacks_second_person`: no person except the first one may confirm the proposed decision now
-    - `is_proposal_denied`: a later answer of the provider contradicts the proposal, so a service would refuse the
-      decision
+    - `is_proposal_contradicted`: a later answer of the provider contradicts the proposal, so a service would
+      refuse the decision
     - `known_provider_state`: our payment state that corresponds to the state in the provider's own words; None if
       these words are unknown or there are none
     - `can_ask_provider`: this desk can query the provider about the payment
@@ -256,7 +256,7 @@ class PaymentRelations:
     refunds: tuple[Refund, ...] = ()
     refund_refusal: str | None = None
     proposed_state: str | None = None
-    is_proposal_denied: bool = False
+    is_proposal_contradicted: bool = False
     known_provider_state: PaymentState | None = None
     can_ask_provider: bool = True
     read_only_switch: ReadOnlySwitch | None = None

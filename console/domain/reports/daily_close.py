@@ -134,10 +134,10 @@ class CloseReconciliation:
     differences and their counts are those of the payments of the Japanese day, and `matched_count` is the number of
     the agreeing payments of all days of the runs. Otherwise all counts are those of the runs' days.
 
-    `early_run_id` is a run that began before the end of the part of the day that it compared; None if there is none.
-    `days_without_run` are the provider's days of which a part belongs to the day, and which no complete run compared.
-    If `is_missing_unknown` is True, an unreadable row has prevented the search for payments that are missing at the
-    provider, so that `missing_at_provider_count` may be too low.
+    `early_run_id` is the id of a run that began before the end of the part of the day that it compared; None if there
+    is none. `days_without_run` are the provider's days of which a part belongs to the day, and which no complete run
+    compared. If `is_missing_unknown` is True, an unreadable row has prevented the search for payments that are
+    missing at the provider, so that `missing_at_provider_count` may be too low.
     """
 
     run_ids: tuple[int, ...]

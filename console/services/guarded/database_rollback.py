@@ -282,7 +282,7 @@ def store_alerts_of_backup(database: Database, spool: Spool, database_id: str) -
     database with the anchors.
     """
     with database.read() as conn:
-        resolved_alerts = anchors.list_resolved_rollback_alerts(conn)
+        resolved_alerts = anchors.list_resolved_rollback_alert_keys(conn)
     _store_resolved_alerts(spool, database_id, resolved_alerts)
 
 
@@ -312,7 +312,7 @@ def _find_rollback_by_anchors(context: ServiceContext, limit: int = MAX_COMPARED
         comparison = _NO_COMPARISON if reads_views(conn) else anchors.compare_with_anchors(conn, own_anchors)
         resolved_alerts = earlier_resolved_alerts if comparison is _NO_COMPARISON else frozenset()
         if comparison.has_resolved_alert:
-            resolved_alerts = anchors.list_resolved_rollback_alerts(conn)
+            resolved_alerts = anchors.list_resolved_rollback_alert_keys(conn)
     if comparison.lacks_anchor_rows or old_database_id is not None:
         return _report_rollback(context, own_anchors, old_database_id, earlier_resolved_alerts)
     if limit < MAX_COMPARED_ANCHORS and resolved_alerts != earlier_resolved_alerts:
@@ -362,11 +362,11 @@ def _store_resolved_alerts(spool: Spool, database_id: str, resolved_alerts: froz
     detection". If the database loses rows again, that loss counts as new until an alert which is not in this list is
     resolved: then a person has acknowledged the new loss.
     """
-    if resolved_alerts != _read_resolved_alerts(spool, database_id):
+    if resolved_alerts != _read_resolved_alert_keys(spool, database_id):
         spool.store_value(f"behind:{database_id}", json.dumps(sorted(resolved_alerts)), is_durable=True)
 
 
-def _read_resolved_alerts(spool: Spool, database_id: str) -> frozenset[str]:
+def _read_resolved_alert_keys(spool: Spool, database_id: str) -> frozenset[str]:
     return _parse_resolved_alerts(spool.read_value(f"behind:{database_id}"))
 
 
@@ -461,7 +461,7 @@ def _write_rollback(
     if not missing_heads and old_database_id is None:
         return None, None
     serialize_rollback_alerts(context, tx)
-    resolved_alerts = anchors.list_resolved_rollback_alerts(tx.conn)
+    resolved_alerts = anchors.list_resolved_rollback_alert_keys(tx.conn)
     unreported_entries = lost_operations.find_unstored_entries(
         tx.conn, lost_operations.find_entries_not_in_journal(tx.conn, spool_entries)
     )

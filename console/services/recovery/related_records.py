@@ -277,7 +277,9 @@ class RelatedRecordCompleter:
                 order_payments=tuple(payments_by_order_id.get(order.id, ())) if order is not None else (),
                 refunds=tuple(refunds_by_payment_id.get(payment.id, ())),
                 proposed_state=proposed_states.get(str(payment.id)),
-                is_proposal_denied=self._is_proposal_denied(payment, proposed_states.get(str(payment.id))),
+                is_proposal_contradicted=self._is_proposal_contradicted(
+                    payment, proposed_states.get(str(payment.id))
+                ),
                 known_provider_state=find_payment_state_of_provider_word(payment.provider, payment.provider_state),
                 can_ask_provider=self._can_read_payments(payment.provider),
                 contradicting_answer_text=contradicting_answers.get(payment.id),
@@ -336,7 +338,7 @@ class RelatedRecordCompleter:
         }
         return [completed_by_id.get(refund.id, refund) for refund in records]
 
-    def _is_proposal_denied(self, payment: Payment, proposed_state: str | None) -> bool:
+    def _is_proposal_contradicted(self, payment: Payment, proposed_state: str | None) -> bool:
         """True if the provider's recent statement about the payment contradicts the state that a first person has
         proposed. False if no person has proposed a state (`proposed_state` is None), or only that an amount was given
         back outside, about which the provider states nothing.

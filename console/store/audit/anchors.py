@@ -131,7 +131,7 @@ def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> Anchor
     result = execute_compiled(conn, query, parameters) if is_sqlite else conn.execute(query, parameters)
     row: Sequence[Any] | None = result.first()
     if row is None:  # the trail is empty
-        return AnchorComparison(bool(heads), None, bool(list_resolved_rollback_alerts(conn)))
+        return AnchorComparison(bool(heads), None, bool(list_resolved_rollback_alert_keys(conn)))
     present_count, resolved_alert_id, *newest_row = row
     newest_head = _make_chain_head(newest_row)
     lacks_anchor_rows, has_resolved_alert = present_count < len(distinct_heads), resolved_alert_id is not None
@@ -195,7 +195,7 @@ def find_open_rollback_alert_id(conn: Connection) -> int | None:
     return None if alert_id is None else int(alert_id)
 
 
-def list_resolved_rollback_alerts(conn: Connection) -> frozenset[str]:
+def list_resolved_rollback_alert_keys(conn: Connection) -> frozenset[str]:
     """Return the resolved alerts which say that the database was set back (DATABASE_WENT_BACK_RULE), each as "alert
     id:time of detection" (UTC).
     """

@@ -245,7 +245,7 @@ def test_the_http_status_decides_without_a_success(call: AtomCall) -> None:
 
 
 ACCEPTED_REFUND = {"prodRefundId": REFUND_INSTRUCTION.key, "prodStatusCode": "OTS0000", "refundTxnId": 1519}
-UNREAD_REFUSALS: dict[str, tuple[bytes, str]] = {
+UNREADABLE_REFUSALS: dict[str, tuple[bytes, str]] = {
     "sealed with another key": (b"merchId=317157&encData=" + b"0A" * 48, "not_opened"),
     "sealed twice": (seal_answer({}) + b"&encData=00", "not_opened"),
     "sealed, and no JSON": (seal_answer("refunded"), "unreadable"),
@@ -262,7 +262,7 @@ UNREAD_REFUSALS: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("status", [401, 403, 429])
-@pytest.mark.parametrize(("body", "reason"), UNREAD_REFUSALS.values(), ids=UNREAD_REFUSALS)
+@pytest.mark.parametrize(("body", "reason"), UNREADABLE_REFUSALS.values(), ids=UNREADABLE_REFUSALS)
 def test_an_unreadable_refusal_of_a_refund_is_unknown(status: int, body: bytes, reason: str) -> None:
     """If the body of a refused refund can't be read, it may contain the refund, so the outcome is unknown. A refund
     in an unencrypted body also makes the outcome unknown."""

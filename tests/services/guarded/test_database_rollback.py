@@ -321,7 +321,7 @@ def test_a_loss_acknowledged_during_a_comparison_is_not_reported_again(
     """While a desk writes that its anchors are missing, a person acknowledges the alert about this loss. No other
     alert is raised.
     """
-    list_resolved, turns, people = anchors.list_resolved_rollback_alerts, iter([True]), list[Thread]()
+    list_resolved, turns, people = anchors.list_resolved_rollback_alert_keys, iter([True]), list[Thread]()
     with place.desk(alarmbox, clock), place.desk(alarmbox, clock, person="op-b", desk=1) as person:
         (alert,) = list_loss_alerts(person)
 
@@ -332,7 +332,7 @@ def test_a_loss_acknowledged_during_a_comparison_is_not_reported_again(
                 people.append(start_other_process(monkeypatch, leases, ROLLBACK_ERROR_CODE, acknowledge))
             return resolved_alerts
 
-        monkeypatch.setattr(anchors, "list_resolved_rollback_alerts", let_person_overtake)
+        monkeypatch.setattr(anchors, "list_resolved_rollback_alert_keys", let_person_overtake)
         with place.desk(alarmbox, clock, person="op-b", desk=2):
             people[0].join()
         assert list_loss_alerts(person) == []

@@ -97,7 +97,7 @@ def test_waiting_events_are_counted(person_connection: Connection) -> None:
     assert outbox.count_unpublished_events(person_connection) == OutboxCounts(1, NOW + timedelta(seconds=7))
 
 
-def test_a_refused_event_is_no_repeat(person_connection: Connection) -> None:
+def test_an_event_that_the_database_refuses_raises_an_error(person_connection: Connection) -> None:
     """`add_event` returns False only for an event that is already stored. It raises the error if the database refuses
     the row."""
     with pytest.raises(IntegrityError):

@@ -212,7 +212,7 @@ def assert_expires_after(client: Redis, after_ms: int) -> None:
 # Entries that are dropped
 
 
-def test_a_forgotten_result_is_forgotten_at_once(
+def test_a_forgotten_result_is_returned_to_no_process(
     cache: RedisIdempotencyCache, redis_server: RedisServer, database_id: str
 ) -> None:
     """After a result is forgotten, no process gets it from the cache, even with the former epoch, and a late write of

@@ -60,7 +60,7 @@ def test_a_long_body_is_cut(connection: Connection) -> None:
     assert len(stored_event.body) == payment_events.LONGEST_BODY_CHARACTERS
 
 
-def test_a_refused_event_is_no_repeat(connection: Connection) -> None:
+def test_an_event_that_the_database_refuses_raises_an_error(connection: Connection) -> None:
     """Storing an event returns False only if the event is already stored. It raises the error if the database refuses
     the row."""
     with pytest.raises(IntegrityError):

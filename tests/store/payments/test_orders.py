@@ -58,7 +58,7 @@ def test_each_spelling_of_a_corporation_number_is_read(connection: Connection, w
 
 
 @pytest.mark.parametrize("written", [None, ""])
-def test_an_order_without_a_corporation_has_none(connection: Connection, written: str | None) -> None:
+def test_a_missing_corporation_number_of_an_order_is_none(connection: Connection, written: str | None) -> None:
     """The corporation of an order is None if its corporation number is missing or empty."""
     assert insert_order(connection, corporation=written).corporation_number is None
 

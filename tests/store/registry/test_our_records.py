@@ -30,7 +30,7 @@ def conn() -> Iterator[Connection]:
 
 def test_unnormalised_numbers_of_orders_are_our_numbers(conn: Connection) -> None:
     """The number of a shop's order with `T` before its digits is one of our numbers. A row of another application
-    without a number, or with an unreadable one, is left out."""
+    without a number, or with an unreadable one, adds no number."""
     assert our_records.list_all_numbers(conn) == {CORPORATION_NUMBER}
 
 
