@@ -378,8 +378,12 @@ def _check_filters_sort_orders_and_groups(terminal: Terminal) -> None:
         2,
         "usage",
     )
-    for words in (("companies", "--by-cause"), ("views", "--filter", "state:error"), ("views", "--sort", "amount")):
-        assert terminal.json("queue", *words).exit_status_and_code == (2, "usage")
+    for wrong_words in (
+        ["companies", "--by-cause"],
+        ["views", "--filter", "state:error"],
+        ["views", "--sort", "amount"],
+    ):
+        assert terminal.json("queue", *wrong_words).exit_status_and_code == (2, "usage")
     cursor = page["next_cursor"]
     # The sort keys of amount and client have the same types.
     for chosen in ("--sort=age", "--sort=amount", "--sort=client", "--sort=-client", "--filter=status:error"):

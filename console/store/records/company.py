@@ -22,8 +22,8 @@ from console.domain.views.company import (
     CompanyTotals,
     RecordRef,
 )
-from console.store.audit import trail as audit
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
+from console.store.database.unreadable_rows import parse_audit_detail
 from console.store.operations import journal
 from console.store.records.history import (
     AUDIT_EVENT_COLUMNS,
@@ -108,12 +108,15 @@ def _sum_amounts_given_back_outside(conn: Connection, corporation_number: str, s
         )
         .where(payments.c.outside_minor > 0, payments.c.status != PaymentState.REVERSED.value)
     )
+    currency_by_id = {str(id): currency for id, currency in conn.execute(query, {"number": corporation_number})}
+    entries_query = select(audit_log.c.subject_id, audit_log.c.detail).where(
+        audit_log.c.subject_kind == PAYMENT_KIND, audit_log.c.subject_id.in_(currency_by_id)
+    )
     sums: dict[str, int] = defaultdict(int)
-    for payment_id, currency in conn.execute(query, {"number": corporation_number}).all():
-        for entry in audit.list_entries_of_subject(conn, PAYMENT_KIND, str(payment_id)):
-            facts = entry.detail
-            if facts.get("as") == DONE_OUTSIDE and facts.get("by") == "people" and str(facts["day"]) >= first_day:
-                sums[currency] += int(str(facts["minor"]))
+    for payment_id, detail_text in conn.execute(entries_query):
+        facts = parse_audit_detail(detail_text)
+        if facts.get("as") == DONE_OUTSIDE and facts.get("by") == "people" and str(facts["day"]) >= first_day:
+            sums[currency_by_id[payment_id]] += int(str(facts["minor"]))
     return sums
 
 
