@@ -201,14 +201,14 @@ def _compute_success_effect(
     # A callback has the time of the provider's clock, and a read that of ours: their sequence reverses no payment.
     # The read that follows each callback does.
     has_newer_failure = not is_newer and payment.state is PaymentState.PAYMENT_FAILED
-    if has_newer_failure and report_source is ReportSource.READ and at != report.paid_at:
-        # Not a row of a history, which is true at its time of payment, but an answer: it describes the payment at the
-        # time of the question or later. Only another question shows whether the payer has paid after the failure.
-        return ReportEffect(unknown_reason=CROSSED_ANSWERS_REASON, is_newest_report=False)
     has_other_failed_amount = has_newer_failure and payment.provider_minor not in (None, report.amount.minor)
     is_failure_unclear = has_newer_failure and _may_be_failed_attempt(payment.provider_state, report_source)
     if has_other_failed_amount or is_failure_unclear or _may_be_second_payment(payment, report, report_source):
         case_rule, observed = WorkReason.CONTRADICTED, _format_stored_state_and_amount(payment)
+    elif has_newer_failure and report_source is ReportSource.READ and at != report.paid_at:
+        # Not a row of a history, which is true at its time of payment, but an answer: it describes the payment at the
+        # time of the question or later. Only another question shows whether the payer has paid after the failure.
+        return ReportEffect(unknown_reason=CROSSED_ANSWERS_REASON, is_newest_report=False)
     elif has_newer_failure and report_source is not ReportSource.CALLBACK:  # so the payment was reversed
         path, case_rule, observed = (
             (*path, *find_payment_path(path[-1], PaymentState.REVERSED)),

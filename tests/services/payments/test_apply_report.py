@@ -104,14 +104,19 @@ def report_payment_as_paid(scene: PaymentDesk, payment: Payment, minute: int = 1
 def test_reports_in_every_sequence_have_one_result(
     scene: PaymentDesk, states: tuple[PaymentState, ...], end: str, order: str | None
 ) -> None:
-    """The reports are applied in every sequence, each of them twice. The result is always the same state and one
-    booking. If the money was taken back, there is also one reversal and one case; otherwise there is neither, and the
-    order is paid.
+    """The reports are applied in every sequence, each of them twice. A report of a success is a row of the history,
+    which is true at its time of payment. The result is always the same state and one booking. If the money was taken
+    back, there is also one reversal and one case; otherwise there is neither, and the order is paid.
     """
     for turn, story in enumerate(itertools.permutations(enumerate(states))):
         number = f"ORD-{turn}"
         payment = make_payment(scene, number, scene.insert_order(number, 3300))
-        facts = [make_report(state, minute, provider_payment_id=f"id-{turn}") for minute, state in (*story, *story)]
+        facts = [
+            make_report(
+                state, minute, provider_payment_id=f"id-{turn}", paid_at=START_TIME + timedelta(minutes=minute)
+            )
+            for minute, state in (*story, *story)
+        ]
         after = apply_reports(scene, payment, *facts)
         assert (after.state, after.captured_minor, after.certainty) == (end, 3300, "known"), story
         assert after.provider_state == f"{states[-1]}@{len(states) - 1}"
