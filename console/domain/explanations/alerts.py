@@ -16,9 +16,11 @@ from console.domain.clock import compute_age
 from console.domain.money import make_stored_money
 from console.domain.payments.consistency import (
     PAID_BY_CALLBACK_STATES,
+    PAID_STATES,
     are_all_in_order_currency,
     compute_unrefunded_minor,
     is_order_covered,
+    is_refunded_in_full,
     sum_retained_minor,
 )
 from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations
@@ -104,7 +106,16 @@ def explain_alert(
         verdict, reason = f"{verdict}{action.sentence_key_suffix}", f"{reason}{action.sentence_key_suffix}"
     elif broken_rule.rule is AlertRule.PAID_WITHOUT_PAYMENT and payment.certainty is Certainty.UNKNOWN:
         verdict, reason = f"{verdict}_unknown", f"{reason}_unknown"
+    elif broken_rule.rule is AlertRule.PAID_WITHOUT_PAYMENT and _has_other_refunded_payment(payment, payments):
+        verdict, reason = f"{verdict}_given_back", f"{reason}_given_back"
     return Explanation(verdict, reason, step, facts, _DECIDING_ROLES)
+
+
+def _has_other_refunded_payment(payment: Payment, payments: Sequence[Payment]) -> bool:
+    """True if another one of `payments` than `payment` succeeded, and its money was given back."""
+    return any(
+        other.id != payment.id and other.state in PAID_STATES and is_refunded_in_full(other) for other in payments
+    )
 
 
 def _can_request_refund(payment: Payment) -> bool:

@@ -29,6 +29,7 @@ VERDICTS_OF_MISMATCH = frozenset(
         "order_alert_A_short",
         "order_alert_A_currency",
         "order_alert_B",
+        "order_alert_B_given_back",
         "order_alert_B_unknown",
         "order_alert_C",
         "order_paid_late",

@@ -189,6 +189,21 @@ def test_an_order_with_an_unknown_payment_is_not_called_unpaid(payment: Payment,
     assert explained.next_step.code == "next.order_alert_B"
 
 
+def test_an_order_whose_money_went_back_is_not_called_unpaid() -> None:
+    """One payment of a paid order was reversed, and the other one was refunded: the explanation doesn't say that no
+    payment succeeded."""
+    reversed_payment = replace(PAYMENT, state=PaymentState.REVERSED, relations=PaymentRelations())
+    refunded = replace(OTHER_PAYMENT, state=PaymentState.COMPLETED, captured_minor=3300, refunded_minor=3300)
+    rule = BrokenRule(AlertRule.PAID_WITHOUT_PAYMENT, reversed_payment.id, "x", "y")
+    order = replace(ORDER, state=OrderState.PAID)
+    explained = explain_alert(order, (reversed_payment, refunded), rule, NOW, NOW)
+    assert (explained.verdict, explained.why, explained.next_step.code) == (
+        "verdict.order_alert_B_given_back",
+        "why.order_alert_B_given_back",
+        "next.order_alert_B_reversed",
+    )
+
+
 def test_a_probe_is_advised_only_if_the_gateway_can_be_called() -> None:
     """No probe is advised for a bank payment: a bank only sends notices, so the service refuses a probe."""
     record = replace(PAYMENT, state=PaymentState.EXPIRED, relations=PaymentRelations(can_ask_provider=False))
