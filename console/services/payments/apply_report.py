@@ -250,7 +250,8 @@ def _add_earlier_other_amounts(
 ) -> ReportEffect:
     """Return the effect; if its case is about another paid amount than the requested one, the case also names the
     other amounts that earlier notices have reported as paid, and that no person has acknowledged. Each notice is
-    about one payment, so a later one doesn't correct it. A read that follows only reads replaces the earlier ones.
+    about one payment, so a later one doesn't correct it. A read replaces the earlier reads: if the report is a read,
+    and no notice was applied to the payment before, no amount is added.
     """
     is_read_after_reads = sourced_report.source_kind is ReportSource.READ and payment.last_event_id is None
     is_case_of_amounts = effect.case_rule == WorkReason.AMOUNT_DIFFERS or (

@@ -229,7 +229,8 @@ def _make_connection_opener(options: dict[str, Any]) -> Callable[[], Any]:
         connection_class = SSLConnection
 
     class _BoundedConnection(connection_class):  # type: ignore[misc]  # the client is imported late, and which class is decided here
-        """Connection whose socket limits each answer. Its base class depends on the URL (with or without TLS)."""
+        """Connection whose socket limits the duration and the length of each answer. Its base class depends on the
+        URL: a socket file, with TLS or without."""
 
         def _connect(self) -> _BoundedSocket:
             return _BoundedSocket(super()._connect())

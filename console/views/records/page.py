@@ -462,8 +462,8 @@ class RecordPage(Page, Generic[DetailsT]):
         self._update_actions()
 
     def _list_offered_actions(self, details: DetailsT) -> tuple[str, ...]:
-        """Return the names of the actions to recommend: no probe that would ask nobody. If an alert about the record
-        is open, they contain the action that opens the alert."""
+        """Return the names of the actions to recommend, without a probe that could ask no provider. If an alert about
+        the record is open, they contain the action that opens the alert."""
         action_names = self.list_helpful_actions(details)
         if not can_probe_ask_provider(details.record):
             action_names = tuple(name for name in action_names if name != "probe")
