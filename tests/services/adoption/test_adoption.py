@@ -588,9 +588,9 @@ def open_desk(home: Path, url: str, database: Database, alarmbox: InMemoryAlarmB
 
 
 def test_a_desk_works_with_the_adopted_table(home: Path, database: Database, database_url: str) -> None:
-    """After the adoption a desk finds the rows. The desk is refused to buy a corporation while a row holds its
-    claim, and can buy another corporation. The other application can't insert a row with a claimed number, here in
-    another spelling, and the due task finds no row to adopt.
+    """After the adoption a desk finds the rows. The desk can't buy a credit check of a corporation while a row holds
+    its claim, and can buy one of another corporation. The other application can't insert a row with a claimed number,
+    here in another spelling, and the due task finds no row to adopt.
     """
     legacy.create_table_with_rows(
         database,

@@ -36,11 +36,11 @@ def test_applied_row_changes_turn_the_old_rows_into_the_new_ones(old: KeyedRows,
 
 @given(old=keyed_rows_strategy)
 def test_an_unchanged_re_read_gives_no_row_changes(old: KeyedRows) -> None:
-    """If a page is read again and has the same rows, there are no steps."""
+    """If a page is read again and has the same rows, there is no row change."""
     assert compute_row_changes(old, list(old), lambda row: row[0]) == []
 
 
 def test_a_changed_row_is_one_row_change() -> None:
-    """If the state of one row has changed, the only step replaces this row."""
+    """If the state of one row has changed, the only row change replaces this row."""
     old, new = [(1, "a"), (2, "a"), (3, "a")], [(1, "a"), (2, "b"), (3, "a")]
     assert compute_row_changes(old, new, lambda row: row[0]) == [RowChange("set", 1, entries=((2, "b"),))]
