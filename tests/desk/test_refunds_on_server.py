@@ -16,8 +16,8 @@ from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from console.views.refunds.decision_dialog import ApproveDialog
 from console.views.theme.theme import current_appearance, install_appearance
-from tests.desk.test_entering import get_account
 from tests.desk.test_refunds import ORDER_NUMBER, open_approvals, request_refund, scroll_to_end, wait_for_refund_end
+from tests.desk.test_sign_in import get_account
 from tests.desk.window_person import Person
 from tests.support.desks import make_environment
 from tests.support.money_desks import import_paid_payment, make_provider_settings

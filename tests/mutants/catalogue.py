@@ -20,6 +20,7 @@ from tests.mutants.mutant import (
     SourceChange,
 )
 from tests.mutants.on_answers import ANSWER_MUTANTS
+from tests.mutants.on_displays import SENTENCE_MUTANTS
 from tests.mutants.on_edges import EDGE_MUTANTS
 from tests.mutants.on_exports import EXPORT_MUTANTS
 from tests.mutants.on_harms import HARM_MUTANTS
@@ -27,7 +28,6 @@ from tests.mutants.on_refunds import REFUND_MUTANTS
 from tests.mutants.on_registry import REGISTRY_MUTANTS
 from tests.mutants.on_request_ids import REQUEST_ID_MUTANTS
 from tests.mutants.on_servers import SERVER_MUTANTS
-from tests.mutants.on_telling import SENTENCE_MUTANTS
 
 MUTANTS: tuple[Mutant, ...] = (
     *SERVER_MUTANTS,

@@ -477,7 +477,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
                 "    return False\n",
             ),
         ),
-        ("tests/services/credit_checks/test_ids_of_people.py",),
+        ("tests/services/credit_checks/test_entered_ids.py",),
         "sqlite",
     ),
     Mutant(
@@ -1100,7 +1100,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         ),
         (
             "tests/services/refunds/test_probes.py::test_a_refund_with_a_cached_answer_cannot_be_denied",
-            "tests/services/refunds/test_forgotten.py::test_a_lost_refund_with_an_unclear_answer_cannot_be_denied",
+            "tests/services/refunds/test_refund_operations.py::test_a_lost_refund_with_an_unclear_answer_cannot_be_denied",
         ),
     ),
     Mutant(
@@ -1112,7 +1112,9 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
                 "",
             ),
         ),
-        ("tests/services/refunds/test_forgotten.py::test_a_lost_refund_with_an_unclear_answer_cannot_be_denied",),
+        (
+            "tests/services/refunds/test_refund_operations.py::test_a_lost_refund_with_an_unclear_answer_cannot_be_denied",
+        ),
     ),
     Mutant(
         "after a denial, an old list of purchases permits the next purchase",
@@ -1265,9 +1267,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
                 "if False:",
             ),
         ),
-        (
-            "tests/services/credit_checks/test_ids_of_people.py::test_a_renewal_answered_with_an_earlier_id_is_unknown",
-        ),
+        ("tests/services/credit_checks/test_entered_ids.py::test_a_renewal_answered_with_an_earlier_id_is_unknown",),
         "sqlite",
     ),
     Mutant(
@@ -1280,7 +1280,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         (
-            "tests/services/credit_checks/test_ids_of_people.py::test_a_check_that_was_bought_before_is_another_purchase",
+            "tests/services/credit_checks/test_entered_ids.py::test_a_check_that_was_bought_before_is_another_purchase",
         ),
         "sqlite",
     ),

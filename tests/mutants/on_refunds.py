@@ -253,7 +253,9 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
                 "        if not entry:\n",
             ),
         ),
-        ("tests/services/refunds/test_forgotten.py::test_a_lost_refund_made_by_the_gateway_cannot_be_denied",),
+        (
+            "tests/services/refunds/test_refund_operations.py::test_a_lost_refund_made_by_the_gateway_cannot_be_denied",
+        ),
     ),
     Mutant(
         "a lost payment is denied against the gateway",
@@ -362,7 +364,7 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
                 "range(0)",
             ),
         ),
-        ("tests/services/refunds/test_going_back.py::test_a_new_payment_may_have_the_id_of_a_lost_payment",),
+        ("tests/services/refunds/test_database_rollback.py::test_a_new_payment_may_have_the_id_of_a_lost_payment",),
     ),
     Mutant(
         "a lost start is known by the number of the first attempt alone",

@@ -360,7 +360,7 @@ SERVER_MUTANTS: tuple[Mutant, ...] = (
                 "is_ours = not tables",
             ),
         ),
-        ("tests/store/migrations/test_broken_off.py::test_an_interrupted_creation_on_a_server_continues",),
+        ("tests/store/migrations/test_interrupted_upgrades.py::test_an_interrupted_creation_on_a_server_continues",),
         "mariadb",
     ),
     Mutant(

@@ -8,7 +8,9 @@ value to it."""
 _DOMAIN_TESTS = "tests/domain"
 _SERVICES_FOLDER = "tests/services"
 _REFUNDS_FOLDER = "tests/services/refunds"
-_TIMEOUTS_TESTS = tuple(f"{_SERVICES_FOLDER}/payments/test_timeouts{part}.py" for part in ("_rules", "_unheard", ""))
+_TIMEOUTS_TESTS = tuple(
+    f"{_SERVICES_FOLDER}/payments/test_{name}.py" for name in ("timeouts_rules", "unanswered_queries", "timeouts")
+)
 _IDEMPOTENCY_TESTS = tuple(
     f"{_SERVICES_FOLDER}/guarded/test_idempotency{part}.py" for part in ("", "_cache", "_commits")
 )
@@ -16,7 +18,7 @@ _PIPELINE_TESTS = (
     f"{_SERVICES_FOLDER}/credit_checks/test_purchase_breaks.py",
     "tests/crash/test_breaks.py",
     f"{_SERVICES_FOLDER}/credit_checks/test_provider_calls.py",
-    f"{_SERVICES_FOLDER}/credit_checks/test_waiting.py",
+    f"{_SERVICES_FOLDER}/credit_checks/test_waiting_purchases.py",
     f"{_SERVICES_FOLDER}/credit_checks/test_purchase.py",
 )
 

@@ -240,7 +240,7 @@ _FILES_WITH_FULL_COUNT = (
     "tests/harms/test_used_up_counters.py",
     "tests/legible/test_legible.py",
     "tests/packaging/test_build.py",
-    "tests/store/migrations/test_broken_off.py",
+    "tests/store/migrations/test_interrupted_upgrades.py",
     "tests/store/queues/test_chosen_records.py",
     "tests/desk/test_words_where_people_look.py",
 )

@@ -21,7 +21,7 @@ from console.store.payments import orders
 from console.store.records import assignments
 from console.views.queues.cause_groups import make_group_reader
 from console.views.queues.rows import QueueListQuery, make_row_reader
-from tests.services.recovery.test_found_together import REVIEW_WORK, connection, console, list_kinds_and_ids
+from tests.services.recovery.test_all_record_kinds import REVIEW_WORK, connection, console, list_kinds_and_ids
 from tests.services.recovery.test_unreadable_records import read_kinds_and_ids
 from tests.store.money_rows import NOW, insert_begun_payment
 from tests.support.desks import CORPORATION_NUMBERS

@@ -24,7 +24,7 @@ from console.store.queues import queues
 from console.store.refunds import refunds
 from console.store.schema.core import operations
 from console.store.schema.legacy_table import TABLE_NAME
-from tests.services.recovery.test_found_together import REVIEW_WORK, connection, console, insert_order
+from tests.services.recovery.test_all_record_kinds import REVIEW_WORK, connection, console, insert_order
 from tests.store.credit_checks.test_joined_reads import make_operation_row
 from tests.store.money_rows import (
     NOW,

@@ -65,7 +65,7 @@ from tests.support.inline_runner import InlineRunner
 from tests.support.money_desks import import_paid_payment, insert_order, request_refund
 from tests.support.money_stage import MoneyStage, open_money_stage
 from tests.support.places import Place
-from tests.views.runtime.test_acts_have_ids import find_acting_calls
+from tests.views.runtime.test_acting_call_ids import find_acting_calls
 
 WRITTEN_TABLES = (
     "hansha_alarmbox_credit_checks", "operations", "evidence", "orders", "payments", "refunds", "approvals", "notes",
