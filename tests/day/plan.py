@@ -152,10 +152,10 @@ def _shuffle_courses(chance: random.Random, counts: Mapping[OrderCourse, int], a
     """Return a list with each course as often as `counts` states, in random order. Further entries with PAID_AT_ONCE
     are added until the list has `at_least` entries.
     """
-    found = list(chain.from_iterable(repeat(course, count) for course, count in counts.items()))
-    found += repeat(OrderCourse.PAID_AT_ONCE, max(0, at_least - len(found)))
-    chance.shuffle(found)
-    return found
+    courses = list(chain.from_iterable(repeat(course, count) for course, count in counts.items()))
+    courses += repeat(OrderCourse.PAID_AT_ONCE, max(0, at_least - len(courses)))
+    chance.shuffle(courses)
+    return courses
 
 
 def _make_order_plan(chance: random.Random, number: str, course: OrderCourse, day: DayParameters) -> OrderPlan:

@@ -80,12 +80,12 @@ def window_desks(
     closed at the end.
     """
     install_appearance(qapp, theme="light")
-    told = {"CLIENTS": "1,2,42", **make_provider_settings(sandbox.url), **extra_settings}
+    settings = {"CLIENTS": "1,2,42", **make_provider_settings(sandbox.url), **extra_settings}
     if database_of_desks is None:
-        made: WindowTestDesks = EmbeddedDesks(qtbot, clock, tmp_path, sandbox, told)
+        made: WindowTestDesks = EmbeddedDesks(qtbot, clock, tmp_path, sandbox, settings)
     else:
         database_of_desks.restore_content()
-        made = TeamModeDesks(qtbot, clock, tmp_path, sandbox, told, database_of_desks)
+        made = TeamModeDesks(qtbot, clock, tmp_path, sandbox, settings, database_of_desks)
     yield made
     made.close()
     if current_appearance().scale != 1.0:

@@ -191,11 +191,11 @@ def test_a_run_skips_records_changed_by_other_people(
     page.queue_actions.begin_bulk_run(BulkAction.REFETCH)
     dialog = wait_for_plan(person, person.wait_for_dialog(BulkDialog))
     assert dialog.plan_page is not None
-    told = {
+    results_by_id = {
         one.row.subject_id: (one.kind, one.reason, one.blocking_person)
         for one in dialog.plan_page.limited_plan.forecasts
     }
-    assert told == {
+    assert results_by_id == {
         checks_without_pdf[0].id: (ForecastKind.SKIP, "changed", None),
         checks_without_pdf[1].id: (ForecastKind.SKIP, "taken", "lead-b"),
         checks_without_pdf[2].id: (ForecastKind.WOULD_RUN, None, None),
@@ -324,8 +324,8 @@ def test_a_run_of_a_closed_dialog_is_opened_again_and_stopped(
     assert console.bulk.list_latest()[0].done == 1
     again.progress_page.discard_button.click()
     person.wait_until(lambda: console.bulk.list_latest()[0].state == "done")
-    told = "The remaining records were discarded from this run. To act on them, select them again"
-    person.wait_until(lambda: again.progress_page.status_bar.accessibleName().startswith(told))  # type: ignore[union-attr]  # it is there
+    sentence = "The remaining records were discarded from this run. To act on them, select them again"
+    person.wait_until(lambda: again.progress_page.status_bar.accessibleName().startswith(sentence))  # type: ignore[union-attr]  # it is there
 
 
 def test_a_window_that_closes_leaves_the_rest_to_the_program(

@@ -61,8 +61,8 @@ def test_groups_are_opened_selected_and_read_aloud(
     person.wait_until(page.selection.bar.isVisible)
     request = page.selection.make_bulk_request(BulkAction.PROBE)
     assert request.record_count == 2
-    found = request.list_records(console)
-    assert {one.id for one in found if not isinstance(one, str)} == set(ids)
+    records = request.list_records(console)
+    assert {one.id for one in records if not isinstance(one, str)} == set(ids)
     person.press("Left")
     person.wait_until(lambda: len(list_rows()) == 1)
     person.press("Ctrl+F")

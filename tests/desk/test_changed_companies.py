@@ -101,9 +101,9 @@ def test_each_change_is_listed_once(window_desks: WindowTestDesks, open_window: 
     assert sorted(row.change.corporation_number for row in rows) == sorted(WATCHED_NUMBERS)
     assert page.head.isAncestorOf(page.acknowledged_button), "beside the tabs it would take their room"
     change = next(column for column in page.table.rows.columns if column.key == "change")
-    told = {row.change.corporation_number: change.make_cell(row) for row in rows}
+    cell_by_number = {row.change.corporation_number: change.make_cell(row) for row in rows}
     for index, number in enumerate(WATCHED_NUMBERS):
-        cell = told[number]
+        cell = cell_by_number[number]
         assert isinstance(cell, StateCell)
         assert cell.word == CHANGE_WORDS[index % 4]
     person.wait_until(lambda: person.opening.context.work_counts.find_queue_count("companies") is not None)

@@ -79,11 +79,11 @@ def search_text(person: Person, text: str) -> LookupPage:
 
 def list_companies(page: LookupPage) -> CompanyList:
     """Return the list of companies above the records of a search."""
-    found = page.result_stack.currentWidget()
-    assert isinstance(found, FoundRecordsPanel)
-    assert found.table.all_rows
-    assert found.company_list is not None
-    return found.company_list
+    panel = page.result_stack.currentWidget()
+    assert isinstance(panel, FoundRecordsPanel)
+    assert panel.table.all_rows
+    assert panel.company_list is not None
+    return panel.company_list
 
 
 @pytest.mark.parametrize("text", ["about this program", "このプログラムについて"])
@@ -147,10 +147,10 @@ def test_several_matching_companies_are_listed(
     import_registry(window_desks, tmp_path)
     person = open_window()
     page = search_text(person, "みなも堂")
-    found = page.result_stack.currentWidget()
-    assert isinstance(found, CompanyList)
-    assert [company.corporation_number for company in found.table.all_rows] == [OPEN_NUMBER, CLOSED_NUMBER]
-    assert found.table.all_rows[1].closure_word
+    company_list = page.result_stack.currentWidget()
+    assert isinstance(company_list, CompanyList)
+    assert [company.corporation_number for company in company_list.table.all_rows] == [OPEN_NUMBER, CLOSED_NUMBER]
+    assert company_list.table.all_rows[1].closure_word
     person.press("Down")
     person.press("Enter")
     person.wait_until_read()
@@ -168,11 +168,11 @@ def test_the_title_of_a_company_list_describes_its_search(
     import_registry(window_desks, tmp_path)
     person = open_window()
     page = search_text(person, "株式会社")
-    found = page.result_stack.currentWidget()
-    assert isinstance(found, CompanyList)
-    count = len(found.table.all_rows)
+    company_list = page.result_stack.currentWidget()
+    assert isinstance(company_list, CompanyList)
+    count = len(company_list.table.all_rows)
     title = page.context.translate("corporation.found_first_for", text="株式会社", n=count)
-    assert title in [label.plain for label in found.findChildren(TextLabel)]
+    assert title in [label.plain for label in company_list.findChildren(TextLabel)]
     page = search_text(person, "みなもどーいんさつ")
     other = page.result_stack.currentWidget()
     assert isinstance(other, CompanyList), "found by another spelling, so it doesn't open at once"
@@ -260,18 +260,18 @@ def test_pages_of_records_show_closure_and_successor_of_the_company(
     panel = person.wait_for_page(ApprovalsPage).request_panel
     person.wait_until(lambda: panel.details is not None)
     person.wait_until_read()
-    told = " ".join(label.plain for label in panel.findChildren(TextLabel))
-    assert "みなも堂商事有限会社 (registry)" in told
-    assert "Closed on 2026-10-31" in told
-    assert REGISTRY_PUBLISHER in told
+    shown_text = " ".join(label.plain for label in panel.findChildren(TextLabel))
+    assert "みなも堂商事有限会社 (registry)" in shown_text
+    assert "Closed on 2026-10-31" in shown_text
+    assert REGISTRY_PUBLISHER in shown_text
     person.window.resize(1920, 1080)
     person.frame.show_route(QueuesRoute("refunds"))
     preview = person.wait_for_page(QueuesPage).preview
     person.wait_until(lambda: preview.record is not None)
     person.wait_until_read()
-    told = " ".join(label.plain for label in preview.findChildren(TextLabel))
-    assert "Closed on 2026-10-31" in told
-    assert REGISTRY_PUBLISHER in told
+    shown_text = " ".join(label.plain for label in preview.findChildren(TextLabel))
+    assert "Closed on 2026-10-31" in shown_text
+    assert REGISTRY_PUBLISHER in shown_text
     assert (check.company_name or "") != "株式会社霧沢建材"
     person.frame.show_route(CreditCheckRoute(check.id))
     person.wait_until_read()
@@ -349,8 +349,8 @@ def test_a_search_without_a_registry_finds_own_records(
     """Without a corporation registry, a search by name finds the companies of our own records. The list has no
     columns for facts of a registry.
     """
-    found = list_companies(search_text(open_window(), buy_checks_of_similar_names(window_desks)))
-    assert {column.key for column in found.table.rows.columns} == {"name", "number", "ours"}
+    company_list = list_companies(search_text(open_window(), buy_checks_of_similar_names(window_desks)))
+    assert {column.key for column in company_list.table.rows.columns} == {"name", "number", "ours"}
 
 
 def test_a_company_missing_in_the_registry_is_not_called_open(
@@ -358,9 +358,9 @@ def test_a_company_missing_in_the_registry_is_not_called_open(
 ) -> None:
     prefix = buy_checks_of_similar_names(window_desks)
     import_registry(window_desks, tmp_path, [])
-    found = list_companies(search_text(open_window(), prefix))
-    state = next(column for column in found.table.rows.columns if column.key == "state")
-    ours = [company for company in found.table.all_rows if not company.is_registered]
+    company_list = list_companies(search_text(open_window(), prefix))
+    state = next(column for column in company_list.table.rows.columns if column.key == "state")
+    ours = [company for company in company_list.table.all_rows if not company.is_registered]
     assert {state.text(company) for company in ours} == {"Not in the registry"}
 
 

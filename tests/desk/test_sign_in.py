@@ -109,13 +109,15 @@ def open_sign_in(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[Cal
     people: list[PersonBeforeWindow] = []
 
     def start_window(keyring: Keyring | None = None, url: str = "", **extra: str) -> PersonBeforeWindow:
-        told = {
+        variables = {
             "HOME": str(place.first_desk_home),
             "DATABASE_URL": url or make_url_without_account(place),
             "LANGUAGE": "en",
         } | extra
-        told["SECRET_STORE_KEY"] = STORE_KEY
-        settings = load_settings({f"CONSOLE_{key}": text for key, text in told.items()}, find_keyring=lambda: keyring)
+        variables["SECRET_STORE_KEY"] = STORE_KEY
+        settings = load_settings(
+            {f"CONSOLE_{key}": text for key, text in variables.items()}, find_keyring=lambda: keyring
+        )
         people.append(PersonBeforeWindow(qtbot, settings))
         return people[-1]
 
@@ -278,9 +280,13 @@ def test_an_administrator_and_an_auditor_sign_in(
     install_appearance(qapp, theme="light")
     with open_team(sql_server, {"adm-f": ("admin",), "aud-e": ("auditor",)}) as people:
         for person_name, kind in (("adm-f", AdminPage), ("aud-e", HomePage)):
-            told = {"HOME": str(tmp_path / person_name), "DATABASE_URL": people.urls[person_name], "LANGUAGE": "en"}
+            variables = {
+                "HOME": str(tmp_path / person_name),
+                "DATABASE_URL": people.urls[person_name],
+                "LANGUAGE": "en",
+            }
             settings = load_settings(
-                {f"CONSOLE_{key}": text for key, text in told.items()}, find_keyring=lambda: None
+                {f"CONSOLE_{key}": text for key, text in variables.items()}, find_keyring=lambda: None
             )
             person = PersonBeforeWindow(qtbot, settings)
             person.wait_until(lambda seat=person.opening.context: seat.are_people_read)  # type: ignore[misc]  # of this turn

@@ -71,7 +71,7 @@ the list of raw answers.
 def find_internal_codes(
     texts: Iterator[str], patterns: Sequence[re.Pattern[str]] = INTERNAL_CODE_PATTERNS
 ) -> list[tuple[str, str]]:
-    return sorted({(found.group(), text[:160]) for text in texts for one in patterns for found in one.finditer(text)})
+    return sorted({(match.group(), text[:160]) for text in texts for one in patterns for match in one.finditer(text)})
 
 
 @pytest.fixture(scope="module")

@@ -49,8 +49,8 @@ def test_no_account_restores_an_older_pair_of_tokens(harm_scene: AttackedDatabas
     other = '["' + "b" * 64 + '"]'
     lists = ("[]", other, used.upper(), used[:-1], used.replace('"', " ", 1), f"[{used}]", "", '["' + "b" * len(used))
     where = "provider = 'alarmbox'"
-    for told in lists:
-        change = {"used_first": f"'{told}'", "sealed": PAIR_WITH_NEXT_VERSION_SQL, "version": "version + 1"}
+    for hashes_text in lists:
+        change = {"used_first": f"'{hashes_text}'", "sealed": PAIR_WITH_NEXT_VERSION_SQL, "version": "version + 1"}
         forms = list(make_update_attacks("provider_tokens", change, where, key_column="provider"))
         harm_scene.attack_as_each_role(
             harm_scene.choose_attacks(

@@ -258,15 +258,15 @@ def find_reversed_answers(
 ) -> list[tuple[int, Any, Kind, str]]:
     """Return the changed answers that count as a refusal, although the unchanged answer is none, or as a success,
     although the unchanged answer is none. A read that the HTTP status refuses doesn't count: it changes nothing."""
-    found = []
+    reversed_answers = []
     for status in STATUSES:
         whole = convert(make_http_answer(status, seal(body)))
         for changed in change_each_field(body):
             outcome = convert(make_http_answer(status, seal(changed)))
             is_reversed = outcome.kind is not whole.kind and outcome.kind is not Kind.UNKNOWN
             if is_reversed and (has_effect or outcome.kind not in HARMLESS_FOR_READS):
-                found.append((status, changed, outcome.kind, outcome.reason))
-    return found
+                reversed_answers.append((status, changed, outcome.kind, outcome.reason))
+    return reversed_answers
 
 
 @pytest.mark.parametrize("call", PayPayCall)

@@ -37,16 +37,19 @@ def run_request_race(
     `numbers`, `calls`, `charged` and `lapsed` (desk requests)."""
     with start_own_run():
         place = ServerPlace(engine, folder, PooledDatabase(get_nodes(engine)))
-        meanwhile = {}
+        act_by_request_count = {}
         if engine == "galera":
             cluster = get_shared_galera()
-            meanwhile = {
+            act_by_request_count = {
                 count * _REQUEST_COUNT_BEFORE_DEATH // CORPORATION_COUNT: cluster.nodes[-1].kill,
                 count * _REQUEST_COUNT_BEFORE_RETURN // CORPORATION_COUNT: cluster.restart_nodes,
             }
         seed = shard if shard % 2 else None
         tally = run_desk_request_race(
-            DeskRequestRace(invent_numbers(count, 400 + shard), desks, SECONDS_BETWEEN_KILLS, seed, meanwhile), place
+            DeskRequestRace(
+                invent_numbers(count, 400 + shard), desks, SECONDS_BETWEEN_KILLS, seed, act_by_request_count
+            ),
+            place,
         )
         if engine == "mysql":  # the given server isn't removed at the end
             place.database.drop_database()

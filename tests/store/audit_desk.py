@@ -80,8 +80,8 @@ class DatabaseWithThreeChains:
 
     def list_rows(self) -> list[tuple[int, str, int]]:
         """Return (id, session, number in the chain) of each row of the trail, sorted by id."""
-        found = self.place.sql("SELECT id, session, seq FROM audit_log ORDER BY id")
-        return [(row_id, session, seq) for row_id, session, seq in found]
+        rows = self.place.sql("SELECT id, session, seq FROM audit_log ORDER BY id")
+        return [(row_id, session, seq) for row_id, session, seq in rows]
 
 
 def fill_chains(desk: DatabaseWithThreeChains, seed: int, rows: int = 60) -> random.Random:

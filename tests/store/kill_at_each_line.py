@@ -71,8 +71,8 @@ def check_documents(home: Path, reported: list[str]) -> None:
     the document can be stored again.
     """
     documents = Documents(home.as_uri())
-    for found in home.glob("*/*.pdf"):
-        documents.read(str(found.relative_to(home)))
+    for file in home.glob("*/*.pdf"):
+        documents.read(str(file.relative_to(home)))
     for path in reported:
         assert documents.read(path)
     assert documents.read(documents.store(b"%PDF-1.7 " + b"x" * 10_000).path)

@@ -31,7 +31,7 @@ def test_a_pooled_database_is_emptied_for_the_next_test(
         desk.credit_checks.purchase(PurchaseRequest(invent_numbers(1)[0], "1"))
         desk.recovery.run_all_tasks()
     place.sql(INSERT_LOST_OPERATION_SQL)
-    changed = {table for table, found in read_contents(place.database).items() if found != before[table]}
+    changed = {table for table, rows in read_contents(place.database).items() if rows != before[table]}
     assert changed >= {"audit_log", "changes", "leases", "lost_operations", "operations", "sessions", "tasks"}
     place.database.restore_content()
     assert read_contents(place.database) == before

@@ -84,7 +84,7 @@ def test_a_described_schema_equals_a_migrated_one(sql_server: SqlServer) -> None
         assert all("create_options: row_format=DYNAMIC" in table for table in own_tables)
         differing = {label for label in first.keys() | second.keys() if first.get(label) != second.get(label)}
         assert differing == {"rows of console_meta"}
-        ours, theirs = (set(found["rows of console_meta"]) for found in (first, second))
+        ours, theirs = (set(contents["rows of console_meta"]) for contents in (first, second))
         differing_rows = [row.partition("\nvalue:")[0] for row in ours ^ theirs]
         assert differing_rows == ["name: database_id"] * 2
         with closing(Database(other, without_time_limit=True)) as copied:

@@ -122,8 +122,8 @@ def _read_error_number(act: Callable[[], object]) -> int:
 @contextmanager
 def open_with_url(url: str, home: Path) -> Iterator[Console]:
     """Open a console that uses the account in this database address."""
-    told = {"CONSOLE_HOME": str(home), "CONSOLE_DATABASE_URL": url, "CONSOLE_LANGUAGE": "en"}
-    with open_console(Settings.load(told)) as console:
+    environment = {"CONSOLE_HOME": str(home), "CONSOLE_DATABASE_URL": url, "CONSOLE_LANGUAGE": "en"}
+    with open_console(Settings.load(environment)) as console:
         yield console
 
 
@@ -444,10 +444,12 @@ def test_changes_of_accounts_are_audited(accounts: AccountsByFile) -> None:
     accounts.apply_entries(op | {"may_buy": True})
     accounts.apply_entries(op | {"disabled": True})
     accounts.apply_entries(op | {"disabled": True})
-    told = accounts.read_rows("SELECT what, who, detail FROM audit_log WHERE RIGHT(subject_id, 6) = %s ORDER BY id")
-    assert [what for what, *_ in told] == ["operator.added", "operator.changed", "operator.disabled"]
-    assert {person for _, person, _ in told} == {accounts.console.database.account_name}
-    assert "geheim" not in repr(told)
+    audit_rows = accounts.read_rows(
+        "SELECT what, who, detail FROM audit_log WHERE RIGHT(subject_id, 6) = %s ORDER BY id"
+    )
+    assert [what for what, *_ in audit_rows] == ["operator.added", "operator.changed", "operator.disabled"]
+    assert {person for _, person, _ in audit_rows} == {accounts.console.database.account_name}
+    assert "geheim" not in repr(audit_rows)
 
 
 def test_a_crash_anywhere_is_healed_by_another_run(accounts: AccountsByFile, monkeypatch: pytest.MonkeyPatch) -> None:

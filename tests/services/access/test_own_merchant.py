@@ -176,8 +176,8 @@ def test_only_the_schema_account_changes_the_merchant(
         require_refused(lambda: former.payments.probe(payment.id), "paypay", sandbox)
     with open_with_other_merchant(place, sandbox) as other:
         heard = len(sandbox.control.read_requests())
-        asked = read_refusal(lambda: other.payments.import_payment(PaymentImport("paypay", "ORD-9")))
-        assert asked["code"] != "bad_profile"
+        import_refusal = read_refusal(lambda: other.payments.import_payment(PaymentImport("paypay", "ORD-9")))
+        assert import_refusal["code"] != "bad_profile"
         assert len(sandbox.control.read_requests()) > heard
     rows = place.sql(
         "SELECT what, result, detail FROM audit_log"

@@ -65,15 +65,15 @@ def test_no_approved_refund_is_sent(desk: RefundDesk, scope: str) -> None:
     """While the provider is read-only, an approved refund is sent neither by a person nor by the due task after its
     cooling-off period. The first due task after the end of read-only sends the refund once.
     """
-    asked = desk.request_refund(desk.make_paid_payment(minor=900_000), "600000")
-    desk.approve_refund(asked)
-    assert desk.approve_refund(asked, by="lead-c").state == "approved"
+    refund = desk.request_refund(desk.make_paid_payment(minor=900_000), "600000")
+    desk.approve_refund(refund)
+    assert desk.approve_refund(refund, by="lead-c").state == "approved"
     desk.move_clock(hours=1)
     desk.console.read_only_switches.set_switch(scope, True, "障害")
-    assert call_for_refusal(desk.refunds.submit, asked.id).code == "read_only"
+    assert call_for_refusal(desk.refunds.submit, refund.id).code == "read_only"
     desk.run_due_tasks()
     assert desk.control.payments_control.read_refunds() == []
-    assert desk.read_refund(asked).state == "approved"
+    assert desk.read_refund(refund).state == "approved"
     desk.console.read_only_switches.set_switch(scope, False, "復旧")
     desk.run_due_tasks()
     desk.run_due_tasks()

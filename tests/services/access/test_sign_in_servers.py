@@ -29,18 +29,18 @@ def split_database_url(place: Place, person: str = "op-a") -> tuple[str, str, st
     """Split the database address of this person at the place; return the account, its password, and the address
     without account and password.
     """
-    found = re.fullmatch(r"(.*//)([^:]*):([^@]*)@(.*)", place.url(person))
-    assert found is not None
-    return found[2], found[3], found[1] + found[4]
+    match = re.fullmatch(r"(.*//)([^:]*):([^@]*)@(.*)", place.url(person))
+    assert match is not None
+    return match[2], match[3], match[1] + match[4]
 
 
 def make_settings(home: Path, url: str, keyring: Keyring | None, **extra: str) -> Settings:
     """Return the settings of a desk with this database address and keyring; None as keyring is a machine that has
     none. `extra` adds or replaces settings, by variable name without the prefix `CONSOLE_`.
     """
-    told = {"HOME": str(home), "DATABASE_URL": url, "LANGUAGE": "en", "SECRET_STORE_KEY": STORE_KEY}
+    variables = {"HOME": str(home), "DATABASE_URL": url, "LANGUAGE": "en", "SECRET_STORE_KEY": STORE_KEY}
     return load_settings(
-        {f"CONSOLE_{name}": text for name, text in (told | extra).items()}, find_keyring=lambda: keyring
+        {f"CONSOLE_{name}": text for name, text in (variables | extra).items()}, find_keyring=lambda: keyring
     )
 
 
@@ -52,9 +52,9 @@ def open_signed_in(
     the keyring.
     """
     user, password, url = split_database_url(place, person)
-    told = make_settings(place.first_desk_home, url, keyring)
-    told.sign_in.set_entered_account(user, password)
-    with open_console(told) as console:
+    settings = make_settings(place.first_desk_home, url, keyring)
+    settings.sign_in.set_entered_account(user, password)
+    with open_console(settings) as console:
         assert console.sessions.record_sign_in(must_store_password=keeps_password) is keeps_password
         yield console
 
@@ -68,8 +68,8 @@ def read_opening_error(settings: Settings) -> ConsoleError:
 
 def list_session_entries(console: Console) -> list[tuple[str, str, str, str | None]]:
     """Return person, action, result and reason of each audit entry about sign-ins and sign-outs, oldest first."""
-    found = [entry for entry in console.audit.list_entries() if entry.what.startswith("session_")]
-    return [(entry.who, entry.what, entry.result, entry.reason) for entry in reversed(found)]
+    entries = [entry for entry in console.audit.list_entries() if entry.what.startswith("session_")]
+    return [(entry.who, entry.what, entry.result, entry.reason) for entry in reversed(entries)]
 
 
 def test_the_account_is_the_operator(place: Place) -> None:
@@ -118,10 +118,10 @@ def test_the_audit_trail_states_the_missing_sign_in(place: Place) -> None:
     """
     keyring = MemoryKeyring()
     user, password, url = split_database_url(place)
-    told = make_settings(place.first_desk_home, url, keyring)
-    read_opening_error(told)
-    told.sign_in.set_entered_account(user, password)
-    with open_console(told) as console:
+    settings = make_settings(place.first_desk_home, url, keyring)
+    read_opening_error(settings)
+    settings.sign_in.set_entered_account(user, password)
+    with open_console(settings) as console:
         console.sessions.record_sign_in(must_store_password=True)
         assert list_session_entries(console) == [
             (user, "session_missing", "done", "none"),
@@ -129,10 +129,10 @@ def test_the_audit_trail_states_the_missing_sign_in(place: Place) -> None:
         ]
     entry = next(entry for entry in keyring.entries if entry.startswith(user))
     keyring.entries[entry] = "changed meanwhile"
-    told = make_settings(place.first_desk_home, url, keyring)
-    assert read_opening_error(told).detail["problem"] == "access_denied"
-    told.sign_in.set_entered_account(user, password)
-    with open_console(told) as console:
+    settings = make_settings(place.first_desk_home, url, keyring)
+    assert read_opening_error(settings).detail["problem"] == "access_denied"
+    settings.sign_in.set_entered_account(user, password)
+    with open_console(settings) as console:
         console.sessions.record_sign_in(must_store_password=True)
         assert list_session_entries(console)[2:] == [
             (user, "session_missing", "done", "refused"),
@@ -183,8 +183,8 @@ def test_an_unusable_account_is_not_reported_as_a_wrong_password(
             assert locked.value.detail["problem"] == problem
             at_start = read_opening_error(make_settings(place.first_desk_home, place.url("op-b"), None))
             assert (at_start.code, at_start.detail["problem"]) == ("bad_profile", problem)
-            told = make_settings(place.first_desk_home, place.url("op-b"), None)
-            (check,) = [check for check in open_health_checks(told).run_all_checks() if check.name == "database"]
+            settings = make_settings(place.first_desk_home, place.url("op-b"), None)
+            (check,) = [check for check in open_health_checks(settings).run_all_checks() if check.name == "database"]
             assert (check.ok, check.message) == (False, f"error.bad_profile.{problem}")
         finally:
             place.sql(f"ALTER USER `{user}`@`%` {undo_statement.format(password)}")
@@ -226,8 +226,8 @@ def test_no_password_reaches_a_log(place: Place, caplog: pytest.LogCaptureFixtur
         wrong = read_opening_error(
             make_settings(place.first_desk_home, place.url().replace(password, "canary-7f3d2a1b"), None)
         )
-    told = [caplog.text, repr(wrong), repr(wrong.detail), repr(wrong.__cause__)]
-    assert [text for text in told if password in text or "canary" in text] == []
+    texts = [caplog.text, repr(wrong), repr(wrong.detail), repr(wrong.__cause__)]
+    assert [text for text in texts if password in text or "canary" in text] == []
 
 
 def test_a_rotated_password_is_confirmed_anew(place: Place) -> None:
@@ -276,9 +276,9 @@ def test_every_role_can_sign_in_and_sign_out(sql_server: SqlServer, tmp_path: Pa
     its password and sign out.
     """
     with open_team(sql_server) as people:
-        told = make_settings(tmp_path / person, people.urls[person], MemoryKeyring())
+        settings = make_settings(tmp_path / person, people.urls[person], MemoryKeyring())
         password = unquote(urlsplit(people.urls[person]).password or "")
-        with open_console(told) as console:
+        with open_console(settings) as console:
             me = console.sessions.read_identity()
             assert (me.person.name, me.is_known_operator, set(me.person.roles)) == (
                 people.names[person],

@@ -70,7 +70,7 @@ def database(database_url: str) -> Iterator[Database]:
 def read_rows(database: Database, columns: str = ORIGINAL_COLUMNS) -> list[tuple[object, ...]]:
     """Return these columns of all rows of the table of credit checks, ordered by id."""
     with database.read() as conn:
-        return [tuple(found) for found in conn.exec_driver_sql(f"SELECT {columns} FROM {TABLE_NAME} ORDER BY id")]
+        return [tuple(row) for row in conn.exec_driver_sql(f"SELECT {columns} FROM {TABLE_NAME} ORDER BY id")]
 
 
 def read_counts(database: Database) -> dict[str, int]:
@@ -112,9 +112,9 @@ def test_all_rows_of_another_application_are_adopted(database: Database, home: P
         plan.row_counts.unreadable_row_count,
         plan.row_counts.normalised_row_count,
     )
-    found = read_counts(database)
-    assert found["live"] == found["claims"] == 601 - done.duplicate_row_count - 1
-    assert (found["rows"], found["duplicates"], found["undecided"]) == (601, done.duplicate_row_count, 0)
+    counts = read_counts(database)
+    assert counts["live"] == counts["claims"] == 601 - done.duplicate_row_count - 1
+    assert (counts["rows"], counts["duplicates"], counts["undecided"]) == (601, done.duplicate_row_count, 0)
 
 
 LIVE_ROW_CASES: dict[str, tuple[list[legacy.Row], int]] = {
@@ -160,10 +160,10 @@ def test_the_live_row_of_each_claim_follows_the_rules(database: Database, home: 
     assert read_rows(database, "id, duplicate_of") == expected
     with database.read() as conn:
         cases = conn.exec_driver_sql("SELECT subject_id FROM alerts WHERE rule_id = 'duplicate' ORDER BY 1").all()
-        told = conn.exec_driver_sql("SELECT count(*) FROM audit_log WHERE reason = 'duplicate'").scalar_one()
+        entry_count = conn.exec_driver_sql("SELECT count(*) FROM audit_log WHERE reason = 'duplicate'").scalar_one()
     duplicates = [serial for serial, stays in expected if stays]
     assert [case[0] for case in cases] == duplicates
-    assert told == len(cases)
+    assert entry_count == len(cases)
     in_review = read_rows(database, "id, work_state, work_reason")
     assert [row for row in in_review if row[2] == "duplicate"] == [
         (serial, "needs_review", "duplicate") for serial in duplicates
@@ -188,8 +188,8 @@ def test_a_unique_index_of_another_application_prevents_rewriting(
     create_unique_index(database, "client_id, corporation_number, credit_check_id")
     with open_adoption_service(home, database_url) as service:
         service.run()
-    found = read_rows(database, "corporation_number, duplicate_of")
-    assert found == [(FIRST_NUMBER, None), (f"T{FIRST_NUMBER}", 1), (SECOND_NUMBER, None)]
+    rows = read_rows(database, "corporation_number, duplicate_of")
+    assert rows == [(FIRST_NUMBER, None), (f"T{FIRST_NUMBER}", 1), (SECOND_NUMBER, None)]
 
 
 @pytest.mark.parametrize(
@@ -258,9 +258,9 @@ def test_an_interrupted_adoption_continues(home: Path, database: Database, datab
     with open_adoption_service(home, database_url) as service:
         service.run()
         assert service.make_plan().state == "adopted"
-    found = read_counts(database)
+    counts = read_counts(database)
     assert read_rows(database)[:60] == before
-    assert (found["rows"], found["live"]) == (62, found["claims"])
+    assert (counts["rows"], counts["live"]) == (62, counts["claims"])
 
 
 def test_a_killed_adoption_continues(home: Path, sql_server: SqlServer) -> None:
@@ -270,10 +270,12 @@ def test_a_killed_adoption_continues(home: Path, sql_server: SqlServer) -> None:
     with open_temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.create_table_with_rows(database, list(legacy.make_rows(60, duplicate_share=0.2)))
-        told = make_environment(
+        environment = make_environment(
             home, UNREACHABLE_URL, DATABASE_URL=url, OPERATOR="", FAILPOINT="after_adopt_columns:2:kill"
         )
-        killed = subprocess.run([sys.executable, "-m", "console", "db", "adopt"], env=os.environ | told, check=False)
+        killed = subprocess.run(
+            [sys.executable, "-m", "console", "db", "adopt"], env=os.environ | environment, check=False
+        )
         assert killed.returncode == -9
         expire_upgrade_lock(sql_server, url)
         with open_adoption_service(home, url) as service:
@@ -313,16 +315,16 @@ def adopt_under_traffic(url: str, home: Path, database: Database, count: int) ->
     Return the other application's inserted rows and its longest durations (ms).
     """
     legacy.create_table_with_rows(database, legacy.make_rows(count, duplicate_share=0.01, strange_share=0.01))
-    with other_application.run_application(url) as told, open_adoption_service(home, url) as service:
+    with other_application.run_application(url) as reports, open_adoption_service(home, url) as service:
         service.run()
-    (met,) = told
+    (met,) = reports
     with database.read() as conn:
-        ids = {int(found) for found in conn.scalars(text(f"SELECT id FROM {TABLE_NAME}"))}
-        found = legacy.count_rows(conn)
+        ids = {int(counts) for counts in conn.scalars(text(f"SELECT id FROM {TABLE_NAME}"))}
+        counts = legacy.count_rows(conn)
     assert met.error_messages == []
     assert {record_id for record_id, _, _ in met.inserted_rows} <= ids
-    assert found["rows"] == count + len(met.inserted_rows)
-    assert found["live"] == found["claims"]
+    assert counts["rows"] == count + len(met.inserted_rows)
+    assert counts["live"] == counts["claims"]
     return met
 
 
@@ -360,9 +362,9 @@ def test_rows_inserted_during_the_adoption_compete_for_the_claim(
         add_during_adoption(monkeypatch, database, lambda: legacy.insert_rows(database, late))
         with open_adoption_service(home, url) as service:
             done = service.run()
-        found = read_rows(database, "corporation_number, duplicate_of, work_reason")
+        rows = read_rows(database, "corporation_number, duplicate_of, work_reason")
         database.close()
-    assert found == [
+    assert rows == [
         (FIRST_NUMBER, 3, "duplicate"),
         (SECOND_NUMBER, None, None),
         (FIRST_NUMBER, None, None),
@@ -414,9 +416,13 @@ def test_rows_added_during_the_adoption_cost_few_reads(
         with open_adoption_service(home, url) as service:
             service.run()
         read = count_rows_read(mariadb_server, database) - read_before[0]
-        found = read_counts(database)
+        counts = read_counts(database)
         database.close()
-    assert (found["rows"], found["live"], found["undecided"]) == (_ROWS_ADDED_DURING_ADOPTION + 1, found["claims"], 0)
+    assert (counts["rows"], counts["live"], counts["undecided"]) == (
+        _ROWS_ADDED_DURING_ADOPTION + 1,
+        counts["claims"],
+        0,
+    )
     assert 0 < read < 60 * _ROWS_ADDED_DURING_ADOPTION, f"{read} rows were read"
 
 
@@ -503,11 +509,11 @@ def test_a_foreign_unique_index_is_named_in_the_error(
         monkeypatch.undo()
         with open_adoption_service(home, url) as service:
             service.run()
-        found = read_counts(database)
+        counts = read_counts(database)
         database.close()
     assert (caught.value.code, caught.value.detail["problem"]) == ("schema_mismatch", "cannot_be_adopted")
     assert caught.value.detail["names"] == ["unique_index (theirs)"]
-    assert (found["rows"], found["undecided"], found["live"]) == (2, 0, 2)
+    assert (counts["rows"], counts["undecided"], counts["live"]) == (2, 0, 2)
 
 
 def test_the_adoption_ends_although_a_row_stays_undecided(
@@ -542,9 +548,9 @@ def test_the_adoption_ends_although_a_row_stays_undecided(
         monkeypatch.setattr("console.services.adoption.run.adopt_rows.list_unadopted_rows", list_some)
         with open_adoption_service(home, url) as service:
             service.run()
-        found = read_counts(database)
+        counts = read_counts(database)
         database.close()
-    assert (found["undecided"], found["live"]) == (1, found["claims"])
+    assert (counts["undecided"], counts["live"]) == (1, counts["claims"])
 
 
 def test_an_adoption_of_a_file_under_traffic_loses_no_row(home: Path) -> None:
@@ -569,8 +575,8 @@ def test_a_cluster_has_one_live_row_per_claim_after_an_adoption(home: Path, gale
             assert service.make_plan().is_cluster
             service.run()
         there = Database(url.replace(f":{first.port}/", f":{second.port}/"))
-        found = read_counts(there)
-        assert (found["rows"], found["live"], found["undecided"]) == (300, found["claims"], 0)
+        counts = read_counts(there)
+        assert (counts["rows"], counts["live"], counts["undecided"]) == (300, counts["claims"], 0)
         database.close()
         there.close()
 
@@ -684,10 +690,10 @@ def require_dates_in_zone(
         for number in (FIRST_NUMBER, SECOND_NUMBER):
             assert console.lookup.find_records(number).credit_checks[0].purchased_at == instant
         ours = console.credit_checks.purchase(PurchaseRequest(THIRD_NUMBER, "1"))
-        (kept,) = read_rows(database, "dates_zone, purchased_at")[2:]
-        assert kept[0] is None
+        (columns,) = read_rows(database, "dates_zone, purchased_at")[2:]
+        assert columns[0] is None
         assert ours.purchased_at is not None
-        assert str(kept[1])[:19] == f"{ours.purchased_at:%Y-%m-%d %H:%M:%S}"
+        assert str(columns[1])[:19] == f"{ours.purchased_at:%Y-%m-%d %H:%M:%S}"
     assert str(read_rows(database, "purchased_at")[0][0])[:19] == written
 
 

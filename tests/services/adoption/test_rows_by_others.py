@@ -113,7 +113,7 @@ def test_a_row_in_another_spelling_holds_its_claim_among_many_unadopted_rows(
     insert_rows_as_other_application(place, invent_numbers(250, seed=9), credit_check_id=5)
     row = insert_as_other_application(place, f"T{CORPORATION_NUMBER}", credit_check_id=77)
     assert read_purchase_error_code(console) == "already_purchased"
-    assert [found.id for found in console.lookup.find_records(CORPORATION_NUMBER).credit_checks] == [row]
+    assert [record.id for record in console.lookup.find_records(CORPORATION_NUMBER).credit_checks] == [row]
     assert alarmbox.charges == []
 
 

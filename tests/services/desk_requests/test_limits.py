@@ -149,8 +149,8 @@ def test_a_proposal_of_a_former_administrator_does_not_count(tmp_path: Path, cha
 def test_a_replaced_proposal_does_not_count(tmp_path: Path) -> None:
     """An administrator proposes a value and then another one. The list shows the second one, so a colleague who
     requests the first value makes a new proposal, and doesn't set the limit."""
-    told = make_environment(tmp_path, UNUSED_URL, OPERATOR="adm-f")
-    with open_console(load_settings(told)) as console:
+    environment = make_environment(tmp_path, UNUSED_URL, OPERATOR="adm-f")
+    with open_console(load_settings(environment)) as console:
         for name in ("adm-f", "adm-g"):
             console.people.add_person(Person(name, frozenset({ADMIN}), may_buy=False))
         before = read_limit(console)

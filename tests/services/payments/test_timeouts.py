@@ -515,7 +515,7 @@ def test_an_order_is_cancelled_after_both_payments_ended(scene: PaymentDesk, clo
     pass_time(scene, clock, timedelta(minutes=1))
     run_timeout_task(scene)
     assert read_final_states(scene, second) == STATES_AFTER_EXPIRY
-    assert [seen.record.state for seen in read_sagas(scene)] == [SagaState.DONE, SagaState.DONE]
+    assert [progress.record.state for progress in read_sagas(scene)] == [SagaState.DONE, SagaState.DONE]
     assert scene.count_audit_entries("order.cancelled") == 1
 
 
@@ -534,7 +534,7 @@ def test_a_paid_second_payment_ends_the_saga_of_the_first_one(scene: PaymentDesk
     run_timeout_task(scene)
     assert (scene.read_payment(first.id).state, scene.read_payment(second.id).state) == ("expired", "completed")
     assert (scene.read_order("ORD-1").state, read_stock_states(scene)) == ("paid", ["held", "held"])
-    assert {seen.record.reason for seen in read_sagas(scene)} == {"order_paid", "paid"}
+    assert {progress.record.reason for progress in read_sagas(scene)} == {"order_paid", "paid"}
 
 
 def test_an_order_with_another_paid_payment_is_not_cancelled(scene: PaymentDesk, clock: MovedClock) -> None:
@@ -553,7 +553,7 @@ def test_an_order_with_another_paid_payment_is_not_cancelled(scene: PaymentDesk,
     run_timeout_task(scene)
     assert (scene.read_payment(second.id).state, scene.read_order("ORD-1").state) == ("completed", "pending")
     assert read_stock_states(scene) == ["held", "held"]
-    assert "other_paid" in {seen.record.reason for seen in read_sagas(scene)}
+    assert "other_paid" in {progress.record.reason for progress in read_sagas(scene)}
     assert scene.count_audit_entries("order.cancelled") == 0
 
 

@@ -250,9 +250,9 @@ def test_a_lapsed_call_makes_related_records_unknown_everywhere(console: Console
     connection.execute(update(schema.refunds).values(created_at=today))
     unknown = {("Payment", paid.id), ("Payment", begun.id), ("Refund", refund.id)}
     unknown |= {("Order", order_id) for order_id in order_ids}
-    for certainty, found in (("unknown", unknown), ("known", set())):
+    for certainty, expected_records in (("unknown", unknown), ("known", set())):
         records = console.lookup.search(f"certainty:{certainty}").records
-        assert {(type(record).__name__, record.id) for record in records} == found
+        assert {(type(record).__name__, record.id) for record in records} == expected_records
     pending = console.recovery.read_queue("pending", record_filter=parse_filter("certainty:known").record_filter)
     assert list_kinds_and_ids(pending.items) == []
     (totals,) = console.lookup.find_records(CORPORATION_NUMBER).totals

@@ -29,8 +29,8 @@ def owner_database(team: Team) -> Iterator[Database]:
 
 def read_check_result(database: Database) -> tuple[bool, list[str]]:
     """Return True if the check of the accounts has passed, and the wrong properties that it has found."""
-    found = {finding.check_name: finding for finding in fitness.check_fitness(database)}["accounts"]
-    return found.has_passed, list(found.facts["faults"])  # type: ignore[call-overload]  # of texts
+    accounts_finding = {finding.check_name: finding for finding in fitness.check_fitness(database)}["accounts"]
+    return accounts_finding.has_passed, list(accounts_finding.facts["faults"])  # type: ignore[call-overload]  # of texts
 
 
 def grant_account_reads(team: Team, owner: Database) -> None:
@@ -77,8 +77,10 @@ def test_an_unencrypted_remote_account_is_reported(
     grant_account_reads(team, owner_database)
     monkeypatch.setattr(account_looks, "accepts_remote_connections", lambda _conn: True)
     assert read_check_result(owner_database) == (False, [f"not_encrypted {team.names['lead-b']}@%"])
-    found = {finding.check_name: finding for finding in fitness.check_fitness(owner_database)}["passwords"]
-    assert (found.has_passed, found.stops_purchases) == (False, False)
+    passwords_finding = {finding.check_name: finding for finding in fitness.check_fitness(owner_database)}[
+        "passwords"
+    ]
+    assert (passwords_finding.has_passed, passwords_finding.stops_purchases) == (False, False)
 
 
 @pytest.mark.parametrize(

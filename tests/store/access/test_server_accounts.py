@@ -13,7 +13,7 @@ from console.store.access.server_accounts import (
 
 
 def list_account_statements(*, is_mariadb: bool, **more: object) -> list[str]:
-    told: dict[str, object] = {
+    default_fields: dict[str, object] = {
         "name": "op-a",
         "roles": {"operator"},
         "roles_before": frozenset(),
@@ -21,8 +21,8 @@ def list_account_statements(*, is_mariadb: bool, **more: object) -> list[str]:
         "is_locked": False,
         "needs_tls": False,
     }
-    wanted = DesiredAccount(**{**told, **more})  # type: ignore[arg-type]  # one of each kind
-    return [statement.sql for statement in make_account_statements(wanted, "books", is_mariadb=is_mariadb)]
+    account = DesiredAccount(**{**default_fields, **more})  # type: ignore[arg-type]  # one of each kind
+    return [statement.sql for statement in make_account_statements(account, "books", is_mariadb=is_mariadb)]
 
 
 def test_a_new_account_on_mariadb_gets_an_own_role() -> None:
@@ -65,12 +65,14 @@ def test_a_remote_account_must_use_tls(is_mariadb: bool) -> None:
 def test_a_locked_account_loses_every_role(is_mariadb: bool) -> None:
     """A locked account loses every role: those that the account file gives, and those that the account had before.
     Its password stays."""
-    told = list_account_statements(is_mariadb=is_mariadb, is_locked=True, password=None, roles_before={"approver"})
+    statements = list_account_statements(
+        is_mariadb=is_mariadb, is_locked=True, password=None, roles_before={"approver"}
+    )
     holder = "`console:op-a`" if is_mariadb else "'op-a'@'%'"
     limits = "MAX_USER_CONNECTIONS 0 MAX_STATEMENT_TIME 0" if is_mariadb else "MAX_USER_CONNECTIONS 0"
-    assert f"ALTER USER 'op-a'@'%' REQUIRE NONE WITH {limits} ACCOUNT LOCK" in told
-    assert {f"REVOKE `books/{role}` FROM {holder}" for role in ("approver", "operator")} <= set(told)
-    assert not any(sql.startswith("GRANT `books") for sql in told)
+    assert f"ALTER USER 'op-a'@'%' REQUIRE NONE WITH {limits} ACCOUNT LOCK" in statements
+    assert {f"REVOKE `books/{role}` FROM {holder}" for role in ("approver", "operator")} <= set(statements)
+    assert not any(sql.startswith("GRANT `books") for sql in statements)
 
 
 @pytest.mark.parametrize("is_mariadb", [True, False])

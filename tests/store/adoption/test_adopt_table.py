@@ -180,8 +180,8 @@ def test_a_unique_index_that_refuses_a_second_credit_check_prevents_the_adoption
     legacy.create_table_with_rows(database, more=", is_deleted INT NOT NULL DEFAULT 0, memo VARCHAR(9) NULL")
     execute_statements(database, f"CREATE UNIQUE INDEX theirs ON {TABLE_NAME} ({columns})")
     obstacles = legacy_obstacles.find_obstacles(adopt_table.read_table(database))
-    found = [(obstacle.code, obstacle.name, obstacle.present_value) for obstacle in obstacles]
-    assert found == ([("unique_index", "theirs", columns)] if is_obstacle else [])
+    obstacle_facts = [(obstacle.code, obstacle.name, obstacle.present_value) for obstacle in obstacles]
+    assert obstacle_facts == ([("unique_index", "theirs", columns)] if is_obstacle else [])
 
 
 def test_an_ordinary_index_of_another_application_prevents_nothing(database: Database) -> None:
@@ -218,9 +218,9 @@ def test_unknown_columns_keep_their_values_and_defaults(database: Database, tmp_
     run_adoption(database, tmp_path)
     legacy.insert_rows(database, [make_bought_row(SECOND_CORPORATION_NUMBER, 2)])
     with database.read() as conn:
-        found = conn.exec_driver_sql(f"SELECT memo, created_at FROM {TABLE_NAME} ORDER BY id").all()
-    assert [str(memo) for memo, _ in found] == ["old", "new"]
-    assert str(found[0][1])[:10] == "2020-01-01"
+        rows = conn.exec_driver_sql(f"SELECT memo, created_at FROM {TABLE_NAME} ORDER BY id").all()
+    assert [str(memo) for memo, _ in rows] == ["old", "new"]
+    assert str(rows[0][1])[:10] == "2020-01-01"
 
 
 # ---- afterwards
@@ -289,15 +289,15 @@ def test_an_adopted_table_equals_a_created_one(database: Database, engine: Engin
             server.sql(f"GRANT SELECT ON `{database.url.database}`.* TO `{ours.url.username}`@`%`")
             copy_adopted_table(database, ours)
         assert read_columns_and_indexes(database) == read_columns_and_indexes(ours)
-        asked = {
+        query_by_name = {
             **plans.QUERY_BY_PAGE,
             **plans.COUNT_QUERIES,
             **plans.KEY_LOOKUP_QUERIES,
             **plans.QUERIES_SORTED_IN_MEMORY,
             **plans.PREFIX_SEARCH_QUERIES,
         }
-        assert {name: list_plan_steps(database, ask) for name, ask in asked.items()} == {
-            name: list_plan_steps(ours, ask) for name, ask in asked.items()
+        assert {name: list_plan_steps(database, ask) for name, ask in query_by_name.items()} == {
+            name: list_plan_steps(ours, ask) for name, ask in query_by_name.items()
         }
         ours.close()
 
@@ -544,8 +544,8 @@ def test_a_duplicate_does_not_spoil_the_index(server_database: Database, tmp_pat
         )
     run_adoption(server_database, tmp_path)
     with server_database.read() as conn:
-        found = legacy.count_rows(conn)
-    assert (found["live"], found["duplicates"]) == (1, found["rows"] - 1)
+        counts = legacy.count_rows(conn)
+    assert (counts["live"], counts["duplicates"]) == (1, counts["rows"] - 1)
 
 
 def test_the_other_applications_account_inserts_rows_during_the_adoption(
@@ -607,9 +607,9 @@ def test_the_other_application_selects_only_its_columns(server_database: Databas
         f" VALUES (NULL, 1, '{SECOND_CORPORATION_NUMBER}', 2, 'Corp', NULL, NULL, 'ok', NULL)",
     )
     with server_database.read() as conn:
-        found = conn.exec_driver_sql(f"SELECT * FROM {TABLE_NAME} ORDER BY id")
-        assert tuple(found.keys()) == legacy_table.ORIGINAL_COLUMNS
-        assert [row[2] for row in found] == [FIRST_CORPORATION_NUMBER, SECOND_CORPORATION_NUMBER]
+        result = conn.exec_driver_sql(f"SELECT * FROM {TABLE_NAME} ORDER BY id")
+        assert tuple(result.keys()) == legacy_table.ORIGINAL_COLUMNS
+        assert [row[2] for row in result] == [FIRST_CORPORATION_NUMBER, SECOND_CORPORATION_NUMBER]
 
 
 def test_the_other_application_gets_error_1062(server_database: Database, tmp_path: Path) -> None:

@@ -323,7 +323,8 @@ def test_a_file_replaced_after_its_check_is_refused(registry_in_use: Path, tmp_p
     reader = open_registry(registry_in_use)
     assert reader is not None
     assert "別物" not in {
-        found.name for found in reader.find_many([make_corporation_number(index) for index in range(4)]).values()
+        corporation.name
+        for corporation in reader.find_many([make_corporation_number(index) for index in range(4)]).values()
     }
     reader.close()
 

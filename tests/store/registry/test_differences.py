@@ -307,16 +307,16 @@ def test_circles_of_successors_are_reported(tmp_path: Path) -> None:
         0,
         0,
     ]
-    assert [found.number for found in reader.read_successor_chain(make_corporation_number(10))] == [
+    assert [match.number for match in reader.read_successor_chain(make_corporation_number(10))] == [
         make_corporation_number(index) for index in range(11, 41)
     ]
-    assert {found.number for found in reader.list_predecessors(make_corporation_number(2))} == {
+    assert {match.number for match in reader.list_predecessors(make_corporation_number(2))} == {
         make_corporation_number(1),
         make_corporation_number(5),
     }
     write_file(tmp_path, "diff_20251104", [make_row(3, process="72")])
     assert import_files(registry, tmp_path, "diff_20251104").cycles == ((make_corporation_number(4),),)
-    assert [found.number for found in reader.read_successor_chain(make_corporation_number(5))] == [
+    assert [match.number for match in reader.read_successor_chain(make_corporation_number(5))] == [
         make_corporation_number(2),
         make_corporation_number(3),
     ]

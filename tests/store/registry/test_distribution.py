@@ -339,4 +339,4 @@ def test_the_registry_is_distributed_by_a_bucket(tmp_path: Path) -> None:
         assert team.fetch_names("desk") == ["乙"]
         team.publish_companies(NEXT_FILE_NAME, "丙")
         assert team.fetch_names("desk") == ["丙"]
-        assert len([asked for asked in served.requests if asked.startswith("DELETE")]) > 1
+        assert len([request for request in served.requests if request.startswith("DELETE")]) > 1

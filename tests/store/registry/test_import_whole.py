@@ -88,13 +88,13 @@ def test_of_two_rows_in_force_the_one_updated_last_is_kept(tmp_path: Path) -> No
     reader = open_registry(registry)
     assert reader is not None
     assert [
-        found.name for found in reader.find_many([make_corporation_number(0), make_corporation_number(1)]).values()
+        match.name for match in reader.find_many([make_corporation_number(0), make_corporation_number(1)]).values()
     ] == [
         "株式会社先",
         "株式会社乙",
     ]
-    assert [found.name for found in reader.search("株式会社甲")] == []
-    assert [found.number for found in reader.search("株式会社先")] == [make_corporation_number(0)]
+    assert [match.name for match in reader.search("株式会社甲")] == []
+    assert [match.number for match in reader.search("株式会社先")] == [make_corporation_number(0)]
     reader.close()
 
 
@@ -178,7 +178,7 @@ def test_a_corporation_with_many_predecessors_has_a_small_answer(tmp_path: Path)
     reader = open_registry(tmp_path / "registry")
     assert reader is not None
     with closing(reader):
-        predecessors = [found.number for found in reader.list_predecessors(make_corporation_number(0))]
+        predecessors = [match.number for match in reader.list_predecessors(make_corporation_number(0))]
         everyone = sorted(make_corporation_number(index) for index in range(1, MAX_PREDECESSORS + 5))
         assert predecessors == everyone[:MAX_PREDECESSORS]
 

@@ -119,7 +119,7 @@ def find_called_methods() -> frozenset[tuple[str, str]]:
     because each test process needs them while it collects tests, and parsing would take ten times as long.
     """
     pattern = re.compile(rf"(?<![\w.])\w+\.({'|'.join(list_services())})\.(\w+)\(")
-    return frozenset(found for source in VIEW_SOURCES for found in pattern.findall(source.read_text()))
+    return frozenset(method for source in VIEW_SOURCES for method in pattern.findall(source.read_text()))
 
 
 @cache

@@ -67,7 +67,7 @@ def is_waiting_for_adoption(table: str) -> bool:
 
 
 def _read_column_names(table: str) -> set[str]:
-    return {str(found["name"]) for found in sa.inspect(op.get_bind()).get_columns(table)}
+    return {str(column["name"]) for column in sa.inspect(op.get_bind()).get_columns(table)}
 
 
 def is_on_server() -> bool:
