@@ -142,9 +142,8 @@ def test_a_session_that_locks_other_peoples_rows_is_ended(place: Place, sandbox:
                 cursor.execute("BEGIN")
                 for statement in statements:
                     for table in TABLES_TO_LOCK[count:]:
-                        cursor.execute(
-                            make_locking_statement_for_reader(place, statement).format(table=table, id=make_request_id())
-                        )
+                        locking_statement = make_locking_statement_for_reader(place, statement)
+                        cursor.execute(locking_statement.format(table=table, id=make_request_id()))
                 buy_as_lead(place, sandbox, number)
     rows = place.sql("SELECT DISTINCT who, detail LIKE '%blocks%' FROM audit_log WHERE what = 'lock_holder.ended'")
     assert rows in ([], [("worker", 1)], [(place.get_account_name("worker"), 1)])

@@ -61,9 +61,8 @@ def open_locking_transaction(place: Place, statement: str, *requests: str) -> It
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         cursor.execute("BEGIN")
         for request in requests:
-            cursor.execute(
-                make_locking_statement_for_reader(place, statement).format(request=request, withdrawal=make_request_id())
-            )
+            locking_statement = make_locking_statement_for_reader(place, statement)
+            cursor.execute(locking_statement.format(request=request, withdrawal=make_request_id()))
         yield connection
 
 
