@@ -38,9 +38,9 @@ def show_empty_window() -> None:
     app.exec()
 
 
-def start_console(*, until_frame: bool = False) -> None:
-    """Start the product as a desktop does, until the first rows of a list are painted, or with `until_frame` until
-    the first frame.
+def start_console(*, exits_at_first_frame: bool = False) -> None:
+    """Start the product as a desktop does, until the first rows of a list are painted, or with `exits_at_first_frame`
+    until the first frame.
     """
     from console.cli.main import main
     from console.views.frame.splash_window import MainWindow
@@ -54,7 +54,7 @@ def start_console(*, until_frame: bool = False) -> None:
         paint(window, event)
         if not timers:
             print_event("frame")
-            if until_frame:
+            if exits_at_first_frame:
                 os._exit(0)
             timer = QTimer(window, interval=5)
             timer.timeout.connect(_report_if_rows_are_visible)
@@ -88,4 +88,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "bare":
         show_empty_window()
     else:
-        start_console(until_frame=sys.argv[1] == "frame")
+        start_console(exits_at_first_frame=sys.argv[1] == "frame")

@@ -55,10 +55,12 @@ def dump_database(shared: Terminal) -> list[str]:
         return list(conn.iterdump())
 
 
-@pytest.mark.parametrize("upgraded_first", [False, True])
-def test_an_adoption_leads_from_dry_run_to_lookup(shared_database_terminal: Terminal, upgraded_first: bool) -> None:
+@pytest.mark.parametrize("is_upgraded_first", [False, True])
+def test_an_adoption_leads_from_dry_run_to_lookup(
+    shared_database_terminal: Terminal, is_upgraded_first: bool
+) -> None:
     """`db adopt --dry-run` prints the plan, commands are refused until the adoption, and after it a lookup works."""
-    if upgraded_first:
+    if is_upgraded_first:
         run_command(shared_database_terminal, "db", "upgrade")
     plan = run_command(shared_database_terminal, "db", "adopt", "--dry-run")
     assert (plan["rows"], plan["respelled"], plan["without_credit_check_id"]) == (4, 1, 2)

@@ -19,10 +19,10 @@ REPORT_FIELDS = {"matched", "imported", "missing_there", "different_state", "dif
 
 
 def make_day_with_differences(
-    paying_terminal: PayingTerminal, tmp_path: Path, sandbox: Sandbox, *, announced: bool = True
+    paying_terminal: PayingTerminal, tmp_path: Path, sandbox: Sandbox, *, is_file_announced: bool = True
 ) -> str:
-    """Create a day with one payment that only the provider has and one that only this database has. With `announced`,
-    a notice has announced the provider's daily file of the day. Return the day in ISO form.
+    """Create a day with one payment that only the provider has and one that only this database has. With
+    `is_file_announced`, a notice has announced the provider's daily file of the day. Return the day in ISO form.
     """
     place = SqlitePlace(tmp_path)
     place.file = paying_terminal.home / "console.db"
@@ -31,7 +31,7 @@ def make_day_with_differences(
         days = ReconciledDay(scene)
         days.add_provider_payment("ORD-theirs", 500)
         days.insert_our_payment("ORD-ours", 700)
-        if announced:
+        if is_file_announced:
             days.announce_file()
         scene.close()
     return days.day.isoformat()
@@ -111,7 +111,7 @@ def test_a_day_without_an_announced_file_is_reported(
     """For a day without an announced daily file, `reconcile` exits with 4 and `outcome_unknown`; the message names
     the day and the next step.
     """
-    day = make_day_with_differences(paying_terminal, tmp_path, sandbox, announced=False)
+    day = make_day_with_differences(paying_terminal, tmp_path, sandbox, is_file_announced=False)
     ending = paying_terminal.json("reconcile", "paypay", "--from", day, "--to", day)
     assert ending.exit_status_and_code == (4, "outcome_unknown")
     assert day in ending.error["message"]

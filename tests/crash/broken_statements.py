@@ -21,12 +21,12 @@ _SQLITE_ERROR_TEXTS: dict[StatementFault, str] = {
 
 
 class FailureCountdown:
-    """Counts SQL statements and COMMITs and makes the n-th one fail; with `lasting` all later ones fail, too."""
+    """Counts SQL statements and COMMITs and makes the n-th one fail; with `is_lasting` all later ones fail, too."""
 
-    def __init__(self, nth: int, fault: StatementFault, *, lasting: bool) -> None:
+    def __init__(self, nth: int, fault: StatementFault, *, is_lasting: bool) -> None:
         self.left = nth
         self.fault = fault
-        self._lasting = lasting
+        self._is_lasting = is_lasting
 
     @property
     def has_fired(self) -> bool:
@@ -36,7 +36,7 @@ class FailureCountdown:
     def count_and_check(self) -> bool:
         """Count a statement. Return True if it must fail."""
         self.left -= 1
-        return self.left == 0 or (self.left < 0 and self._lasting)
+        return self.left == 0 or (self.left < 0 and self._is_lasting)
 
     def count_and_raise(self) -> None:
         """Count a statement. If it must fail, raise the database error of the tested kind of fault."""
@@ -59,7 +59,7 @@ def break_statements(
     - deadlock, on servers: the transaction is rolled back
     - lock_wait, on servers: only the statement is rolled back
     """
-    countdown = FailureCountdown(nth, fault, lasting=is_lasting)
+    countdown = FailureCountdown(nth, fault, is_lasting=is_lasting)
     if fault == "desk_full":
         with _break_spool_writes(console, countdown):
             yield countdown

@@ -89,8 +89,8 @@ def fail_each_statement(stage: TeamModeStage, action: str, fault: StatementFault
     desk: "done", "approved" or an error code.
     """
     tally: Counter[str] = Counter()
-    for lasting in (False, True):
-        tally += call_at_each_place(partial(fail_at_statement, stage, action, fault, lasting=lasting))
+    for is_lasting in (False, True):
+        tally += call_at_each_place(partial(fail_at_statement, stage, action, fault, is_lasting=is_lasting))
     stage.check_all_rules()
     return tally
 
@@ -105,19 +105,19 @@ def fail_random_statements(stage: TeamModeStage, action: str, seed: int, place_c
     for i in range(place_count):
         fault = chance.choice(STATEMENT_FAULTS)
         nth = chance.randint(1, _USUAL_STATEMENT_COUNT_BY_ACTION.get(fault, _USUAL_STATEMENT_COUNT_BY_ACTION[action]))
-        ended = fail_at_statement(stage, action, fault, nth, lasting=(seed + i) % 2 == 0)
+        ended = fail_at_statement(stage, action, fault, nth, is_lasting=(seed + i) % 2 == 0)
         tally.update({ended or "undisturbed": 1})
     stage.check_all_rules()
     return tally
 
 
 def fail_at_statement(
-    stage: TeamModeStage, action: str, fault: StatementFault, nth: int, *, lasting: bool
+    stage: TeamModeStage, action: str, fault: StatementFault, nth: int, *, is_lasting: bool
 ) -> str | None:
     """Let the n-th statement of the desk request fail, then let the worker continue without faults. Check the result,
     and return the code of the answer to the desk; None if the request has fewer statements.
     """
-    where = f"{action}, {fault} at {nth}{', lasting' * lasting}"
+    where = f"{action}, {fault} at {nth}{', lasting' * is_lasting}"
     target = _prepare_target(stage, action)
     with (
         open_console_as(stage.place, stage.sandbox, stage.clock, _ASKING_PERSON_BY_ACTION[action]) as desk,
@@ -127,7 +127,7 @@ def fail_at_statement(
         worker.desk_requests.announce_presence()
         answer = thread.submit(_send_until_answered, stage, desk, target, where)
         wait_until(lambda: bool(stage.place.sql(_SELECT_ASKED_REQUEST_SQL)) or answer.done(), "the request")
-        with break_statements(worker, nth, fault, is_lasting=lasting) as countdown:
+        with break_statements(worker, nth, fault, is_lasting=is_lasting) as countdown:
             with suppress(ConsoleError):  # logged by the thread of a worker
                 worker.desk_requests.execute_next()
             has_fired = countdown.has_fired

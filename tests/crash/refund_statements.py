@@ -25,8 +25,8 @@ def fail_each_statement(stage: MoneyStage, action: str, fault: StatementFault) -
     failed statements under the key `places`, and the number of actions with each ending: "done" or an error code.
     """
     tally: Counter[str] = Counter()
-    for lasting in (False, True):
-        tally += call_at_each_place(partial(fail_at_statement, stage, action, fault, lasting=lasting))
+    for is_lasting in (False, True):
+        tally += call_at_each_place(partial(fail_at_statement, stage, action, fault, is_lasting=is_lasting))
     stage.check_all_rules()
     return tally
 
@@ -42,22 +42,22 @@ def fail_random_statements(
     tally: Counter[str] = Counter()
     for i, fault in enumerate(chance.sample(faults, RANDOM_FAULT_COUNT), seed):
         nth = chance.randint(1, _STATEMENT_COUNT_BY_RARE_FAULT.get(fault, USUAL_STATEMENT_COUNT_BY_ACTION[action]))
-        ended = fail_at_statement(stage, action, fault, nth, lasting=i % 2 == 0)
+        ended = fail_at_statement(stage, action, fault, nth, is_lasting=i % 2 == 0)
         tally.update({ended or "undisturbed": 1})
     return tally
 
 
 def fail_at_statement(
-    stage: MoneyStage, action: str, fault: StatementFault, nth: int, *, lasting: bool
+    stage: MoneyStage, action: str, fault: StatementFault, nth: int, *, is_lasting: bool
 ) -> str | None:
     """Run the action with a fault at its n-th statement, and check how it ended. Return "done" or the error code;
     None if the action has no such statement.
     """
-    where = f"{action}, {fault} at {nth}{', lasting' * lasting}"
+    where = f"{action}, {fault} at {nth}{', lasting' * is_lasting}"
     target = stage.prepare_target(action)
     with stage.open_desk(action) as console:
         console.recovery.count_queued_records()  # opens the desk, so that only the action itself has a fault
-        with break_statements(console, nth, fault, is_lasting=lasting) as countdown:
+        with break_statements(console, nth, fault, is_lasting=is_lasting) as countdown:
             code = stage.execute_action(console, target)
             has_fired = countdown.has_fired
     stage.check_ending(target, code, where)

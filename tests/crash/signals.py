@@ -52,18 +52,18 @@ _PROVIDER_BY_START_ACTION = {"start": "paypay", "start at Atom": "atom"}
 
 class FailpointsThatSendSignal(Failpoints):
     """Failpoints that send the signal `number` to their own process when the code reaches the name in the attribute
-    `step` (None: never). With `at_later_steps` they send it also at all later failpoints. `has_fired` is True after
+    `step` (None: never). With `repeats_signal` they send it also at all later failpoints. `has_fired` is True after
     the first one.
     """
 
-    def __init__(self, number: int, at_later_steps: bool) -> None:
+    def __init__(self, number: int, repeats_signal: bool) -> None:
         super().__init__(None)
-        self._number, self._again = number, at_later_steps
+        self._number, self._repeats_signal = number, repeats_signal
         self.step: str | None = None
         self.has_fired = False
 
     def reach(self, name: str) -> None:
-        if self.step is not None and (name == self.step or (self.has_fired and self._again)):
+        if self.step is not None and (name == self.step or (self.has_fired and self._repeats_signal)):
             self.has_fired = True
             signal.raise_signal(self._number)
 
@@ -78,11 +78,11 @@ def execute_with_interrupts(
     """Target of a child process: execute the action once for each (step, subject), and interrupt it at that step.
     After each execution send whether the signal was sent and how the action ended. Then wait for the parent process,
     which checks the records."""
-    number, again = SIGNAL_BY_MODE[mode]
+    number, repeats_signal = SIGNAL_BY_MODE[mode]
     if number == signal.SIGTERM:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # as the terminal takes it
     with open_console(Settings.load(dict(environment))) as console:
-        points = console._context.failpoints = FailpointsThatSendSignal(number, again)
+        points = console._context.failpoints = FailpointsThatSendSignal(number, repeats_signal)
         for step, subject in steps_and_subjects:
             points.step, points.has_fired = step, False
             try:
@@ -100,7 +100,7 @@ def execute_until_terminated(
     """Target of a child process: execute the action, and receive the signal `number` (SIGTERM with its default
     effect, or SIGKILL) at the step. The signal ends the process."""
     with open_console(Settings.load(dict(environment))) as console:
-        points = console._context.failpoints = FailpointsThatSendSignal(number, at_later_steps=True)
+        points = console._context.failpoints = FailpointsThatSendSignal(number, repeats_signal=True)
         points.step = step
         pipe.send("open")
         pipe.send(_call_and_get_code(lambda: _FUNCTION_BY_ACTION[action](console, subject)))

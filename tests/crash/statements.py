@@ -38,10 +38,10 @@ def fail_each_statement(fresh_place: MakePlace, action: str, fault: StatementFau
     """Let each statement of the action fail: once alone, and once with all later statements. Each run has a new
     database. Return the number of failed statements under the key `places`."""
     tally: Counter[str] = Counter()
-    for lasting in (False, True):
+    for is_lasting in (False, True):
         for nth in count(1):
             with fresh_place() as place:
-                if not fail_at_statement(nth, place, action, fault, lasting=lasting):
+                if not fail_at_statement(nth, place, action, fault, is_lasting=is_lasting):
                     break
             tally["places"] += 1
     assert tally["places"], "nothing was ever asked"
@@ -58,22 +58,22 @@ def fail_random_statements(
     tally: Counter[str] = Counter()
     for i, nth in enumerate(drawn):
         with fresh_place() as place:
-            tally["places"] += fail_at_statement(nth, place, action, fault, lasting=bool(i % 2))
+            tally["places"] += fail_at_statement(nth, place, action, fault, is_lasting=bool(i % 2))
     return tally
 
 
-def fail_at_statement(nth: int, place: Place, action: str, fault: StatementFault, *, lasting: bool) -> bool:
+def fail_at_statement(nth: int, place: Place, action: str, fault: StatementFault, *, is_lasting: bool) -> bool:
     """Let the SQL statement with the number `nth` (from 1) fail while a desk of its own executes the action, and
-    check the records. `fault` is the kind of failure; with `lasting` all later statements fail, too. Return False if
-    the action has fewer than `nth` statements.
+    check the records. `fault` is the kind of failure; with `is_lasting` all later statements fail, too. Return False
+    if the action has fewer than `nth` statements.
     """
     clock = ManualClock()
     with use_lease_clock(clock):
-        return _run_with_fault(nth, place, clock, action, fault, lasting=lasting)
+        return _run_with_fault(nth, place, clock, action, fault, is_lasting=is_lasting)
 
 
 def _run_with_fault(
-    nth: int, place: Place, clock: ManualClock, action: str, fault: StatementFault, *, lasting: bool
+    nth: int, place: Place, clock: ManualClock, action: str, fault: StatementFault, *, is_lasting: bool
 ) -> bool:
     """Execute the action while the statement fails, and check how the action ended. Then run the due tasks in a new
     process of the desk, and check the records. Return True if the action reached the statement, so that the fault was
@@ -82,7 +82,7 @@ def _run_with_fault(
     alarmbox = InMemoryAlarmBox(today=clock.today)
     with place.desk(alarmbox, clock) as console:
         before = _prepare_purchase(console, clock, action)
-        with break_statements(console, nth, fault, is_lasting=lasting) as countdown:
+        with break_statements(console, nth, fault, is_lasting=is_lasting) as countdown:
             ending = _execute_and_get_ending_code(console, action)
             has_fired = countdown.has_fired
         charged = len(alarmbox.charges)

@@ -88,12 +88,12 @@ def test_a_withdrawn_refund_that_was_executed_stops_the_next_approval(place: Pla
 
 
 @pytest.mark.parametrize(
-    ("arrives", "silence", "answer_code"),
+    ("is_first_refund_executed", "silence", "answer_code"),
     [(True, "status:503", "provider_answer_unusable"), (False, "refuse", "provider_unreachable")],
     ids=["it_arrives", "it_never_came"],
 )
 def test_an_unanswered_question_stops_the_next_refund(
-    place: Place, arrives: bool, silence: str, answer_code: str
+    place: Place, is_first_refund_executed: bool, silence: str, answer_code: str
 ) -> None:
     """A withdrawn refund may still be executed, and the provider can't answer at the approval of the next refund. The
     next refund isn't sent until the provider answers: then it is sent if the first one was never executed, and not at
@@ -105,17 +105,19 @@ def test_an_unanswered_question_stops_the_next_refund(
         silent = ("paypay_payment", "paypay_refund_details")
         stage.sandbox.control.add_faults(*({"action": silence, "call": call, "times": 100} for call in silent))
         assert call_and_get_code(lambda: stage.checker.refunds.approve(again.id)) == answer_code
-        if arrives:
+        if is_first_refund_executed:
             stage.release_held_call(withdrawn.provider_refund_key)
-        assert stage.count_provider_refunds(target.number) == arrives
+        assert stage.count_provider_refunds(target.number) == is_first_refund_executed
         stage.move_clocks()
         stage.checker.recovery.run_all_tasks()
-        assert stage.count_provider_refunds(target.number) == arrives, "sent without the provider's word"
+        assert stage.count_provider_refunds(target.number) == is_first_refund_executed, (
+            "sent without the provider's word"
+        )
         stage.sandbox.control.clear_faults()
         stage.move_clocks()
         stage.checker.recovery.run_all_tasks()
         last = find_newest_refund(stage.maker, target.payment)
         assert last is not None
-        ends = RefundState.APPROVED if arrives else RefundState.SUBMITTED
+        ends = RefundState.APPROVED if is_first_refund_executed else RefundState.SUBMITTED
         assert (last.state, stage.count_provider_refunds(target.number)) == (ends, 1)
         stage.check_all_rules()

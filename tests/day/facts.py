@@ -62,11 +62,12 @@ class DayFacts:
         return {int(row["id"]): row for row in self[table]}
 
 
-def read_facts(surroundings: DaySurroundings, diary: Diary, *, audit: bool = True) -> DayFacts:
-    """Read the present state with the schema account. Without `audit` the audit trail isn't verified."""
+def read_facts(surroundings: DaySurroundings, diary: Diary, *, verifies_audit_trail: bool = True) -> DayFacts:
+    """Read the present state with the schema account. Without `verifies_audit_trail` the audit trail isn't
+    verified."""
     (now,) = call_with_retries(lambda: surroundings.owner_sql.sql("SELECT UTC_TIMESTAMP(6)"))[0]
     messages = list(zip(surroundings.alert_receiver.events, surroundings.alert_receiver.signed, strict=False))
-    error, verified = _verify_audit(surroundings) if audit else (None, 0)
+    error, verified = _verify_audit(surroundings) if verifies_audit_trail else (None, 0)
     return DayFacts(
         now=now,
         rows={table: _read_rows(surroundings, table, columns) for table, columns in _TABLES.items()},

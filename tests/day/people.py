@@ -178,7 +178,7 @@ class Operators:
 
         def is_answered() -> bool:
             try:
-                answers.append(RandomRequestIds(description, always=True)(act))
+                answers.append(RandomRequestIds(description, has_id_always=True)(act))
             except ConsoleError as refusal:
                 may_still_run = refusal.code == "in_progress"  # an earlier call with this request id
                 if (

@@ -125,7 +125,7 @@ def _list_remaining_errors(surroundings: DaySurroundings, diary: Diary) -> list[
     """
     if not surroundings.notice_deliverer.is_idle:
         return ["notices"]
-    return oracle.find_errors(facts.read_facts(surroundings, diary, audit=False))
+    return oracle.find_errors(facts.read_facts(surroundings, diary, verifies_audit_trail=False))
 
 
 def _count_events(surroundings: DaySurroundings, ended: DayFacts, faults: DayFaults, diary: Diary) -> Counter[str]:

@@ -240,23 +240,23 @@ def test_both_export_actions_are_in_the_list_of_keys(open_window: OpenWindow, co
     dialog.reject()
 
 
-@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("has_waiting_record", [False, True])
 def test_an_empty_home_shows_a_message(
-    open_window: OpenWindow, console: Console, sandbox: Sandbox, waits: bool
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, has_waiting_record: bool
 ) -> None:
     """If no record waits for the person, Home says so and has a button to the queues. If a record waits, Home's table
     shows it.
     """
-    if waits:
+    if has_waiting_record:
         buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBER)
     person = open_window()
     person.frame.show_route(HomeRoute())
     page = person.wait_for_page(HomePage)
     person.wait_until(lambda: page.rows.has_read_last_page)
     person.wait_until_read()
-    assert page.empty_state.isVisible() is not waits
-    assert page.table.isVisible() is waits
-    if not waits:
+    assert page.empty_state.isVisible() is not has_waiting_record
+    assert page.table.isVisible() is has_waiting_record
+    if not has_waiting_record:
         assert "Nothing is waiting for you." in " ".join(
             one.plain for one in page.empty_state.findChildren(TextLabel)
         )

@@ -1080,9 +1080,9 @@ def test_a_button_pressed_twice_acts_once(
 
 
 @through_a_worker
-@pytest.mark.parametrize("by_keys", [False, True], ids=["clicks", "keys"])
+@pytest.mark.parametrize("uses_keyboard", [False, True], ids=["clicks", "keys"])
 def test_a_password_entered_twice_decides_once(
-    window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox, tmp_path: Path, by_keys: bool
+    window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox, tmp_path: Path, uses_keyboard: bool
 ) -> None:
     """If a person confirms the password twice in the dialog of a rejection, there is one desk request and one
     rejection.
@@ -1095,7 +1095,7 @@ def test_a_password_entered_twice_decides_once(
     dialog.password_field.line_edit.setText(window_desks.get_password_of("lead-b"))
     password = ActingPress(dialog.main_button, press.has_ended, dialog)
     person.wait_until(dialog.main_button.isEnabled)
-    if by_keys:
+    if uses_keyboard:
         dialog.password_field.line_edit.setFocus()
         QTest.keyPress(dialog.windowHandle(), Qt.Key.Key_Return)
         assert press.dialog is not None

@@ -288,6 +288,6 @@ PEOPLE = {person.name: tuple(sorted(person.roles)) for person in TEAM} | {
 def open_team_mode_database() -> Iterator[PooledDatabase]:
     """Yield a database on a server of its own, with the people of `PEOPLE` in team mode: a worker acts for them."""
     with servers.start_private_mariadb() as server:
-        database = PooledDatabase([server], PEOPLE, exact=True, asks=True)
+        database = PooledDatabase([server], PEOPLE, has_exact_names=True, has_team_mode=True)
         database.execute_as_initial_content("UPDATE operators SET may_buy = 0 WHERE name = 'op-c'")
         yield database

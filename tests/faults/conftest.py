@@ -43,6 +43,6 @@ def own_place(own_server: Server) -> Iterator[ServerPlace]:
 def galera_place(galera_cluster: Cluster) -> Iterator[ServerPlace]:
     """Yield a database on the cluster of three Galera nodes that the tests of the run share."""
     with make_quick_folder() as folder:
-        with server_fixtures.use_galera(alone=False):
+        with server_fixtures.use_galera(is_exclusive=False):
             place = ServerPlace("galera", folder, PooledDatabase(galera_cluster.nodes))
         yield place

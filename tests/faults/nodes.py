@@ -30,13 +30,13 @@ _READ_SYNC_WAIT_SQL = text("SELECT @@wsrep_sync_wait")
 
 
 @contextmanager
-def open_database_per_node(place: ServerPlace, *, owner: bool = False) -> Iterator[list[Database]]:
-    """Yield one Database per node, which connects to this node only: as the schema account (`owner`), or as a
+def open_database_per_node(place: ServerPlace, *, as_owner: bool = False) -> Iterator[list[Database]]:
+    """Yield one Database per node, which connects to this node only: as the schema account (`as_owner`), or as a
     person."""
     with ExitStack() as opened:
         made = []
         for number, node in enumerate(place.database.nodes):
-            parts = urlsplit(place.url("") if owner else place.url(desk=number))
+            parts = urlsplit(place.url("") if as_owner else place.url(desk=number))
             account = parts.netloc.rpartition("@")[0]
             alone = urlunsplit((parts.scheme, f"{account}@{node.host}:{node.port}", parts.path, "", ""))
             made.append(Database(alone))

@@ -47,7 +47,7 @@ def test_a_commit_on_one_node_is_visible_on_all_others(place_with_counter: Serve
     """A value is written on one node. The next node reads it immediately, and can update the row under the condition
     of this value. Each session has the setting that makes its reads wait for other nodes' writes.
     """
-    with open_database_per_node(place_with_counter, owner=True) as databases:
+    with open_database_per_node(place_with_counter, as_owner=True) as databases:
         reads, swaps = read_after_write(databases, 40), swap_after_write(databases, 30)
     print(f"demand 11: {reads['stale']} stale of {reads['reads']}, {swaps['refused']} refused of {swaps['swaps']}")
     assert (reads["stale"], reads["unguarded"], swaps["refused"]) == (0, 0, 0)
@@ -57,7 +57,7 @@ def test_a_transaction_that_fails_certification_runs_again(place_with_counter: S
     """Another node changes the same row and commits first, so COMMIT fails with error 1213. The program runs the
     whole transaction again, and both changes are stored.
     """
-    with open_database_per_node(place_with_counter, owner=True) as (first_database, second_database, _):
+    with open_database_per_node(place_with_counter, as_owner=True) as (first_database, second_database, _):
         tries = 0
 
         def increment_counter(tx: Transaction) -> None:

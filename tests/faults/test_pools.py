@@ -144,7 +144,7 @@ def test_a_desk_connects_to_the_second_node(place: ServerPlace, first: str, monk
     and its later connections try this node first."""
     monkeypatch.setattr("console.store.database.server.CONNECT_TIMEOUT_SECONDS", 1)
     node = place.database.nodes[0]
-    with SqlProxy(node.host, 9, mute=first == "mute") as broken:
+    with SqlProxy(node.host, 9, is_mute=first == "mute") as broken:
         database = Database(f"{broken.make_url(place.url())}?fallback={node.host}:{node.port}")
         assert can_read_and_write(database, place, f"fallback-{first}")
         connection_count = broken.taken

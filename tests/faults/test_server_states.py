@@ -425,7 +425,7 @@ def test_a_silent_server_ends_the_connection_attempt(monkeypatch: pytest.MonkeyP
     """
     monkeypatch.setattr("console.store.database.server.CONNECT_TIMEOUT_SECONDS", 1)
     monkeypatch.setattr("console.store.database.server.ANSWER_TIMEOUT_SECONDS", 600)
-    with SqlProxy("127.0.0.1", 9, mute=True) as mute:
+    with SqlProxy("127.0.0.1", 9, is_mute=True) as mute:
         for without_time_limit in (False, True):
             database = Database(f"mysql+pymysql://a:b@127.0.0.1:{mute.port}/x", without_time_limit=without_time_limit)
             with pytest.raises(ConsoleError) as away, database.read():

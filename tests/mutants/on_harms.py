@@ -257,7 +257,7 @@ HARM_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant("a person who asks from now on is told of a rollback",
     "console/services/guarded/database_rollback.py",
         "_NO_COMPARISON if reads_views(conn) else anchors", "anchors",
-        "tests/services/desk_requests/test_idle_reads.py::test_a_person_put_into_team_mode_sees_no_rollback"),
+        "tests/services/desk_requests/test_idle_reads.py::test_a_desk_of_a_person_put_into_team_mode_reports_no_rollback"),
     _make_mutant("a few anchors end a loss that was acknowledged", "console/services/guarded/database_rollback.py",
         "    if limit < MAX_COMPARED_ANCHORS and resolved_alerts != earlier_resolved_alerts:\n", "    if False:\n",
         "tests/services/guarded/test_database_rollback.py::test_an_acknowledged_loss_is_not_reported_again"),

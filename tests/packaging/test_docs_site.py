@@ -22,7 +22,7 @@ def test_each_guide_is_in_the_menu() -> None:
     assert sorted(menu) == sorted(guides)
 
 
-def test_each_fence_is_one_that_the_site_knows() -> None:
+def test_each_fence_of_a_code_block_is_valid_for_the_site() -> None:
     """Each fence of a code block (three backquotes) is at the beginning of a line, with at most one word after it.
     The site's parser would take any other fence for text, and the text after the block for code. In a list, a code
     block is indented instead.

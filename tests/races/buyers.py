@@ -104,17 +104,25 @@ def run_purchase_race(race: PurchaseRace, place: Place) -> Counter[str]:
 
 
 def buy_all(
-    pipe: Pipe, environment: dict[str, str], numbers: Sequence[str], renew: bool, cut_off: bool, barrier: Barrier
+    pipe: Pipe,
+    environment: dict[str, str],
+    numbers: Sequence[str],
+    is_renewal: bool,
+    has_node_death: bool,
+    barrier: Barrier,
 ) -> None:
-    """Target of a child process: at each number wait for the other processes, buy the credit check, with `renew` as a
-    renewal, and send the ending (a PurchaseEnding) through the pipe. `cut_off` means that a database node is killed
-    during the race.
+    """Target of a child process: at each number wait for the other processes, buy the credit check, with `is_renewal`
+    as a renewal, and send the ending (a PurchaseEnding) through the pipe. `has_node_death` means that a database node
+    is killed during the race.
     """
-    bare, ids = CODES_WITH_NODE_DEATH if cut_off else CODES_WITHOUT_RECORD, RandomRequestIds(f"buyer {os.getpid()}")
+    bare, ids = (
+        CODES_WITH_NODE_DEATH if has_node_death else CODES_WITHOUT_RECORD,
+        RandomRequestIds(f"buyer {os.getpid()}"),
+    )
     with open_console(Settings.load(environment)) as console:
         for number in numbers:
             barrier.wait(CHILD_WAIT_SECONDS)
-            pipe.send(_buy_number(console, number, renew, bare, ids))
+            pipe.send(_buy_number(console, number, is_renewal, bare, ids))
 
 
 def _buy_number(

@@ -30,19 +30,19 @@ def make_environments(place: Place, **extra: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize("uses_redis", [False, True])
 def test_one_of_ten_simultaneous_requests_creates_the_transaction(
-    place: Place, redis_server: RedisServer, cached: bool
+    place: Place, redis_server: RedisServer, uses_redis: bool
 ) -> None:
     """Ten processes make a request with the same key at the same time, for one key after another. One request creates
     the payment. The nine others get the answer that the payment exists or is in progress."""
-    extra = {"REDIS_URL": redis_server.url} if cached else {}
+    extra = {"REDIS_URL": redis_server.url} if uses_redis else {}
     with run_load(
         RequestLoad(KEY_COUNT, requests_per_second=400, process_count=REQUESTS_PER_KEY),
         make_environments(place, **extra),
     ) as run:
         heard = run.wait_for_answers()
-    print(f"demand 15: {place.engine}{', Redis' * cached}: {heard}")
+    print(f"demand 15: {place.engine}{', Redis' * uses_redis}: {heard}")
     assert (
         heard.count_by_answer["repeated"] + heard.count_by_answer["in_progress"] == (REQUESTS_PER_KEY - 1) * KEY_COUNT
     )

@@ -16,13 +16,13 @@ _READ_SUM_SQL = text("SELECT value FROM console_meta WHERE name = 'sum'")
 _WRITE_SUM_SQL = text("UPDATE console_meta SET value = :value WHERE name = 'sum'")
 
 
-def run_counter_race(folder: Path, turns: int, *, queue: bool = True) -> Counter[str]:
+def run_counter_race(folder: Path, turns: int, *, uses_queue: bool = True) -> Counter[str]:
     """Let 16 processes increment the row `turns` times each, with or without the queue of writers. Return `turns`
     (increments), `lost` (increments) and `longest_ms` (the duration of the longest one)."""
     url = f"sqlite:///{folder / 'console.db'}"
     database = Database(url)
     migrate.ensure_schema(database)
-    if not queue:
+    if not uses_queue:
         (folder / "console.db-turn").unlink(missing_ok=True)
         (folder / "console.db-turn").mkdir()
     with database.write_without_retries() as tx:

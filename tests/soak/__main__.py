@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.shard:
         return run_one_shard(options.shard[0], int(options.shard[1]))
     deadline = time.monotonic() + options.minutes * 60
-    results = ShardResults(RESULTS_FILE, fresh=options.fresh)
+    results = ShardResults(RESULTS_FILE, deletes_earlier=options.fresh)
     shards = [shard for shard in list_all_shards() if not options.demands or shard.demand in options.demands]
     waiting = [shard for shard in shards if not results.has_result(shard)]
     print(f"{len(waiting)} of {len(shards)} shards to do, at most {options.minutes:.0f} minutes", flush=True)
@@ -84,15 +84,15 @@ def list_all_shards() -> Iterator[DemandShard]:
 
 class ShardResults:
     """The stored results of shards, one line of JSON each. Of earlier results, only those of shards that passed with
-    the present source code count. With `fresh`, earlier results are deleted.
+    the present source code count. With `deletes_earlier`, earlier results are deleted.
     """
 
-    def __init__(self, file: Path, *, fresh: bool) -> None:
+    def __init__(self, file: Path, *, deletes_earlier: bool) -> None:
         self._file = file
         self._source = compute_source_hash()
         self._done: dict[tuple[str, int], tuple[bool, Counter[str]]] = {}
         file.parent.mkdir(exist_ok=True)
-        if fresh:
+        if deletes_earlier:
             file.unlink(missing_ok=True)
         for line in file.read_text("utf-8").splitlines() if file.exists() else ():
             result = json.loads(line)

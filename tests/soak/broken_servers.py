@@ -125,7 +125,7 @@ def read_on_other_nodes(_shard: int, folder: Path) -> Counter[str]:
     with servers.start_private_galera() as cluster:
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes))
         execute_as_schema_account(place, "INSERT INTO call_rates VALUES ('causal', 'server', 0)")
-        with nodes.open_database_per_node(place, owner=True) as owners:
+        with nodes.open_database_per_node(place, as_owner=True) as owners:
             tally = nodes.read_after_write(owners, 1_000) + nodes.swap_after_write(owners, 500)
         databases = [Database(place.url(person, desk=number)) for number, person in enumerate(ACCOUNT_NAMES)]
         fought = nodes.compete_for_leases(

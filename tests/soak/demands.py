@@ -189,7 +189,7 @@ def run_concurrent_writes(shard: int, folder: Path) -> Counter[str]:
     """Sixteen processes change the same row of SQLite at the same time; every second shard runs without the queue of
     writers. Check that no update is lost and, with the queue, that no write takes longer than two seconds. Return two
     counts: `turns` (increments) and `lost` updates."""
-    tally = writers.run_counter_race(folder, 60, queue=shard % 2 == 0)
+    tally = writers.run_counter_race(folder, 60, uses_queue=shard % 2 == 0)
     assert tally["lost"] == 0, tally
     queued = shard % 2 == 0
     print(f"demand 18: longest of {tally['turns']} turns, {'' if queued else 'not '}queued: {tally['longest_ms']} ms")

@@ -144,14 +144,14 @@ CHECK_ACTION_STRATEGY = st.one_of(
 def _make_payment_plan(
     state: PaymentState,
     statement: ProviderStatement,
-    unknown: bool,
+    is_unknown: bool,
     provider: str,
     actions: list[PlannedAction],
     currency: str,
     has_order: bool,
 ) -> PaymentPlan:
     can_be_unknown = state in WAITING_STATES | ENDED_UNPAID_STATES
-    return PaymentPlan(state, statement, unknown and can_be_unknown, provider, tuple(actions), currency, has_order)
+    return PaymentPlan(state, statement, is_unknown and can_be_unknown, provider, tuple(actions), currency, has_order)
 
 
 PAYMENT_PLAN_STRATEGY = st.builds(

@@ -49,9 +49,9 @@ class PurchaseMachine(RuleBasedStateMachine):
     counts: ClassVar[Counter[str]] = Counter()
     engine: ClassVar[Engine] = "sqlite"
 
-    @initialize(finds=st.booleans())
-    def open_test_database(self, finds: bool) -> None:
-        self.world = PurchaseWorld(InMemoryAlarmBox(lists_purchases=finds), self.engine)
+    @initialize(lists_purchases=st.booleans())
+    def open_test_database(self, lists_purchases: bool) -> None:
+        self.world = PurchaseWorld(InMemoryAlarmBox(lists_purchases=lists_purchases), self.engine)
 
     def teardown(self) -> None:
         if not hasattr(self, "world"):
@@ -99,16 +99,16 @@ class PurchaseMachine(RuleBasedStateMachine):
         number=st.sampled_from(CORPORATION_NUMBERS),
         client=st.sampled_from(CLIENTS),
         behaviour=st.sampled_from(BEHAVIOURS),
-        after_charge=st.booleans(),
+        crashes_after_charge=st.booleans(),
     )
     def crash_during_call(
-        self, desk: int, number: str, client: str, behaviour: Behaviour, after_charge: bool
+        self, desk: int, number: str, client: str, behaviour: Behaviour, crashes_after_charge: bool
     ) -> None:
         """The desk's process crashes during the call to the provider, either before or after the provider's
         charge.
         """
         process = self.world.processes[desk]
-        where = "during_call" if after_charge else "before_call"
+        where = "during_call" if crashes_after_charge else "before_call"
         setattr(self.world.alarmbox, where, lambda: self.world.kill(process))
         self._buy(desk, PurchaseRequest(number, client), behaviour, None)
 
@@ -131,15 +131,15 @@ class PurchaseMachine(RuleBasedStateMachine):
         number=st.sampled_from(CORPORATION_NUMBERS),
         client=st.sampled_from(CLIENTS),
         behaviour=st.sampled_from(BEHAVIOURS),
-        decide=st.booleans(),
+        other_desk_decides=st.booleans(),
         span=st.sampled_from(CLOCK_STEPS),
     )
     def stop_process_during_call(
-        self, desk: int, number: str, client: str, behaviour: Behaviour, decide: bool, span: timedelta
+        self, desk: int, number: str, client: str, behaviour: Behaviour, other_desk_decides: bool, span: timedelta
     ) -> None:
         """The desk's process stops during the call to the provider for the time `span`. Meanwhile the other desk runs
-        its due tasks. With `decide`, two people at the other desk also decide about the records that were not
-        charged.
+        its due tasks. With `other_desk_decides`, two people at the other desk also decide about the records that were
+        not charged.
         """
         world, other = self.world, 1 - desk
 
@@ -147,7 +147,7 @@ class PurchaseMachine(RuleBasedStateMachine):
             world.alarmbox.during_call = lambda: None
             world.clock.at += span
             world.call_at_desk(other, lambda console: console.recovery.run_all_tasks())
-            if decide:
+            if other_desk_decides:
                 for record in self._list_record_ids():
                     self._let_two_people_decide(other, record)
 

@@ -166,7 +166,7 @@ class RecordHistory:
         """Move the clock by `step`, check all records, and check that no stored row has changed."""
         before = record_displays.read_stored_rows(self.stage, self.checked_records)
         self.stage.clock.offset += step
-        self.check_all_records(always=True)
+        self.check_all_records(checks_always=True)
         assert record_displays.read_stored_rows(self.stage, self.checked_records) == before
 
     def _set_switch(self, scope: str, is_on: bool) -> str:
@@ -193,21 +193,21 @@ class RecordHistory:
         if self.stage.clock.offset:
             self._move_clock(-self.stage.clock.offset)
         else:
-            self.check_all_records(always=True)
+            self.check_all_records(checks_always=True)
         now = self.stage.context.now()
         return {
             ref: get_explanation_codes(explain_record(row, now))
             for ref, row in read_rows(self.stage, self.checked_records).items()
         }
 
-    def check_all_records(self, *, always: bool = False) -> None:
-        """Check all displays of all records of the history. With `always`, also check the pages of records whose rows
-        have not changed.
+    def check_all_records(self, *, checks_always: bool = False) -> None:
+        """Check all displays of all records of the history. With `checks_always`, also check the pages of records
+        whose rows have not changed.
         """
         check_records(
             self.stage,
             [self.checked_records.setdefault(ref, CheckedRecord(*ref)) for ref in self.list_record_refs()],
-            checks_always=always,
+            checks_always=checks_always,
         )
 
     def list_record_refs(self) -> list[RecordRef]:
@@ -474,13 +474,13 @@ def execute_payment_plan(
     payment = stage.make_payment(
         plan.state,
         plan.statement,
-        unknown=plan.is_unknown,
+        is_unknown=plan.is_unknown,
         provider=plan.provider,
         currency=plan.currency,
-        order=plan.has_order,
+        has_order=plan.has_order,
     )
     history = PaymentHistory(stage, payment=payment)
-    history.check_all_records(always=True)
+    history.check_all_records(checks_always=True)
     for act in plan.actions:
         tally[f"{act.name} {history.execute_action(act)}"] += 1
         history.check_all_records()
@@ -495,8 +495,8 @@ def execute_check_plan(stage: ChoiceStage, plan: CheckPlan, tally: Counter[str])
     """
     stage.alarmbox.lists_purchases = plan.lists_purchases
     try:
-        history = CheckHistory(stage, record=stage.make_check(plan.behaviour, readable=plan.is_readable))
-        history.check_all_records(always=True)
+        history = CheckHistory(stage, record=stage.make_check(plan.behaviour, is_readable=plan.is_readable))
+        history.check_all_records(checks_always=True)
         for history.person, act in plan.actions:
             tally[f"{act.name} {history.execute_action(act)}"] += 1
             history.check_all_records()

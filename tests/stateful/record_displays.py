@@ -177,15 +177,16 @@ def check_records(stage: ChoiceStage, records: Iterable[CheckedRecord], *, check
         chosen = list(records)
         rows = read_rows(stage, (checked.ref for checked in chosen))
         for checked in chosen:
-            _check_record(stage, checked, rows[checked.ref], always=checks_always)
+            _check_record(stage, checked, rows[checked.ref], checks_always=checks_always)
 
 
-def _check_record(stage: ChoiceStage, checked: CheckedRecord, row: Any, *, always: bool) -> None:
-    """Check one record, whose row in a list is `row`. Without `always`, return early if the row has not changed."""
+def _check_record(stage: ChoiceStage, checked: CheckedRecord, row: Any, *, checks_always: bool) -> None:
+    """Check one record, whose row in a list is `row`. Without `checks_always`, return early if the row has not
+    changed."""
     now = stage.context.now()
     listed = get_explanation_codes(explain_record(row, now))
     _check_beginning_of_state(stage, checked, row)
-    if not always and checked.row_codes == (row.version, *listed):
+    if not checks_always and checked.row_codes == (row.version, *listed):
         return
     checked.row_codes = (row.version, *listed)
     view = read_view(stage, checked.kind, checked.id)

@@ -87,13 +87,13 @@ class RefundMachine(RuleBasedStateMachine):
         payment_index=st.integers(0, 5),
         amount=st.sampled_from(AMOUNTS),
         person=st.sampled_from(MAKERS),
-        repeat=st.booleans(),
+        is_intended_repeat=st.booleans(),
         crash=crash_failpoints,
     )
     def request_refund(
-        self, desk: int, payment_index: int, amount: str, person: str, repeat: bool, crash: str | None
+        self, desk: int, payment_index: int, amount: str, person: str, is_intended_repeat: bool, crash: str | None
     ) -> None:
-        request = RefundRequest(self.world.payments[payment_index], amount, "sent back", repeat)
+        request = RefundRequest(self.world.payments[payment_index], amount, "sent back", is_intended_repeat)
         self._count_step(
             "asked", self.world.call_as(desk, person, lambda console: console.refunds.request(request), crash)
         )
@@ -158,13 +158,17 @@ class RefundMachine(RuleBasedStateMachine):
         desk=desk_numbers,
         refund_index=refund_indexes,
         behaviour=st.sampled_from(BEHAVIOURS),
-        after_acceptance=st.booleans(),
+        crashes_after_acceptance=st.booleans(),
     )
-    def crash_during_call(self, desk: int, refund_index: int, behaviour: Behaviour, after_acceptance: bool) -> None:
+    def crash_during_call(
+        self, desk: int, refund_index: int, behaviour: Behaviour, crashes_after_acceptance: bool
+    ) -> None:
         """The desk's process crashes during the call to the provider: after the provider has accepted the refund
-        (`after_acceptance`), or before."""
+        (`crashes_after_acceptance`), or before."""
         process, ledger = self.world.processes[desk], self.world.ledger
-        setattr(ledger, "during_call" if after_acceptance else "before_call", lambda: self.world.kill(process))
+        setattr(
+            ledger, "during_call" if crashes_after_acceptance else "before_call", lambda: self.world.kill(process)
+        )
         self._approve(desk, refund_index, CHECKERS[0], behaviour, None)
 
     @rule(desk=desk_numbers, refund_index=refund_indexes, behaviour=st.sampled_from(BEHAVIOURS))
@@ -220,11 +224,13 @@ class RefundMachine(RuleBasedStateMachine):
     @rule(
         desk=desk_numbers,
         payment_index=st.integers(0, 5),
-        late=st.booleans(),
+        executes_later=st.booleans(),
         later=st.lists(st.sampled_from(CLOCK_STEPS[2:]), min_size=3, max_size=6),
     )
-    def send_without_answer(self, desk: int, payment_index: int, late: bool, later: list[timedelta]) -> None:
-        """Request and approve a refund to whose sending the provider gives no answer. With `late` the
+    def send_without_answer(
+        self, desk: int, payment_index: int, executes_later: bool, later: list[timedelta]
+    ) -> None:
+        """Request and approve a refund to whose sending the provider gives no answer. With `executes_later` the
         provider executes the refund in a later step. Meanwhile the other desk runs its due tasks after each time span
         of `later`."""
         world, sent = self.world, self.world.ledger.sending_count
@@ -232,7 +238,7 @@ class RefundMachine(RuleBasedStateMachine):
         refund = world.call_as(desk, MAKERS[1], lambda console: console.refunds.request(request))
         if isinstance(refund, Refund):
             self._approve_refund(desk, refund.id, CHECKERS[1], "silent_before", None)
-        if late and world.ledger.sending_count > sent and world.last_instruction is not None:
+        if executes_later and world.ledger.sending_count > sent and world.last_instruction is not None:
             world.late_instructions.append(world.last_instruction)
         for span in later:
             world.clock.at += span

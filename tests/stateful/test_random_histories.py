@@ -62,7 +62,7 @@ def test_a_payment_in_an_unknown_currency_causes_no_internal_error(
     without `internal_error`. The amount that the provider reports in yen is never captured, even if two people
     resolve the payment as completed.
     """
-    payment = desk.make_payment(state, ProviderStatement.PAID, unknown=True, currency=currency)
+    payment = desk.make_payment(state, ProviderStatement.PAID, is_unknown=True, currency=currency)
     history = random_histories.PaymentHistory(desk, payment=payment)
     endings = [
         history.execute_action(act)
@@ -129,12 +129,12 @@ def test_a_waiting_refund_names_the_person_of_the_read_only_switch(desk: ChoiceS
     history = random_histories.PaymentHistory(desk, payment=payment)
     history.execute_action(PlannedAction("move_order"))
     history.execute_action(PlannedAction("set_switch", (scope, True)))
-    history.check_all_records(always=True)
+    history.check_all_records(checks_always=True)
     history.execute_action(PlannedAction("set_switch", (scope, False)))
     assert history.execute_action(PlannedAction("request_refund", (100,))) == "done"
     (refund_id,) = [record_id for kind, record_id in history.list_record_refs() if kind == "refund"]
     history.execute_action(PlannedAction("set_switch", (scope, True)))
-    history.check_all_records(always=True)
+    history.check_all_records(checks_always=True)
     for kind, record_id in (("refund", refund_id), ("payment", payment.id)):
         assert "lead-b" in read_advice(history, kind, record_id)
     assert history.execute_action(PlannedAction("approve_refund", ("completes",))) == "completes: read_only"

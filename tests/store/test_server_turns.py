@@ -14,8 +14,8 @@ def test_a_process_waiting_for_exclusive_use_is_not_overtaken() -> None:
     gets its turn after the third one."""
     order: list[str] = []
 
-    def use_server(name: str, *, alone: bool) -> None:
-        with use_shared_server("some", alone=alone):
+    def use_server(name: str, *, is_exclusive: bool) -> None:
+        with use_shared_server("some", is_exclusive=is_exclusive):
             order.append(name)
 
     with start_own_run() as run, ThreadPoolExecutor(2) as pool:
@@ -28,11 +28,11 @@ def test_a_process_waiting_for_exclusive_use_is_not_overtaken() -> None:
                     return True
                 return False
 
-        with use_shared_server("some", alone=False):
-            use_server("together", alone=False)
-            first = pool.submit(use_server, "alone", alone=True)
+        with use_shared_server("some", is_exclusive=False):
+            use_server("together", is_exclusive=False)
+            first = pool.submit(use_server, "alone", is_exclusive=True)
             wait_until(is_process_waiting, "the one who wants to be alone")
-            second = pool.submit(use_server, "later", alone=False)
+            second = pool.submit(use_server, "later", is_exclusive=False)
         first.result(MAX_WAIT_SECONDS)
         second.result(MAX_WAIT_SECONDS)
     assert order == ["together", "alone", "later"]

@@ -146,11 +146,11 @@ class ChoiceStage:
 
     # Credit checks
 
-    def make_check(self, behaviour: str = "answers", *, readable: bool = True) -> CreditCheck:
+    def make_check(self, behaviour: str = "answers", *, is_readable: bool = True) -> CreditCheck:
         """Buy a credit check for a new corporation number while the provider has this behaviour. Return the credit
         check, even if the purchase ended with an error. With `readable=False` the provider can't be read afterwards.
         """
-        self.alarmbox.behaviour, self.alarmbox.is_readable = behaviour, readable  # type: ignore[assignment]  # one of its words
+        self.alarmbox.behaviour, self.alarmbox.is_readable = behaviour, is_readable  # type: ignore[assignment]  # one of its words
         number = next(self._numbers)
         try:
             return self.console.credit_checks.purchase(PurchaseRequest(number, "1"))
@@ -168,24 +168,34 @@ class ChoiceStage:
         state: PaymentState,
         statement: ProviderStatement = ProviderStatement.NOTHING,
         *,
-        unknown: bool = False,
-        review: bool = False,
-        order: bool = True,
+        is_unknown: bool = False,
+        needs_review: bool = False,
+        has_order: bool = True,
         provider: str = "paypay",
         currency: str = "JPY",
         order_id: int | None = None,
         captured_minor: int = AMOUNT_MINOR,
     ) -> Payment:
         """Insert a payment in this state, and return it. `captured_minor` is its captured amount if it is paid;
-        `statement` is the provider's statement about the payment.
-        With `unknown` the payment's outcome is unknown, with `review` its work is for a person. With `order` the
-        payment gets a new order, or the existing order `order_id` if this is given.
+        `statement` is the provider's statement about the payment. With `is_unknown` the payment's outcome is unknown,
+        with `needs_review` its work is for a person. With `has_order` the payment gets a new order, or the existing
+        order `order_id` if this is given.
         """
         number = f"ORD-{next(self._next)}"
         self.statement_by_number[number] = statement
         return self.context.database.write(
             lambda tx: self._insert_payment(
-                tx, number, state, statement, unknown, review, order, provider, currency, order_id, captured_minor
+                tx,
+                number,
+                state,
+                statement,
+                is_unknown,
+                needs_review,
+                has_order,
+                provider,
+                currency,
+                order_id,
+                captured_minor,
             )
         )
 
@@ -195,26 +205,26 @@ class ChoiceStage:
         number: str,
         state: PaymentState,
         statement: ProviderStatement,
-        unknown: bool,
-        review: bool,
-        order: bool,
+        is_unknown: bool,
+        needs_review: bool,
+        has_order: bool,
         provider: str,
         currency: str,
         order_id: int | None,
         captured_minor: int,
     ) -> Payment:
         now, conn = self.context.now(), tx.conn
-        if order and order_id is None:
+        if has_order and order_id is None:
             order_id = orders.insert_order(conn, orders.NewOrder(number, AMOUNT_MINOR, currency), now)
         new = payments.NewPayment(provider, number, currency, AMOUNT_MINOR, order_id=order_id, begun_at=now)
         made = payments.find(conn, payments.insert_payment(conn, new, now))
         assert made is not None
         path = find_state_path(state)
-        values: dict[str, Any] = {"certainty": Certainty.UNKNOWN if unknown else Certainty.KNOWN}
+        values: dict[str, Any] = {"certainty": Certainty.UNKNOWN if is_unknown else Certainty.KNOWN}
         values |= _make_stored_statement(statement, now, number)
         if PAID_STATES & set(path):
             values |= {"provider_payment_id": f"T-{number}", "paid_at": now}
-        if review:
+        if needs_review:
             values |= payments.make_work_values(Work(WorkState.NEEDS_REVIEW, reason="contradicted"))
         payments.move_payment_along_path(conn, made, path, now, **values)
         if PAID_STATES & set(path):

@@ -340,7 +340,7 @@ def use_shared_nodes(engine: Engine) -> Iterator[Sequence[servers.SqlServer]]:
     cluster. If this machine can't run the servers, the test is skipped, or fails if servers are required.
     """
     require_engine(engine)
-    with use_galera(alone=False) if engine == "galera" else nullcontext():
+    with use_galera(is_exclusive=False) if engine == "galera" else nullcontext():
         yield get_nodes(engine)
 
 

@@ -40,16 +40,16 @@ class PooledDatabase:
         nodes: Sequence[SqlServer],
         people: Mapping[str, tuple[str, ...]] = _ROLES_BY_MEMBER,
         *,
-        exact: bool = False,
-        asks: bool = False,
+        has_exact_names: bool = False,
+        has_team_mode: bool = False,
     ) -> None:
-        """Create the database and its accounts. `people` has the roles of each person by name. With `exact` the
-        accounts have exactly these names, for a server with only one database. With `asks` operators and approvers
-        are in team mode.
+        """Create the database and its accounts. `people` has the roles of each person by name. With `has_exact_names`
+        the accounts have exactly these names, for a server with only one database. With `has_team_mode` operators and
+        approvers are in team mode.
         """
         self.nodes = tuple(nodes)
         self._unguarded = False
-        self._team = create_team(nodes[0], people, has_exact_names=exact, has_team_mode=asks)
+        self._team = create_team(nodes[0], people, has_exact_names=has_exact_names, has_team_mode=has_team_mode)
         self._accounts = {short: _split_account(url) for short, url in self._team.urls.items()}
         self._accounts |= {"": _split_account(self._team.owner), _SHOP_ACCOUNT: self._create_shop_account()}
         wait_until_applied(self.nodes)

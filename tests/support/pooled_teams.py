@@ -44,7 +44,7 @@ class PooledTeam(PooledDatabase):
         """Create the database and its accounts in team mode, and end the team mode: this leaves roles and views that
         the database of a later test has, too.
         """
-        super().__init__(nodes, people, asks=True)
+        super().__init__(nodes, people, has_team_mode=True)
         self._people = people
         self._restore_accounts()
         self.store_initial_content()

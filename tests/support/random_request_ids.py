@@ -27,11 +27,11 @@ class WrongRepetition(AssertionError):
 
 class RandomRequestIds:
     """Makes the calls of one caller, half of them with a request id. The random choices depend only on the caller's
-    name `name`. With `always` every call has a request id.
+    name `name`. With `has_id_always` every call has a request id.
     """
 
-    def __init__(self, name: str, *, always: bool = False) -> None:
-        self._always = always
+    def __init__(self, name: str, *, has_id_always: bool = False) -> None:
+        self._has_id_always = has_id_always
         self._chance, self._ids = random.Random(f"ids of {name}"), count(1)
         self._name = "".join(letter if letter.isalnum() else "-" for letter in name)[-48:]
 
@@ -39,7 +39,7 @@ class RandomRequestIds:
         """Call `act` with a request id or None, and sometimes a second time with the same id. Return the result of
         the first call, or raise its exception.
         """
-        if self._chance.random() < 0.5 and not self._always:
+        if self._chance.random() < 0.5 and not self._has_id_always:
             return act(None)
         request_id = f"{self._name}-{next(self._ids)}"
         twice = self._chance.random() < 0.5

@@ -52,19 +52,19 @@ class ReconciledDay:
         minor: int = 3300,
         provider_id: str | None = None,
         *,
-        paid: bool = True,
+        is_paid: bool = True,
         source: str = "paypay",
     ) -> Payment:
         """Insert a payment of this day (payment number `number`, provider `source`) into the console's database, and
-        return it. With `paid` it was paid at noon, otherwise it waits for its payer. `provider_id` is the provider's
-        id of the payment (None: a new one).
+        return it. With `is_paid` it was paid at noon, otherwise it waits for its payer. `provider_id` is the
+        provider's id of the payment (None: a new one).
         """
         at, scene = self.noon, self.scene
         new = NewPayment(source, number, "JPY", minor, state=PaymentState.USER_PAYMENT, begun_at=at)
         payment = scene.read_payment(
             scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, at))
         )
-        if not paid:
+        if not is_paid:
             return payment
         report = PaymentReport(
             number,

@@ -126,17 +126,23 @@ class RefundDesk:
         self.context.database.write(insert_people)
 
     def make_paid_payment(
-        self, number: str = "ORD-1", minor: int = 3_300, provider: str = "paypay", *, order: bool = True, **facts: Any
+        self,
+        number: str = "ORD-1",
+        minor: int = 3_300,
+        provider: str = "paypay",
+        *,
+        has_order: bool = True,
+        **facts: Any,
     ) -> Payment:
         """Add a paid payment (payment number `number`) of `minor` minor units at the provider and in the console's
-        database, with a paid order if `order`. `facts` are further fields of NewPayment. Return the payment in the
-        database.
+        database, with a paid order if `has_order`. `facts` are further fields of NewPayment. Return the payment in
+        the database.
         """
         there = self.control.payments_control.register_payment(provider, number, minor)
         now, currency = self.context.now(), _CURRENCY_BY_PROVIDER[provider]
 
         def insert_payment(tx: Any) -> int:
-            if order:
+            if has_order:
                 facts["order_id"] = orders.insert_order(tx.conn, orders.NewOrder(number, minor, currency), now)
                 made = orders.find(tx.conn, facts["order_id"])
                 assert made is not None

@@ -78,18 +78,19 @@ def mariadb_url(mariadb_server: servers.Server) -> Iterator[str]:
 
 
 @contextmanager
-def use_galera(*, alone: bool) -> Iterator[None]:
-    """Use the run's cluster with all nodes running within the block, together with other tests or `alone`. If a node
-    is missing, the cluster is repaired first: another process may have killed the node and crashed. Within a block,
-    this process can use the cluster in another block, but `alone` raises RuntimeError there.
+def use_galera(*, is_exclusive: bool) -> Iterator[None]:
+    """Use the run's cluster with all nodes running within the block, together with other tests, or alone if
+    `is_exclusive` is True. If a node is missing, the cluster is repaired first: another process may have killed the
+    node and crashed. Within a block, this process can use the cluster in another block, but `is_exclusive` raises
+    RuntimeError there.
     """
     if _plugin_state["galera turns"]:
-        if alone:
+        if is_exclusive:
             raise RuntimeError("a fixture of several tests shares the cluster meanwhile")
         yield
         return
     while True:
-        with servers.use_shared_server("galera", alone=alone):
+        with servers.use_shared_server("galera", is_exclusive=is_exclusive):
             if servers.get_shared_galera().is_whole():
                 _plugin_state["galera turns"] += 1
                 try:
@@ -97,7 +98,7 @@ def use_galera(*, alone: bool) -> Iterator[None]:
                 finally:
                     _plugin_state["galera turns"] -= 1
                 return
-        with servers.use_shared_server("galera", alone=True):
+        with servers.use_shared_server("galera", is_exclusive=True):
             servers.get_shared_galera().restart_nodes()
 
 
@@ -106,7 +107,7 @@ def require_galera_turn() -> None:
     killing its nodes. Soaks and benchmarks, which run outside pytest, have a cluster of their own.
     """
     if _plugin_state["pytest"] and not _plugin_state["galera turns"]:
-        raise RuntimeError("the cluster is used without a turn: with use_galera(alone=False)")
+        raise RuntimeError("the cluster is used without a turn: with use_galera(is_exclusive=False)")
 
 
 @pytest.fixture(scope="session")
@@ -142,7 +143,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def galera_turn(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let the test wait while a test of another worker process uses the cluster alone."""
     require_server("galera")
-    with use_galera(alone="galera_alone" in request.fixturenames):
+    with use_galera(is_exclusive="galera_alone" in request.fixturenames):
         yield
 
 

@@ -53,12 +53,12 @@ class ServerRun:
                 subprocess.run(command, check=True, capture_output=True)
 
     @contextmanager
-    def hold_lock(self, name: str, *, shared: bool = False) -> Iterator[None]:
+    def hold_lock(self, name: str, *, is_shared: bool = False) -> Iterator[None]:
         """Hold a lock with this name during the block. All processes of the run use the same locks. The lock of a
-        process that crashes is released. With `shared` several processes can hold the lock.
+        process that crashes is released. With `is_shared` several processes can hold the lock.
         """
         with (self.folder / f"{name}.lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+            fcntl.flock(file, fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX)
             yield
 
     def send_to_supervisor(self, do: str, name: str = "", **more: Any) -> dict[str, Any]:

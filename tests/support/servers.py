@@ -126,17 +126,17 @@ def get_shared_redis() -> RedisServer:
 
 
 @contextmanager
-def use_shared_server(name: str, *, alone: bool) -> Iterator[None]:
-    """Use the shared server `name` during the block, together with other processes of the run or `alone`. A test that
-    kills the server must use it alone. A process that waits to be alone isn't overtaken by later ones. The blocks
-    can't be nested.
+def use_shared_server(name: str, *, is_exclusive: bool) -> Iterator[None]:
+    """Use the shared server `name` during the block, together with other processes of the run, or alone if
+    `is_exclusive` is True. A test that kills the server must use it alone. A process that waits to be alone isn't
+    overtaken by later ones. The blocks can't be nested.
     """
     run = server_run.find_current_run()
     assert run is not None, "shared servers belong to a run"
     run.prepare_folder_and_supervisor()
     with ExitStack() as held_locks:
         with run.hold_lock(f"{name}.gate"):
-            held_locks.enter_context(run.hold_lock(f"{name}.turn", shared=not alone))
+            held_locks.enter_context(run.hold_lock(f"{name}.turn", is_shared=not is_exclusive))
         yield
 
 

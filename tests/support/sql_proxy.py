@@ -190,12 +190,12 @@ _BREAK_FUNCTION_BY_KIND: dict[BreakKind, Callable[[_ProxiedConnection, bytes], N
 
 
 class SqlProxy:
-    """The proxy, which listens on a free port of 127.0.0.1 until the end of the block. With `mute` it accepts
+    """The proxy, which listens on a free port of 127.0.0.1 until the end of the block. With `is_mute` it accepts
     connections but sends nothing. `commands` has the SQL of the commands since the last call of `cause_fault`, and
     `taken` is the number of accepted connections."""
 
-    def __init__(self, host: str, port: int, *, mute: bool = False) -> None:
-        self._upstream, self._mute = (host, port), mute
+    def __init__(self, host: str, port: int, *, is_mute: bool = False) -> None:
+        self._upstream, self._is_mute = (host, port), is_mute
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = int(self._listener.getsockname()[1])
         self.commands: list[str] = []
@@ -284,7 +284,7 @@ class SqlProxy:
         if self._closed:
             client.close()
             return
-        if self._mute:
+        if self._is_mute:
             self._silent.append(client)
             return
         try:

@@ -14,7 +14,7 @@ QUOTED_TEXT_PATTERN = re.compile(r"「([^」\s][^」]*)」")
 
 
 @pytest.mark.parametrize("guide", GUIDE_FILES, ids=lambda file: file.name)
-def test_each_quoted_name_stands_on_a_screen(guide: Path) -> None:
+def test_each_quoted_name_is_a_text_of_the_screen(guide: Path) -> None:
     """Each text in 「…」 of the Japanese guide is exactly a text of `resources/words/ja.json`."""
     quoted = QUOTED_TEXT_PATTERN.findall(guide.read_text("utf-8"))
     assert len(quoted) > 20

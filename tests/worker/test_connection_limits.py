@@ -182,16 +182,16 @@ def test_a_connection_that_reads_no_answers_is_closed(scene: PaymentDesk, monkey
     assert scene.read_order("ORD-1").state == "paid"
 
 
-@pytest.mark.parametrize("chunked", [True, False])
+@pytest.mark.parametrize("is_chunked", [True, False])
 def test_a_client_that_sends_too_much_receives_its_refusal(
-    scene: PaymentDesk, receiver: RunningReceiver, chunked: bool
+    scene: PaymentDesk, receiver: RunningReceiver, is_chunked: bool
 ) -> None:
     """A client that sends 5 MiB gets the refusal instead of a reset connection, because the receiver discards the
     remaining bytes.
     """
     body = b"x" * (5 << 20)
     said = b"content-length: %d\r\n\r\n%b" % (len(body), body)
-    if chunked:
+    if is_chunked:
         said = b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
     with receiver.open_connection() as connection:
         connection.sendall(REQUEST_HEAD + said)

@@ -103,10 +103,11 @@ def test_a_spare_thread_runs_due_tasks_behind_a_long_task(place: Place, sandbox:
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(
-    ("index", "is_occupied", "asks"), [(0, False, True), (1, False, False), (2, False, False), (1, True, True)]
+    ("index", "is_occupied", "looks_for_tasks"),
+    [(0, False, True), (1, False, False), (2, False, False), (1, True, True)],
 )
 def test_a_spare_thread_looks_for_tasks_only_while_another_one_runs_a_task(
-    place: Place, sandbox: Sandbox, index: int, is_occupied: bool, asks: bool
+    place: Place, sandbox: Sandbox, index: int, is_occupied: bool, looks_for_tasks: bool
 ) -> None:
     """The first thread looks for due tasks after each of its pauses. A spare thread looks for due tasks only while
     another thread runs a task."""
@@ -117,4 +118,4 @@ def test_a_spare_thread_looks_for_tasks_only_while_another_one_runs_a_task(
         threads = DueTaskThreads(scheduler, CountedStop(10))
         with threads._count_as_busy() if is_occupied else nullcontext():
             threads._run_tasks_until_stopped(index)
-    assert len(look_indexes) == (9 if asks else 0)
+    assert len(look_indexes) == (9 if looks_for_tasks else 0)

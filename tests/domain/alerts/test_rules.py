@@ -244,7 +244,7 @@ def test_a_payment_booked_at_this_instant_has_its_grace_period() -> None:
 
 
 @pytest.mark.parametrize(
-    ("times", "over"),
+    ("times", "is_over"),
     [
         ({"booked_at": DAY_BEFORE, "paid_at": NOW, "state_since": NOW}, True),
         ({"booked_at": NOW, "paid_at": DAY_BEFORE, "state_since": DAY_BEFORE}, False),
@@ -256,13 +256,13 @@ def test_a_payment_booked_at_this_instant_has_its_grace_period() -> None:
     ],
 )
 def test_the_grace_period_counts_from_the_booking_of_the_payment(
-    times: dict[str, datetime | None], over: bool
+    times: dict[str, datetime | None], is_over: bool
 ) -> None:
     """The grace period of rule A counts from the first of these times that the payment has: its booking, its payment
     time, its last change of state. Without any of them the grace period counts as over.
     """
     payment = replace(make_payment(PaymentState.COMPLETED), **times)  # type: ignore[arg-type]  # of each case
-    assert (find_rule(make_order(OrderState.PENDING), payment) is not None) is over
+    assert (find_rule(make_order(OrderState.PENDING), payment) is not None) is is_over
 
 
 def test_the_grace_period_of_an_order_counts_from_its_last_change() -> None:

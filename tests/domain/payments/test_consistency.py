@@ -121,7 +121,7 @@ def test_differences_of_the_order_are_named(
 
 
 @pytest.mark.parametrize(
-    ("state", "certainty", "age", "old"),
+    ("state", "certainty", "age", "is_old"),
     [
         (PaymentState.COMPLETED, Certainty.KNOWN, timedelta(hours=24), False),
         (PaymentState.COMPLETED, Certainty.KNOWN, timedelta(hours=24, seconds=1), True),
@@ -130,11 +130,11 @@ def test_differences_of_the_order_are_named(
         (PaymentState.COMPLETED, Certainty.UNKNOWN, timedelta(minutes=16), True),
     ],
 )
-def test_an_answer_grows_old(state: PaymentState, certainty: Certainty, age: timedelta, old: bool) -> None:
+def test_an_answer_grows_old(state: PaymentState, certainty: Certainty, age: timedelta, is_old: bool) -> None:
     """The provider's answer counts as old after fifteen minutes if the payment waits for a change, otherwise after a
     day."""
     payment = replace(PAID_PAYMENT, state=state, certainty=certainty, told_at=NOW - age)
-    assert compare_sides(payment)[1].old is old
+    assert compare_sides(payment)[1].old is is_old
 
 
 def make_refund(minor: int, state: RefundState, certainty: Certainty = Certainty.KNOWN) -> Refund:

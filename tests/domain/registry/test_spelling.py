@@ -244,7 +244,7 @@ def test_every_prefecture_has_a_code() -> None:
         ("", []),
     ],
 )
-def test_a_text_written_as_heard_has_other_spellings(text: str, other_spellings: list[str]) -> None:
+def test_a_text_spelled_by_its_sound_has_other_spellings(text: str, other_spellings: list[str]) -> None:
     """For a text that is written as it is heard, the search also uses the expected other spellings."""
     assert list(list_other_spellings(text)) == other_spellings
 

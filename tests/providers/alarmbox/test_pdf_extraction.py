@@ -163,13 +163,13 @@ def test_an_incomplete_or_foreign_file_is_not_accepted(body: bytes, reason: str)
     _check_not_accepted(body, reason)
 
 
-@pytest.mark.parametrize("escaped", [False, True], ids=["plain", "escaped"])
-def test_a_pdf_one_byte_above_the_limit_is_refused(escaped: bool) -> None:
+@pytest.mark.parametrize("is_escaped", [False, True], ids=["plain", "escaped"])
+def test_a_pdf_one_byte_above_the_limit_is_refused(is_escaped: bool) -> None:
     """A PDF of 32 MiB and one byte is not accepted, whether its Base64 text is written plainly or begins with an
     escape. The test makes the large body itself, so that other test processes don't hold it in memory.
     """
     text = b64encode(make_pdf(LARGEST_PDF_BYTES + 1)).decode()
-    _check_not_accepted(make_raw_answer(f'"\\u004a{text[1:]}"') if escaped else make_answer(text), "pdf_too_large")
+    _check_not_accepted(make_raw_answer(f'"\\u004a{text[1:]}"') if is_escaped else make_answer(text), "pdf_too_large")
 
 
 def _check_not_accepted(body: bytes, reason: str) -> None:

@@ -101,7 +101,7 @@ def write_records(scene: DesksWithSameRegistry) -> None:
     for index in PAID_COMPANY_INDEXES:
         scene.insert_payment(index)
     for index in COMPANY_INDEXES_OF_PAID_ORDERS:
-        scene.insert_payment(index, by_order=True)
+        scene.insert_payment(index, is_number_in_order=True)
     for index in REFUNDED_COMPANY_INDEXES:
         scene.insert_refund(index)
     scene.insert_check(55, expires_at=EXPIRED_AT)
@@ -117,7 +117,7 @@ def test_a_company_with_an_unnormalised_order_number_is_watched(place: Place, ha
     """
     rows = make_registry_rows([0])
     with open_company_desks(place, hand_clock, rows) as scene:
-        scene.insert_payment(0, by_order=True, number_prefix="T")
+        scene.insert_payment(0, is_number_in_order=True, number_prefix="T")
         scene.import_files(scene.whole)
         assert scene.run_watch() == 0
         renamed = changes.rename_company(rows[0], "株式会社改名", DIFFERENCE_DAY)

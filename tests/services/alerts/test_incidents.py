@@ -380,7 +380,7 @@ def test_a_queue_with_records_above_the_age_limit_is_one_incident(scene: Payment
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("kind", ["queue", "provider"])
-def test_an_incident_with_more_records_than_are_read_opens_when_one_more_comes(
+def test_an_incident_with_unread_records_opens_again_when_a_record_is_added(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """An incident affects more records than are read; the others are counted. After a person has resolved it, it

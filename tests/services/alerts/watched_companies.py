@@ -105,14 +105,15 @@ class DesksWithSameRegistry:
         )
 
     def insert_payment(
-        self, index: int, *, by_order: bool = False, is_paid: bool = False, number_prefix: str = ""
+        self, index: int, *, is_number_in_order: bool = False, is_paid: bool = False, number_prefix: str = ""
     ) -> int:
         """Insert a payment of the company and return its id. The corporation number is stored in the payment, or in
-        its order, after `number_prefix`, if `by_order` is True. The payment is open unless `is_paid` is True.
+        its order, after `number_prefix`, if `is_number_in_order` is True. The payment is open unless `is_paid` is
+        True.
         """
         name = f"ORD-{index}"
         facts: dict[str, Any] = {}
-        if by_order:
+        if is_number_in_order:
             self.place.sql(
                 "INSERT INTO orders (merch_txn_id, total_amount, corporation_number) VALUES"
                 f" ('{name}', 3300, '{number_prefix}{make_corporation_number(index)}')"

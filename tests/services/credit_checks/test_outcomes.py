@@ -403,7 +403,7 @@ def test_a_renewal_that_was_denied_and_bought_is_not_bought_again(purchase_desk:
 
 
 @pytest.mark.parametrize(
-    ("state", "kind", "reported_id", "differs"),
+    ("state", "kind", "reported_id", "is_contradiction"),
     [
         (SUCCESS, OutcomeClass.SUCCEEDED, 1, False),
         (SUCCESS, OutcomeClass.SUCCEEDED, 2, True),
@@ -418,7 +418,7 @@ def test_a_renewal_that_was_denied_and_bought_is_not_bought_again(purchase_desk:
     ],
 )
 def test_an_answer_contradicts_only_a_different_known_outcome(
-    state: CheckState, kind: OutcomeClass, reported_id: int | None, differs: bool
+    state: CheckState, kind: OutcomeClass, reported_id: int | None, is_contradiction: bool
 ) -> None:
     """A late answer counts as a contradiction only if the record has a known outcome and the answer states a
     different one. No answer contradicts a record without an outcome.
@@ -428,7 +428,7 @@ def test_an_answer_contradicts_only_a_different_known_outcome(
         "op", 1,
     )  # fmt: skip
     outcome = Outcome(kind, "x", SendingCertainty.YES, None if reported_id is None else CheckReport(reported_id))
-    assert outcomes.is_contradicting_answer(record, outcome) is differs
+    assert outcomes.is_contradicting_answer(record, outcome) is is_contradiction
 
 
 @pytest.mark.parametrize(

@@ -391,7 +391,9 @@ def test_a_request_without_an_answer_is_unknown(place: Place, sandbox: Sandbox) 
     assert (unknown.value.code, unknown.value.detail["reason"]) == ("outcome_unknown", "asked")
 
 
-def test_a_desk_that_loses_its_rights_while_it_waits_knows_no_outcome(place: Place, sandbox: Sandbox) -> None:
+def test_a_desk_that_loses_its_rights_while_it_waits_reports_an_unknown_outcome(
+    place: Place, sandbox: Sandbox
+) -> None:
     """While a desk waits for its purchase, an administrator moves the person out of team mode, so that the desk can't
     read the answer any more. The worker executes the request, so the desk doesn't say that nothing was sent.
     """

@@ -69,7 +69,7 @@ def test_counts_do_not_read_the_audit_trail(place: Place, sandbox: Sandbox) -> N
     assert not [statement for statement in sent if "audit_log" in statement]
 
 
-def test_a_person_put_into_team_mode_sees_no_rollback(place: Place, sandbox: Sandbox) -> None:
+def test_a_desk_of_a_person_put_into_team_mode_reports_no_rollback(place: Place, sandbox: Sandbox) -> None:
     """A desk has stored the newest audit entry as its anchor. Then its person is put into team mode and may no longer
     read this entry: the desk doesn't report the entry as lost.
     """

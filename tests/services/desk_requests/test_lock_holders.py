@@ -252,15 +252,17 @@ def test_an_account_that_blocks_others_repeatedly_is_locked(
     assert place.sql("SELECT COUNT(*) FROM audit_log WHERE what = 'lock_holder.locked_out'") == [(1,)]
 
 
-def hand_over_lock(place: Place, worker: Console, stack: ExitStack, *, queued: bool = False) -> tuple[int, int]:
+def hand_over_lock(
+    place: Place, worker: Console, stack: ExitStack, *, has_third_session: bool = False
+) -> tuple[int, int]:
     """Let a lock pass from one session of op-a to a second one while lead-b waits for it, and let the worker look
     for blocking sessions once. Return the number of sessions that the worker ended, and the longest time (seconds)
     that passing the lock may have taken.
 
     First op-a locks a gap, and lead-b waits long enough for the session to be ended. Early in a second of the
-    server's clock a second session of op-a locks the gap too, and the first session ends. With `queued` the second
-    session then waits for a third session of op-a. If the worker looks within one second, lead-b's wait for the
-    second session alone is too short for the worker to end that session.
+    server's clock a second session of op-a locks the gap too, and the first session ends. With `has_third_session`
+    the second session then waits for a third session of op-a. If the worker looks within one second, lead-b's wait
+    for the second session alone is too short for the worker to end that session.
     """
     assert isinstance(place, ServerPlace)
     looking, waiting = (
@@ -313,7 +315,7 @@ def hand_over_lock(place: Place, worker: Console, stack: ExitStack, *, queued: b
     lock_gap(1)
     connections[0].commit()
     wait_until(lambda: (read_wait()[0] != before) == dates_anew, "the wait for the second session")
-    if queued:
+    if has_third_session:
         holding[2].execute("BEGIN")
         holding[2].execute("SELECT COUNT(*) FROM limits FOR UPDATE")
         execute_in_thread(stack, holding[1], "SELECT COUNT(*) FROM limits FOR UPDATE")
@@ -363,7 +365,7 @@ def test_a_session_that_waits_for_an_own_session_counts_as_blocking(place: Place
 
     def has_worker_looked_in_time() -> bool:
         with ExitStack() as stack:
-            ended, seconds = hand_over_lock(place, worker, stack, queued=True)
+            ended, seconds = hand_over_lock(place, worker, stack, has_third_session=True)
         wait_for_sessions_end(place, "op-a")
         judged.extend([ended] if seconds < MAX_BLOCKING_SECONDS else [])
         return bool(judged)

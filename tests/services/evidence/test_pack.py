@@ -200,14 +200,16 @@ def test_the_export_of_a_pack_is_audited(pack_desk: PackDesk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("person", "may"),
+    ("person", "may_export"),
     [("aud-e", True), ("op-a", True), ("lead-b", True), ("adm-f", False), ("robot", False), ("nobody", False)],
 )
-def test_only_people_who_read_audit_rows_may_export_a_pack(pack_desk: PackDesk, person: str, may: bool) -> None:
+def test_only_people_who_read_audit_rows_may_export_a_pack(
+    pack_desk: PackDesk, person: str, may_export: bool
+) -> None:
     """Persons with a right to export the audit trail, or their own rows of it, can export a pack. For other roles the
     export is refused, writes no file, and has an audit entry.
     """
-    if may:
+    if may_export:
         assert pack_desk.write_pack(by=person).bytes
         return
     with pytest.raises(ConsoleError) as caught:

@@ -90,7 +90,9 @@ def test_a_desk_without_resources_blames_no_provider(
             money_truth.check_money(maker, sandbox)
 
 
-def test_a_desk_that_can_open_no_connection_blames_no_database(place: Place, alarmbox: InMemoryAlarmBox) -> None:
+def test_a_desk_that_can_open_no_connection_does_not_report_an_unreachable_database(
+    place: Place, alarmbox: InMemoryAlarmBox
+) -> None:
     """If the desk can't open its database because it has no free file descriptor, the purchase ends with
     storage_full, and the database isn't called unreachable. Afterwards the purchase is possible.
     """

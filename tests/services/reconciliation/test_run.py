@@ -69,7 +69,7 @@ def write_payments_of_each_verdict(days: ReconciledDay) -> None:
     days.add_payment_on_both_sides("ORD-same")
     days.add_provider_payment("ORD-theirs", 500)
     days.insert_our_payment("ORD-ours", 700)
-    days.insert_our_payment("ORD-wait", 900, paid=False)
+    days.insert_our_payment("ORD-wait", 900, is_paid=False)
     days.add_provider_payment("ORD-wait", 900)
     days.insert_our_payment("ORD-sum", 1000, days.add_provider_payment("ORD-sum", 1100))
     days.add_payment_on_both_sides("ORD-last")
@@ -119,7 +119,7 @@ def test_a_resolved_case_about_a_payment_names_no_order(reconciled_day: Reconcil
     """A run corrects a payment and stores the case about it as resolved. The case is about the payment, so it has no
     order number: the list of alerts would show the payment as an order.
     """
-    reconciled_day.insert_our_payment("ORD-wait", 900, paid=False)
+    reconciled_day.insert_our_payment("ORD-wait", 900, is_paid=False)
     reconciled_day.add_provider_payment("ORD-wait", 900)
     reconciled_day.announce_file()
     (case,) = reconciled_day.reconcile_day().cases
@@ -640,7 +640,7 @@ def test_a_late_success_is_booked(reconciled_day: ReconciledDay) -> None:
     """If a payment has expired in our database but is paid in the daily file, the run books it and reports the
     difference.
     """
-    payment = reconciled_day.insert_our_payment("ORD-1", paid=False)
+    payment = reconciled_day.insert_our_payment("ORD-1", is_paid=False)
     reconciled_day.scene.place.drop_table_triggers("payments")
     reconciled_day.scene.place.sql(f"UPDATE payments SET status = 'expired' WHERE id = {payment.id}")
     reconciled_day.add_provider_payment("ORD-1")
@@ -692,7 +692,7 @@ def test_a_waiting_payment_failed_at_the_provider_becomes_failed(reconciled_day:
     different. The next run counts it as matched.
     """
     reconciled_day.scene.control.change_settings(paypay_lists_failed_payments=True)
-    payment = reconciled_day.insert_our_payment("ORD-1", paid=False)
+    payment = reconciled_day.insert_our_payment("ORD-1", is_paid=False)
     reconciled_day.add_provider_payment("ORD-1", state="failed")
     reconciled_day.announce_file()
     assert get_counts(reconciled_day.reconcile_day()) == (0, 0, 0, 1, 0)

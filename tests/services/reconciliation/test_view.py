@@ -37,7 +37,7 @@ def write_payments_of_each_verdict(days: ReconciledDay) -> None:
     days.add_payment_on_both_sides("ORD-same")
     days.add_provider_payment("ORD-theirs", 500)
     days.insert_our_payment("ORD-ours", 700)
-    days.insert_our_payment("ORD-wait", 900, paid=False)
+    days.insert_our_payment("ORD-wait", 900, is_paid=False)
     days.add_provider_payment("ORD-wait", 900)
     days.insert_our_payment("ORD-sum", 1000, days.add_provider_payment("ORD-sum", 1100))
     days.add_payment_on_both_sides("ORD-last")

@@ -150,7 +150,7 @@ def test_choices_follow_the_state_of_a_payment(
     states, an unknown one each state in which it waits for the payer or has ended unpaid.
     """
     for state in sorted(WAITING_STATES | ENDED_UNPAID_STATES if is_unknown else set(PaymentState)):
-        make = partial(desk.make_payment, state, statement, unknown=is_unknown, review=needs_review)
+        make = partial(desk.make_payment, state, statement, is_unknown=is_unknown, needs_review=needs_review)
         require_service_agrees_with_table(desk, "op-a", "payment", make, skip=("probe", "take", "note"))
 
 
@@ -185,7 +185,7 @@ def _make_second_payment(
 
     desk.context.database.write(write_amounts)
     return desk.make_payment(
-        decided_state, statement, unknown=is_unknown, review=not is_unknown, order_id=first.order_id
+        decided_state, statement, is_unknown=is_unknown, needs_review=not is_unknown, order_id=first.order_id
     )
 
 
@@ -221,7 +221,7 @@ def test_a_payment_confirmed_long_ago_offers_no_decision(desk: ChoiceStage) -> N
     answer is old. A payment that a person must look at can be resolved."""
 
     def read_action(*, needs_review: bool) -> AllowedAction:
-        payment = desk.make_payment(PaymentState.COMPLETED, ProviderStatement.PAID, review=needs_review)
+        payment = desk.make_payment(PaymentState.COMPLETED, ProviderStatement.PAID, needs_review=needs_review)
         told_at = convert_to_naive_utc(desk.console._context.now() - timedelta(days=9))
         query = update(payment_table).where(payment_table.c.id == payment.id)
         query = query.values(told_at=told_at, version=payment_table.c.version + 1)
@@ -241,7 +241,7 @@ def test_choices_about_a_payment_follow_the_role(desk: ChoiceStage, person: str)
     others: decide, request a refund, set an order to paid, take, and add a note.
     """
     require_service_agrees_with_table(
-        desk, person, "payment", partial(desk.make_payment, PaymentState.USER_PAYMENT, unknown=True)
+        desk, person, "payment", partial(desk.make_payment, PaymentState.USER_PAYMENT, is_unknown=True)
     )
     require_service_agrees_with_table(
         desk, person, "payment", partial(desk.make_payment, PaymentState.COMPLETED, ProviderStatement.PAID)
@@ -250,7 +250,7 @@ def test_choices_about_a_payment_follow_the_role(desk: ChoiceStage, person: str)
         desk,
         person,
         "payment",
-        lambda: desk.make_payment(PaymentState.COMPLETED, ProviderStatement.PAID, order=False),
+        lambda: desk.make_payment(PaymentState.COMPLETED, ProviderStatement.PAID, has_order=False),
     )
 
 
@@ -265,7 +265,7 @@ def test_a_proposal_about_a_payment_needs_another_approver(
     """
 
     def propose_outcome() -> Any:
-        payment = desk.make_payment(PaymentState.USER_PAYMENT, unknown=True)
+        payment = desk.make_payment(PaymentState.USER_PAYMENT, is_unknown=True)
         assert desk.execute_choice("op-a", "payment", payment, f"resolve.{proposed_state}") == "awaiting"
         return desk.console.payments.read_payment(payment.id).record
 
@@ -278,7 +278,7 @@ def test_a_page_states_that_nobody_can_confirm_a_proposal(desk: ChoiceStage, kin
     second person is missing. Before that, the next step says that the record waits for a second person.
     """
     if kind == "payment":
-        record: Any = desk.make_payment(PaymentState.USER_PAYMENT, unknown=True)
+        record: Any = desk.make_payment(PaymentState.USER_PAYMENT, is_unknown=True)
         read: Any = desk.console.payments.read_payment
         outcome = "payment_failed"
     else:
@@ -302,7 +302,7 @@ def test_choices_for_payments_exclude_leased_or_taken_ones(desk: ChoiceStage) ->
     """While another process holds the payment's lease, the payment cannot be probed or decided. While another person
     has taken the payment, it cannot be taken.
     """
-    payment = desk.make_payment(PaymentState.USER_PAYMENT, unknown=True)
+    payment = desk.make_payment(PaymentState.USER_PAYMENT, is_unknown=True)
     desk.call_as("lead-b", lambda: desk.console.recovery.take("payment", payment.id))
     with _hold_lease(desk, f"payment_{payment.id}"):
         require_service_agrees_with_table(desk, "op-a", "payment", lambda: payment, skip=("note", "refund"))
@@ -315,7 +315,7 @@ def _make_check_builders(desk: ChoiceStage) -> dict[str, Callable[[], Any]]:
     """Return functions that create credit checks, by the name of the credit check's state."""
 
     def make_check_no_longer_shown() -> Any:
-        record = desk.make_check(readable=False)
+        record = desk.make_check(is_readable=False)
         desk.context.database.write(lambda tx: _mark_report_no_longer_shown(tx, record))
         return desk.console.credit_checks.read_credit_check(record.id).record
 
@@ -323,7 +323,7 @@ def _make_check_builders(desk: ChoiceStage) -> dict[str, Callable[[], Any]]:
         "unknown": lambda: desk.make_check("silent_after_charge"),
         "not bought": lambda: desk.make_check("refuses"),
         "bought": desk.make_check,
-        "incomplete": lambda: desk.make_check(readable=False),
+        "incomplete": lambda: desk.make_check(is_readable=False),
         "viewing over": make_check_no_longer_shown,
     }
 
@@ -418,9 +418,11 @@ def test_choices_for_orders_follow_their_state(desk: ChoiceStage, person: str) -
     decided.
     """
 
-    def make_order_with_payment(state: PaymentState, statement: ProviderStatement, *, moved: bool = False) -> Any:
+    def make_order_with_payment(
+        state: PaymentState, statement: ProviderStatement, *, sets_order_paid: bool = False
+    ) -> Any:
         payment = desk.make_payment(state, statement)
-        if moved:
+        if sets_order_paid:
             desk.call_as("op-a", lambda: desk.console.payments.set_order_paid(payment.id))
         assert payment.order_id is not None
         return desk.console.payments.read_order(payment.order_id).record
@@ -432,7 +434,7 @@ def test_choices_for_orders_follow_their_state(desk: ChoiceStage, person: str) -
         desk,
         person,
         "order",
-        lambda: make_order_with_payment(PaymentState.COMPLETED, ProviderStatement.PAID, moved=True),
+        lambda: make_order_with_payment(PaymentState.COMPLETED, ProviderStatement.PAID, sets_order_paid=True),
     )
     require_service_agrees_with_table(
         desk,

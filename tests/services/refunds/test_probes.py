@@ -644,7 +644,7 @@ def test_an_unreadable_row_of_the_order_hides_no_completed_refund(desk: RefundDe
         "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('orders', 'payments')"
     ):
         desk.sql(f"DROP TRIGGER {name}")
-    payment, other = desk.make_paid_payment(), desk.make_paid_payment("ORD-2", order=False)
+    payment, other = desk.make_paid_payment(), desk.make_paid_payment("ORD-2", has_order=False)
     desk.sql("UPDATE payments SET order_id = :order_id WHERE id = :id", order_id=payment.order_id, id=other.id)
     refund = desk.approve_refund(desk.request_refund(desk.read_payment(payment.id), "3300"))
     assert refund.state is RefundState.SUBMITTED

@@ -357,7 +357,7 @@ def test_the_plan_of_a_set_aside_names_the_rule_that_refuses_it(desk: RefundDesk
 def test_a_plan_has_all_payments_of_the_order(desk: RefundDesk) -> None:
     """The plan of a refund counts the excess of an order over all its payments."""
     first = desk.make_paid_payment("ORD-1", 7_000)
-    second = desk.make_paid_payment("ORD-2", 2_000, order=False, order_id=first.order_id)
+    second = desk.make_paid_payment("ORD-2", 2_000, has_order=False, order_id=first.order_id)
     plan = desk.refunds.make_plan(first.id)
     assert {payment.id for payment in plan.order_payments} == {first.id, second.id}
     assert compute_overpaid_minor(plan.payment, plan.order, plan.order_payments) == 2_000
@@ -400,7 +400,7 @@ def test_risk_signals_are_stored_with_the_requesters_comments(desk: RefundDesk) 
     requester's comment.
     """
     payment = desk.make_paid_payment(payer="payer-1")
-    twin = desk.make_paid_payment("ORD-1b", order=False)
+    twin = desk.make_paid_payment("ORD-1b", has_order=False)
     desk.sql("UPDATE payments SET order_id = :o, version = version + 1 WHERE id = :i", o=payment.order_id, i=twin.id)
     desk.approve_refund(desk.request_refund(payment, "1000"))
     hits = {hit.rule: hit for hit in desk.refunds.make_plan(payment.id, "1005").risk_signals}

@@ -217,7 +217,7 @@ def test_summaries_of_many_refunds_cost_no_more_statements(desk: RefundDesk) -> 
         desk.make_paid_payment("ORD-3", payer="payer-1", corporation_number="7123456789012"),
         desk.make_paid_payment("ORD-4", payer="payer-2", corporation_number="7123456789012"),
         desk.make_paid_payment("ATOM-5", 500_000, "atom"),
-        desk.make_paid_payment("ORD-6", order=False),
+        desk.make_paid_payment("ORD-6", has_order=False),
     ]
     for payment in payments[:2]:
         desk.sql(f"UPDATE payments SET captured_minor = 1100000, version = version + 1 WHERE id = {payment.id}")

@@ -143,14 +143,14 @@ def test_the_fencing_token_identifies_the_lease_holder(databases: tuple[Database
     first_database, second_database = databases
     proofs = []
 
-    def acquire_and_keep(keep: bool) -> Lease | None:
+    def acquire_and_keep(is_committed: bool) -> Lease | None:
         lease: Lease | None = None
 
         def acquire_in_transaction(tx: object) -> None:
             nonlocal lease
             lease = leases.acquire(tx, LEASE_NAME, make_holder(place), NOW, LEASE_SECONDS)  # type: ignore[arg-type]  # a Transaction
             proofs.append(tx.proof)  # type: ignore[attr-defined]
-            if not keep:
+            if not is_committed:
                 raise RuntimeError("undone")
 
         try:
@@ -159,8 +159,8 @@ def test_the_fencing_token_identifies_the_lease_holder(databases: tuple[Database
             return None
         return lease
 
-    assert acquire_and_keep(keep=False) is None
-    assert acquire_and_keep(keep=True) is not None
+    assert acquire_and_keep(is_committed=False) is None
+    assert acquire_and_keep(is_committed=True) is not None
     with second_database.write_without_retries() as tx:
         assert [bool(proof(tx.conn)) for proof in proofs] == [False, True]
 

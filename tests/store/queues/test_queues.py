@@ -44,9 +44,9 @@ def compute_state_start(number: int) -> datetime:
     return EPOCH_START if number % 11 == 0 else convert_to_naive_utc(NOW + timedelta(hours=number * 7 % 31))
 
 
-def make_check_row(number: int, status: str, certainty: str, work: str, *, missing: bool) -> dict[str, object]:
+def make_check_row(number: int, status: str, certainty: str, work: str, *, is_pdf_missing: bool) -> dict[str, object]:
     """Return the row of a credit check with this state, certainty and work state; each row has a company of its
-    own. With `missing` a purchased credit check has no PDF.
+    own. With `is_pdf_missing` a purchased credit check has no PDF.
     """
     bought = status == "success"
     return {
@@ -58,7 +58,7 @@ def make_check_row(number: int, status: str, certainty: str, work: str, *, missi
         "result": "ok" if bought else None,
         "purchased_at": convert_to_naive_utc(NOW) if bought else None,
         "expired_at": convert_to_naive_utc(NOW) if bought else None,
-        "pdf_file_path": "x.pdf" if bought and not missing else None,
+        "pdf_file_path": "x.pdf" if bought and not is_pdf_missing else None,
         "status": status,
         "certainty": certainty,
         "work_state": work,
@@ -128,9 +128,11 @@ def _insert_records(opened: Database) -> None:
         ("success", "known", "needs_review"),
     ]
     mixed = enumerate(product((True, False), range(5), kinds), 1)
-    rows = [make_check_row(number, *kind, missing=missing) for number, (missing, _, kind) in mixed]
+    rows = [
+        make_check_row(number, *kind, is_pdf_missing=is_pdf_missing) for number, (is_pdf_missing, _, kind) in mixed
+    ]
     rows += [
-        {**make_check_row(number, "success", "known", work, missing=False), "work_reason": "contradicted"}
+        {**make_check_row(number, "success", "known", work, is_pdf_missing=False), "work_reason": "contradicted"}
         for number, work in ((71, "needs_review"), (72, "none"))
     ]
     with opened.write_without_retries() as tx:

@@ -47,7 +47,7 @@ def test_a_short_key_is_refused(key: str) -> None:
     assert caught.value.detail == {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": "store_key_short"}
 
 
-def test_the_fingerprint_tells_keys_apart_and_shows_none() -> None:
+def test_the_fingerprint_distinguishes_keys_and_reveals_none() -> None:
     """Equal keys have equal fingerprints, and different keys have different ones. Neither the fingerprint nor the
     text form of the cipher contains the key.
     """

@@ -193,7 +193,7 @@ def test_a_run_of_the_first_rows_is_not_called_stopped() -> None:
     ("row_count", "title"),
     [(1, "None of the first 1 can be probed"), (2, "Probe 1 record?"), (3, "Probe 1 record?")],
 )
-def test_the_title_of_the_first_rows_speaks_of_no_other_row(row_count: int, title: str) -> None:
+def test_the_title_of_a_limited_dry_run_counts_only_the_first_rows(row_count: int, title: str) -> None:
     """The title of a dry run that is limited to the first rows counts only these rows. Example: the first of three
     records can't be probed, but the second can; the title for the first one says nothing about the second.
     """

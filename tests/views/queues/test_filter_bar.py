@@ -131,7 +131,7 @@ def test_a_shown_filter_ends_the_pause_of_typing(filter_bar: QueueFilterBar) -> 
         ("owner", "owner:op-b", "op-b", "op-b"),
     ],
 )
-def test_a_condition_of_no_list_stands_in_words(
+def test_a_condition_that_no_list_offers_is_shown_in_exact_words(
     appearance: object, name: str, operator: str, english: str, japanese: str
 ) -> None:
     """A condition that no drop-down list offers is shown in exact words: 60 hours aren't shown as two days."""

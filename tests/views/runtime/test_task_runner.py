@@ -247,7 +247,7 @@ def test_a_running_acting_call_cannot_be_cancelled(
     assert handle.state == "done"
 
 
-def test_progress_comes_at_most_ten_times_a_second(
+def test_progress_is_reported_at_most_ten_times_a_second(
     runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot
 ) -> None:
     """Frequent progress reports are reduced to ten per second before they reach the GUI thread. They arrive before

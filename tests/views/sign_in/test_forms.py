@@ -30,10 +30,14 @@ UNKNOWN_DATABASE_FAILURE = Failure(
 
 
 def make_sign_in_form(
-    bot: QtBot, user: str = "", *, can_store_password: bool = True, fixed: bool = False
+    bot: QtBot, user: str = "", *, can_store_password: bool = True, is_user_fixed: bool = False
 ) -> SignInForm:
     form = SignInForm(
-        make_window_context(), DATABASE_ADDRESS, user, can_store_password=can_store_password, is_user_fixed=fixed
+        make_window_context(),
+        DATABASE_ADDRESS,
+        user,
+        can_store_password=can_store_password,
+        is_user_fixed=is_user_fixed,
     )
     bot.addWidget(form)
     with bot.waitExposed(form):
@@ -104,7 +108,7 @@ def test_a_known_name_is_prefilled(qtbot: QtBot) -> None:
     form = make_sign_in_form(qtbot, "op-a")
     assert form.focusWidget() is form.password_field.line_edit
     assert not make_sign_in_form(qtbot, "op-a").user_field.edit.isReadOnly()
-    assert make_sign_in_form(qtbot, "op-a", fixed=True).user_field.edit.isReadOnly()
+    assert make_sign_in_form(qtbot, "op-a", is_user_fixed=True).user_field.edit.isReadOnly()
 
 
 def test_an_empty_field_has_an_error_after_enter(qtbot: QtBot) -> None:

@@ -77,13 +77,13 @@ def make_model_with_tester(qapp: object) -> Iterator[Callable[..., ModelWithTest
         *,
         paused: bool = False,
         group_of: Callable[[VersionedRow], RowGroup] | None = None,
-        read: bool = True,
+        reads_rows: bool = True,
     ) -> ModelWithTester:
         store, runner = RowStore(count), InlineRunner(paused=paused)
         model = PagedModel(TABLE_COLUMNS, lambda row: row.id, runner, get_group=group_of, rows_per_page=PAGE_SIZE)
         tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
         made.append(ModelWithTester(store, runner, model, tester))
-        if read:
+        if reads_rows:
             model.read_query(store.fetch)
         return made[-1]
 
