@@ -87,7 +87,7 @@ class FaultScene:
         """Open a desk with this URL of the database; the caller must close it. `home` is the home folder of the desk
         (None: that of the place's first desk), `extra` are further environment variables of the desk.
         """
-        self.clock.moved[self.place.folder] = self.move_leases_back
+        self.clock.move_listeners[self.place.folder] = self.move_leases_back
         environment = {"DATABASE_URL": url, "OPERATOR": "", "TIME_SCALE": "1", "ALARMBOX_FIND_PURCHASES": "1"}
         return open_quick_desk(home or self.place.first_desk_home, self.alarmbox, self.clock, **environment | extra)
 

@@ -100,7 +100,7 @@ def test_audit_rows_carry_the_servers_time(open_database_in_japan_time: ServerPl
     differ from the server's clock by less than two seconds."""
     before = read_newest_audit_id(open_database_in_japan_time)
     with open_scene(open_database_in_japan_time) as stage, stage.open_desk_without_proxy() as console:
-        stage.clock.moved.clear()
+        stage.clock.move_listeners.clear()
         stage.clock.at = datetime.now(UTC) + skew
         set_wrong_session_times(console.database)
         assert buy_check(console, next(CORPORATION_NUMBERS)) == "done"
@@ -122,7 +122,7 @@ def test_a_desk_with_a_clock_a_day_ahead_lapses_no_other_operation(open_database
         open_scene(open_database_in_japan_time) as ahead,
         ahead.open_desk_without_proxy() as other,
     ):
-        ahead.clock.moved.clear()
+        ahead.clock.move_listeners.clear()
         ahead.clock.at += timedelta(days=1)
         stage.alarmbox.during_call = lambda: task_runs.append(other.recovery.run_all_tasks())
         task_runs: list[Any] = []

@@ -328,7 +328,7 @@ def lock_table(stage: FaultScene, console: Console, table: str) -> Iterator[None
         with dbapi.cursor() as cursor:
             cursor.execute("SET SESSION innodb_lock_wait_timeout = 1")
 
-    stage.clock.moved.clear()  # leases can't be aged while they are locked
+    stage.clock.move_listeners.clear()  # leases can't be aged while they are locked
     console.database.close()
     event.listen(console.database.engine, "connect", set_short_lock_timeout)
     with connect_to_place(stage.place, autocommit=False) as other:

@@ -58,13 +58,13 @@ class RefundMachine(RuleBasedStateMachine):
             return
         world = self.world
         try:
-            self._settle()
+            self._end_run()
         finally:
             self.counts.update(world.tally)
             self.counts.update(refunds=len(world.ledger.entries), sendings=world.ledger.sending_count)
             world.close()
 
-    def _settle(self) -> None:
+    def _end_run(self) -> None:
         """At the end of a run, run the due tasks of both desks three times, ten minutes apart. Check that no
         operation is still `calling`, and that each refund that has not ended is in its queue with a next step."""
         world = self.world

@@ -88,7 +88,7 @@ class _EndOfTest(Exception):
 @pytest.fixture
 def databases(place: Place, hand_clock: ManualClock) -> Iterator[tuple[Database, ...]]:
     """Yield the database connections of two desks: on different nodes if the engine has several."""
-    hand_clock.moved[place.folder] = place.move_lease_clock
+    hand_clock.move_listeners[place.folder] = place.move_lease_clock
     opened = tuple(Database(place.url(desk=desk)) for desk in range(2))
     yield opened
     for database in opened:

@@ -15,8 +15,8 @@ SIGNATURE_KEY = "a-key-of-sixteen-or-more"
 
 class AlertReceiver(ThreadingHTTPServer):
     """The HTTP server of the receiver. `answers(event, number)` returns the HTTP status for the request with this
-    number, from 1. `events` has the body and `paths` the path of each request; `signed` has True for each request
-    with a valid signature. The body of each answer has `answer_bytes` bytes.
+    number, from 1. `events` has the body and `paths` the path of each request; `signed` has, for each request, True
+    if its signature is valid. The body of each answer has `answer_bytes` bytes.
     """
 
     daemon_threads = True

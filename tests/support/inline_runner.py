@@ -51,8 +51,8 @@ class InlineRunner(Runner):
             self._end_task(task, task.on_done, value)
 
     @staticmethod
-    def _end_task(task: Task, tell: Callable[[Any], None], value: object) -> None:
+    def _end_task(task: Task, callback: Callable[[Any], None], value: object) -> None:
         should_begin = task.state == "running" and shiboken6.isValid(task.caller)
         task.state = "done" if task.state == "running" else task.state
         if should_begin:
-            tell(value)
+            callback(value)

@@ -152,7 +152,7 @@ class Place(ABC):
         settings without their prefix `CONSOLE_`.
         """
         if clock is not None and self.is_server:
-            clock.moved[self.folder] = self.move_lease_clock
+            clock.move_listeners[self.folder] = self.move_lease_clock
             extra = {"TIME_SCALE": "1"} | extra  # leases outlast a slow machine, and still end when the hand moves on
         return open_quick_desk(self.get_home(desk), alarmbox, clock, **self.make_settings(person, desk), **extra)
 

@@ -23,11 +23,12 @@ START_TIME = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 class ManualClock:
     """A clock for the time of day, for waits and for leases, which only the test moves. A sleep moves the clock and
-    returns at once. `moved` has functions by a key of the caller's choice; each move calls them with its duration.
+    returns at once. `move_listeners` has functions by a key of the caller's choice; each move of the clock calls them
+    with its duration.
     """
 
     def __init__(self) -> None:
-        self.moved: dict[Path, Callable[[timedelta], None]] = {}
+        self.move_listeners: dict[Path, Callable[[timedelta], None]] = {}
         self._at = START_TIME
 
     @property
@@ -37,8 +38,8 @@ class ManualClock:
     @at.setter
     def at(self, then: datetime) -> None:
         step, self._at = then - self._at, then
-        for tell in self.moved.values():
-            tell(step)
+        for listener in self.move_listeners.values():
+            listener(step)
 
     def now(self) -> datetime:
         return self.at
