@@ -81,7 +81,7 @@ def record_stop_signals() -> Iterator[Callable[[], bool]]:
     received_signals: list[int] = []
     numbers = interrupts.list_stop_signals()
     earlier_handlers = {
-        number: signal.signal(number, lambda got, _: received_signals.append(got)) for number in numbers
+        number: signal.signal(number, lambda received, _: received_signals.append(received)) for number in numbers
     }
     try:
         yield lambda: bool(received_signals)

@@ -560,10 +560,13 @@ def _require_no_newer_alert(incident: Incident, newest_alert_ids: Sequence[objec
     (empty: not compared): the person decides about the alerts that were on the screen, and the step would also cover
     the newer alert.
     """
-    for saw in newest_alert_ids:
+    for seen_alert_id in newest_alert_ids:
         now = incident.extent.newest_alert_id
-        if now > int(str(saw)):
-            detail: StaleViewDetail = {"about": INCIDENT_KIND, "changed": {"newest_alert": {"saw": saw, "now": now}}}
+        if now > int(str(seen_alert_id)):
+            detail: StaleViewDetail = {
+                "about": INCIDENT_KIND,
+                "changed": {"newest_alert": {"saw": seen_alert_id, "now": now}},
+            }
             raise ConsoleError(ErrorCode.STALE_VIEW, detail)
 
 

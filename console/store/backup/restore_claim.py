@@ -76,8 +76,8 @@ def hold_restore_claim(database: Database, lock_holder: Connection) -> Iterator[
     `drop_restore_mark` removes it."""
     token = str(uuid4())
     _take_claim(database, token, str(lock_holder.scalar(text("SELECT CONCAT(@@hostname, ':', @@port)"))))
-    stopped = Event()
-    thread = DaemonThread(lambda: _count_up(database, token, stopped), "restore claim")
+    stop_event = Event()
+    thread = DaemonThread(lambda: _count_up(database, token, stop_event), "restore claim")
     thread.start()
     try:
         _require_no_complete_database(database)
@@ -87,7 +87,7 @@ def hold_restore_claim(database: Database, lock_holder: Connection) -> Iterator[
             conn.execute(text(f"DELETE FROM {RESTORE_CLAIM_TABLE} WHERE token = :token"), {"token": token})  # noqa: S608  # a constant
         raise
     finally:
-        stopped.set()
+        stop_event.set()
         thread.join()
 
 
@@ -148,9 +148,9 @@ def _require_no_complete_database(database: Database) -> None:
             raise make_other_restore_error()
 
 
-def _count_up(database: Database, token: str, stopped: Event) -> None:
-    """Count up the number `beat` of this restore's claim every BEAT_SECONDS until `stopped` is set."""
+def _count_up(database: Database, token: str, stop_event: Event) -> None:
+    """Count up the number `beat` of this restore's claim every BEAT_SECONDS until `stop_event` is set."""
     sql = text(f"UPDATE {RESTORE_CLAIM_TABLE} SET beat = beat + 1 WHERE token = :token")  # noqa: S608  # a constant
-    while not stopped.wait(BEAT_SECONDS):
+    while not stop_event.wait(BEAT_SECONDS):
         with suppress(DBAPIError), database.engine.begin() as conn:
             conn.execute(sql, {"token": token})

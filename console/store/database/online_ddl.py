@@ -53,7 +53,7 @@ def alter_table(database: Database, sql: str, is_done: CompletionCheck) -> None:
     Raises CopyNeeded if the server can't make the change in place, ConsoleError `database_locked` if other sessions
     used the table for LONGEST_RETRY_SECONDS, IntegrityError for a duplicate key.
     """
-    deadline, tries = time.monotonic() + LONGEST_RETRY_SECONDS, 0
+    deadline, try_count = time.monotonic() + LONGEST_RETRY_SECONDS, 0
     while not is_done():
         try:
             _run_watched_statement(database, sql)
@@ -68,8 +68,8 @@ def alter_table(database: Database, sql: str, is_done: CompletionCheck) -> None:
                     ErrorCode.DATABASE_LOCKED, {"problem": DatabaseLockedProblem.TABLE_IN_USE}
                 ) from error
             _log.info("the table is in use, tried again: %s", error.orig)
-            time.sleep(_RETRY_WAITS_SECONDS[min(tries, len(_RETRY_WAITS_SECONDS) - 1)])
-            tries += 1
+            time.sleep(_RETRY_WAITS_SECONDS[min(try_count, len(_RETRY_WAITS_SECONDS) - 1)])
+            try_count += 1
         else:
             return
 

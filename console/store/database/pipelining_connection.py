@@ -63,10 +63,14 @@ class _Result(MySQLResult):  # type: ignore[misc]  # PyMySQL ships no types
     def _get_descriptions(self) -> None:
         connection: PipeliningConnection = self.connection
         first_number = connection._next_seq_id
-        known = connection.find_known_description(self.field_count)
-        if known is not None:
-            self.fields, self.converters, self.description = known.fields, known.converters, known.description
-            connection._rfile.read(len(known.content))
+        known_description = connection.find_known_description(self.field_count)
+        if known_description is not None:
+            self.fields, self.converters, self.description = (
+                known_description.fields,
+                known_description.converters,
+                known_description.description,
+            )
+            connection._rfile.read(len(known_description.content))
             connection._next_seq_id = (first_number + self.field_count) % 256
             assert connection._read_packet().is_eof_packet(), "Protocol error, expecting EOF"  # noqa: S101  # as the driver
             return
@@ -248,7 +252,11 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
                 CR.CR_SERVER_LOST, f"Lost connection to MySQL server during query ({lost})"
             ) from lost
         return next(
-            (known for known in self._known_descriptions.get(field_count, ()) if arrived.startswith(known.content)),
+            (
+                description
+                for description in self._known_descriptions.get(field_count, ())
+                if arrived.startswith(description.content)
+            ),
             None,
         )
 

@@ -134,10 +134,10 @@ def parse_audit_detail(text: str) -> dict[str, object]:
 
 
 def _make_object_without_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
+    object_by_key = dict(pairs)
+    if len(object_by_key) < len(pairs):
         raise ValueError("the same key twice")
-    return made
+    return object_by_key
 
 
 def pop_unreported_rows() -> tuple[UnreadableRow, ...]:

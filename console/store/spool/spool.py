@@ -411,8 +411,8 @@ class Spool:
     def give_up_claim(self, entry: SpoolEntry) -> None:
         """Mark an operation as ended without its claim, durably, after people have decided that it had no effect. If
         an answer has come since `entry` was read, nothing is changed."""
-        known = (entry.intent.operation_id, entry.state.value, entry.has_answer, entry.id_at_provider)
-        self._file.write(_GIVE_UP_CLAIM_SQL, known, is_durable=True)
+        values_as_read = (entry.intent.operation_id, entry.state.value, entry.has_answer, entry.id_at_provider)
+        self._file.write(_GIVE_UP_CLAIM_SQL, values_as_read, is_durable=True)
 
     def mark_delivered(self, operation_id: str) -> None:
         """Mark the answer of an operation as stored in the database. The write isn't synced to the disk: if a
