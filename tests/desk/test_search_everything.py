@@ -477,8 +477,8 @@ def test_closing_the_search_box_interrupts_its_search(
 
 
 def test_only_fast_typing_delays_a_search(open_window: OpenWindow, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If a key is pressed 40 ms or more after the key before, its search begins immediately. Faster typing delays the
-    search.
+    """If a key is pressed at least 40 ms after the previous key, the search for the typed text begins immediately.
+    Faster typing delays the search.
     """
     person = open_window()
     palette, now = open_search_box(person), person.opening.context.monotonic()

@@ -12,17 +12,16 @@ ResultT = TypeVar("ResultT")
 THREAD_COUNT = 6
 
 
-def run_at_once(
-    databases: Sequence[Database], work: Callable[[Transaction, int], ResultT], many: int = THREAD_COUNT
-) -> list[ResultT]:
-    """Run `work` in `many` threads at the same moment, each in a write transaction; the threads are spread over the
-    databases. `work` gets the transaction and the number of its thread. Return the results in the order of the
-    threads."""
-    barrier = Barrier(many)
+def run_at_once(databases: Sequence[Database], work: Callable[[Transaction, int], ResultT]) -> list[ResultT]:
+    """Run `work` in THREAD_COUNT threads at the same moment, each in a write transaction; the threads are spread over
+    the databases. `work` gets the transaction and the number of its thread. Return the results in the order of the
+    threads.
+    """
+    barrier = Barrier(THREAD_COUNT)
 
     def run_transaction(number: int) -> ResultT:
         barrier.wait(MAX_WAIT_SECONDS)
         return databases[number % len(databases)].write(lambda tx: work(tx, number))
 
-    with ThreadPoolExecutor(many) as threads:
-        return list(threads.map(run_transaction, range(many)))
+    with ThreadPoolExecutor(THREAD_COUNT) as threads:
+        return list(threads.map(run_transaction, range(THREAD_COUNT)))

@@ -93,7 +93,8 @@ def test_a_lapsed_call_is_unknown_since_its_beginning(connection: Connection) ->
 
 
 def test_the_state_of_a_refund_has_its_time(connection: Connection) -> None:
-    """A schedule leaves the time since which the refund has its state unchanged; a change of the state sets it."""
+    """The time since which the refund has its state doesn't change when work is scheduled; a change of the state sets
+    it."""
     refund = insert_requested_refund(connection, insert_paid_payment(connection))
     assert refund.state_since == NOW
     refunds.change_refund(connection, refund, ONE_HOUR_LATER, **SCHEDULED_COLUMNS)

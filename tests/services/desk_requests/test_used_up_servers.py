@@ -245,8 +245,9 @@ def test_sessions_that_fill_the_temporary_folder_are_ended(small_folder: str) ->
         sessions: list[EndedSession] = []
 
         def run_all_worker_checks() -> bool:
-            """Run the four looks of the worker; return False if a slow server removed op-a's table too late, so that
-            the looks must be repeated.
+            """Let the worker look four times for sessions that fill the disk, and store the sessions that it ends in
+            `sessions`. Return False if a slow server removed op-a's table too late; all four looks must then be
+            repeated.
             """
             sessions.clear()
             with closing(end_filling_sessions(people, small_folder)) as ends:

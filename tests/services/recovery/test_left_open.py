@@ -41,8 +41,8 @@ def make_link(kind: str, id: int) -> str:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_left_open_records_are_listed_with_their_reason(scene: PaymentDesk) -> None:
-    """The list has the records of each reason but incidents. These records are not in another person's list, and
-    ended records leave the list.
+    """The list has the person's unfinished operations, bulk run, taken record, refund request, proposal and draft,
+    each with its reason. They are not in another person's list, and ended work leaves the list.
     """
     console, now = scene.console, scene.context.now()
     unknown, other = (make_unknown_check(scene, number) for number in CORPORATION_NUMBERS)

@@ -171,8 +171,8 @@ def test_the_exported_approvals_have_every_waiting_refund(desk: RefundDesk, monk
 
 
 def test_the_approvals_are_cut_only_if_more_refunds_wait(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The approval page has all refunds that wait for a decision if they are exactly its largest number. One more
-    refund, and the page says that it has only the oldest.
+    """The approval page has all refunds that wait for a decision if they are exactly its largest number. If one more
+    refund waits, the page says that it has only the oldest.
     """
     monkeypatch.setattr(view, "MAX_APPROVAL_INBOX_ROWS", 2)
     ids = [desk.request_refund(desk.make_paid_payment(f"ORD-{number}")).id for number in range(2)]

@@ -429,8 +429,8 @@ def _lose_database_after(desk: RefundDesk, step: str) -> Iterator[None]:
 
 
 def test_stored_decisions_are_returned_without_a_further_read(desk: RefundDesk) -> None:
-    """If the database can't be read directly after a request, a first approval, a rejection, a withdrawal or an
-    approval with a cooling-off period was stored, the caller still gets the stored refund, and isn't asked to try
+    """A request, a first approval, a rejection, a withdrawal or an approval with a cooling-off period was stored, and
+    directly afterwards the database can't be read: the caller still gets the stored refund, and isn't asked to try
     again.
     """
     desk.insert_team()
