@@ -382,6 +382,7 @@ def _check_filters_sort_orders_and_groups(terminal: Terminal) -> None:
         ["companies", "--by-cause"],
         ["views", "--filter", "state:error"],
         ["views", "--sort", "amount"],
+        ["error", "--by-cause", "--after", page["next_cursor"]],
     ):
         assert terminal.json("queue", *wrong_words).exit_status_and_code == (2, "usage")
     cursor = page["next_cursor"]

@@ -78,7 +78,7 @@ def _read_saved_view_page(console: "Console", args: Namespace) -> SavedViewPage:
     parsed_view = console.saved_views.parse_view_content(view.content)
     record_filter = parsed_view.filter.record_filter
     page: AnyPage = (
-        console.recovery.read_cause_groups(view.content.queue, record_filter)
+        _read_cause_groups(console, view.content.queue, record_filter, args.after)
         if view.content.by_cause
         else console.recovery.read_queue(
             view.content.queue, args.limit, args.after, record_filter, parsed_view.sort_order
@@ -94,8 +94,16 @@ def _read_named_queue(console: "Console", args: Namespace) -> "AnyPage":
         return console.alerts.read_company_queue(args.limit, args.after)
     record_filter, order = parse_queue_filter(console, args.filter), _parse_queue_order(args.sort)
     if args.by_cause:
-        return console.recovery.read_cause_groups(args.name, record_filter)
+        return _read_cause_groups(console, args.name, record_filter, args.after)
     return console.recovery.read_queue(args.name, args.limit, args.after, record_filter, order)
+
+
+def _read_cause_groups(console: "Console", queue: str, record_filter: RecordFilter, cursor: str | None) -> CausePage:
+    """Return all groups of the queue's records by cause. Raises ConsoleError `usage` for a cursor: the groups have
+    no further pages, so a script that asks for one would read the same groups again and again."""
+    if cursor is not None:
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR})
+    return console.recovery.read_cause_groups(queue, record_filter)
 
 
 def parse_queue_filter(console: "Console", text: str) -> RecordFilter:
