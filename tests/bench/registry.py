@@ -73,9 +73,9 @@ def measure_rows(goal_numbers: frozenset[int], count: int) -> Iterator[ReportRow
         )
 
 
-def _measure_import(folder: Path, whole: Path, count: int) -> ReportRow:
-    bare, _ = _import_in_child("bare", whole, folder / "bare.db")
-    took, memory = _import_in_child("import", whole, folder / "registry")
+def _measure_import(folder: Path, whole_file: Path, count: int) -> ReportRow:
+    bare, _ = _import_in_child("bare", whole_file, folder / "bare.db")
+    took, memory = _import_in_child("import", whole_file, folder / "registry")
     name = f"registry: import of {count:,}, {memory:.0f} MB (goal {_MEMORY_GOAL_MB})"
     ratio = took / bare
     met = ratio <= 1.5 and memory <= _MEMORY_GOAL_MB

@@ -291,8 +291,8 @@ def _measure_longest_gap(
     """
     loop, ended = QEventLoop(), list[str]()
 
-    def record_end_of_wait(how: str) -> None:
-        ended.append(how)
+    def record_end_of_wait(ending: str) -> None:
+        ended.append(ending)
         if len(ended) == len(calls):
             loop.quit()
 

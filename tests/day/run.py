@@ -128,25 +128,27 @@ def _list_remaining_errors(surroundings: DaySurroundings, diary: Diary) -> list[
     return oracle.find_errors(facts.read_facts(surroundings, diary, verifies_audit_trail=False))
 
 
-def _count_events(surroundings: DaySurroundings, ended: DayFacts, faults: DayFaults, diary: Diary) -> Counter[str]:
+def _count_events(
+    surroundings: DaySurroundings, end_facts: DayFacts, faults: DayFaults, diary: Diary
+) -> Counter[str]:
     """Return the counts of the day by the name of the event, such as `orders`, `lost` (notices) or `worker_kills`,
     and the number of rows in each state, such as `payments completed`."""
-    notice_counts, scored = surroundings.notice_deliverer.event_counts, oracle.compute_score(ended)
+    notice_counts, scored = surroundings.notice_deliverer.event_counts, oracle.compute_score(end_facts)
     event_counts = Counter(faults.fault_counts)
     event_counts.update(
-        orders=len(ended["orders"]), payments=len(ended["payments"]), refunds=len(ended["refunds"]),
+        orders=len(end_facts["orders"]), payments=len(end_facts["payments"]), refunds=len(end_facts["refunds"]),
         given_up=len(diary.given_up), unanswered=len(diary.unanswered),
-        taken_over=sum(int(row["fence"]) > 1 for row in ended["requests"]),
+        taken_over=sum(int(row["fence"]) > 1 for row in end_facts["requests"]),
         notices=notice_counts["notices"], lost=notice_counts["lost"],
         doubled=notice_counts["doubled"], late=notice_counts["late"],
         deliveries=sum(n for name, n in notice_counts.items() if name.startswith("answered")),
         not_taken=notice_counts["answered 503"] + notice_counts["answered 0"], refused=notice_counts["answered 400"],
         planned=scored.planned_count, raised=scored.raised_count, right=scored.correct_count,
-        messages=len(ended.messages), events=len(ended["outbox"]), audit_rows=ended.audit_row_count,
+        messages=len(end_facts.messages), events=len(end_facts["outbox"]), audit_rows=end_facts.audit_row_count,
     )  # fmt: skip
     names = {"orders": "status", "payments": "status", "refunds": "status", "alerts": "rule_id", "requests": "state"}
     for table, name in names.items():
-        event_counts.update(f"{table} {row[name]}" for row in ended[table])
+        event_counts.update(f"{table} {row[name]}" for row in end_facts[table])
     return event_counts
 
 

@@ -218,7 +218,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     blind.check_tree()
     blind.write_spoken_sentences()
 
-    nearest = match_shown_with_heard(show_times, announced_sentences)
+    nearest = match_shown_with_announced(show_times, announced_sentences)
     assert nearest
     largest_delay = max(abs(shown_at - heard_at) for _, shown_at, heard_at in nearest)
     print(f"largest delay of {len(nearest)} bars and toasts in {language}: {1000 * largest_delay:.1f} ms")
@@ -237,14 +237,16 @@ def _postpone_refetches(console: Console) -> None:
     context.write(lambda tx: tx.conn.execute(statement))
 
 
-def match_shown_with_heard(show_times: ShownTimes, heard: list[SentAnnouncement]) -> list[tuple[str, float, float]]:
+def match_shown_with_announced(
+    show_times: ShownTimes, announcements: list[SentAnnouncement]
+) -> list[tuple[str, float, float]]:
     """Return the sentence of each announced bar or toast, with the times at which it was shown and announced. If it
     was announced several times, the time nearest to the showing is returned. A bar or toast that was never announced
     is left out.
     """
     nearest = []
     for sentence, at in show_times.shown:
-        times = [one.sent_at_seconds for one in heard if sentence in one.sentence]
+        times = [one.sent_at_seconds for one in announcements if sentence in one.sentence]
         if times:
             nearest.append((sentence, at, min(times, key=lambda time: abs(time - at))))
     return nearest

@@ -292,7 +292,7 @@ def list_single_keys(person: Person) -> list[str]:
 
 
 def find_keys_without_effect(
-    person: Person, heard: list[SentAnnouncement], acts: list[tuple[str, RecordRef]]
+    person: Person, announcements: list[SentAnnouncement], acts: list[tuple[str, RecordRef]]
 ) -> list[str]:
     """Press each single-character key of the visible page once. Return the keys after which no sentence was
     announced, no action was recorded, no dialog was opened and the page and the focus stayed.
@@ -300,13 +300,13 @@ def find_keys_without_effect(
     silent = []
     for key in list_single_keys(person):
         acts.clear()
-        heard.clear()
+        announcements.clear()
         route, focus = person.frame.current_route, person.window.focusWidget()
 
         def is_announced(route: Route | None = route, focus: QWidget | None = focus) -> bool:
             is_moved = person.frame.current_route != route or person.window.focusWidget() is not focus
             opened = [*list_open_windows(person.window, QDialog), *list_open_windows(person.window, QMenu)]
-            return bool(heard or acts or opened or is_moved)
+            return bool(announcements or acts or opened or is_moved)
 
         person.press(key)
         try:

@@ -74,13 +74,13 @@ def write_notes(database: Database, person: str, number: int) -> None:
     """
     chance = random.Random(number)
     for turn in range(TRANSACTION_COUNT):
-        record, others = chance.choice(RECORD_IDS), ANNOUNCED_RECORD_COUNT if turn % 5 == 0 else 0
+        record, announced_count = chance.choice(RECORD_IDS), ANNOUNCED_RECORD_COUNT if turn % 5 == 0 else 0
 
         def write_note_and_changes(
-            tx: Transaction, record: int = record, others: int = others, turn: int = turn
+            tx: Transaction, record: int = record, announced_count: int = announced_count, turn: int = turn
         ) -> None:
             notes.add_note(tx.conn, RECORD_KIND, record, person, f"{number}-{turn}", START_TIME)
-            for one in range(others):
+            for one in range(announced_count):
                 compare_and_swap.announce_change(tx.conn, "order", 1_000 * number + one, START_TIME)
 
         database.write(write_note_and_changes)

@@ -75,8 +75,8 @@ def test_a_transaction_that_fails_certification_runs_again(place_with_counter: S
     assert execute_as_schema_account(place_with_counter, "SELECT not_before FROM call_rates") == [(2,)]
 
 
-@pytest.mark.parametrize("when", ["after all", "in between"])
-def test_an_unanswered_commit_is_verified_on_another_node(galera_place: ServerPlace, when: str) -> None:
+@pytest.mark.parametrize("arrival", ["after all", "in between"])
+def test_an_unanswered_commit_is_verified_on_another_node(galera_place: ServerPlace, arrival: str) -> None:
     """The console's node can't be reached at COMMIT, and another node doesn't have the transaction, so the console
     runs it again there. Even if the first COMMIT arrives later, the transaction is stored once.
     """
@@ -84,21 +84,21 @@ def test_an_unanswered_commit_is_verified_on_another_node(galera_place: ServerPl
 
     class AuditEntryDuringLateCommit(TriedAuditEntry):
         def __call__(self, tx: Transaction) -> int:
-            if self.tries == 1 and when == "in between":
+            if self.tries == 1 and arrival == "in between":
                 shot.release_command()
                 wait_until(lambda: read_stored_tries(galera_place, self.name) == [1], "the late one to arrive")
             return super().__call__(tx)
 
     with SqlProxy(first.host, first.port) as proxy:
         database = Database(f"{proxy.make_url(galera_place.url())}?fallback={second.host}:{second.port}")
-        note = AuditEntryDuringLateCommit(f"late {when}", list_people(galera_place)[0])
+        note = AuditEntryDuringLateCommit(f"late {arrival}", list_people(galera_place)[0])
         with proxy.cause_fault("late", sql_prefix="COMMIT", is_lasting=True) as shot:
             stored_try = database.write(note)
             shot.release_command()
             assert shot.reply_event.wait(MAX_WAIT_SECONDS)
         database.close()
     assert read_stored_tries(galera_place, note.name) == [stored_try]
-    assert stored_try == (1 if when == "in between" else 2)
+    assert stored_try == (1 if arrival == "in between" else 2)
 
 
 def test_only_one_of_three_nodes_acquires_a_lease(galera_place: ServerPlace) -> None:

@@ -100,21 +100,21 @@ def test_a_read_on_a_hanging_node_ends_in_time(database: Database, proxy: SqlPro
     assert "no longer serves" in str(raised.value.detail["problem"])
 
 
-@pytest.mark.parametrize(("on", "kind"), [("INSERT", "unheard"), ("COMMIT", "unanswered")])
+@pytest.mark.parametrize(("sql_prefix", "kind"), [("INSERT", "unheard"), ("COMMIT", "unanswered")])
 def test_a_write_on_a_hanging_node_continues_on_another_node(
-    place: ServerPlace, proxy: SqlProxy, on: str, kind: BreakKind
+    place: ServerPlace, proxy: SqlProxy, sql_prefix: str, kind: BreakKind
 ) -> None:
     """The node hangs during a transaction, or at its COMMIT, and another node works. The program runs the transaction
     again on the other node, or finds there that it was committed. It is stored once."""
     node = place.database.nodes[0]
     database = Database(f"{proxy.make_url(place.url())}?fallback={node.host}:{node.port}")
     database.write(TriedAuditEntry("warm", place.get_account_name("op-a")))
-    note = TriedAuditEntry(f"hung at {on}", place.get_account_name("op-a"))
-    with proxy.cause_fault(kind, sql_prefix=on, is_lasting=True) as shot:
+    note = TriedAuditEntry(f"hung at {sql_prefix}", place.get_account_name("op-a"))
+    with proxy.cause_fault(kind, sql_prefix=sql_prefix, is_lasting=True) as shot:
         stored_try = database.write(note)
     assert shot.has_happened
     assert (stored_try, read_stored_tries(place, note.name)) == (note.tries, [stored_try])
-    assert note.tries == (2 if on == "INSERT" else 1)
+    assert note.tries == (2 if sql_prefix == "INSERT" else 1)
     database.close()
 
 

@@ -109,7 +109,7 @@ def test_reports_of_tests_with_properties_are_sent_unshortened() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "sent"),
+    ("outcomes", "sent_phases"),
     [
         (("failed", "passed", "passed"), ["setup", "call", "teardown"]),
         (("passed", "failed", "passed"), ["call", "teardown"]),
@@ -118,10 +118,10 @@ def test_reports_of_tests_with_properties_are_sent_unshortened() -> None:
     ],
 )
 def test_reports_are_sent_whole_from_the_first_that_has_not_passed(
-    outcomes: tuple[str, ...], sent: list[str]
+    outcomes: tuple[str, ...], sent_phases: list[str]
 ) -> None:
     reports = [report for _, report in _send_outcomes(*outcomes) if report]
-    assert [report["when"] for report in reports] == sent
+    assert [report["when"] for report in reports] == sent_phases
     not_passed = reports[[report["outcome"] == "passed" for report in reports].index(False) :]
     assert all(report["sections"] == ["printed"] for report in not_passed)
 

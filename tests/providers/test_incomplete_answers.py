@@ -109,13 +109,13 @@ def encode(body: object) -> bytes:
     return json.dumps(body, ensure_ascii=False).encode()
 
 
-def cut(whole: bytes) -> Iterator[HttpAnswer]:
+def cut(whole_body: bytes) -> Iterator[HttpAnswer]:
     """Yield an answer (with status 0) for each beginning of the body. Its length is declared, as a server in front of
     the provider that has received a part of the answer would send it. Only the end of the connection shows the end of
     the empty body: an empty body with a length is complete."""
     yield replace(make_http_answer(0), is_end_declared=False)
-    for length in range(1, len(whole)):
-        yield make_http_answer(0, whole[:length])
+    for length in range(1, len(whole_body)):
+        yield make_http_answer(0, whole_body[:length])
 
 
 def find_wrong_classes(

@@ -56,9 +56,9 @@ def _register_sold_checks(sandbox: Sandbox, count: int) -> None:
         sandbox.control.register_checks(*({"corporation_number": number} for number in some))
 
 
-def _split_into_parts(whole: Sequence[str]) -> Iterator[Sequence[str]]:
+def _split_into_parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
     """Yield the texts in parts of at most 500 texts."""
-    return (whole[begin : begin + _NUMBERS_PER_INSERT] for begin in range(0, len(whole), _NUMBERS_PER_INSERT))
+    return (texts[begin : begin + _NUMBERS_PER_INSERT] for begin in range(0, len(texts), _NUMBERS_PER_INSERT))
 
 
 def _run_half_by_hand(console: Console, run_id: int, half: int) -> None:

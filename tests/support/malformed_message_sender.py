@@ -43,8 +43,8 @@ class MessageConnection(asyncio.Protocol):
     If the receiver doesn't close it within MAX_WAIT_SECONDS, this class closes it, and the answer is a text that says
     so."""
 
-    def __init__(self, message: MalformedMessage, ended: "asyncio.Future[bytes]") -> None:
-        self._message, self._ended = message, ended
+    def __init__(self, message: MalformedMessage, end_future: "asyncio.Future[bytes]") -> None:
+        self._message, self._end_future = message, end_future
         self._answer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -64,7 +64,7 @@ class MessageConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._timer.cancel()
-        self._ended.set_result(self._answer)
+        self._end_future.set_result(self._answer)
 
 
 def remove_date_header(answer: bytes) -> str:

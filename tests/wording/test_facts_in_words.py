@@ -262,15 +262,15 @@ TIMELINE_STEPS = {
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("what", TIMELINE_STEPS)
+@pytest.mark.parametrize("action", TIMELINE_STEPS)
 @pytest.mark.parametrize("reason", OUTCOME_REASONS)
-def test_each_timeline_event_has_a_sentence(what: str, reason: str | None, language: str) -> None:
+def test_each_timeline_event_has_a_sentence(action: str, reason: str | None, language: str) -> None:
     """The sentence of each timeline event names a related record by its number, and contains no code."""
-    step, source = TIMELINE_STEPS[what]
+    step, source = TIMELINE_STEPS[action]
     story = TimelinePage("refund", "30", (), names=NUMBER_BY_RECORD)
     for kind, id in (("payment", "91"), ("order", "92"), ("payment", "911")):
         event = TimelineEvent(
-            NOW, step, "op-a", what, kind, id, source, "1", facts={**EXAMPLE_FACTS, "reason": reason}
+            NOW, step, "op-a", action, kind, id, source, "1", facts={**EXAMPLE_FACTS, "reason": reason}
         )
         text = timelines.format_event_sentence_with_record(event, story, language)
         assert find_raw_parts(text) == [], text

@@ -67,7 +67,7 @@ def test_the_command_of_an_alert_requests_no_money_set_aside() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "payment", "state", "why"),
+    ("rule", "payment", "state", "reason"),
     [
         (AlertRule.PAID_UNNOTICED, LATE_PAYMENT, OrderState.PENDING, "A"),
         (AlertRule.PAID_WITHOUT_PAYMENT, LATE_PAYMENT, OrderState.CANCELLED, "B"),
@@ -79,11 +79,11 @@ def test_the_command_of_an_alert_requests_no_money_set_aside() -> None:
     ],
 )
 def test_the_explanation_of_late_money_states_its_reason(
-    rule: AlertRule, payment: Payment, state: OrderState, why: str
+    rule: AlertRule, payment: Payment, state: OrderState, reason: str
 ) -> None:
     """For a late payment, the explanation states whether the payment was made after it had ended or after its order
     was cancelled. The other rules have only one cause each."""
-    assert explain_finding(rule, payment, replace(ORDER, state=state)).why == f"why.order_alert_{why}"
+    assert explain_finding(rule, payment, replace(ORDER, state=state)).why == f"why.order_alert_{reason}"
 
 
 NO_INSTANTS: dict[str, datetime | None] = {"paid_at": None, "booked_at": None, "state_since": None}

@@ -435,11 +435,11 @@ UNUSABLE_BODIES: dict[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize(("body", "why"), UNUSABLE_BODIES.values(), ids=UNUSABLE_BODIES)
-def test_an_answer_without_a_usable_id_is_unknown(body: bytes, why: str) -> None:
+@pytest.mark.parametrize(("body", "reason"), UNUSABLE_BODIES.values(), ids=UNUSABLE_BODIES)
+def test_an_answer_without_a_usable_id_is_unknown(body: bytes, reason: str) -> None:
     """A 2xx answer without a usable id leads to UNKNOWN, with the reason of its defect and without a report."""
     outcome = buy_with_answer(body)
-    assert (outcome.kind, outcome.reason, outcome.content) == (Kind.UNKNOWN, why, None)
+    assert (outcome.kind, outcome.reason, outcome.content) == (Kind.UNKNOWN, reason, None)
 
 
 def test_evidence_has_text_status_and_hash_of_the_answer() -> None:
@@ -615,12 +615,12 @@ LIST_ANSWERS: dict[str, tuple[object, Kind, str, int]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("body", "kind", "why", "count"), LIST_ANSWERS.values(), ids=LIST_ANSWERS)
-def test_only_a_complete_and_readable_list_counts(body: object, kind: Kind, why: str, count: int) -> None:
+@pytest.mark.parametrize(("body", "kind", "reason", "count"), LIST_ANSWERS.values(), ids=LIST_ANSWERS)
+def test_only_a_complete_and_readable_list_counts(body: object, kind: Kind, reason: str, count: int) -> None:
     """The list of credit checks is accepted only if it is complete and every entry is readable. Entries with other
     corporation numbers are left out."""
     outcome = call_with_answer(CALL_BY_NAME["list"], 200, body)
-    assert (outcome.kind, outcome.reason, len(outcome.content or ())) == (kind, why, count)
+    assert (outcome.kind, outcome.reason, len(outcome.content or ())) == (kind, reason, count)
 
 
 @pytest.mark.parametrize(

@@ -532,13 +532,13 @@ WRONG_ATTEMPTS: dict[str, tuple[Fields, str]] = {
 }
 
 
-@pytest.mark.parametrize(("pay", "why"), WRONG_ATTEMPTS.values(), ids=WRONG_ATTEMPTS)
-def test_an_answer_about_another_payment_is_unknown(pay: Fields, why: str) -> None:
+@pytest.mark.parametrize(("pay", "reason"), WRONG_ATTEMPTS.values(), ids=WRONG_ATTEMPTS)
+def test_an_answer_about_another_payment_is_unknown(pay: Fields, reason: str) -> None:
     """A payment in the answer with another amount or currency, or with an unreadable amount or id, has an unknown
     outcome. If only the amount differs, a report is returned for comparison."""
     outcome = convert_verification(make_attempt(pay=pay))
-    assert (outcome.kind, outcome.reason) == (UNKNOWN, why)
-    assert (outcome.content is not None) == (why == "other_amount")
+    assert (outcome.kind, outcome.reason) == (UNKNOWN, reason)
+    assert (outcome.content is not None) == (reason == "other_amount")
 
 
 @pytest.mark.parametrize("amount", [500, 500.0, "500", "500.0", "500.00"])
@@ -615,13 +615,13 @@ UNCONFIRMED_ANSWERS: dict[str, tuple[Fields, Fields, str]] = {
 }
 
 
-@pytest.mark.parametrize(("change", "pay", "why"), UNCONFIRMED_ANSWERS.values(), ids=UNCONFIRMED_ANSWERS)
-def test_a_refund_answer_with_a_foreign_field_is_unknown(change: Fields, pay: Fields, why: str) -> None:
+@pytest.mark.parametrize(("change", "pay", "reason"), UNCONFIRMED_ANSWERS.values(), ids=UNCONFIRMED_ANSWERS)
+def test_a_refund_answer_with_a_foreign_field_is_unknown(change: Fields, pay: Fields, reason: str) -> None:
     """If a field in the answer to a refund is missing, unreadable or belongs to another refund, the outcome is
     unknown.
     """
     outcome = convert_refund_initiation(change, pay)
-    assert (outcome.kind, outcome.reason) == (UNKNOWN, why)
+    assert (outcome.kind, outcome.reason) == (UNKNOWN, reason)
 
 
 def test_two_refunds_with_one_key_are_unknown() -> None:
@@ -868,8 +868,8 @@ def test_a_token_opens_the_payment_page(token: object) -> None:
 INVALID_TOKEN_IDS: list[tuple[object, str]] = [(None, "no_id"), ("", "no_id"), (True, "bad_id"), ([], "bad_id")]
 
 
-@pytest.mark.parametrize(("token", "why"), INVALID_TOKEN_IDS)
-def test_a_success_without_a_token_is_unknown(token: object, why: str) -> None:
+@pytest.mark.parametrize(("token", "reason"), INVALID_TOKEN_IDS)
+def test_a_success_without_a_token_is_unknown(token: object, reason: str) -> None:
     """If the answer to a token request has a success code but no token, the outcome is unknown."""
     outcome = convert_fields(AtomCall.AUTH, {"atomTokenId": token, "responseDetails": {"txnStatusCode": "OTS0000"}})
-    assert (outcome.kind, outcome.reason) == (UNKNOWN, why)
+    assert (outcome.kind, outcome.reason) == (UNKNOWN, reason)

@@ -152,13 +152,13 @@ FAILURE_ROWS: list[tuple[str, BaseException, str, SendingCertainty]] = [
 
 
 @pytest.mark.parametrize(
-    ("error", "reason", "sent"), [row[1:] for row in FAILURE_ROWS], ids=[row[0] for row in FAILURE_ROWS]
+    ("error", "reason", "certainty"), [row[1:] for row in FAILURE_ROWS], ids=[row[0] for row in FAILURE_ROWS]
 )
-def test_every_row_of_failures_has_its_reason(error: BaseException, reason: str, sent: SendingCertainty) -> None:
+def test_every_row_of_failures_has_its_reason(error: BaseException, reason: str, certainty: SendingCertainty) -> None:
     """Each failure in the table has the listed reason and the listed answer to "may the request have been sent?".
     Only if nothing was sent, the outcome is FAILED_DEFINITE; otherwise it is UNKNOWN."""
-    expected = OutcomeClass.FAILED_DEFINITE if sent is SendingCertainty.NO else OutcomeClass.UNKNOWN
-    assert classify_exception(error) == (expected, reason, sent)
+    expected = OutcomeClass.FAILED_DEFINITE if certainty is SendingCertainty.NO else OutcomeClass.UNKNOWN
+    assert classify_exception(error) == (expected, reason, certainty)
 
 
 def test_the_class_of_a_failure_ignores_its_context() -> None:

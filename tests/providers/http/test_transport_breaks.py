@@ -157,16 +157,16 @@ BROKEN_ANSWERS: list[tuple[str, Script, str, SendingCertainty]] = [
 
 
 @pytest.mark.parametrize(
-    ("script", "reason", "sent"), [b[1:] for b in BROKEN_ANSWERS], ids=[b[0] for b in BROKEN_ANSWERS]
+    ("script", "reason", "certainty"), [b[1:] for b in BROKEN_ANSWERS], ids=[b[0] for b in BROKEN_ANSWERS]
 )
 def test_a_fault_after_connecting_is_unknown_and_not_repeated(
-    script: Script, reason: str, sent: SendingCertainty
+    script: Script, reason: str, certainty: SendingCertainty
 ) -> None:
     """Each fault after connecting leads to UNKNOWN with its own reason, and the transport does not send the request
     again.
     """
     with serve_scripts(script) as server:
-        assert read_failure(make_transport(server.url)) == (OutcomeClass.UNKNOWN, reason, sent)
+        assert read_failure(make_transport(server.url)) == (OutcomeClass.UNKNOWN, reason, certainty)
         assert server.connections == 1
 
 

@@ -84,16 +84,18 @@ def test_an_interrupt_during_the_handshake_sends_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "sent"),
+    ("script", "certainty"),
     [(make_hang_script(), SendingCertainty.MAYBE), (make_hang_script(WHOLE_ANSWER[:-5]), SendingCertainty.YES)],
     ids=["unanswered", "half an answer"],
 )
-def test_an_interrupt_during_the_wait_for_an_answer_is_unknown(script: Script, sent: SendingCertainty) -> None:
+def test_an_interrupt_during_the_wait_for_an_answer_is_unknown(script: Script, certainty: SendingCertainty) -> None:
     """If SIGINT comes while the transport waits for the answer, the call ends at once and its outcome is unknown."""
     with serve_scripts(script) as server, start_children(send_uninterruptibly, [(server.url, 60.0)]) as (child,):
         assert child.wait_for_report() == "begun"
         wait_until(lambda: bool(server.requests), "the request")
-        unknown = [(OutcomeClass.UNKNOWN, interrupts.INTERRUPT_REASON, one) for one in (sent, SendingCertainty.MAYBE)]
+        unknown = [
+            (OutcomeClass.UNKNOWN, interrupts.INTERRUPT_REASON, one) for one in (certainty, SendingCertainty.MAYBE)
+        ]
         assert read_interrupted_outcome(child) in unknown  # the half may be on its way
 
 
@@ -101,8 +103,8 @@ def test_an_interrupt_during_the_wait_for_an_answer_is_unknown(script: Script, s
 @pytest.mark.parametrize(
     "answer", [WHOLE_ANSWER, ANSWER_WITHOUT_LENGTH], ids=["with a length", "to the end of the connection"]
 )
-@pytest.mark.parametrize("asked_to_end", [False, True], ids=["late", "late and asked to end"])
-def test_a_whole_answer_counts_however_late(answer: bytes, asked_to_end: bool) -> None:
+@pytest.mark.parametrize("is_interrupted", [False, True], ids=["late", "late and asked to end"])
+def test_a_whole_answer_counts_however_late(answer: bytes, is_interrupted: bool) -> None:
     """A complete answer that arrived while the process was stopped for longer than the time budget is accepted."""
     with (
         _serve_answer_later(answer) as (server, go_on),
@@ -114,23 +116,25 @@ def test_a_whole_answer_counts_however_late(answer: bytes, asked_to_end: bool) -
         go_on.set()
         stopped_at = time.monotonic()
         wait_until(lambda: time.monotonic() > stopped_at + 2 * BUDGET_SECONDS, "the budget to be spent")
-        if asked_to_end:
+        if is_interrupted:
             os.kill(child.pid, signal.SIGINT)
         os.kill(child.pid, signal.SIGCONT)
         assert child.wait_for_report() == answer.partition(b"\r\n\r\n")[2]
-        assert not asked_to_end or child.wait_for_report() == "interrupted"
+        assert not is_interrupted or child.wait_for_report() == "interrupted"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells whether a process is stopped")
 @pytest.mark.parametrize(
-    "half", [WHOLE_ANSWER[:-5], ANSWER_WITHOUT_LENGTH[:-5]], ids=["with a length", "to the end of the connection"]
+    "partial_answer",
+    [WHOLE_ANSWER[:-5], ANSWER_WITHOUT_LENGTH[:-5]],
+    ids=["with a length", "to the end of the connection"],
 )
-def test_a_partial_answer_at_the_end_of_the_budget_is_unknown(half: bytes) -> None:
+def test_a_partial_answer_at_the_end_of_the_budget_is_unknown(partial_answer: bytes) -> None:
     """If the answer is incomplete and the connection still open at the end of the time budget, the outcome is
     unknown.
     """
     with (
-        serve_scripts(make_hang_script(half)) as server,
+        serve_scripts(make_hang_script(partial_answer)) as server,
         start_children(send_uninterruptibly, [(server.url, BUDGET_SECONDS)]) as (child,),
     ):
         assert child.wait_for_report() == "begun"

@@ -82,14 +82,16 @@ DRIPPING_ANSWERS: list[tuple[str, Script, SendingCertainty]] = [
 ]
 
 
-@pytest.mark.parametrize(("script", "sent"), [d[1:] for d in DRIPPING_ANSWERS], ids=[d[0] for d in DRIPPING_ANSWERS])
-def test_an_answer_byte_by_byte_ends_with_the_budget(script: Script, sent: SendingCertainty) -> None:
+@pytest.mark.parametrize(
+    ("script", "certainty"), [d[1:] for d in DRIPPING_ANSWERS], ids=[d[0] for d in DRIPPING_ANSWERS]
+)
+def test_an_answer_byte_by_byte_ends_with_the_budget(script: Script, certainty: SendingCertainty) -> None:
     """If an answer arrives byte by byte, the read timeout never passes; the call ends at the end of its time
     budget.
     """
     with serve_scripts(script) as server:
         outcome = read_failure(make_transport(server.url), read_timeout=600, budget=0.3)
-    assert outcome == (OutcomeClass.UNKNOWN, "budget_spent", sent)
+    assert outcome == (OutcomeClass.UNKNOWN, "budget_spent", certainty)
 
 
 def test_a_handshake_that_hangs_ends_with_the_budget() -> None:

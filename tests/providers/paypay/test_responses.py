@@ -387,16 +387,16 @@ WRONG_REFUNDS: dict[str, tuple[dict[str, object], str]] = {
 
 @pytest.mark.parametrize("call", [PayPayCall.REFUND, PayPayCall.REFUND_STATUS])
 @pytest.mark.parametrize("state", ["CREATED", "REFUNDED"])
-@pytest.mark.parametrize(("change", "why"), WRONG_REFUNDS.values(), ids=WRONG_REFUNDS)
+@pytest.mark.parametrize(("change", "reason"), WRONG_REFUNDS.values(), ids=WRONG_REFUNDS)
 def test_an_answer_about_another_refund_is_unknown(
-    call: PayPayCall, state: str, change: dict[str, object], why: str
+    call: PayPayCall, state: str, change: dict[str, object], reason: str
 ) -> None:
     """If the key, payment, amount, currency or state in the answer to a refund is missing, unreadable or not the
     expected one, the outcome is unknown. If only the amount differs, a report is returned for comparison.
     """
     outcome = convert_answer(call, 200, make_paypay_json("SUCCESS", REFUND_DATA | {"status": state} | change))
-    assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, why)
-    assert (outcome.content is not None) == (why == "other_amount")
+    assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, reason)
+    assert (outcome.content is not None) == (reason == "other_amount")
 
 
 UNREADABLE_BODIES = {
@@ -504,14 +504,14 @@ WRONG_PAYMENTS: dict[str, tuple[dict[str, object], str]] = {
 }
 
 
-@pytest.mark.parametrize(("change", "why"), WRONG_PAYMENTS.values(), ids=WRONG_PAYMENTS)
-def test_an_answer_about_another_payment_is_unknown(change: dict[str, object], why: str) -> None:
+@pytest.mark.parametrize(("change", "reason"), WRONG_PAYMENTS.values(), ids=WRONG_PAYMENTS)
+def test_an_answer_about_another_payment_is_unknown(change: dict[str, object], reason: str) -> None:
     """If the answer has another order, amount or currency than the request, an unreadable id or an unlisted state,
     the outcome is unknown. If the amount differs, a report is returned for comparison.
     """
     outcome = convert_payment(change)
-    assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, why)
-    assert (outcome.content is not None) == (why == "other_amount")
+    assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, reason)
+    assert (outcome.content is not None) == (reason == "other_amount")
 
 
 def make_captured_data(*minors: int, status: str = "USER_REQUESTED") -> dict[str, Any]:
@@ -651,7 +651,7 @@ def test_all_facts_of_a_payment_code_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "why"),
+    ("change", "reason"),
     [
         ({"merchantPaymentId": "ORD-OTHER"}, "other_id"),
         ({"merchantPaymentId": None}, "no_id"),
@@ -661,12 +661,12 @@ def test_all_facts_of_a_payment_code_are_read() -> None:
         ({"codeId": "a b"}, "bad_id"),
     ],
 )
-def test_a_code_for_another_order_or_amount_is_not_shown(change: dict[str, object], why: str) -> None:
+def test_a_code_for_another_order_or_amount_is_not_shown(change: dict[str, object], reason: str) -> None:
     """If the order or amount in the answer is missing or differs from the request, or the payment code has no
     readable id, the outcome is unknown and contains no code, so the payer doesn't see it.
     """
     outcome = convert_answer(PayPayCall.CREATE_CODE, 201, make_paypay_json("SUCCESS", CODE_DATA | change))
-    assert (outcome.kind, outcome.reason, outcome.content) == (Kind.UNKNOWN, why, None)
+    assert (outcome.kind, outcome.reason, outcome.content) == (Kind.UNKNOWN, reason, None)
 
 
 INVALID_LINKS = ["javascript:alert(1)", "http://qr.paypay.ne.jp/x", "https://x\n", 5, "https://" + "x" * 3_000]

@@ -84,10 +84,10 @@ def register_payment(control: SandboxControl, provider: str, number: str = "P-1"
 
 
 def pay_and_wait_for_notice(
-    control: SandboxControl, provider: str, number: str = "P-1", state: str = "paid", ended: int = 1
+    control: SandboxControl, provider: str, number: str = "P-1", state: str = "paid", notice_count: int = 1
 ) -> None:
     control.payments_control.change_payment_state(provider, number, state)
-    assert control.wait_until_reached(notices=ended)
+    assert control.wait_until_reached(notices=notice_count)
 
 
 def test_a_paypay_webhook_states_payment_and_order(control: SandboxControl, receiver: NoticeReceiver) -> None:
@@ -147,15 +147,17 @@ def compute_signature(data: dict[str, Any], key: str) -> str:
     return hmac.new(key.encode(), "".join(map(str, parts)).encode(), hashlib.sha512).hexdigest()
 
 
-@pytest.mark.parametrize(("to", "code"), [("paid", "OTS0000"), ("pending", "OTS0551"), ("cancelled", "OTS0101")])
+@pytest.mark.parametrize(
+    ("payment_state", "code"), [("paid", "OTS0000"), ("pending", "OTS0551"), ("cancelled", "OTS0101")]
+)
 def test_an_atom_callback_is_encrypted_and_signed(
-    control: SandboxControl, receiver: NoticeReceiver, to: str, code: str
+    control: SandboxControl, receiver: NoticeReceiver, payment_state: str, code: str
 ) -> None:
     """Atom's callback is a form whose data are encrypted with the response key and signed with the response hash
     key.
     """
     register_payment(control, "atom")
-    pay_and_wait_for_notice(control, "atom", state=to)
+    pay_and_wait_for_notice(control, "atom", state=payment_state)
     data = json.loads(decrypt_body(receiver.bodies[0]))["payInstrument"]
     assert receiver.kinds == ["application/x-www-form-urlencoded"]
     assert receiver.bodies[0].startswith(b"merchId=900001&encData=")
@@ -210,7 +212,7 @@ def test_a_fault_changes_a_field_of_a_notice(
     for provider in ("paypay", "atom"):
         register_payment(control, provider)
         control.add_fault(fault)
-        pay_and_wait_for_notice(control, provider, ended=len(receiver.bodies) + 1)
+        pay_and_wait_for_notice(control, provider, notice_count=len(receiver.bodies) + 1)
     assert paypay in receiver.bodies[0].decode()
     text = decrypt_body(receiver.bodies[1])
     data = json.loads(text)["payInstrument"]
@@ -226,9 +228,9 @@ def test_faults_lose_and_repeat_notices(control: SandboxControl, receiver: Notic
     control.add_faults({"action": "notice_lost"}, {"action": "notice_repeated:3"}, {"action": "notice_repeated"})
     pay_and_wait_for_notice(control, "paypay")
     assert receiver.bodies == []
-    for ended, received in ((2, 3), (3, 5)):
+    for notice_count, received in ((2, 3), (3, 5)):
         control.payments_control.send_notice("paypay", "P-1")
-        assert control.wait_until_reached(notices=ended)
+        assert control.wait_until_reached(notices=notice_count)
         assert len(receiver.bodies) == received
     assert len(set(receiver.bodies)) == 1
 
@@ -263,9 +265,9 @@ def test_a_fault_sends_a_malformed_notice(control: SandboxControl, receiver: Not
         {"action": "notice_fields", "fields": {"state": 7}},
     )
     pay_and_wait_for_notice(control, "paypay")
-    for ended in (2, 3):
+    for notice_count in (2, 3):
         control.payments_control.send_notice("paypay", "P-1")
-        assert control.wait_until_reached(notices=ended)
+        assert control.wait_until_reached(notices=notice_count)
     with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
         json.loads(receiver.bodies[0])
     assert len(receiver.bodies[1]) == 3000

@@ -251,9 +251,9 @@ def list_late_alerts(context: ServiceContext) -> list[str]:
         return [alert.observed for alert in alerts.list_open_alerts_of_rule(conn, ALERT_RULE, 10)]
 
 
-@pytest.mark.parametrize(("step", "sent"), [("before_publish", 0), ("after_publish", 1)])
+@pytest.mark.parametrize(("step", "first_run_count"), [("before_publish", 0), ("after_publish", 1)])
 def test_an_interrupted_event_is_sent_again_with_its_id(
-    context: ServiceContext, receiver: AlertReceiver, step: str, sent: int
+    context: ServiceContext, receiver: AlertReceiver, step: str, first_run_count: int
 ) -> None:
     """If a run is stopped before or after it sends an event, the next run sends the event with the same id, so that
     the receiver can detect a second copy.
@@ -262,9 +262,9 @@ def test_an_interrupted_event_is_sent_again_with_its_id(
     context.failpoints = Failpoints((step, 1, "raise"))
     with pytest.raises(FailpointReached):
         run_sender(context)
-    assert (receiver.event_ids, count_waiting(context)) == (["a-1"] * sent, 2)
+    assert (receiver.event_ids, count_waiting(context)) == (["a-1"] * first_run_count, 2)
     assert run_sender(context) == 2
-    assert receiver.event_ids == ["a-1"] * sent + ["a-1", "a-2"]
+    assert receiver.event_ids == ["a-1"] * first_run_count + ["a-1", "a-2"]
 
 
 def publish_in_child(pipe: Pipe, home: Path, url: str, failpoint: str) -> None:

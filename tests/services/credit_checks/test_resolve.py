@@ -181,12 +181,12 @@ def test_the_reason_of_each_person_is_kept(console: Console, sandbox: Sandbox, p
     assert "Added evidence: Reply of the provider: their letter 26" in sentences
 
 
-@pytest.mark.parametrize("empty", ["", "  \n", "\u3000", "\u200b"])
-def test_empty_evidence_is_refused(console: Console, sandbox: Sandbox, empty: str) -> None:
+@pytest.mark.parametrize("empty_text", ["", "  \n", "\u3000", "\u200b"])
+def test_empty_evidence_is_refused(console: Console, sandbox: Sandbox, empty_text: str) -> None:
     """A decision with evidence that has no visible character is refused with `no_evidence`."""
     record = make_unknown_purchase(console, sandbox)
     assert (
-        call_for_refusal_code(lambda: console.recovery.resolve("credit-check", record.id, "error", empty))
+        call_for_refusal_code(lambda: console.recovery.resolve("credit-check", record.id, "error", empty_text))
         == "no_evidence"
     )
 

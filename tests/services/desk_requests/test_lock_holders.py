@@ -188,17 +188,17 @@ def execute_in_thread(stack: ExitStack, cursor: Any, statement: str) -> None:
     stack.callback(thread.join)
 
 
-def lock_repeatedly_until_account_is_locked(place: Place, statement: str, over: Event) -> None:
+def lock_repeatedly_until_account_is_locked(place: Place, statement: str, end_event: Event) -> None:
     """As op-a, lock the end of a table for so short a time that the worker doesn't end the session. Repeat this in
     new sessions until the worker has locked op-a's account.
     """
-    while not over.is_set():
+    while not end_event.is_set():
         try:
             with closing(open_connection(place, "op-a", 1)) as connection, connection.cursor() as cursor:
                 cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
                 cursor.execute("BEGIN")
                 cursor.execute(statement)
-                over.wait(MAX_BLOCKING_SECONDS - 1)
+                end_event.wait(MAX_BLOCKING_SECONDS - 1)
         except pymysql.MySQLError as refused:
             if refused.args[0] in LOCKED_ACCOUNT_ERROR_NUMBERS:
                 return
@@ -208,17 +208,17 @@ LOCKED_ACCOUNT_ERROR_NUMBERS = (4151, 3118)  # MariaDB, MySQL
 
 
 @pytest.mark.expects_log("an account is locked")
-@pytest.mark.parametrize("where", ["own_requests WHERE id > 'f'", "audit_log WHERE id > 1000000000"])
+@pytest.mark.parametrize("locked_range", ["own_requests WHERE id > 'f'", "audit_log WHERE id > 1000000000"])
 def test_an_account_that_blocks_others_repeatedly_is_locked(
-    place: Place, sandbox: Sandbox, worker: Console, where: str
+    place: Place, sandbox: Sandbox, worker: Console, locked_range: str
 ) -> None:
     """The sessions of op-a lock a gap one after the other, each for a short time, so that no person can store a
     request: the worker locks op-a's account. The command `db accounts apply` unlocks the account.
     """
-    over = Event()
-    locks = f"SELECT COUNT(*) FROM {where}"
+    end_event = Event()
+    locks = f"SELECT COUNT(*) FROM {locked_range}"
     attackers = [
-        Thread(target=lock_repeatedly_until_account_is_locked, args=(place, locks, over))
+        Thread(target=lock_repeatedly_until_account_is_locked, args=(place, locks, end_event))
         for _ in range(2 * REQUEST_THREAD_COUNT)
     ]
     (number,) = invent_numbers(1, seed=104)
@@ -244,7 +244,7 @@ def test_an_account_that_blocks_others_repeatedly_is_locked(
         with pytest.raises(pymysql.MySQLError, match="locked"):
             open_connection(place, "op-a", 1)
     finally:
-        over.set()
+        end_event.set()
         for attacker in attackers:
             attacker.join()
         start_team_mode(place, "op-a")

@@ -258,15 +258,15 @@ def test_missing_added_and_doubled_parts_are_found(pack_desk: PackDesk) -> None:
     assert ("record.json", "bad_name") in list_problems(verify_pack(path))
 
 
-@pytest.mark.parametrize("what", ["who", "at", "detail", "result", "prev_hash", "hash", "seq"])
-def test_an_edited_audit_row_is_found(pack_desk: PackDesk, what: str) -> None:
+@pytest.mark.parametrize("column", ["who", "at", "detail", "result", "prev_hash", "hash", "seq"])
+def test_an_edited_audit_row_is_found(pack_desk: PackDesk, column: str) -> None:
     """An audit row in a pack is edited and the manifest is made to match: the verification finds the row by the row's
     own hash or by the desk's anchor.
     """
     path = Path(pack_desk.write_pack().file)
     lines = json.loads(read_parts(path)["audit.json"])
     row = next(line["row"] for line in lines if "row" in line)
-    row[what] = row[what] + 1 if isinstance(row[what], int) else "f" + row[what][1:] + "0"
+    row[column] = row[column] + 1 if isinstance(row[column], int) else "f" + row[column][1:] + "0"
     verdict = verify_pack(rewrite_pack(path, {"audit.json": json.dumps(lines).encode()}, updates_manifest=True))
     assert verdict.problems
     assert {one.file for one in verdict.problems} == {"audit.json"}

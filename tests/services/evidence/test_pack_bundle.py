@@ -114,8 +114,8 @@ def test_a_refused_or_cancelled_bundle_leaves_no_file(pack_desk: PackDesk, recor
     """
     path, write = pack_desk.folder / "all.zip", pack_desk.console.recovery.write_evidence_bundle
 
-    def cancel_after_first_pack(done: int, _of: int) -> None:
-        if done:
+    def cancel_after_first_pack(written_count: int, _of: int) -> None:
+        if written_count:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -515,7 +515,7 @@ def read_refused_time_reasons(scene: PaymentDesk, payment: Payment) -> list[Any]
 
 
 @pytest.mark.parametrize(
-    ("paid_at", "why"),
+    ("paid_at", "reason"),
     [
         (datetime(2099, 1, 1, tzinfo=UTC), "paid_in_future"),
         (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), "paid_in_future"),
@@ -523,7 +523,7 @@ def read_refused_time_reasons(scene: PaymentDesk, payment: Payment) -> list[Any]
         (datetime(1, 1, 1, tzinfo=UTC), "paid_too_long_ago"),
     ],
 )
-def test_an_impossible_time_of_payment_is_not_stored(scene: PaymentDesk, paid_at: datetime, why: str) -> None:
+def test_an_impossible_time_of_payment_is_not_stored(scene: PaymentDesk, paid_at: datetime, reason: str) -> None:
     """A report has an impossible time of payment, which would move the period in which a refund is allowed. The time
     of the answer is stored instead, with an audit entry, and the money is booked.
     """
@@ -531,7 +531,7 @@ def test_an_impossible_time_of_payment_is_not_stored(scene: PaymentDesk, paid_at
     paid_payment = report_payment_as_paid(scene, payment, minute=2, paid_at=paid_at)
     assert (paid_payment.state, paid_payment.captured_minor) == (PaymentState.COMPLETED, 3300)
     assert paid_payment.paid_at == START_TIME + timedelta(minutes=2)
-    assert [row[0] for row in read_refused_time_reasons(scene, payment)] == [why]
+    assert [row[0] for row in read_refused_time_reasons(scene, payment)] == [reason]
 
 
 def test_a_time_of_payment_before_the_start_is_not_stored(scene: PaymentDesk) -> None:

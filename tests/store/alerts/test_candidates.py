@@ -54,30 +54,32 @@ def mariadb_database(mariadb_server: Server) -> Iterator[Database]:
         yield opened
 
 
-@pytest.mark.parametrize("where", ["sqlite", "mariadb"])
+@pytest.mark.parametrize("engine_name", ["sqlite", "mariadb"])
 @pytest.mark.parametrize("query_function", QUERY_BY_NAME.values(), ids=QUERY_BY_NAME)
-def test_no_table_is_read_as_a_whole(request: pytest.FixtureRequest, where: str, query_function: Query) -> None:
+def test_no_table_is_read_as_a_whole(request: pytest.FixtureRequest, engine_name: str, query_function: Query) -> None:
     """The number of rows that a query of candidates reads depends on the range of orders, and not on the number of
     all orders.
     """
-    database: Database = request.getfixturevalue(f"{where}_database")
+    database: Database = request.getfixturevalue(f"{engine_name}_database")
     steps = plans.read_plan_steps(database, query_function)
     assert not plans.find_whole_table_steps(steps), steps
 
 
 @pytest.mark.parametrize(
-    ("where", "entered"),
+    ("engine_name", "entered"),
     [
         ("sqlite", "SEARCH orders USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         ("mariadb", "range orders PRIMARY"),
     ],
 )
 def test_a_range_of_orders_is_read_by_the_primary_key(
-    request: pytest.FixtureRequest, where: str, entered: str
+    request: pytest.FixtureRequest, engine_name: str, entered: str
 ) -> None:
     """The database reads a range of orders by the primary key. An index of states would have to be read as a
     whole."""
-    steps = plans.read_plan_steps(request.getfixturevalue(f"{where}_database"), QUERY_BY_NAME["a stretch of orders"])
+    steps = plans.read_plan_steps(
+        request.getfixturevalue(f"{engine_name}_database"), QUERY_BY_NAME["a stretch of orders"]
+    )
     assert [step for step in steps if "orders" in step and step.startswith(entered)], steps
     assert not plans.find_sort_steps(steps), steps
 

@@ -52,17 +52,19 @@ def test_each_change_is_reported_once(database: Database) -> None:
     assert read_new_changes(database, mark)[1] == []
 
 
-@pytest.mark.parametrize("others", [1, 2 * change_feed.INITIAL_OPEN_ID_COUNT])
-def test_a_transaction_that_commits_late_is_not_missed(migrated_server_database: Database, others: int) -> None:
+@pytest.mark.parametrize("other_change_count", [1, 2 * change_feed.INITIAL_OPEN_ID_COUNT])
+def test_a_transaction_that_commits_late_is_not_missed(
+    migrated_server_database: Database, other_change_count: int
+) -> None:
     """A transaction commits a change with a lower id than changes that were already read, one or thousands of them.
     The next read of the change feed returns it.
     """
     mark, _ = read_new_changes(migrated_server_database, None)
     with migrated_server_database.write_without_retries() as slow:
         credit_checks.announce_change(slow.conn, 1, NOW)
-        announce_changes(migrated_server_database, *range(2, 2 + others))
+        announce_changes(migrated_server_database, *range(2, 2 + other_change_count))
         mark, changed_ids = read_new_changes(migrated_server_database, mark)
-        assert changed_ids == [*range(2, 2 + others)]
+        assert changed_ids == [*range(2, 2 + other_change_count)]
         announce_changes(migrated_server_database, 1_000_000)
         mark, changed_ids = read_new_changes(migrated_server_database, mark)
         assert changed_ids == [1_000_000]

@@ -26,7 +26,7 @@ ROW_COUNT = 40
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks a process for each death")
 @pytest.mark.parametrize(
-    ("scenario", "each", "fewest"),
+    ("scenario", "line_interval", "fewest"),
     [
         ("whole", 5, 30),
         ("difference", 3, 30),
@@ -34,11 +34,13 @@ ROW_COUNT = 40
         pytest.param("difference", 1, 90, marks=pytest.mark.soak),
     ],
 )
-def test_an_import_killed_at_any_line_can_continue(scenario: str, each: int, fewest: int, tmp_path: Path) -> None:
+def test_an_import_killed_at_any_line_can_continue(
+    scenario: str, line_interval: int, fewest: int, tmp_path: Path
+) -> None:
     """The import is killed with SIGKILL at each line of the code that imports and that swaps the files. The registry
     in use remains complete, and the next import continues. Outside of a soak only every third or fifth line of code
     is tested."""
-    words = [sys.executable, "-m", "tests.store.registry.kill_imports", scenario, str(tmp_path), str(each)]
+    words = [sys.executable, "-m", "tests.store.registry.kill_imports", scenario, str(tmp_path), str(line_interval)]
     ran = subprocess.run(words, capture_output=True, text=True, timeout=MAX_WAIT_SECONDS, check=False)
     assert ran.returncode == 0, ran.stderr
     assert int(ran.stdout) > fewest
@@ -46,7 +48,7 @@ def test_an_import_killed_at_any_line_can_continue(scenario: str, each: int, few
 
 @pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="forks a process for each import")
 @pytest.mark.parametrize(
-    ("what", "count", "fewest"),
+    ("scenario", "count", "fewest"),
     [
         ("kills", 60, 60),
         ("teams", 40, 40),
@@ -61,7 +63,7 @@ def test_an_import_killed_at_any_line_can_continue(scenario: str, each: int, few
     ],
 )
 def test_killed_or_simultaneous_imports_leave_a_complete_registry(
-    what: str, count: int, fewest: int, tmp_path: Path
+    scenario: str, count: int, fewest: int, tmp_path: Path
 ) -> None:
     """Imports are killed at random moments, begun by four processes at the same time, or have no disk space. After
     each import the registry in use is complete, and the next import continues. The tests use a small disk in memory
@@ -69,13 +71,13 @@ def test_killed_or_simultaneous_imports_leave_a_complete_registry(
     words = [
         "-m",
         "tests.store.registry.rough_imports",
-        what,
+        scenario,
         str(tmp_path),
         str(count),
         str(random.randrange(10**6)),
     ]
     has_small_disk = subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode == 0
-    if not has_small_disk and what == "disk":
+    if not has_small_disk and scenario == "disk":
         pytest.skip("no disk can be mounted here")
     mount = 'mount -t tmpfs -o size=3m none "$0" && exec "$@"'
     inside = ["unshare", "-rm", "sh", "-c", mount, str(tmp_path)] if has_small_disk else []

@@ -59,14 +59,14 @@ def test_an_impossible_spool_folder_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
-@pytest.mark.parametrize("what", ["folder", "file"])
-def test_an_unwritable_spool_file_raises_storage_full(tmp_path: Path, what: str) -> None:
+@pytest.mark.parametrize("unwritable_kind", ["folder", "file"])
+def test_an_unwritable_spool_file_raises_storage_full(tmp_path: Path, unwritable_kind: str) -> None:
     """Opening a spool in a folder, or with a file, that can't be written raises `storage_full`, whether the file
     exists or not.
     """
     home = tmp_path / "home"
     home.mkdir()
-    if what == "file":
+    if unwritable_kind == "file":
         begin_operation(Spool(home, None), make_intent("first"))
         (home / SPOOL_FILE_NAME).chmod(0o400)
     home.chmod(0o500)

@@ -130,7 +130,7 @@ def test_the_last_row_stays_below_the_pointer(make_shown_table: MakeTable) -> No
     assert both.currentWidget() is both.empty_state
 
 
-@pytest.mark.parametrize(("grouped", "rest", "shown"), [
+@pytest.mark.parametrize(("grouped", "remaining_ids", "shown"), [
     (False, (11, 12, 22), [11, 12, 21, 22]),
     (True, (11, 12, 22), [11, 12, 21, 22]),
     (True, (11, 31), [21, 11, 31]),
@@ -138,7 +138,7 @@ def test_the_last_row_stays_below_the_pointer(make_shown_table: MakeTable) -> No
     (False, (), [21]),
 ])  # fmt: skip
 def test_a_current_row_stays_current_after_an_automatic_removal(
-    make_shown_table: MakeTable, qtbot: QtBot, grouped: bool, rest: tuple[int, ...], shown: list[int]
+    make_shown_table: MakeTable, qtbot: QtBot, grouped: bool, remaining_ids: tuple[int, ...], shown: list[int]
 ) -> None:
     """If an automatic read removes the current row, the row stays current, marked as removed, so that a key never
     acts on the next row. Further reads change nothing about it. It disappears when another row becomes the current
@@ -148,15 +148,15 @@ def test_a_current_row_stays_current_after_an_automatic_removal(
     table = both.table
     assert table.go_to_item(lambda line: line.id == 21)
     for _ in range(2):
-        both.show_rows([TableLine(id) for id in rest], is_automatic=True)
+        both.show_rows([TableLine(id) for id in remaining_ids], is_automatic=True)
         assert table.current_item == TableLine(21)
         assert table.is_current_row_removed
         assert list_ids(table) == shown
         assert both.currentWidget() is table
-    if rest:
-        assert table.go_to_item(lambda line: line.id == rest[-1])
-        qtbot.waitUntil(lambda: list_ids(table) == list(rest))
-        assert (table.current_item, table.is_current_row_removed) == (TableLine(rest[-1]), False)
+    if remaining_ids:
+        assert table.go_to_item(lambda line: line.id == remaining_ids[-1])
+        qtbot.waitUntil(lambda: list_ids(table) == list(remaining_ids))
+        assert (table.current_item, table.is_current_row_removed) == (TableLine(remaining_ids[-1]), False)
 
 
 def test_a_removed_current_row_that_comes_back_has_no_mark(make_shown_table: MakeTable) -> None:

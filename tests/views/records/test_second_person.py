@@ -86,14 +86,14 @@ def test_the_next_step_addresses_the_person_who_can_confirm_it(
 
 
 @pytest.mark.parametrize(
-    ("summary", "said"),
+    ("summary", "part_of_sentence"),
     [
         ("[settlement_report] row 14", "(Settlement report: row 14)"),
         ("row 14 of the settlement", "(row 14 of the settlement)"),
         ("\ufffdPNG", "15:04. The record"),
     ],
 )
-def test_the_proposed_outcome_is_named_with_its_reason(summary: str, said: str) -> None:
+def test_the_proposed_outcome_is_named_with_its_reason(summary: str, part_of_sentence: str) -> None:
     """The sentence about a proposed outcome has the reason of the first person, but no bytes of a file."""
     payment = make_payment()
     entry = TimelineEntry(NOW, "op-c", "payment.resolve_proposed", {"as": "completed", "evidence": 7})
@@ -104,4 +104,4 @@ def test_the_proposed_outcome_is_named_with_its_reason(summary: str, said: str) 
     )  # fmt: skip
     context = make_window_context()
     context.language = "en"
-    assert said in format_proposal(details, context)
+    assert part_of_sentence in format_proposal(details, context)
