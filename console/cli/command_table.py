@@ -52,6 +52,7 @@ _COMMANDS_WITH_EFFECTS_AND_NO_REQUEST_ID = frozenset(
     {"provider", "worker", "export", "evidence", "sign-in", "sign-out", "forget-credentials"}
 )
 _LONG_RUNNING_COMMANDS = frozenset({"sandbox", "demo", "open"})
+"""First words of the commands that always run until they are stopped."""
 
 
 def make_command(args: Namespace, run_command: Callable[[Sequence[str]], int]) -> Command:

@@ -54,7 +54,9 @@ _LONGEST_TEXT_CHARACTERS = 2_000
 _FIRST_TOO_LARGE_ID = 1 << 63
 """Limit for an id or an amount of a recorded call: the first number that is too large."""
 _AdapterCallFunction: TypeAlias = Callable[[], Outcome[Any]]
+"""Type of a function that makes a recorded call again through the adapter of the provider."""
 _CALLS_THAT_READ_PAYMENT = frozenset({"payment", "import", "poll", "probe", "resolve", "restore"})
+"""Names of the recorded calls that ask a provider for a payment's state."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ _NO_IDS = frozenset[int]()
 _CHANGE_FEED_POSITION = FeedMark(5_000, frozenset(range(4_001, 5_001)), 4_000, 5_000, float("inf"))
 
 Query = Callable[[Connection], object]
+"""Type of a function that runs the measured query."""
 
 
 def _make_page_query(part: RecordTableQueries, name: str, after: QueueKey | None, lapsed: frozenset[int]) -> Query:

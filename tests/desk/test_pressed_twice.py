@@ -169,6 +169,7 @@ class ActingPress:
 
 
 PreparePress = Callable[[CaseStage], ActingPress]
+"""Type of a function that brings the window to the moment before the press, and returns the press."""
 
 
 @dataclass(frozen=True)

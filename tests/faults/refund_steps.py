@@ -64,6 +64,9 @@ COMMIT_COUNT_BY_ACTION = {
     "notice": 2,
 }
 BreakConnection = Callable[[int], None]
+"""Type of a function that is called before the disturbed command, with the id of the command's session at the
+server.
+"""
 
 RANDOM_FAULT_COUNT = 2
 

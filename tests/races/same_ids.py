@@ -75,6 +75,7 @@ def make_all_calls(
 
 
 ConsoleCall = Callable[[Console], CreditCheck | Refund | Note]
+"""Type of a function that makes one acting call with the services of a desk."""
 
 
 def make_calls(number: str, payment: int) -> tuple[ConsoleCall, ConsoleCall, ConsoleCall]:

@@ -94,6 +94,7 @@ STEPS_WITHOUT_PERSON = frozenset(
 step contradicts a badge that says that there is nothing to do."""
 ExplanationCodes = tuple[object, ...]
 RecordRef = tuple[str, int]
+"""Kind and id of a record."""
 _KIND_BY_CLASS: Mapping[type, str] = {
     CreditCheck: "credit-check",
     Order: "order",

@@ -22,6 +22,9 @@ from tests.store.spool_worker import DATABASE_ID, PURCHASE_ANSWER, STORE_KEY, be
 
 WATCHED_FILES = ("spool.py", "sqlite_file.py", "answer_codec.py", "documents.py", "folder.py")
 ReportStored = Callable[[str], None]
+"""Type of a function that reports a stored step: a word and the id of the operation or desk, or the path of a
+document.
+"""
 
 
 def write_to_spool(home: Path, report_stored: ReportStored) -> None:

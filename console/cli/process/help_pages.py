@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterable
 from console.cli.text_output.display_width import measure_display_width
 
 TranslateFunction = Callable[[str], str]
+"""Type of a function that returns the text for a wording key, such as `cli.help.title.usage`, in the reader's
+language.
+"""
 
 
 class HelpPageFormatter(argparse.HelpFormatter):

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from console.app import Console
 
 RefundServiceCall = Callable[["Console", Namespace, AnswerWriter], Refund]
+"""Type of a function that performs one action on a refund. It gets the services, the parsed arguments, and the writer
+of the command's answer, and returns the refund after the action.
+"""
 
 
 def _request_refund(console: "Console", args: Namespace, _: AnswerWriter) -> Refund:

@@ -36,7 +36,7 @@ class TimelineEventKind(StrEnum):
     ENDED = "ended"
 
 
-_SORT_RANK_BY_KIND: Mapping[TimelineEventKind, int] = {step: place for place, step in enumerate(TimelineEventKind)}
+_SORT_RANK_BY_KIND: Mapping[TimelineEventKind, int] = {kind: rank for rank, kind in enumerate(TimelineEventKind)}
 MIN_MASKED_TEXT_LENGTH = 4
 """Length (characters) of the shortest text that `mask_text` masks; a shorter text would also be found, and masked,
 inside other words.

@@ -73,7 +73,11 @@ _STATUS_CODE_FIELDS = frozenset({"statusCode", "txnStatusCode", "prodStatusCode"
 UNLISTED_REASON = UNLISTED_CODE_VERDICT.reason
 T = TypeVar("T")
 OutcomeAndContent = tuple[CodeOutcome, T | None]
+"""Class and reason of the outcome that an answer states, and the content that was read from the answer (None: the
+answer has no usable content).
+"""
 AnswerReader = Callable[[Fields], OutcomeAndContent[T]]
+"""Type of a function that reads the outcome and the content from the decrypted fields of an answer."""
 
 
 def make_atom_converter(call: AtomCall, key: bytes, read_content: AnswerReader[T]) -> AnswerConverter[T]:

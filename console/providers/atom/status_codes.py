@@ -112,6 +112,7 @@ REFUND_REMARK_MEANINGS: Mapping[str, tuple[CodeOutcome, RefundState]] = {
     "REFUND FAILED": (make_refused_verdict("refund_failed"), RefundState.FAILED),
     "REFUND REJECTED": (make_refused_verdict("refund_rejected"), RefundState.FAILED),
 }
+"""Outcome and our state of the refund, by the remark in Atom's answer about the refund."""
 
 _VERDICT_BY_HTTP_STATUS: Mapping[AtomCall, Mapping[int, CodeOutcome]] = {
     AtomCall.AUTH: {

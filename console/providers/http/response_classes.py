@@ -12,7 +12,9 @@ from console.providers.http.transport import HttpAnswer
 
 T = TypeVar("T")
 AnswerConverter = Callable[[HttpAnswer], Outcome[T]]
+"""Type of a function that converts an HTTP answer into the outcome of the call."""
 StatusTable = Mapping[int, OutcomeClass]
+"""The outcome class of a call by the HTTP status of its answer."""
 
 # A status that isn't in a table is UNKNOWN, for example 408, 409, 425 and every 3xx and 5xx.
 PURCHASE_STATUS_CLASSES: StatusTable = {

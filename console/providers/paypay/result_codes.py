@@ -58,7 +58,6 @@ payment (for DELETE_CODE, the payment by the code) or the refund. The ids that a
 listed, because the answer may repeat them.
 """
 
-# For every answer without a row in VERDICTS_BY_CALL_AND_CODE. If a read is refused, see `_convert_verdict_for_read`.
 VERDICTS_OF_ALL_CALLS: Mapping[tuple[int, str], CodeOutcome] = {
     (202, "REQUEST_ACCEPTED"): ACCEPTED_VERDICT,
     (400, "INVALID_REQUEST_PARAMS"): make_refused_verdict("bad_request"),
@@ -73,6 +72,9 @@ VERDICTS_OF_ALL_CALLS: Mapping[tuple[int, str], CodeOutcome] = {
     (500, "TRANSACTION_FAILED"): make_refused_verdict("transaction_failed"),
     (503, "MAINTENANCE_MODE"): make_unknown_verdict("provider_maintenance"),
 }
+"""Class and reason of the outcome by HTTP status and result code, for answers that aren't listed in
+VERDICTS_BY_CALL_AND_CODE. For a refused read see `_convert_verdict_for_read`.
+"""
 
 VERDICTS_BY_CALL_AND_CODE: Mapping[tuple[PayPayCall, int, str], CodeOutcome] = {
     (PayPayCall.REFUND, 400, "UNACCEPTABLE_OP"): make_refused_verdict("not_refundable"),
@@ -104,6 +106,9 @@ VERDICTS_BY_CALL_AND_CODE: Mapping[tuple[PayPayCall, int, str], CodeOutcome] = {
     (PayPayCall.DELETE_CODE, 400, "DYNAMIC_QR_ALREADY_PAID"): make_refused_verdict("already_paid"),
     (PayPayCall.DELETE_CODE, 404, "DYNAMIC_QR_NOT_FOUND"): make_refused_verdict("no_such_code"),
 }
+"""Class and reason of the outcome by call, HTTP status and result code. An entry takes precedence over the entry in
+VERDICTS_OF_ALL_CALLS.
+"""
 
 
 def find_code_verdict(call: PayPayCall, status: int, code: str) -> CodeOutcome:
@@ -150,10 +155,13 @@ PAYMENT_STATE_MEANINGS: Mapping[str, PaymentCodeMeaning] = {
     ),
     "EXPIRED": PaymentCodeMeaning(make_refused_verdict("payment_expired"), PaymentState.EXPIRED, is_final=True),
 }
+"""Meaning of each state that PayPay reports for a payment."""
 
-# REFUND_FAILED isn't final: PayPay repeats the refund until it succeeds.
 REFUND_STATE_MEANINGS: Mapping[str, tuple[CodeOutcome, RefundState]] = {
     "CREATED": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "REFUND_FAILED": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "REFUNDED": (SUCCEEDED_VERDICT, RefundState.COMPLETED),
 }
+"""Outcome and our state of the refund, by the state that PayPay reports for it. REFUND_FAILED isn't final: PayPay
+repeats the refund until it succeeds.
+"""

@@ -22,6 +22,7 @@ from console.sandbox.rules.rules import InvalidFaultRule, read_fault_rule
 CONTROL_PATH_PREFIX = "/_sandbox/"
 MAX_WAIT_SECONDS = 600.0
 OutageStarter = Callable[[float | None], None]
+"""Type of a function that begins an outage of the given number of seconds, or with None ends the outage."""
 
 
 class ControlApi:

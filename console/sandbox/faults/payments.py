@@ -17,8 +17,10 @@ REFUND_CALLS = ("paypay_refund", "atom_refund")
 REFUND_STATUS_CALLS = ("paypay_refund_details", "atom_refund_status")
 PAYMENT_STATUS_CALLS = ("paypay_payment", "atom_verification")
 CALLS_THAT_REPEAT_IDS = (*PAYMENT_STATUS_CALLS, *REFUND_CALLS, *REFUND_STATUS_CALLS)
+"""Calls whose answer contains ids of the request again."""
 AMOUNT_FIELD_NAMES = ("amount", "totalAmount", "totalRefundAmount", "prodRefundAmount", "refundAmt")
 FieldValueChange = Callable[[Any], Any]
+"""Type of a function that gets the value of a field and returns the changed value."""
 
 
 def change_field_values(data: Any, names: tuple[str, ...], change: FieldValueChange) -> None:

@@ -15,6 +15,7 @@ MAINTENANCE_HTML_PAGE = (
 )
 PADDING_BLOCK_BYTES = 1 << 20
 CreditCheckChange = Callable[[JsonObject], None]
+"""Type of a function that changes the fields of a credit check in an answer."""
 
 
 def list_checks_in_answer(data: JsonObject) -> list[JsonObject]:

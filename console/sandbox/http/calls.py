@@ -35,6 +35,9 @@ class ProviderCall:
 
 
 CallHandler = Callable[[HttpRequest, re.Match[str]], ProviderCall | HttpReply]
+"""Type of a function that gets a request and the match of its path, and returns the call. An HttpReply instead of the
+call is sent as the answer, without a call.
+"""
 
 
 @dataclass(frozen=True, slots=True)

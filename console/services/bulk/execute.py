@@ -45,7 +45,9 @@ _ROWS_PER_PAGE = 200
 _log = logging.getLogger("console.worker")
 
 ProgressReporter = Callable[[BulkProgress], None]
+"""Type of a function that is called with the progress after each row of a bulk run."""
 StopCheck = Callable[[], bool]
+"""Type of a function that returns True if the bulk run should stop before its next row."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ MAX_LINES_PER_PDF = 5_000
 PDF is in memory while it is made.
 """
 PdfWriter: TypeAlias = "Callable[[BinaryIO, ExportDocument], None]"
+"""Type of a function that writes the document as a PDF into the file."""
 _SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 16
 _RECORD_FILE_NAME = "record"

@@ -63,6 +63,7 @@ _REFUSED_ROW_REASONS: Mapping[str, str] = {
 about the payment. The values in the row are wrong, so a later question would be refused too."""
 RecordT = TypeVar("RecordT", Payment, Refund)
 RowPageReader = Callable[[Connection, PagePosition], Sequence[OwnRow[RecordT]]]
+"""Type of a function that reads the page of our payments or refunds after the given position."""
 
 
 class OwnRecordComparison:

@@ -9,6 +9,7 @@ from console.store.payments import orders, payments
 from console.store.queues.table_queries import QueuedRecord
 
 RecordTypeAndId = tuple[type, int]
+"""Class and id of a record."""
 
 
 def find_corporation_numbers(conn: Connection, records: Sequence[QueuedRecord]) -> dict[RecordTypeAndId, str]:

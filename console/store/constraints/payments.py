@@ -297,6 +297,7 @@ _EVENT_STATE_STEPS = (
     *(f"{before}>{end}" for before in ("queued", "unmatched") for end in FINAL_EVENT_STATES),
     "refused_to_ask>refused_asked",
 )
+"""The allowed changes of a notice's result (column `done`), as "old>new"."""
 
 
 def _make_sql_list(values: Iterable[str]) -> str:

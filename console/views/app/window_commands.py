@@ -44,6 +44,7 @@ RECENT_COMMANDS_VALUE_NAME = "commands"
 MAX_RECENT_COMMANDS = 8
 _COMMAND_TITLE_LANGUAGES: tuple[Language, ...] = ("ja", "en")
 FunctionByCommandName = Mapping[str, Callable[[], object]]
+"""The functions that run the window's commands, by the name of the command."""
 
 
 @dataclass(frozen=True, slots=True)

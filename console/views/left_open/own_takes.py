@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from console.app import Console
 
 _SubjectRef = tuple[str, int]
+"""Kind and id of a record or an incident."""
 
 
 class OwnTakeButtons(QWidget):

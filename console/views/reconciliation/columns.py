@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from console.app import Console
 
 PageReader = Callable[["Console", object, int], FetchedPage]
+"""Type of a function that reads one page of a list. It gets the services, the cursor of the page before (None for the
+first page), and the largest number of rows.
+"""
 HIDEABLE_DIFFERENCE_COLUMN_NAMES = ("difference",)
 HIDEABLE_RUN_COLUMN_NAMES = ("who", "rows", "ended")
 _STATE_ICON_AND_MARGINS_PX = 27  # px of icon, gap and margins

@@ -21,6 +21,7 @@ from console.views.theme.theme import current_appearance
 from console.wording.sentences import catalogue as wording
 
 RecordGetter = Callable[[Any], ShownRecord]
+"""Type of a function that returns the record of a table's row."""
 _STATE_NAMES_BY_STATE_GROUP = {
     "credit_check": ("credit_check", "pending", "success", "error", "superseded", "incomplete"),
     "waiting": ("payment", "token_generated", "user_payment"),

@@ -57,11 +57,15 @@ __all__ = ["Toast", "ConnectionState", "WindowContext", "WorkCounts", "RecordVis
 
 T = TypeVar("T")
 ServiceCall = Callable[["Console"], T]
+"""Type of a function that calls a service and returns its result."""
 ActingCall = Callable[["Console", str], T]
 """An acting call: a function that writes or sends a request to a provider. Its arguments are the services and the
 request id that it must pass to the service.
 """
 LongActingCall = Callable[["Console", str, ProgressReporter], T]
+"""An acting call that takes long. In addition to the arguments of an ActingCall, it gets the function to which it
+reports its progress.
+"""
 _MAX_RECORD_VISITS = 20
 _MIN_SHOWN_AGE = timedelta(minutes=1)
 """Age from which a sentence that contains a time of day also gives the age."""

@@ -21,8 +21,8 @@ from console.views.theme.mixed_font_text import compute_centred_baseline
 from console.views.theme.painting import get_check_box_pixmap
 from console.views.theme.theme import current_appearance
 
-# a column, its delegate, the x coordinate and the width of its contents in px
 VisibleColumn = tuple[Column, CellDelegate, int, int]
+"""A column, its delegate, the x coordinate of its contents and their width, both in px."""
 
 
 class RowPainter:

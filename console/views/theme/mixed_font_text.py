@@ -60,7 +60,8 @@ _ACCENT_RANGES = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u2
 _MAX_ACCENTS_PER_LETTER = 3
 _ACCENT_PILE_PATTERN = re.compile(f"([{_ACCENT_RANGES}]{{{_MAX_ACCENTS_PER_LETTER}}})[{_ACCENT_RANGES}]+")
 _DIRECTION_MARK_PATTERN = re.compile(f"[{_DIRECTION_MARKS}]")
-FontRun = tuple[str, bool]  # a piece of a text; True if the piece uses the figures font
+FontRun = tuple[str, bool]
+"""A piece of a text that is painted in one font, and True if this is the font for figures."""
 ELLIPSIS_RUN: FontRun = ("…", False)
 _CURRENCY_PATTERN = re.compile(r"[¥₹]")
 _AMOUNT_PATTERN = re.compile(r"[−-]?[¥₹]|[−-]?[A-Z]{3} \d|\d{1,3},\d")
