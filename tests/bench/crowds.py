@@ -28,7 +28,7 @@ from tests.support.quick_desks import make_quick_folder
 from tests.support.teams import open_team
 
 PROCESS_COUNT = 8
-_KILL_EVERY_SECONDS = 1.0
+_KILL_INTERVAL_SECONDS = 1.0
 _WRITING_SECONDS = 10.0
 _PURCHASES_PER_REPORT = 20
 
@@ -151,7 +151,7 @@ def _run_buyers(environment: dict[str, str], ledger: Path, corporation_count: in
     kills = 0
     with start_children(buy_credit_checks, [(environment, ledger, corporation_count, 0)] * PROCESS_COUNT) as buyers:
         while any(place < corporation_count for place in reached.values()):
-            time.sleep(_KILL_EVERY_SECONDS)
+            time.sleep(_KILL_INTERVAL_SECONDS)
             for index, buyer in enumerate(buyers):
                 reached[index] = _receive_index(buyer, reached[index])
                 if buyer.process.exitcode:

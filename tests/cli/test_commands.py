@@ -174,7 +174,7 @@ def test_a_refetch_names_the_changed_parts(terminal: Terminal, sandbox: Sandbox)
     assert fetched["pdf_file_path"] == document["path"]
 
 
-def test_refetch_that_fails_names_the_parts(terminal: Terminal, sandbox: Sandbox) -> None:
+def test_a_failed_refetch_names_the_failed_parts(terminal: Terminal, sandbox: Sandbox) -> None:
     """If a re-fetch doesn't get all parts, it exits with 5, and the detail has the present record and the failed
     parts.
     """

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame
 from tests.desk.window_person import Person
-from tests.support.accessible_tree import Role, find_tree_faults, get_spoken_name, list_visible_nodes
+from tests.support.accessible_tree import Role, find_tree_problems, get_spoken_name, list_visible_nodes
 from tests.support.announcements import SentAnnouncement
 
 _MAX_TAB_PRESSES = 60
@@ -268,7 +268,7 @@ class ScreenReaderUser:
         self.person.wait_until_read()
         self.person.wait_for_active_window()
         nodes = list(self.iterate_nodes())
-        assert find_tree_faults(nodes) == []
+        assert find_tree_problems(nodes) == []
         focused = [(node.role(), get_spoken_name(node)) for node in nodes if node.state().focused]
         own = [one for one in focused if one[0] not in _LIST_ROLES] or focused
         assert len(own) == 1, f"focus in {focused} of {QApplication.focusWidget()} after {self.transcript[-4:]}"

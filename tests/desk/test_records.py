@@ -483,7 +483,7 @@ def test_rows_beyond_the_first_part_of_a_queue_are_marked(
     assert page.new_arrivals.button.isHidden()
 
 
-def test_the_purchase_of_a_check_that_was_not_bought_has_the_key_alone(
+def test_only_the_purchase_of_an_unbought_check_has_the_key_b(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """If the page of a credit check that was not bought offers a purchase, the bar shows no second button with the

@@ -36,7 +36,7 @@ from tests.desk.window_desks import WindowTestDesks
 from tests.support.desks import CORPORATION_NUMBERS
 
 CORPORATION_NUMBER = CORPORATION_NUMBERS[0]
-FREE_NUMBER = CORPORATION_NUMBERS[1]
+UNBOUGHT_NUMBER = CORPORATION_NUMBERS[1]
 REFUSAL_TEXT = "Needs the role approver or operator: lead-b, op-a, op-c."
 
 
@@ -144,7 +144,7 @@ def test_an_auditor_reads_records_without_changing_them(
         "Add note",
     }
     assert list_disabled_buttons(page.action_bar.bar)["Probe"] == REFUSAL_TEXT
-    person.frame.show_route(LookupRoute(FREE_NUMBER))
+    person.frame.show_route(LookupRoute(UNBOUGHT_NUMBER))
     lookup = person.wait_for_page(LookupPage)
     person.wait_until_read()
     assert lookup.company_panel.buy_button.reason == "Needs the role approver or operator: lead-b, op-a."
@@ -160,7 +160,7 @@ def test_an_operator_without_the_permission_cannot_buy(
     """
     person = open_window()
     person = window_desks.switch_person(person, "op-c")
-    person.frame.show_route(LookupRoute(FREE_NUMBER))
+    person.frame.show_route(LookupRoute(UNBOUGHT_NUMBER))
     lookup = person.wait_for_page(LookupPage)
     person.wait_until_read()
     assert (
@@ -177,7 +177,7 @@ def test_a_permission_that_changes_while_the_window_is_open_is_learnt(
     its counts the next time.
     """
     person = open_window("op-c")
-    person.frame.show_route(LookupRoute(FREE_NUMBER))
+    person.frame.show_route(LookupRoute(UNBOUGHT_NUMBER))
     lookup = person.wait_for_page(LookupPage)
     person.wait_until_read()
     assert lookup.company_panel.buy_button.reason.startswith("You don't have permission to buy.")

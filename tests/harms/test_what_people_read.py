@@ -282,8 +282,8 @@ def _read_plan(readers: ReadingTeam, person: str, statement: str) -> str:
 
 @pytest.mark.parametrize("person", ["op-a", "aud-e"])
 def test_no_secret_is_in_a_plan(reading_team: ReadingTeam, person: str) -> None:
-    """A server shows the values of a row that it finds by its id in the plan of a running statement. Also there, a
-    person sees no secret.
+    """If a running statement finds a row by its id, the statement's plan shows the values of this row. A person's
+    plans contain no secret.
     """
     people, read = f"`{make_people_database_name(reading_team.team.database)}`", 0
     names = [f"x{number}" for number in range(14)]

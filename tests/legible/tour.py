@@ -33,7 +33,7 @@ from tests.shots.stage import UnpaintedStage, WindowLook
 from tests.shots.state_scenes import STATE_SCENES
 from tests.shots.training_scenes import TRAINING_SCENES
 from tests.shots.view_scenes import VIEW_SCENES
-from tests.support.accessible_tree import find_tree_faults, find_unspoken_texts, list_visible_nodes
+from tests.support.accessible_tree import find_tree_problems, find_unspoken_texts, list_visible_nodes
 from tests.support.sample_desk import SampleDesk, open_sample_desk
 
 SCENES = {
@@ -127,7 +127,7 @@ def find_accessibility_faults(window: QWidget) -> list[str]:
     nodes = list(list_visible_nodes(QAccessible.queryAccessibleInterface(front)))
     with record_drawn_texts() as drawn:
         front.grab()
-    return [*find_tree_faults(nodes), *find_unspoken_texts(nodes, ((one.widget, one.text) for one in drawn))]
+    return [*find_tree_problems(nodes), *find_unspoken_texts(nodes, ((one.widget, one.text) for one in drawn))]
 
 
 @contextmanager

@@ -339,7 +339,7 @@ SENTENCE_MUTANTS: tuple[Mutant, ...] = (
         "console/views/records/page.py",
         "        if replacing_button is not None:\n",
         "        if False:\n",
-        ("tests/desk/test_records.py::test_the_purchase_of_a_check_that_was_not_bought_has_the_key_alone",),
+        ("tests/desk/test_records.py::test_only_the_purchase_of_an_unbought_check_has_the_key_b",),
     ),
     _make_mutant(
         "a record on another one's page is told without its relations",

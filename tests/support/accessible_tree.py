@@ -32,7 +32,7 @@ def list_visible_nodes(node: QAccessibleInterface | None) -> Iterator[QAccessibl
         yield from list_visible_nodes(child)
 
 
-def find_tree_faults(nodes: Sequence[QAccessibleInterface]) -> list[str]:
+def find_tree_problems(nodes: Sequence[QAccessibleInterface]) -> list[str]:
     """Return one line for each fault: a control, column header or row without a name, a painted word that screen
     readers skip, or a heading with a wrong level. `nodes` are the nodes that `list_visible_nodes` yields for one
     window or dialog.

@@ -81,7 +81,7 @@ _UNKNOWN_VARIABLE_ERROR = 1193
 # A Galera node outside the primary component accepts SET and a SELECT without tables, but refuses this statement.
 _CONNECTION_CHECK_STATEMENT = "DO 1"
 _READ_ONLY_QUERY = "SELECT IF(@@GLOBAL.innodb_read_only, 'ON', @@GLOBAL.read_only)"
-_NOT_READ_ONLY_VALUES = ("0", "OFF")
+_VALUES_OF_READ_ONLY_OFF = ("0", "OFF")
 _SET_TIME_LIMITS_SQL = (
     f"SET SESSION lock_wait_timeout = {STATEMENT_TIMEOUT_SECONDS}"
     f" /*!80000 , max_execution_time = {STATEMENT_TIMEOUT_SECONDS * 1000} */"
@@ -429,7 +429,7 @@ def _is_read_only(connection: DBAPIConnection) -> bool:
     except Exception:
         connection.close()
         raise
-    return str(row[0]) not in _NOT_READ_ONLY_VALUES
+    return str(row[0]) not in _VALUES_OF_READ_ONLY_OFF
 
 
 def _is_node_serving(open_node: Callable[[str], DBAPIConnection], driver_error: type[Exception]) -> bool:

@@ -14,7 +14,7 @@ from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import make_quick_folder, open_quick_desk
 
 CORPORATION_NUMBER = CORPORATION_NUMBERS[0]
-FREE_NUMBER = CORPORATION_NUMBERS[1]
+UNBOUGHT_NUMBER = CORPORATION_NUMBERS[1]
 PEOPLE_OF_EACH_ROLE = (
     Person("op-a", frozenset({OPERATOR}), may_buy=True),
     Person("op-c", frozenset({OPERATOR}), may_buy=False),
@@ -40,7 +40,7 @@ OPERATOR_ACTIONS: dict[str, ServiceAction] = {
     "refetch": lambda desk, _: desk.credit_checks.refetch(1),
 }
 PURCHASE_ACTIONS: dict[str, ServiceAction] = {
-    "purchase": lambda desk, _: desk.credit_checks.purchase(PurchaseRequest(FREE_NUMBER, "2"))
+    "purchase": lambda desk, _: desk.credit_checks.purchase(PurchaseRequest(UNBOUGHT_NUMBER, "2"))
 }
 DECISION_ACTIONS: dict[str, ServiceAction] = {
     "resolve": lambda desk, _: desk.recovery.resolve("credit-check", 1, "error", "words")

@@ -24,7 +24,7 @@ from tests.support.quick_desks import open_quick_desk
 from tests.support.sql_server import SqlServer
 from tests.support.teams import Team
 
-BOUGHT_NUMBER, PENDING_NUMBER, DOUBLED_NUMBER, FREE_NUMBER, LATER_NUMBER, SECOND_LATER_NUMBER = invent_numbers(
+BOUGHT_NUMBER, PENDING_NUMBER, DOUBLED_NUMBER, UNBOUGHT_NUMBER, LATER_NUMBER, SECOND_LATER_NUMBER = invent_numbers(
     6, seed=77
 )
 ROLES_BY_MEMBER = {"op-a": ("operator",), "lead-b": ("approver",), "worker": ("worker",)}
@@ -76,7 +76,7 @@ def test_the_team_works_on_an_adopted_table(team: Team, tmp_path: Path) -> None:
         for number in (BOUGHT_NUMBER, PENDING_NUMBER, DOUBLED_NUMBER):
             with pytest.raises(ConsoleError, match="already_purchased"):
                 op.credit_checks.purchase(PurchaseRequest(number, "1"))
-        assert op.credit_checks.purchase(PurchaseRequest(FREE_NUMBER, "1")).state == "success"
+        assert op.credit_checks.purchase(PurchaseRequest(UNBOUGHT_NUMBER, "1")).state == "success"
         renewed = lead.credit_checks.purchase(PurchaseRequest(BOUGHT_NUMBER, "1", renew=True))
         assert renewed.state == "success"
         alarmbox.behaviour = "refuses"

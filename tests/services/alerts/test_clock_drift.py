@@ -17,7 +17,7 @@ from tests.support.payment_desks import PaymentDesk
 _SELECT_DRIFT_ALERTS_SQL = "SELECT observed, resolved_at IS NULL FROM alerts WHERE rule_id = 'clock_drift'"
 
 
-def run_drift_alert(scene: PaymentDesk, seconds: float) -> int:
+def update_drift_alerts(scene: PaymentDesk, seconds: float) -> int:
     """Run the check of the clock on a machine whose clock is `seconds` ahead of the server's; return the number of
     changed alerts.
     """
@@ -31,23 +31,23 @@ def test_a_clock_drift_raises_one_alert_until_it_ends(scene: PaymentDesk) -> Non
     """A clock that is 5 s behind raises one alert, and a difference of 6 s, measured later, raises no second alert.
     The right clock closes the alert. A difference of one second raises no alert.
     """
-    assert (run_drift_alert(scene, 1.0), scene.place.sql(_SELECT_DRIFT_ALERTS_SQL)) == (0, [])
-    assert [run_drift_alert(scene, seconds) for seconds in (-5.0, -6.0)] == [1, 0]
+    assert (update_drift_alerts(scene, 1.0), scene.place.sql(_SELECT_DRIFT_ALERTS_SQL)) == (0, [])
+    assert [update_drift_alerts(scene, seconds) for seconds in (-5.0, -6.0)] == [1, 0]
     ((observed, is_open),) = scene.place.sql(_SELECT_DRIFT_ALERTS_SQL)
     assert is_open
     assert str(observed).startswith(f"clock of {scene.context.host_name}: ")
     assert str(observed).endswith("behind")
-    assert run_drift_alert(scene, 0.0) == 1
+    assert update_drift_alerts(scene, 0.0) == 1
     assert [is_open for _, is_open in scene.place.sql(_SELECT_DRIFT_ALERTS_SQL)] == [0]
 
 
 @pytest.mark.engines("mariadb")
 def test_the_alert_of_a_clock_that_stays_wrong_stays_open(scene: PaymentDesk) -> None:
     """An alert that is older than a day stays open as long as the clock is still measured as wrong."""
-    assert run_drift_alert(scene, -5.0) == 1
+    assert update_drift_alerts(scene, -5.0) == 1
     scene.place.drop_table_triggers("alerts")
     scene.place.sql("UPDATE alerts SET detected_at = detected_at - INTERVAL 25 HOUR")
-    assert run_drift_alert(scene, -5.0) == 0
+    assert update_drift_alerts(scene, -5.0) == 0
     assert [is_open for _, is_open in scene.place.sql(_SELECT_DRIFT_ALERTS_SQL)] == [1]
 
 
@@ -87,7 +87,7 @@ def test_the_alert_of_a_wrong_clock_never_closes_because_of_its_age(
 @pytest.mark.engines("sqlite")
 def test_an_sqlite_file_raises_no_drift_alert(scene: PaymentDesk) -> None:
     """With an SQLite file, which has no clock of its own, a wrong clock raises no alert."""
-    assert run_drift_alert(scene, 3600.0) == 0
+    assert update_drift_alerts(scene, 3600.0) == 0
 
 
 @pytest.mark.parametrize(

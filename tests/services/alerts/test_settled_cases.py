@@ -124,7 +124,7 @@ def test_an_order_is_paid_twice_only_by_more_than_its_total(
     the order was refunded before. No case is opened for two part payments, or if this payment
     replaces refunded money.
     """
-    payment = make_last_payment(scene, first, second, order_state=order_state)
+    payment = make_order_and_get_last_payment(scene, first, second, order_state=order_state)
     set_order_paid(scene.context, payment)
     assert scene.list_open_alert_rules() == rules
 
@@ -133,13 +133,13 @@ def test_a_payment_that_only_a_callback_reports_makes_no_order_paid_twice(scene:
     """A payment replaces a refunded one, and a callback alone reports a further payment of the order as paid. The
     confirmed payments less the refund are not more than the order's total, so no case is opened."""
     refunded, replacing = "captured_minor = 3300, refunded_minor = 3300", "captured_minor = 3300"
-    payment = make_last_payment(scene, refunded, replacing, replacing)
+    payment = make_order_and_get_last_payment(scene, refunded, replacing, replacing)
     scene.place.sql(f"UPDATE payments SET status = 'signature_verified' WHERE id = {payment - 1}")
     set_order_paid(scene.context, payment)
     assert scene.list_open_alert_rules() == []
 
 
-def make_last_payment(scene: PaymentDesk, *amounts: str, order_state: str = "paid") -> int:
+def make_order_and_get_last_payment(scene: PaymentDesk, *amounts: str, order_state: str = "paid") -> int:
     """Make an order with a completed payment for each of `amounts`, which are assignments of SQL to columns of the
     payment. Return the id of the last payment."""
     order, payment = scene.insert_order("ORD-1", 3300), 0

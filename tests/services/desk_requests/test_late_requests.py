@@ -39,7 +39,7 @@ class SimulatedKill(BaseException):
 
 
 @dataclass(frozen=True)
-class LateScene:
+class DeskWithTwoWorkers:
     """A desk of op-a, and two workers that never run at the same time."""
 
     place: Place
@@ -94,17 +94,17 @@ class LateScene:
 
 
 @pytest.fixture
-def scene(place: Place, sandbox: Sandbox) -> Iterator[LateScene]:
+def scene(place: Place, sandbox: Sandbox) -> Iterator[DeskWithTwoWorkers]:
     start_team_mode(place, "op-a")
     with ExitStack() as stack:
         desk = stack.enter_context(place.open_desk(sandbox))
         first = stack.enter_context(place.open_desk(sandbox, person="worker", desk=1))
         second = stack.enter_context(place.open_desk(sandbox, person="worker", desk=2))
-        yield LateScene(place, sandbox, desk, first, second)
+        yield DeskWithTwoWorkers(place, sandbox, desk, first, second)
 
 
 @pytest.mark.parametrize("is_given_back", [True, False])
-def test_a_request_that_no_worker_began_is_not_run_late(scene: LateScene, *, is_given_back: bool) -> None:
+def test_a_request_that_no_worker_began_is_not_run_late(scene: DeskWithTwoWorkers, *, is_given_back: bool) -> None:
     """The only worker takes a purchase request and ends before it begins: it gives the request back, or it is killed.
     When a worker starts after the request's time, the request lapses, and nothing is bought.
     """
@@ -122,7 +122,7 @@ def test_a_request_that_no_worker_began_is_not_run_late(scene: LateScene, *, is_
 
 
 def test_a_request_whose_worker_died_before_any_write_lapses(
-    scene: LateScene, monkeypatch: pytest.MonkeyPatch
+    scene: DeskWithTwoWorkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worker was killed after it had stored the request id, and before it wrote or sent anything. The request
     lapses, and another worker does not execute it.
@@ -172,7 +172,7 @@ def test_an_approval_that_no_worker_began_is_not_run_late(place: Place, sandbox:
             is_password_confirmed=True,
         )  # fmt: skip
         lead._context.write(lambda tx: requests.insert_request(tx, request, "desk"))
-        scene = LateScene(place, sandbox, lead, worker, second)
+        scene = DeskWithTwoWorkers(place, sandbox, lead, worker, second)
         scene.take_request()
         scene.make_taken_requests_old()
         second.desk_requests.execute_next()
@@ -181,7 +181,7 @@ def test_an_approval_that_no_worker_began_is_not_run_late(place: Place, sandbox:
         assert lead.own_requests.withdraw(request.id)
 
 
-def test_a_late_request_is_answered_with_its_stored_answer(scene: LateScene) -> None:
+def test_a_late_request_is_answered_with_its_stored_answer(scene: DeskWithTwoWorkers) -> None:
     """The first worker bought and was killed before it answered. Hours later the next worker answers with the
     purchase, and buys nothing.
     """
@@ -198,7 +198,7 @@ def test_a_late_request_is_answered_with_its_stored_answer(scene: LateScene) -> 
 
 @pytest.mark.parametrize(("fault", "code"), [(None, None), ("status:422", "provider_refused")])
 def test_only_the_answer_to_an_earlier_call_is_a_repetition(
-    scene: LateScene, fault: str | None, code: str | None
+    scene: DeskWithTwoWorkers, fault: str | None, code: str | None
 ) -> None:
     """A worker takes over a request that a killed worker has executed: the person gets the answer as a first one, not
     marked as a repetition. The answer to the person's next call with the same request id is marked as a repetition,
@@ -222,7 +222,7 @@ def test_only_the_answer_to_an_earlier_call_is_a_repetition(
 
 @pytest.mark.parametrize("is_begun", [True, False])
 def test_a_worker_whose_database_fails_does_not_deny_an_earlier_purchase(
-    scene: LateScene, monkeypatch: pytest.MonkeyPatch, *, is_begun: bool
+    scene: DeskWithTwoWorkers, monkeypatch: pytest.MonkeyPatch, *, is_begun: bool
 ) -> None:
     """The first worker was killed, after or before it bought. The next worker can't read the database. It answers
     with this failure, which says that nothing was sent, only if nothing was bought; otherwise a later worker answers
@@ -252,7 +252,7 @@ def test_a_worker_whose_database_fails_does_not_deny_an_earlier_purchase(
     )
 
 
-def test_a_worker_of_another_version_does_not_deny_an_earlier_purchase(scene: LateScene) -> None:
+def test_a_worker_of_another_version_does_not_deny_an_earlier_purchase(scene: DeskWithTwoWorkers) -> None:
     """The first worker bought and was killed before it answered. The next worker doesn't know the command of the
     request: it answers that the outcome is unknown, not that the request was refused.
     """
@@ -268,7 +268,7 @@ def test_a_worker_of_another_version_does_not_deny_an_earlier_purchase(scene: La
 
 @pytest.mark.parametrize(("seconds", "is_executed"), [(90, True), (36_000, False)])
 def test_a_begun_request_is_executed_again_only_shortly_after_its_time(
-    scene: LateScene, monkeypatch: pytest.MonkeyPatch, seconds: int, *, is_executed: bool
+    scene: DeskWithTwoWorkers, monkeypatch: pytest.MonkeyPatch, seconds: int, *, is_executed: bool
 ) -> None:
     """A worker has begun a request and stored something, but the answer can't be found. Shortly after the request's
     time the next worker executes it; hours later it answers that the outcome is unknown.
@@ -285,7 +285,9 @@ def test_a_begun_request_is_executed_again_only_shortly_after_its_time(
     assert scene.place.sql("SELECT fence FROM request_ids WHERE command = 'take'") == [(1 + is_executed,)]
 
 
-def test_a_bulk_run_that_was_begun_is_continued_late(scene: LateScene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bulk_run_that_was_begun_is_continued_late(
+    scene: DeskWithTwoWorkers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A worker is killed while it executes a bulk run of takes, which only its maker may continue. Hours later the
     next worker continues the run and answers the request.
     """
@@ -309,7 +311,7 @@ def test_a_bulk_run_that_was_begun_is_continued_late(scene: LateScene, monkeypat
     assert scene.place.sql("SELECT state FROM bulk_runs") == [("done",)]
 
 
-def test_a_run_of_due_tasks_taken_over_late_is_not_repeated(scene: LateScene) -> None:
+def test_a_run_of_due_tasks_taken_over_late_is_not_repeated(scene: DeskWithTwoWorkers) -> None:
     """The database doesn't know if a worker has begun a request for due tasks. Hours later the next worker runs none,
     and answers that the outcome is unknown.
     """
@@ -323,7 +325,7 @@ def test_a_run_of_due_tasks_taken_over_late_is_not_repeated(scene: LateScene) ->
     assert scene.place.sql("SELECT COUNT(*) FROM tasks") == [(0,)]
 
 
-def test_a_worker_that_slept_executes_nothing_late(scene: LateScene) -> None:
+def test_a_worker_that_slept_executes_nothing_late(scene: DeskWithTwoWorkers) -> None:
     """A worker takes a request, and its machine sleeps until the request's time is over. After that the worker
     can't renew the lease of the request, so it can't act for the person.
     """
@@ -356,7 +358,7 @@ _LEASE_END_MS_SQL = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + 45000"
     ],
 )
 def test_the_database_refuses_late_leases_and_early_lapses(
-    scene: LateScene, statement: str, *, is_begun: bool, is_old: bool, is_accepted: bool
+    scene: DeskWithTwoWorkers, statement: str, *, is_begun: bool, is_old: bool, is_accepted: bool
 ) -> None:
     """If no worker began a request in time, the database refuses statements of the worker's account that take the
     request over or renew its lease. It also refuses to set a request to lapsed if the request was begun or if its

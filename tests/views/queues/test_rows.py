@@ -165,7 +165,7 @@ def test_a_mismatch_of_unknown_outcome_is_shown_as_unknown(appearance: object) -
     assert difference.make_cell(replace(row, item=replace(row.item, record=unknown))) == "Unknown"
 
 
-def test_a_mismatch_has_its_room_in_a_narrow_window(qtbot: QtBot, appearance: object) -> None:
+def test_a_narrow_window_shows_the_sentence_of_a_mismatch(qtbot: QtBot, appearance: object) -> None:
     """In a window of 1,280 px, the queue of mismatches hides other columns in favour of its sentence."""
     mismatch = Mismatch(rule="contradicted", observed="order Unpaid, payment", expected="order Paid")
     row = QueueRow(replace(make_queue_item(make_check()), record=make_payment(), mismatch=mismatch))
