@@ -79,5 +79,14 @@ def _format_three_digits(value: float) -> str:
 
 def format_cells(row: ReportRow) -> list[str]:
     """Return the cells of the row as they are printed."""
-    met = {True: "met", False: "NOT MET", None: "not measured" if row.goal != "–" else "–"}[row.is_met]
-    return [row.number, row.subject, row.figure, row.floor_figure, row.comparison_figure, row.ratio, row.goal, met]
+    goal_result = {True: "met", False: "NOT MET", None: "not measured" if row.goal != "–" else "–"}[row.is_met]
+    return [
+        row.number,
+        row.subject,
+        row.figure,
+        row.floor_figure,
+        row.comparison_figure,
+        row.ratio,
+        row.goal,
+        goal_result,
+    ]

@@ -34,9 +34,9 @@ def measure_rows(goal_numbers: frozenset[int], large: int | None) -> Iterator[Re
     if 28 in goal_numbers:
         count = large or ROW_COUNT
         with open_desk(f"sqlite:///{make_big_table(count)}") as console:
-            where = f"{count:,} rows, SQLite"
-            yield from _measure_pages(console, where)
-            yield _measure_view_counts(console, where)
+            scope = f"{count:,} rows, SQLite"
+            yield from _measure_pages(console, scope)
+            yield _measure_view_counts(console, scope)
 
 
 def _measure_pages(console: Console, label: str) -> Iterator[ReportRow]:

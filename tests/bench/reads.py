@@ -54,17 +54,17 @@ def _measure_engine(
     rows.
     """
     with _open_measured_tables(url, large) as (small, big):
-        where = f"{large // 1_000_000} M rows, {engine}"
+        scope = f"{large // 1_000_000} M rows, {engine}"
         if _GOAL_NUMBER_BY_ENGINE[engine] in goal_numbers:
-            yield from _measure_lookup(engine, where, big)
+            yield from _measure_lookup(engine, scope, big)
         if 5 in goal_numbers:
-            yield from _measure_growth(where, small, big)
+            yield from _measure_growth(scope, small, big)
             with empty() as address:
-                yield plans.check_plans(where, address, big.console.database)
+                yield plans.check_plans(scope, address, big.console.database)
         if 6 in goal_numbers:
-            yield _measure_depth(where, small, big)
+            yield _measure_depth(scope, small, big)
         if 7 in goal_numbers:
-            yield _measure_queue_counts(where, big)
+            yield _measure_queue_counts(scope, big)
 
 
 @contextmanager

@@ -104,17 +104,17 @@ def _measure_engine(
         touched = {
             name: (large if "large" in name else small).measure_database_work(work) for name, work in works.items()
         }
-    where = f"{payments // LARGE_TO_SMALL_TABLE_RATIO:,} → {payments:,} payments, {engine}"
+    scope = f"{payments // LARGE_TO_SMALL_TABLE_RATIO:,} → {payments:,} payments, {engine}"
     scale = 100_000 / payments_per_day
     yield _make_growth_row(
-        f"reconcile {payments_per_day:,} rows, {where}", took["small"] * scale, took["large"] * scale, " per 100,000"
+        f"reconcile {payments_per_day:,} rows, {scope}", took["small"] * scale, took["large"] * scale, " per 100,000"
     )
-    yield _make_growth_row(f"all due tasks once, {where}", took["swept small"], took["swept large"], "")
-    yield _make_work_row(f"steps of a reconciliation, {where}", touched["small"], touched["large"])
-    yield _make_work_row(f"steps of all due tasks, {where}", touched["swept small"], touched["swept large"])
+    yield _make_growth_row(f"all due tasks once, {scope}", took["swept small"], took["swept large"], "")
+    yield _make_work_row(f"steps of a reconciliation, {scope}", touched["small"], touched["large"])
+    yield _make_work_row(f"steps of all due tasks, {scope}", touched["swept small"], touched["swept large"])
     figure, goal = f"+{more / 1024:.1f} MiB at most", f"≤ {MAX_MEMORY_KIB >> 10} MiB"
     yield ReportRow(
-        str(GOAL_NUMBER), f"memory meanwhile, {where}", figure, "–", "–", "–", goal, more <= MAX_MEMORY_KIB
+        str(GOAL_NUMBER), f"memory meanwhile, {scope}", figure, "–", "–", "–", goal, more <= MAX_MEMORY_KIB
     )
 
 

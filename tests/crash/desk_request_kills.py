@@ -183,8 +183,8 @@ def _check_answer(
     """Check the answer `answer` against the provider: the action was executed once, or not at all, or its outcome is
     unknown. `provider_request_count` is the number of requests for this action that the provider has received.
     """
-    where = f"{case}, {ending}: told {answer}, {provider_request_count} requests at the provider"
-    assert provider_request_count <= 1, where
+    description = f"{case}, {ending}: told {answer}, {provider_request_count} requests at the provider"
+    assert provider_request_count <= 1, description
     if ending == "killed":
         prepared = case.step == request_kills.STEP_AFTER_TX1
         expected = (
@@ -192,15 +192,15 @@ def _check_answer(
             if prepared and same_worker_continues
             else {case.expected_answer}
         )
-        assert answer in ({"outcome_unknown"} if prepared and not same_worker_continues else expected), where
+        assert answer in ({"outcome_unknown"} if prepared and not same_worker_continues else expected), description
     elif ending == "told to end":
-        assert answer == "acted", where
+        assert answer == "acted", description
     if answer in ("acted", "repeated"):
-        assert provider_request_count == 1, where
+        assert provider_request_count == 1, description
     else:
         assert answer == "outcome_unknown" or (
             EXIT_STATUS[answer] in _EXIT_STATUSES_BEFORE_SENDING and not provider_request_count
-        ), where
+        ), description
 
 
 def _check_repetition(
@@ -210,19 +210,19 @@ def _check_repetition(
     to the provider before.
     """
     repeated = _send_until_answered(case, scene)
-    where = f"{case}: told {first_answer}, then {repeated}"
+    description = f"{case}: told {first_answer}, then {repeated}"
     if first_answer in ("acted", "repeated"):
-        assert repeated == "repeated", where
+        assert repeated == "repeated", description
     elif first_answer == "outcome_unknown":
         assert repeated in ("outcome_unknown", "repeated") or (repeated == "acted" and not provider_request_count), (
-            where
+            description
         )
     else:
         has_vote = case.action == "approve" and scene.place.sql(
             f"SELECT 1 FROM approvals WHERE subject_id = {case.subject}"
         )
-        assert repeated == "acted" or (has_vote and repeated in ("already_decided", "in_progress")), where
-    assert count_provider_requests(case, scene.sandbox) <= 1, where
+        assert repeated == "acted" or (has_vote and repeated in ("already_decided", "in_progress")), description
+    assert count_provider_requests(case, scene.sandbox) <= 1, description
 
 
 def _send_until_answered(case: RequestKillCase, scene: _TeamModeDesks) -> str:

@@ -114,7 +114,7 @@ def _make_bank_notice(number: str) -> ReceivedNotice:
 
 def _kill_receivers(cases: Sequence[NoticeKillCase], environments: Sequence[dict[str, str]]) -> None:
     """Start the receivers of these cases, and check that each is killed."""
-    each = [(where, "notice", case.notice) for case, where in zip(cases, environments, strict=True)]
+    each = [(environment, "notice", case.notice) for case, environment in zip(cases, environments, strict=True)]
     with start_children(execute_money_action, each) as children:
         for case, child in zip(cases, children, strict=True):
             assert child.wait_for_report() == "open"

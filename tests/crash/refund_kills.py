@@ -252,8 +252,8 @@ def _kill_all(cases: Sequence[RefundKillCase]) -> None:
     for some in (*(others[i : i + 4] for i in range(0, len(others), 4)), *alone):
         subjects = [case.payment if case.action == "ask" else case.refund for case in some]
         each = [
-            (case.make_environment(f"{case.step}:1:kill"), case.name_in_money_actors, of)
-            for case, of in zip(some, subjects, strict=True)
+            (case.make_environment(f"{case.step}:1:kill"), case.name_in_money_actors, subject)
+            for case, subject in zip(some, subjects, strict=True)
         ]
         with start_children(execute_money_action, each) as children:
             for case, child in zip(some, children, strict=True):

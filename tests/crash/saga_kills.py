@@ -142,7 +142,7 @@ def _kill_sagas(place: Place, sandbox: Sandbox, cases: Sequence[SagaKillCase], s
         environments = [
             place.make_environment(sandbox.url, FAILPOINT=f"{step or case.step}:1:kill", **extra) for case in some
         ]
-        each = [(where, "time_out", case.payment) for case, where in zip(some, environments, strict=True)]
+        each = [(environment, "time_out", case.payment) for case, environment in zip(some, environments, strict=True)]
         with start_children(execute_money_action, each) as children:
             for case, child in zip(some, children, strict=True):
                 assert child.wait_for_report() == "open"

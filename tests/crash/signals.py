@@ -188,9 +188,9 @@ def signal_at_each_step(place: Place, action: str, plan: StepsByMode) -> int:
         with start_children(execute_with_interrupts, arguments) as children:
             for child, (mode, steps) in zip(children, each.items(), strict=True):
                 for step, subject in steps:
-                    where = f"{action}, {mode} at {step}"
-                    assert child.wait_for_report() == (True, "interrupted"), where
-                    _check_result(stage, action, step, subject, where)
+                    description = f"{action}, {mode} at {step}"
+                    assert child.wait_for_report() == (True, "interrupted"), description
+                    _check_result(stage, action, step, subject, description)
                     child.pipe.send("go on")
                 assert child.wait_for_end() == 0
         assert truth.count_calling_operations(stage.maker.database) == 0

@@ -56,8 +56,8 @@ def test_a_kill_at_any_step_of_a_payment_start_starts_it_once(place: Place) -> N
         orders = [insert_order(stage.place, f"ORD-{i}", 3_300) for i, _ in enumerate(signals.CALL_STEPS)]
         environment = stage.make_environment("start")
         each = [
-            (environment, "start", step, of, signal.SIGKILL)
-            for step, of in zip(signals.CALL_STEPS, orders, strict=True)
+            (environment, "start", step, order, signal.SIGKILL)
+            for step, order in zip(signals.CALL_STEPS, orders, strict=True)
         ]
         with start_children(signals.execute_until_terminated, each) as children:
             for child in children:
@@ -67,8 +67,8 @@ def test_a_kill_at_any_step_of_a_payment_start_starts_it_once(place: Place) -> N
             lambda: not stage.maker.recovery.list_lease_holders() and _count_lapsed_operations(stage) == 5,
             "the leases of the dead",
         )
-        for step, of in zip(signals.CALL_STEPS, orders, strict=True):
-            order_payments = stage.maker.payments.read_order(of).payments
+        for step, order in zip(signals.CALL_STEPS, orders, strict=True):
+            order_payments = stage.maker.payments.read_order(order).payments
             assert len(order_payments) == (step != "before_tx1"), step
             for payment in order_payments:
                 known = step == "after_tx2"
@@ -76,7 +76,7 @@ def test_a_kill_at_any_step_of_a_payment_start_starts_it_once(place: Place) -> N
                 assert payment.state is (PaymentState.TOKEN_GENERATED if known else PaymentState.INITIALIZING), step
                 if not known:
                     assert (
-                        call_for_refusal(lambda of=of: stage.maker.payments.start(of, "paypay")).code
+                        call_for_refusal(lambda order=order: stage.maker.payments.start(order, "paypay")).code
                         == "outcome_unknown"
                     )
             if step in ("after_send", "before_tx2"):

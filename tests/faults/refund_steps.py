@@ -105,7 +105,7 @@ def fail_at_command(
     error code; None if the action has no such command. `harm` is called before the command with the id of its session
     (None: only the proxy disturbs). `repair` is called after the action.
     """
-    where, lasting = f"{action}, {fault} at {nth}", fault in _LASTING_FAULTS
+    description, lasting = f"{action}, {fault} at {nth}", fault in _LASTING_FAULTS
     assert isinstance(stage.place, ServerPlace)
     node = stage.place.database.nodes[0]
     target = stage.prepare_target(action)
@@ -128,10 +128,10 @@ def fail_at_command(
             code = stage.execute_action(console, target)
         if shot.has_happened:
             repair()
-    stage.check_ending(target, code, where)
+    stage.check_ending(target, code, description)
     if fault in ("lost_request", "lost_reply", "half_reply", "killed", "commit_lost"):
-        assert code in ("done", "database_unreachable"), f"one lost packet is no reason for {code}: {where}"
-    stage.settle_and_check(target, code, where)
+        assert code in ("done", "database_unreachable"), f"one lost packet is no reason for {code}: {description}"
+    stage.settle_and_check(target, code, description)
     return code if shot.has_happened else None
 
 

@@ -109,7 +109,7 @@ def fail_at_command(
     after the action.
     """
     kind, lasting = _BREAK_KIND_BY_FAULT[fault]
-    where = f"{action}, {fault} at {nth}"
+    description = f"{action}, {fault} at {nth}"
     act = _FUNCTION_BY_ACTION[action]
     with ExitStack() as around:
         if lasting:
@@ -126,14 +126,14 @@ def fail_at_command(
         if shot.has_happened:
             repair()
         charges = scene.alarmbox.count_charges(number) - before
-    assert charges <= 1, f"{charges} charges at {where}"
+    assert charges <= 1, f"{charges} charges at {description}"
     if action == "purchase":
-        check_ending(ending, charges, where)
-    assert ending in EXPECTED_REFUSALS | {"done"}, f"{ending} at {where}"
+        check_ending(ending, charges, description)
+    assert ending in EXPECTED_REFUSALS | {"done"}, f"{ending} at {description}"
     if not lasting and fault != "restarted" and ending not in ("done", "database_unreachable"):
-        raise AssertionError(f"one lost packet is no reason for {ending}: {where}")
+        raise AssertionError(f"one lost packet is no reason for {ending}: {description}")
     with scene.settle_and_check(number) as fresh:
-        _check_records_after_action(scene, fresh, action, number, ending, where)
+        _check_records_after_action(scene, fresh, action, number, ending, description)
     return ending if shot.has_happened else None
 
 

@@ -169,13 +169,13 @@ class AttackedDatabase:
         `{me}` and `{other}` stand for the account names of this person and of op-b, and each key of `names` for its
         value.
         """
-        there = replace(self.people, server=self.nodes[node])
+        people = replace(self.people, server=self.nodes[node])
         value_by_placeholder = {"me": self.people.names[person], "other": self.people.names["op-b"], **names}
-        said = []
-        with there.open_connection(person) as connection, connection.cursor() as cursor:
+        results = []
+        with people.open_connection(person) as connection, connection.cursor() as cursor:
             for statement in attack.sql:
-                said.append(_execute_attack(cursor, _fill_in(statement, value_by_placeholder)))
-        return said
+                results.append(_execute_attack(cursor, _fill_in(statement, value_by_placeholder)))
+        return results
 
     def attack_as_each_role(
         self, attacks: Iterable[Attack], roles: Iterable[str] = PERSON_NAME_BY_ROLE.values(), **names: str

@@ -63,8 +63,8 @@ class RawServer:
 
     def close(self) -> None:
         self._stop.set()
-        with socket.socket() as knock:
-            knock.connect(("127.0.0.1", self.port))
+        with socket.socket() as connection:
+            connection.connect(("127.0.0.1", self.port))
         for thread in self._threads:
             thread.join(MAX_WAIT_SECONDS)
         self._listener.close()

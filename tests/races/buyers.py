@@ -181,9 +181,9 @@ def _prepare_database(
 def _run_buyers(race: PurchaseRace, environments: Sequence[dict[str, str]]) -> list[PurchaseEnding]:
     """Run the child processes of the buyers, and return the ending of each call."""
     barrier = get_context().Barrier(race.process_count)
-    how = (race.numbers, race.renews, bool(race.function_by_number_index), barrier)
+    worker_arguments = (race.numbers, race.renews, bool(race.function_by_number_index), barrier)
     with start_children(
-        buy_all, [(environments[i % len(environments)], *how) for i in range(race.process_count)]
+        buy_all, [(environments[i % len(environments)], *worker_arguments) for i in range(race.process_count)]
     ) as children:
         endings: list[PurchaseEnding] = []
         for turn in range(len(race.numbers)):

@@ -140,8 +140,12 @@ def act_on_refunds(
     of each payment, which are the same for all processes; `ids` has the provider of each payment by its id.
     """
     chance = random.Random(f"{load.seed} {number}")
-    which = random.Random(load.seed)
-    rounds = [payment for _ in range(load.visit_count_per_payment) for payment in which.sample(sorted(ids), len(ids))]
+    shared_chance = random.Random(load.seed)
+    rounds = [
+        payment
+        for _ in range(load.visit_count_per_payment)
+        for payment in shared_chance.sample(sorted(ids), len(ids))
+    ]
     endings: Counter[str] = Counter()
     with open_console(Settings.load(environment)) as console:
         half = RandomRequestIds(f"crowd {load.seed} {number} {os.getpid()}")

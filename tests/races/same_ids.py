@@ -37,9 +37,9 @@ def run_same_request_id_race(place: Place, numbers: Sequence[str], processes: in
             for desk in range(DESK_COUNT)
         ]
         barrier = get_context().Barrier(processes)
-        how = (numbers, payments, barrier)
+        worker_arguments = (numbers, payments, barrier)
         with start_children(
-            make_all_calls, [(environments[i % DESK_COUNT], *how) for i in range(processes)]
+            make_all_calls, [(environments[i % DESK_COUNT], *worker_arguments) for i in range(processes)]
         ) as children:
             answers = [child.wait_for_report() for child in children]
             assert [child.wait_for_end() for child in children] == [0] * processes

@@ -128,7 +128,7 @@ def run_late_refunds(stage: MoneyStage, count: int) -> Counter[str]:
     keys = [one.provider_refund_key for one in _read_refunds(stage, ids)]
     _release_delayed_requests(stage, keys[:last])
     _let_time_pass(stage, 61)
-    heard = Counter(one.not_found for one in _read_refunds(stage, ids))
+    count_by_answer = Counter(one.not_found for one in _read_refunds(stage, ids))
     _let_time_pass(stage, 60)  # the clock also goes on by itself, and a busy machine takes long for each step
     _release_delayed_requests(stage, keys[last : 2 * last])  # before the answer that would settle it
     _let_time_pass(stage, 600)
@@ -146,7 +146,7 @@ def run_late_refunds(stage: MoneyStage, count: int) -> Counter[str]:
     ]  # calls are short, machines busy
     assert "done" in control, f"the positive control: {control}"
     again = sum(one.sent_count > 1 for one in refunds)
-    return Counter(refunds=count, heard_once=heard[1], undone=undone, again=again, doubles=len(doubles))
+    return Counter(refunds=count, heard_once=count_by_answer[1], undone=undone, again=again, doubles=len(doubles))
 
 
 def _release_delayed_requests(stage: MoneyStage, keys: Sequence[str | None]) -> None:

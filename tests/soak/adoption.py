@@ -42,23 +42,23 @@ def _run_adoption(folder: Path, url: str) -> AdoptionResult:
 
 
 def _check_adoption_and_count(
-    database: Database, result: AdoptionResult, met: other_application.ApplicationResults, rows: int
+    database: Database, result: AdoptionResult, results: other_application.ApplicationResults, rows: int
 ) -> Counter[str]:
-    """Check the adopted table and the results `met` of the other application. Return the counts of the shard: `rows`
+    """Check the adopted table and `results`, those of the other application. Return the counts of the shard: `rows`
     before the adoption, `inserted` rows, `duplicates`, and `longest_ms` of one statement."""
     with database.read() as conn:
         ids = {int(record_id) for record_id in conn.scalars(text(f"SELECT id FROM {TABLE_NAME}"))}
         counts = legacy.count_rows(conn)
-    longest = round(max(met.longest_read_ms, met.longest_write_ms))
+    longest = round(max(results.longest_read_ms, results.longest_write_ms))
     print(
-        f"adoption: {rows} rows, {len(met.inserted_rows)} inserts, {met.read_count} reads meanwhile;"
+        f"adoption: {rows} rows, {len(results.inserted_rows)} inserts, {results.read_count} reads meanwhile;"
         f" the longest took {longest} ms"
-        f" ({met.longest_elsewhere_ms:.0f} ms beside the table), {met.refused_count} refused"
+        f" ({results.longest_elsewhere_ms:.0f} ms beside the table), {results.refused_count} refused"
     )
-    assert met.error_messages == [], met.error_messages[:3]
-    assert {record_id for record_id, _, _ in met.inserted_rows} <= ids, "rows were lost"
-    assert (counts["rows"], counts["live"]) == (rows + len(met.inserted_rows), counts["claims"]), counts
-    assert not met.has_waited(), "somebody waited"
+    assert results.error_messages == [], results.error_messages[:3]
+    assert {record_id for record_id, _, _ in results.inserted_rows} <= ids, "rows were lost"
+    assert (counts["rows"], counts["live"]) == (rows + len(results.inserted_rows), counts["claims"]), counts
+    assert not results.has_waited(), "somebody waited"
     return Counter(
-        rows=rows, inserted=len(met.inserted_rows), duplicates=result.duplicate_row_count, longest_ms=longest
+        rows=rows, inserted=len(results.inserted_rows), duplicates=result.duplicate_row_count, longest_ms=longest
     )

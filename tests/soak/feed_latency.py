@@ -160,7 +160,7 @@ def compare_with_commits(
             if writer != desk.person:
                 took.append(arrival_seconds_by_row_id[one] - moment)
     untrue = sum(
-        not {rows[one] for one in ids if one in rows} <= {(kind, of) for kind, of in told_of}
+        not {rows[one] for one in ids if one in rows} <= {(kind, subject_id) for kind, subject_id in told_of}
         for desk in heard
         for _, ids, told_of in desk.events
     )
@@ -202,7 +202,7 @@ DEMANDS = (
 def _read_feed_rows(place: ServerPlace) -> dict[int, FeedRecord]:
     """Return the kind and id of the record that each row of the change feed names, by row id."""
     rows = place.sql("SELECT id, kind, subject_id FROM changes")
-    return {int(one): (str(kind), int(of)) for one, kind, of in rows}
+    return {int(one): (str(kind), int(subject_id)) for one, kind, subject_id in rows}
 
 
 def _make_notices(scene: PaymentDesk, count: int) -> Sequence[Any]:

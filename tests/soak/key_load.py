@@ -42,10 +42,10 @@ def run_request_load(
         with run_load(load, [place.make_environment(UNUSED_URL, desk=desk, **extra) for desk in (0, 1)]) as run:
             if redis == "Redis troubled":
                 disturb_redis(run, server)
-            heard = run.wait_for_answers()
-    print(f"demand 15: {engine}, {redis}: {heard}")
+            answers = run.wait_for_answers()
+    print(f"demand 15: {engine}, {redis}: {answers}")
     return Counter(
-        requests=len(heard.request_seconds),
-        duplicates=len(heard.request_seconds) - heard.count_by_answer["created"],
+        requests=len(answers.request_seconds),
+        duplicates=len(answers.request_seconds) - answers.count_by_answer["created"],
         twice=0,
     )

@@ -67,11 +67,11 @@ def follow_advice(stage: ChoiceStage, kind: str, record_id: int) -> str:
             view = read_view(stage, kind, record_id)
         action = next((action for action in view.actions if action.action == advised), None)
         if action is None or action.allowed:  # the page of a credit check offers a purchase without an action
-            said = _EXECUTOR_BY_ACTION[advised](stage, person, kind, view)
-            assert said in ENDINGS_WITH_EFFECT, (
-                f"{person} was told to {advised} {kind} {record_id}: {said} ({view.explanation})"
+            ending = _EXECUTOR_BY_ACTION[advised](stage, person, kind, view)
+            assert ending in ENDINGS_WITH_EFFECT, (
+                f"{person} was told to {advised} {kind} {record_id}: {ending} ({view.explanation})"
             )
-            return f"{advised}: {said}"
+            return f"{advised}: {ending}"
         reasons.add(action.reason)
     if "reason.own_first_half" in reasons and reasons <= REASONS_OF_A_PERSON:
         return f"{advised}: the only approver of this desk has proposed it"

@@ -71,8 +71,8 @@ class RefundMachine(RuleBasedStateMachine):
         world.ledger.is_readable, world.ledger.behaviour = True, "accepts"
         for _ in range(3):
             world.clock.at += timedelta(minutes=10)
-            for which in (0, 1):
-                world.call_as(which, "op-a", lambda console: console.recovery.run_all_tasks())
+            for desk_index in (0, 1):
+                world.call_as(desk_index, "op-a", lambda console: console.recovery.run_all_tasks())
         world.check_ledger()
         console = world.processes[0].console
         assert truth.count_calling_operations(console.database) == 0

@@ -29,7 +29,7 @@ def open_server_with_movable_time(engine: Engine) -> Iterator[SqlServer]:
 
 
 @contextmanager
-def connect_as_guest(team: Team, table: str, **how: Any) -> Iterator[Any]:
+def connect_as_guest(team: Team, table: str, **options: Any) -> Iterator[Any]:
     """Yield a connection of a database account that the account file doesn't contain. The account has the rights
     to read and write `table` ("*": every table). `how` are options of the connection.
     """
@@ -39,7 +39,7 @@ def connect_as_guest(team: Team, table: str, **how: Any) -> Iterator[Any]:
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON `{team.database}`.{place} TO `{name}`@`%`",
     )
     try:
-        with team.server.connect(name, "pw", team.database, **how) as connection:
+        with team.server.connect(name, "pw", team.database, **options) as connection:
             yield connection
     finally:
         team.server.sql(f"DROP USER `{name}`@`%`")

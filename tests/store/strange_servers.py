@@ -19,11 +19,11 @@ def start_strange_server(
 
     `drip_seconds` is the pause (seconds) before each byte of the answer; 0 means no pause.
     """
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        threading.Thread(target=_serve_clients, args=(door, answer, drip_seconds, tls), daemon=True).start()
-        yield f"{'rediss' if tls else 'redis'}://127.0.0.1:{door.getsockname()[1]}/0"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=_serve_clients, args=(listener, answer, drip_seconds, tls), daemon=True).start()
+        yield f"{'rediss' if tls else 'redis'}://127.0.0.1:{listener.getsockname()[1]}/0"
         with suppress(OSError):
-            door.shutdown(socket.SHUT_RDWR)
+            listener.shutdown(socket.SHUT_RDWR)
 
 
 def _serve_clients(listener: socket.socket, answer: bytes, drip_seconds: float, tls: ssl.SSLContext | None) -> None:
@@ -35,12 +35,12 @@ def _serve_clients(listener: socket.socket, answer: bytes, drip_seconds: float, 
 
 
 def _answer_client(client: socket.socket, answer: bytes, drip_seconds: float, tls: ssl.SSLContext | None) -> None:
-    with suppress(OSError), client, tls.wrap_socket(client, server_side=True) if tls else client as wire:
-        wire.recv(4096)
-        wire.sendall(_REDIS_NULL_REPLY)
-        while wire.recv(4096):
+    with suppress(OSError), client, tls.wrap_socket(client, server_side=True) if tls else client as stream:
+        stream.recv(4096)
+        stream.sendall(_REDIS_NULL_REPLY)
+        while stream.recv(4096):
             for part in _split_answer(answer, drip_seconds):
-                wire.sendall(part)
+                stream.sendall(part)
                 time.sleep(drip_seconds)  # house: the server that drips
 
 

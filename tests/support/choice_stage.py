@@ -357,8 +357,8 @@ class ChoiceStage:
         if records of this kind have none.
         """
         if kind == "credit-check":
-            of = (charge.id for charge in self.alarmbox.charges if charge.number == record.corporation_number)
-            return next(of, 999_999)
+            charge_ids = (charge.id for charge in self.alarmbox.charges if charge.number == record.corporation_number)
+            return next(charge_ids, 999_999)
         return f"{kind[0].upper()}-{record.id}" if kind in ("payment", "refund") else None
 
 

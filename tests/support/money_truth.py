@@ -107,7 +107,7 @@ def check_sums(database: Database, rows: Iterable[RefundRow]) -> None:
         reserved[row.payment_id] += row.minor if row.state in RESERVING_REFUND_STATES else 0
         refunded[row.payment_id] += row.minor if row.state is RefundState.COMPLETED else 0
     with database.read() as conn:
-        aside = {int(of): int(minor) for of, minor in conn.execute(_SELECT_SET_ASIDES_SQL)}
+        aside = {int(payment_id): int(minor) for payment_id, minor in conn.execute(_SELECT_SET_ASIDES_SQL)}
     for payment in read_payment_rows(database):
         remaining = payment.captured_minor - payment.reserved_minor - payment.refunded_minor - payment.set_aside_minor
         assert min(remaining, payment.reserved_minor, payment.refunded_minor, payment.set_aside_minor) >= 0, (
@@ -193,19 +193,19 @@ def check_queues(console: Console, rows: Iterable[RefundRow]) -> None:
     """
     queued = {name: _read_next_steps(console, name) for name in QUEUE_NAMES}
     for row in rows:
-        where = [name for name, items in queued.items() if row.id in items]
+        queue_names = [name for name, items in queued.items() if row.id in items]
         if row.certainty == "unknown":
-            assert "unknown" in where, f"unknown, but in {where}: {row}"
+            assert "unknown" in queue_names, f"unknown, but in {queue_names}: {row}"
         elif row.is_open:
-            assert where, f"open and in no queue: {row}"
+            assert queue_names, f"open and in no queue: {row}"
             driven = row.work_state in ("needs_review", "scheduled") or row.state in (
                 RefundState.REQUESTED,
                 RefundState.SUBMITTING,
             )
             assert driven, f"nobody and nothing moves it on: {row}"
         if row.work_state == "needs_review":
-            assert "review" in where, f"needs review, but in {where}: {row}"
-        for name in where:
+            assert "review" in queue_names, f"needs review, but in {queue_names}: {row}"
+        for name in queue_names:
             assert queued[name][row.id], f"no next step in {name}: {row}"
 
 

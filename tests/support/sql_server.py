@@ -113,9 +113,9 @@ class SqlServer:
         parts = urlsplit(url)
         name, owner = parts.path.lstrip("/"), unquote(parts.username or "")
         self.end_sessions(name)
-        patience = f"SET lock_wait_timeout = {MAX_WAIT_SECONDS:.0f}"
+        time_limits = f"SET lock_wait_timeout = {MAX_WAIT_SECONDS:.0f}"
         databases = [f"DROP DATABASE IF EXISTS `{database}`" for database in (make_people_database_name(name), name)]
-        self.sql(patience, *databases, f"DROP USER IF EXISTS `{owner}`@`%`")
+        self.sql(time_limits, *databases, f"DROP USER IF EXISTS `{owner}`@`%`")
 
     def end_sessions(self, database: str) -> None:
         """End the database sessions that are connected to this database. Sessions that read information_schema aren't

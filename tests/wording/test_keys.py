@@ -172,7 +172,7 @@ def _get_union_members(declared: object) -> tuple[object, ...]:
 @pytest.mark.parametrize("code", sorted({code for code, _ in _iterate_reasons()} - CODES_WITHOUT_SHOWN_FACTS))
 def test_every_reason_of_a_refusal_has_words(code: str) -> None:
     """Each reason of an error code has either a message of its own, or a word that a message contains."""
-    reasons = {reason for of, reason in _iterate_reasons() if of == code}
+    reasons = {reason for error_code, reason in _iterate_reasons() if error_code == code}
     assert {reason for reason in reasons if not {f"error.{code}.{reason}", f"cause.{reason}"} & WORDING_KEYS} == set()
 
 

@@ -87,13 +87,13 @@ def test_a_trusted_proxy_is_never_refused() -> None:
     """Refused requests never block the address of a trusted proxy, because the proxy forwards the requests of many
     senders.
     """
-    crowd = OpenConnections(5, 5, SenderAddressFinder(["192.0.2.1/32"]), ManualClock())
+    connections = OpenConnections(5, 5, SenderAddressFinder(["192.0.2.1/32"]), ManualClock())
     for peer in ("192.0.2.1", "192.0.2.2"):
         for _ in range(int(REFUSALS_PER_FULL_BUCKET)):
-            crowd.refusal_buckets.count_refusal(peer)
-    assert crowd.open_slot("192.0.2.1", lambda: None) is not None
-    assert crowd.open_slot("192.0.2.2", lambda: None) is None
-    assert crowd.rejected_count == 1
+            connections.refusal_buckets.count_refusal(peer)
+    assert connections.open_slot("192.0.2.1", lambda: None) is not None
+    assert connections.open_slot("192.0.2.2", lambda: None) is None
+    assert connections.rejected_count == 1
 
 
 def _send_from_address(receiver: RunningReceiver, source: str, content: bytes) -> int:

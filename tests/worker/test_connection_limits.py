@@ -173,10 +173,10 @@ def test_a_connection_that_reads_no_answers_is_closed(scene: PaymentDesk, monkey
     monkeypatch.setattr(http_app, "_open_socket", open_socket_with_small_buffers)
     with run_receiver(scene.taker, max_connections=2) as receiver, ExitStack() as connections:
         for _ in range(2):
-            deaf = connections.enter_context(socket.socket())
-            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_024)
-            deaf.connect((receiver.host, receiver.port))
-            deaf.sendall(b"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n" * 40)
+            silent_client = connections.enter_context(socket.socket())
+            silent_client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_024)
+            silent_client.connect((receiver.host, receiver.port))
+            silent_client.sendall(b"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n" * 40)
         post = scene.make_bank_notice("e-1", "ORD-1")
         wait_until(lambda: receiver.deliver_notice(post).status == 200, "the notice is taken")
     assert scene.read_order("ORD-1").state == "paid"

@@ -118,8 +118,8 @@ def test_a_repeated_failure_notice_is_queued_again(scene: PaymentDesk, hold_answ
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
     assert scene.deliver_notice("paypay", "ORD-1").done == "booked"
     scene.money.change_payment_state("paypay", "ORD-1", "failed")
-    heard = scene.payments.check_notice(failed)
-    assert (heard.store_notice().done, heard.must_ask_provider) == ("repeated", True)
+    notice = scene.payments.check_notice(failed)
+    assert (notice.store_notice().done, notice.must_ask_provider) == ("repeated", True)
     assert read_events(scene)[0] == ("queued", payment_id)
     scene.run_due_tasks()
     assert scene.read_payment(payment_id).state == "reversed"

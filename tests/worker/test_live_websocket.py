@@ -389,11 +389,11 @@ def test_a_listener_that_does_not_read_is_disconnected(scene: PaymentDesk) -> No
             scene.taker, live_interval_seconds=0.001, max_live_queue_length=2, head_timeout_seconds=0.5
         ) as receiver,
         connect_listener(receiver) as reader,
-        socket.socket() as deaf,
+        socket.socket() as silent_client,
     ):
-        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-        deaf.connect((receiver.host, receiver.port))
-        deaf.sendall(
+        silent_client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        silent_client.connect((receiver.host, receiver.port))
+        silent_client.sendall(
             b"GET /live HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
             b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
             b"authorization: Bearer " + LIVE_FEED_TOKEN.encode() + b"\r\n\r\n"

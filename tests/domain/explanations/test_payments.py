@@ -706,8 +706,8 @@ def test_a_refund_is_advised_only_where_one_can_be_requested() -> None:
     followed = explain_payment(replace(PAYMENT_IN_REVIEW, relations=waiting), NOW).next_step
     assert (followed.code, followed.command) == ("next.payment_refund_requested", "support-console show refund 9")
     refused = PaymentRelations(ORDER, refund_refusal="refund_window")
-    off = explain_payment(replace(PAYMENT_IN_REVIEW, relations=refused), NOW).next_step
-    assert (off.code, off.action) == ("next.payment_refund_off", None)
+    next_step = explain_payment(replace(PAYMENT_IN_REVIEW, relations=refused), NOW).next_step
+    assert (next_step.code, next_step.action) == ("next.payment_refund_off", None)
 
 
 @pytest.mark.parametrize("minor", [10**15 + 1, 2**63 - 1, -1])

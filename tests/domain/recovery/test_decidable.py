@@ -221,21 +221,21 @@ def test_an_order_is_set_to_paid_only_by_confirmed_payments(state: PaymentState,
     """By a paid payment, an order can be set to paid only while it is pending and its confirmed payments cover it. A
     callback alone doesn't confirm a payment.
     """
-    payment, of = replace(PAYMENT, state=state), replace(ORDER, state=order)
+    payment, order_row = replace(PAYMENT, state=state), replace(ORDER, state=order)
     if state not in PAID_STATES:
         assert state in WAITING_STATES | ENDED_UNPAID_STATES | {PaymentState.REVERSED}
-        assert {find_set_order_paid_refusal(payment, of, is_order_covered=covered) for covered in (True, False)} == {
-            "payment_reversed" if state is PaymentState.REVERSED else "payment_not_paid"
-        }
+        assert {
+            find_set_order_paid_refusal(payment, order_row, is_order_covered=covered) for covered in (True, False)
+        } == {"payment_reversed" if state is PaymentState.REVERSED else "payment_not_paid"}
     elif order is not OrderState.PENDING:
-        assert {find_set_order_paid_refusal(payment, of, is_order_covered=covered) for covered in (True, False)} == {
-            "order_knows"
-        }
+        assert {
+            find_set_order_paid_refusal(payment, order_row, is_order_covered=covered) for covered in (True, False)
+        } == {"order_knows"}
     elif state in PAID_BY_CALLBACK_STATES:
-        assert find_set_order_paid_refusal(payment, of, is_order_covered=True) == "callback_only"
+        assert find_set_order_paid_refusal(payment, order_row, is_order_covered=True) == "callback_only"
     else:
-        assert find_set_order_paid_refusal(payment, of, is_order_covered=True) is None
-        assert find_set_order_paid_refusal(payment, of, is_order_covered=False) == "order_not_covered"
+        assert find_set_order_paid_refusal(payment, order_row, is_order_covered=True) is None
+        assert find_set_order_paid_refusal(payment, order_row, is_order_covered=False) == "order_not_covered"
     assert find_set_order_paid_refusal(payment, None, is_order_covered=True) == "payment_no_order"
 
 

@@ -337,8 +337,8 @@ def test_a_proposal_may_be_replaced_by_one_of_another_outcome() -> None:
     facts = ChoiceFacts(unknown, NOW, PERSON_WITH_APPROVER_ROLE, open_proposal=OpenProposal("completed", "op-a"))
     assert get_choice(facts, "resolve.payment_failed").allowed
     assert get_choice(facts, "resolve.completed").allowed
-    heard = replace(facts, statement=ProviderStatement.FAILED)
-    assert get_choice(heard, "resolve.payment_failed").allowed
+    contradicted = replace(facts, statement=ProviderStatement.FAILED)
+    assert get_choice(contradicted, "resolve.payment_failed").allowed
     assert get_choice(replace(facts, person=None), "resolve.payment_failed").allowed
     refund = ChoiceFacts(REFUND, NOW, PERSON_WITH_APPROVER_ROLE, open_proposal=OpenProposal("completed", "op-a"))
     assert get_choice(refund, "resolve.failed").allowed

@@ -91,8 +91,8 @@ def test_each_step_of_a_saga_has_its_state(name: str) -> None:
     """Each step of a saga is shown as done, current, still to come, or never to come, as the stored facts of the saga
     say.
     """
-    of, expected = SAGA_CASES[name]
-    assert list_step_states(of) == expected
+    saga, expected = SAGA_CASES[name]
+    assert list_step_states(saga) == expected
 
 
 @pytest.mark.parametrize(

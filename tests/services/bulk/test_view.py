@@ -52,13 +52,13 @@ def test_a_limited_plan_has_the_totals_of_its_rows(place: Place, console: Consol
     chosen = make_unknown_checks(console, 4)
     with place.open_console_of_person(console, "lead-b") as other:
         other.recovery.take(CHECK_KIND, chosen[3].id)
-    heard: list[int] = []
+    reported: list[int] = []
     run = console.bulk.create_run("probe", [*chosen, ChosenRecord(CHECK_KIND, 9_999, 1)])
-    plan = console.bulk.make_plan(run.id, heard.append)
+    plan = console.bulk.make_plan(run.id, reported.append)
     assert plan.row_counts == {ForecastKind.WOULD_RUN: 3, ForecastKind.SKIP: 1, ForecastKind.REFUSED: 1}
     assert plan.limit_to_first_rows(2).row_counts == {ForecastKind.WOULD_RUN: 2}
     assert [row.record.id if row.record else None for row in plan.forecasts] == [*(one.id for one in chosen), None]
-    assert heard == [5]
+    assert reported == [5]
 
 
 def test_the_records_of_a_plan_and_of_a_result_have_the_same_company_name(console: Console, tmp_path: Path) -> None:
@@ -163,17 +163,17 @@ def test_open_runs_are_listed_first(console: Console) -> None:
     chosen = make_unknown_checks(console, 3)
     done = console.bulk.run(console.bulk.create_run("probe", chosen[:1]).id)
     open_run = console.bulk.create_run("probe", chosen[1:])
-    heard: list[tuple[str | None, int]] = []
+    reported: list[tuple[str | None, int]] = []
 
     def read_runs(_now: BulkProgress) -> None:
         holder = console.bulk.read_run_with_holder(open_run.id).holder
-        heard.append((holder.operator if holder else None, console.bulk.count_unfinished()))
+        reported.append((holder.operator if holder else None, console.bulk.count_unfinished()))
 
     assert [one.run.id for one in console.bulk.list_overview()] == [open_run.id, done.id]
     assert [one.is_open for one in console.bulk.list_overview()] == [True, False]
     assert console.bulk.count_unfinished() == 1
     console.bulk.run(open_run.id, progress=read_runs)
-    assert heard == [(console._context.make_holder().operator, 1)] * 2
+    assert reported == [(console._context.make_holder().operator, 1)] * 2
     assert console.bulk.count_unfinished() == 0
     assert console.bulk.read_run_with_holder(open_run.id).holder is None
 
@@ -183,9 +183,9 @@ def test_the_due_task_continues_the_run_of_a_closed_window(place: Place, console
     continues the run at once.
     """
     run = console.bulk.create_run("probe", make_unknown_checks(console, RECORD_COUNT))
-    heard: list[int] = []
+    reported: list[int] = []
     stopped = console.bulk.run(
-        run.id, progress=lambda now: heard.append(now.done_count), should_leave=lambda: len(heard) == 2
+        run.id, progress=lambda now: reported.append(now.done_count), should_leave=lambda: len(reported) == 2
     )
     assert (stopped.state, stopped.done) == ("running", 2)
     assert console.bulk.read_run_with_holder(run.id).holder is None

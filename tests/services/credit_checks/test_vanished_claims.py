@@ -150,7 +150,9 @@ def test_the_providers_answer_about_a_lost_purchase_is_evidence(
     answers = ((77, None), (of_other_number, "other_number"), (of_other_client, "used_by_other_record"))
     for expected_count, (id_at_provider, reason) in enumerate(answers, 1):
         refused = call_for_refusal(
-            lambda of=id_at_provider: console.recovery.resolve("operation", operation_id, "success", "seen", of)
+            lambda provider_id=id_at_provider: console.recovery.resolve(
+                "operation", operation_id, "success", "seen", provider_id
+            )
         )
         assert refused.code == "evidence_mismatch"
         assert reason in (None, refused.detail["reason"])

@@ -268,8 +268,8 @@ def test_a_refund_by_desk_requests_needs_two_people(place: Place, sandbox: Sandb
         paid = scene.find_payment("paypay", "ORD-1")
         assert paid is not None
         scene.console.payments.probe(paid.id)
-        wish = RefundRequest(paid.id, "1000", "too much", reason_code=RefundReason.WRONG_AMOUNT)
-        refund = scene.console.refunds.request(wish)
+        request = RefundRequest(paid.id, "1000", "too much", reason_code=RefundReason.WRONG_AMOUNT)
+        refund = scene.console.refunds.request(request)
         with pytest.raises(ConsoleError) as own, answer_password_prompts(place, "op-a"):
             scene.console.refunds.approve(refund.id)
         assert own.value.code == "not_allowed"

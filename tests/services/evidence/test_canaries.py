@@ -90,8 +90,8 @@ def test_secrets_and_personal_data_appear_in_no_output(monkeypatch: pytest.Monke
 
 def _list_issued_tokens(sandbox: Sandbox) -> list[str]:
     """Return the tokens that the simulated AlarmBox has issued."""
-    office = sandbox._state.tokens
-    return [*office._pair_by_access_token, *office._pair_by_refresh_token]
+    tokens = sandbox._state.tokens
+    return [*tokens._pair_by_access_token, *tokens._pair_by_refresh_token]
 
 
 def _list_desk_objects(console: Console) -> tuple[object, ...]:

@@ -55,7 +55,7 @@ def test_each_pack_of_a_bundle_has_the_bytes_of_a_single_pack(
     reported_counts: list[tuple[int, int]] = []
     path = pack_desk.folder / "all.zip"
     written = pack_desk.console.recovery.write_evidence_bundle(
-        [*records, records[0]], path, lambda done, of: reported_counts.append((done, of))
+        [*records, records[0]], path, lambda done, total: reported_counts.append((done, total))
     )
     contents = read_parts(path)
     assert [name for name in contents if name.startswith("packs/")] == list(alone)

@@ -80,10 +80,10 @@ def read_state(conn: Connection, gift_id: int) -> str:
     return str(conn.exec_driver_sql("SELECT state FROM gifts WHERE id = ?", (gift_id,)).scalar_one())
 
 
-def refuse_sent_gift(gift: GiftAttempt, conn: Connection) -> None:
+def refuse_sent_gift(attempt: GiftAttempt, conn: Connection) -> None:
     """Raise `already_decided` if the gift card is in any other state than the one before its sending."""
-    if read_state(conn, gift.id) != "wanted":
-        raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"state": read_state(conn, gift.id)})
+    if read_state(conn, attempt.id) != "wanted":
+        raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"state": read_state(conn, attempt.id)})
 
 
 def write_outcome(tx: Transaction, gift_id: int, outcome: Outcome[StartedPayment]) -> None:
@@ -94,11 +94,11 @@ def write_outcome(tx: Transaction, gift_id: int, outcome: Outcome[StartedPayment
     tx.conn.exec_driver_sql("UPDATE gifts SET state = ?, handle = ? WHERE id = ?", values)
 
 
-def claim_gift(gift: GiftAttempt, tx: Transaction, operation_id: str) -> ClaimedRecord:
+def claim_gift(attempt: GiftAttempt, tx: Transaction, operation_id: str) -> ClaimedRecord:
     """Mark the gift card as being sent, and return its claim."""
-    tx.conn.exec_driver_sql("UPDATE gifts SET state = 'sending' WHERE id = ?", (gift.id,))
+    tx.conn.exec_driver_sql("UPDATE gifts SET state = 'sending' WHERE id = ?", (attempt.id,))
     return ClaimedRecord(
-        "gift", gift.id, None, None, f"gift:{operation_id}", "one card", payment_id=1, provider_key="gift-1"
+        "gift", attempt.id, None, None, f"gift:{operation_id}", "one card", payment_id=1, provider_key="gift-1"
     )
 
 
@@ -109,12 +109,12 @@ def make_result(_gift: GiftAttempt, claimed: ClaimedOperation, outcome: Outcome[
     raise rebuild_error(find_error_code_of_effect_call(outcome), {"reason": outcome.reason})
 
 
-def add_gift_to_error(gift: GiftAttempt, error: Exception) -> Exception:
+def add_gift_to_error(attempt: GiftAttempt, error: Exception) -> Exception:
     """If the error says that an outcome couldn't be recorded, add the gift card's id to its detail. Return the
     error.
     """
     if isinstance(error, OutcomeUnrecorded):
-        error.detail["record"] = gift.id  # type: ignore[typeddict-item]  # an invented record
+        error.detail["record"] = attempt.id  # type: ignore[typeddict-item]  # an invented record
     return error
 
 
@@ -148,10 +148,10 @@ def make_declaration() -> GuardedAction[GiftAttempt, ServiceContext, StartedPaym
         waits_for_lease=False,
         report_type=StartedPayment,
         prepare=lambda _gift: None,
-        find_lease_name=lambda gift: f"gift_{gift.id}",
+        find_lease_name=lambda attempt: f"gift_{attempt.id}",
         check=refuse_sent_gift,
         claim=claim_gift,
-        call=lambda gift, _subject: gift.provider.send_gift(),
+        call=lambda attempt, _subject: attempt.provider.send_gift(),
         record_outcome=lambda _gift, tx, subject, outcome: write_outcome(tx, subject.id, outcome),
         make_exception_to_raise=add_gift_to_error,
         make_result=make_result,

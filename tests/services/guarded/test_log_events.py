@@ -140,11 +140,11 @@ def test_a_wait_for_a_lease_is_logged(place: Place, monkeypatch: pytest.MonkeyPa
         context, name = console._context, "alarmbox_credit_check_1"
         taken = context.write(lambda tx: leases.acquire(tx, name, context.make_holder(), context.now(), 600))
         assert taken is not None
-        nap = context.clock.sleep
+        real_sleep = context.clock.sleep
 
         def release_and_sleep(seconds: float) -> None:
             context.write(lambda tx: leases.release(tx.conn, taken))
-            nap(seconds)
+            real_sleep(seconds)
 
         monkeypatch.setattr(context.clock, "sleep", release_and_sleep)
         with collect_events() as events:

@@ -274,11 +274,11 @@ def test_simultaneous_answers_are_booked_once(scene: PaymentDesk, provider: str)
     handle it at the same time: the first answer is booked, and the second one books nothing and changes no state.
     """
     payment_id = begin_and_pay(scene, provider)
-    heard = scene.payments.check_notice(scene.make_provider_notice(provider, "ORD-1"))
-    heard.store_notice()
-    assert heard.ask_provider().done == "booked"
+    notice = scene.payments.check_notice(scene.make_provider_notice(provider, "ORD-1"))
+    notice.store_notice()
+    assert notice.ask_provider().done == "booked"
     before = scene.read_payment(payment_id)
-    heard.ask_provider()
+    notice.ask_provider()
     after = scene.read_payment(payment_id)
     assert (after.state, after.captured_minor, after.work) == (before.state, before.captured_minor, before.work)
     assert scene.count_audit_entries("payment.booked") == 1

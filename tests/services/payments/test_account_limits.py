@@ -39,8 +39,8 @@ def make_reserved_payment(scene: PaymentDesk, number: str, minor: int) -> Paymen
     """Insert a payment (payment number `number`) of the corporation CORPORATION_NUMBER for which its account has
     reserved `minor` yen; return the payment.
     """
-    which = f"corporation_number = '{CORPORATION_NUMBER}' AND currency = 'JPY'"
-    scene.place.sql(f"UPDATE accounts SET reserved_minor = reserved_minor + {minor} WHERE {which}")
+    condition = f"corporation_number = '{CORPORATION_NUMBER}' AND currency = 'JPY'"
+    scene.place.sql(f"UPDATE accounts SET reserved_minor = reserved_minor + {minor} WHERE {condition}")
     return make_payment(scene, number, corporation_number=CORPORATION_NUMBER, account_minor=minor)
 
 
@@ -240,9 +240,9 @@ def test_an_account_equals_paid_less_returned_amounts(
     """
     number = str(next(_NEW_CORPORATION_NUMBERS))
     history = _PaymentHistory(scene, number)
-    for acts, which, minor in ((("pay",), 0, 0), (("pay",), 1, 0), *steps):
+    for acts, payment_index, minor in ((("pay",), 0, 0), (("pay",), 1, 0), *steps):
         for act in acts:
-            history.apply_action(act, which, minor)
+            history.apply_action(act, payment_index, minor)
         query = f"SELECT balance_minor, reserved_minor FROM accounts WHERE corporation_number = '{number}'"
         assert [tuple(row) for row in scene.place.sql(query)] == [(history.compute_expected_sum(), 0)], steps
 
@@ -283,8 +283,8 @@ def test_money_set_aside_ends_with_its_refund_or_the_reversal(
     the due task are empty, and no case asks for a refund.
     """
     history = _PaymentHistory(scene, CORPORATION_NUMBER)
-    for which in (0, 1):
-        history.apply_action("pay", which, 0)
+    for payment_index in (0, 1):
+        history.apply_action("pay", payment_index, 0)
     assert "set_aside" in scene.list_open_alert_rules()
     for action in actions:
         history.apply_action(action, 1, 0)
@@ -303,8 +303,8 @@ def test_money_set_aside_ends_with_its_refund_or_the_reversal(
 def test_money_set_aside_waits_again_after_a_failed_refund(scene: PaymentDesk) -> None:
     """If the refund of money set aside fails, the money is listed again, and its case stays open."""
     history = _PaymentHistory(scene, CORPORATION_NUMBER)
-    for action, which in (("pay", 0), ("pay", 1), ("accept_set_aside", 1), ("fail", 1)):
-        history.apply_action(action, which, 0)
+    for action, payment_index in (("pay", 0), ("pay", 1), ("accept_set_aside", 1), ("fail", 1)):
+        history.apply_action(action, payment_index, 0)
     assert [item.record.state for item in scene.payments.list_set_asides()] == [SetAsideState.OPEN]
     assert scene.list_open_alert_rules() == ["set_aside"]
 

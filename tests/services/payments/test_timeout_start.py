@@ -151,8 +151,8 @@ def test_a_saga_after_an_unpaid_end_begins_with_the_cancellation(
     """If a payment has ended unpaid, its saga begins at the step `cancel_order` only if an order waits and the
     payment has a deadline. Until that deadline the payer may start another payment.
     """
-    of = scene.insert_order("ORD-1", 3300) if has_order else None
-    payment, context = make_waiting_payment(scene, "A", 1 if has_deadline else None, of), scene.context
+    order = scene.insert_order("ORD-1", 3300) if has_order else None
+    payment, context = make_waiting_payment(scene, "A", 1 if has_deadline else None, order), scene.context
     context.write(lambda tx: timeout_start.begin_timeout_saga_at_cancellation(context, tx, payment))
     with context.database.read() as conn:
         saga = sagas.find_open_saga(conn, timeout_start.PAYMENT_TIMEOUT_KIND, "payment", payment.id)

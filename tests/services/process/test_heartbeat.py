@@ -46,9 +46,9 @@ def test_a_hanging_renewal_delays_no_other_renewal(heartbeat: Heartbeat) -> None
     """
     let_go, hanging, beats = Event(), [0, 0, 0], [0]
 
-    def make_hanging_beat(which: int) -> Callable[[], None]:
+    def make_hanging_beat(beat_index: int) -> Callable[[], None]:
         def count_and_hang() -> None:
-            hanging[which] += 1
+            hanging[beat_index] += 1
             let_go.wait(MAX_WAIT_SECONDS)
 
         return count_and_hang
@@ -56,8 +56,8 @@ def test_a_hanging_renewal_delays_no_other_renewal(heartbeat: Heartbeat) -> None
     def count_beat() -> None:
         beats[0] += 1
 
-    for which in range(3):
-        heartbeat.add_beat(f"slow-{which}", make_hanging_beat(which))
+    for beat_index in range(3):
+        heartbeat.add_beat(f"slow-{beat_index}", make_hanging_beat(beat_index))
     heartbeat.add_beat("quick", count_beat)
     wait_until(lambda: beats[0] >= 3, "three beats beside those that hang")
     assert hanging == [1, 1, 1]
@@ -67,13 +67,13 @@ def test_a_hanging_renewal_delays_no_other_renewal(heartbeat: Heartbeat) -> None
 
 def test_the_thread_ends_with_the_last_beat(heartbeat: Heartbeat) -> None:
     """The heartbeat's thread runs only while a lease is held; the next lease starts it again."""
-    beaten = Event()
+    has_beaten = Event()
     for _ in range(2):
-        heartbeat.add_beat("only", beaten.set)
-        assert beaten.wait(MAX_WAIT_SECONDS)
+        heartbeat.add_beat("only", has_beaten.set)
+        assert has_beaten.wait(MAX_WAIT_SECONDS)
         heartbeat.remove_beat("only")
         wait_until(lambda: heartbeat._thread is None, "the thread to end")
-        beaten.clear()
+        has_beaten.clear()
 
 
 @pytest.mark.expects_log("each renewal that is left out")

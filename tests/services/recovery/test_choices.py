@@ -68,8 +68,8 @@ def _list_refusal_codes(person: str, choice: str, reason: str) -> tuple[str, ...
     """
     lacks = person == "aud-f" or (person == "op-e" and choice == "buy")
     codes = ERROR_CODES_BY_REASON[reason]
-    said = (codes,) if isinstance(codes, str) else codes
-    return (*said, "not_allowed") if lacks else said
+    codes_of_reason = (codes,) if isinstance(codes, str) else codes
+    return (*codes_of_reason, "not_allowed") if lacks else codes_of_reason
 
 
 def require_service_agrees_with_table(
@@ -89,9 +89,9 @@ def require_service_agrees_with_table(
         assert choice.reason is not None
         reason = choice.reason.removeprefix("reason.")
         ruled_out.append(what)
-        said = desk.execute_choice(person, kind, record, what)
-        message = f"{person}: {what} of {kind} {record} is ruled out by {reason}, and ends with {said}"
-        assert said in _list_refusal_codes(person, what, reason), message
+        ending = desk.execute_choice(person, kind, record, what)
+        message = f"{person}: {what} of {kind} {record} is ruled out by {reason}, and ends with {ending}"
+        assert ending in _list_refusal_codes(person, what, reason), message
     assert desk.console.recovery.read_record(kind, record.id).record == record, f"one of {ruled_out} changed {record}"
 
 
@@ -100,11 +100,11 @@ def _require_choice_is_executed(desk: ChoiceStage, person: str, kind: str, recor
     person.
     """
     choice = desk.list_choices(person, kind, record.id)[choice_name]
-    said = desk.execute_choice(person, kind, record, choice_name)
+    ending = desk.execute_choice(person, kind, record, choice_name)
     is_decision = choice_name.startswith("resolve.") or choice_name == RECORD_OUTSIDE_ACTION
     half = choice.needs_second_person and is_decision and choice.allowed_roles != ("approver",)
-    assert said in (("awaiting",) if half else RESULT_CODES_OF_EXECUTED_CHOICES), (
-        f"{person}: {choice_name} of {kind} {record}: {said}"
+    assert ending in (("awaiting",) if half else RESULT_CODES_OF_EXECUTED_CHOICES), (
+        f"{person}: {choice_name} of {kind} {record}: {ending}"
     )
     if half:
         assert desk.execute_choice("lead-b" if person != "lead-b" else "op-a", kind, record, choice_name) in (

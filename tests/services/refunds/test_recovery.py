@@ -431,8 +431,8 @@ def settle_by_report(desk: RefundDesk, refund: Refund, state: RefundState) -> No
     lease.
     """
     there = desk.control.payments_control.read_refunds(key=refund.provider_refund_key)[0]
-    price = Money(refund.amount_minor, refund.currency)
-    report = RefundReport(refund.provider_refund_key or "", str(there["id"]), state.value, state, price)
+    amount = Money(refund.amount_minor, refund.currency)
+    report = RefundReport(refund.provider_refund_key or "", str(there["id"]), state.value, state, amount)
     assert desk.context.write(lambda tx: apply_refund_report(desk.context, tx, refund.payment_id, report))
 
 

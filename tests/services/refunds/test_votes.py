@@ -372,10 +372,10 @@ def test_an_interrupt_between_vote_and_sending_sends_nothing(desk: RefundDesk, s
     """
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
-    calm, desk.context.failpoints = desk.context.failpoints, _InterruptingFailpoints(step)
+    usual_failpoints, desk.context.failpoints = desk.context.failpoints, _InterruptingFailpoints(step)
     with interrupts.handle_signals(defers_first_signal=True):
         refused = call_for_refusal(lambda: desk.approve_refund(refund))
-    desk.context.failpoints = calm
+    desk.context.failpoints = usual_failpoints
     assert (refused.code, refused.exit_status) == ("interrupted", 6)
     assert refused.detail["record"] == desk.read_refund(refund)
     assert (desk.read_refund(refund).state, desk.list_provider_keys(payment)) == (RefundState.APPROVED, [])
@@ -423,9 +423,12 @@ def _lose_database_after(desk: RefundDesk, step: str) -> Iterator[None]:
     failpoint `step`.
     """
     with ExitStack() as stack:
-        calm, desk.context.failpoints = desk.context.failpoints, _FailpointsBreakingDatabase(desk, step, stack)  # type: ignore[assignment]
+        usual_failpoints, desk.context.failpoints = (
+            desk.context.failpoints,
+            _FailpointsBreakingDatabase(desk, step, stack),
+        )  # type: ignore[assignment]
         yield
-    desk.context.failpoints = calm
+    desk.context.failpoints = usual_failpoints
 
 
 def test_stored_decisions_are_returned_without_a_further_read(desk: RefundDesk) -> None:

@@ -92,9 +92,9 @@ def test_refund_figures_count_each_currency_separately(
         rows.insert_refund(status, NOW - ONE_DAY, **facts)
     withdrawn = place.sql("SELECT id FROM refunds WHERE status = 'withdrawn'")[0][0]
     rejected = place.sql("SELECT id FROM refunds WHERE status = 'rejected'")[0][0]
-    for seq, (of, what) in enumerate([(withdrawn, "refund.approved"), (rejected, "refund.half_approved")]):
+    for seq, (refund, what) in enumerate([(withdrawn, "refund.approved"), (rejected, "refund.half_approved")]):
         entry = {"session": "s", "seq": seq, "at": NOW, "who": "lead-b", "desk": "d", "what": what, "result": "ok"}
-        subject = {"subject_kind": "refund", "subject_id": str(of), "detail": "{}", "prev_hash": "", "hash": ""}
+        subject = {"subject_kind": "refund", "subject_id": str(refund), "detail": "{}", "prev_hash": "", "hash": ""}
         rows.insert_row("audit_log", {**entry, **subject})
     report = console.reports.read_refund_funnel()
     yen, rupees = report.funnels

@@ -51,12 +51,12 @@ def test_a_clock_jump_loses_and_doubles_no_purchase(
     """Purchases before, during and after the jump get no answer. Each is charged once, and a probe finds it or it
     waits for a person. The purchases that were made while the clock was right are found.
     """
-    off = [timedelta()]
-    monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
+    clock_error = [timedelta()]
+    monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + clock_error[0])
     alarmbox.lists_purchases, alarmbox.behaviour = True, "silent_after_charge"
     with place.desk(alarmbox, hand_clock) as console:
         for number, wrong in zip(CORPORATION_NUMBERS, (timedelta(), jump, timedelta()), strict=True):
-            off[0] = wrong
+            clock_error[0] = wrong
             buy_without_answer(console, number)
             console.recovery.run_due_tasks()
         for _ in range(20):
@@ -99,24 +99,24 @@ def test_a_postponed_record_is_due_after_a_clock_jump(
     postponed by a right clock do not change.
     """
     hand_clock.at = datetime.now(UTC)  # on a server, rows count as written by a wrong clock by the server's time
-    off = [timedelta()]
-    monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
+    clock_error = [timedelta()]
+    monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + clock_error[0])
     alarmbox.lists_purchases, alarmbox.behaviour = True, "silent_after_charge"
     with place.desk(alarmbox, hand_clock) as console:
         context = console._context
 
-        def start_postponed_saga(tx: Transaction, of: int) -> Saga:
-            made = sagas.start_saga(tx.conn, "timeout", "payment", of, "ask", {}, context.now())
+        def start_postponed_saga(tx: Transaction, payment_id: int) -> Saga:
+            made = sagas.start_saga(tx.conn, "timeout", "payment", payment_id, "ask", {}, context.now())
             assert made is not None
             return sagas.postpone_step(tx.conn, made, context.now(), context.now() + ONE_DAY, "away")
 
         for subject, (number, wrong) in enumerate(
             ((CORPORATION_NUMBER_BEFORE_JUMP, timedelta()), (CORPORATION_NUMBER_DURING_JUMP, ONE_DAY)), 1
         ):
-            off[0] = wrong
+            clock_error[0] = wrong
             buy_without_answer(console, number)
-            context.write(lambda tx, of=subject: start_postponed_saga(tx, of))  # type: ignore[misc]  # of this turn
-        off[0], waits = timedelta(), read_record(console, CORPORATION_NUMBER_BEFORE_JUMP).work
+            context.write(lambda tx, payment_id=subject: start_postponed_saga(tx, payment_id))  # type: ignore[misc]  # of this turn
+        clock_error[0], waits = timedelta(), read_record(console, CORPORATION_NUMBER_BEFORE_JUMP).work
         with act_as(WORKER):
             assert [ClockJumpCorrection(context).make_future_dated_rows_due() for _ in range(2)] == [2, 0]
         with context.database.read() as conn:
@@ -138,13 +138,13 @@ def test_a_bulk_run_continues_after_a_clock_jump(
     """A bulk run that was created before a jump of the clock, and executed during and after it, executes each row
     once.
     """
-    off, alarmbox = [timedelta()], bulk_stage.make_alarmbox(4)
-    monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
+    clock_error, alarmbox = [timedelta()], bulk_stage.make_alarmbox(4)
+    monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + clock_error[0])
     with place.desk(alarmbox, hand_clock) as console:
         rows = bulk_stage.insert_unknown_checks(console, bulk_stage.make_corporation_numbers(4))
         run = console.bulk.create_run("probe", rows)
         for wrong, most in ((timedelta(), 1), (jump, 3), (timedelta(), 4)):
-            off[0] = wrong
+            clock_error[0] = wrong
             assert console.bulk.run(run.id, most).done == most
         assert [row.result for row in console.bulk.list_rows(run.id)] == ["done"] * 4
         assert bulk_stage.count_bought_entries(place) == {row.id: 1 for row in rows}

@@ -361,11 +361,11 @@ def test_a_jump_of_the_clock_postpones_no_task(
     tasks: CountedTasks, hand_clock: ManualClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a jump of the clock by a day, each task runs once at once and is due again after its interval."""
-    off = [timedelta()]
-    monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
+    clock_error = [timedelta()]
+    monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + clock_error[0])
     tasks.scheduler.run_due_tasks()
     for wrong in (jump, timedelta()):
-        off[0] = wrong
+        clock_error[0] = wrong
         assert [run.task for run in tasks.scheduler.run_due_tasks()] == ["probes", "refetches"]
         assert tasks.scheduler.run_due_tasks() == ()
         assert tasks.read_probes_row.next_at == hand_clock.now() + PROBE_INTERVAL

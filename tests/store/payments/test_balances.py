@@ -66,13 +66,17 @@ class ComputedSums:
 
 
 _BALANCE_CHANGES: dict[str, Callable[[Connection, int, int], bool]] = {
-    "reserve": lambda conn, of, x: payments.reserve_amount(conn, of, x, NOW),
-    "reserve aside": lambda conn, of, x: payments.reserve_amount(conn, of, x, NOW, is_from_set_aside=True),
-    "release": lambda conn, of, x: payments.release_amount(conn, of, x, NOW),
-    "release aside": lambda conn, of, x: payments.release_amount(conn, of, x, NOW, is_to_set_aside=True),
-    "settle": lambda conn, of, x: payments.settle_refund(conn, of, x, NOW),
-    "set aside": lambda conn, of, x: payments.set_amount_aside(conn, of, x, NOW),
-    "capture": lambda conn, of, x: payments.set_captured_amount(conn, of, x, NOW),
+    "reserve": lambda conn, payment_id, x: payments.reserve_amount(conn, payment_id, x, NOW),
+    "reserve aside": lambda conn, payment_id, x: payments.reserve_amount(
+        conn, payment_id, x, NOW, is_from_set_aside=True
+    ),
+    "release": lambda conn, payment_id, x: payments.release_amount(conn, payment_id, x, NOW),
+    "release aside": lambda conn, payment_id, x: payments.release_amount(
+        conn, payment_id, x, NOW, is_to_set_aside=True
+    ),
+    "settle": lambda conn, payment_id, x: payments.settle_refund(conn, payment_id, x, NOW),
+    "set aside": lambda conn, payment_id, x: payments.set_amount_aside(conn, payment_id, x, NOW),
+    "capture": lambda conn, payment_id, x: payments.set_captured_amount(conn, payment_id, x, NOW),
 }
 
 

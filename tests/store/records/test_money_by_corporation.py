@@ -134,20 +134,20 @@ def test_a_search_by_corporation_is_one_statement(connection: Connection) -> Non
     statement that reads whether the votes count."""
     payment = insert_paid_payment(connection, order_id=insert_order(connection, "ORD-1", CORPORATION_NUMBER))
     refund = insert_requested_refund(connection, payment)
-    heard: list[str] = []
-    event.listen(connection, "before_cursor_execute", lambda _conn, _cursor, sql, *_: heard.append(sql))
+    statements: list[str] = []
+    event.listen(connection, "before_cursor_execute", lambda _conn, _cursor, sql, *_: statements.append(sql))
     records_of_number = money_by_corporation.list_records_of_number(connection, CORPORATION_NUMBER)
     assert (
         len(records_of_number.orders),
         len(records_of_number.payments),
         len(records_of_number.refunds),
-        len(heard),
+        len(statements),
     ) == (1, 1, 1, 1)
     insert_person(connection, Person("lead-b", frozenset({"approver"}), may_buy=False))
     refunds.insert_vote(connection, refund.id, "lead-b", NOW)
-    heard.clear()
+    statements.clear()
     money_by_corporation.list_records_of_number(connection, CORPORATION_NUMBER)
-    assert len(heard) == 2
+    assert len(statements) == 2
 
 
 @pytest.mark.parametrize(

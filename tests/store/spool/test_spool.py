@@ -285,10 +285,10 @@ def test_a_kill_between_writes_loses_no_confirmed_write(tmp_path: Path, after: i
         heard = [line for _ in range(after) for worker in workers for line in [worker.stdout.readline()]]  # type: ignore[union-attr]  # opened as pipes
     spool = Spool(tmp_path, Cipher(STORE_KEY))
     for line in heard:
-        promise, operation = line.split()
+        state, operation = line.split()
         entry = spool.find(operation)
         assert entry is not None
-        assert promise == "intent" or entry.answer == PURCHASE_ANSWER
+        assert state == "intent" or entry.answer == PURCHASE_ANSWER
     spool.close()
 
 

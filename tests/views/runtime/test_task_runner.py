@@ -63,13 +63,13 @@ def test_the_event_loop_runs_while_a_provider_hangs(
             pool_name="slow",
             label=f"provider {number}",
         )
-    heart = QTimer(interval=1)
-    heart.timeout.connect(lambda: beats.append(1))
-    heart.start()
+    timer = QTimer(interval=1)
+    timer.timeout.connect(lambda: beats.append(1))
+    timer.start()
     runner.run(lambda: "row", answers.receive_answer, answers.receive_failure, caller=answers)
     qtbot.waitUntil(lambda: answers.values == ["row"] and len(beats) > 20)
     assert len(runner.running_call_labels) == 6
-    heart.stop()
+    timer.stop()
     gate.set()
     qtbot.waitUntil(runner.is_idle)
     assert answers.values == ["row", *[True] * 6]

@@ -176,12 +176,12 @@ def test_a_button_shows_the_password_until_it_is_sent(qtbot: QtBot) -> None:
     """
     form = make_sign_in_form(qtbot, "op-a")
     QTest.keyClicks(form.password_field.line_edit, "secret")
-    eye = form.password_field.visibility_button
+    button = form.password_field.visibility_button
     assert form.password_field.line_edit.echoMode() == QLineEdit.EchoMode.Password
-    assert eye.accessibleName() == "Show password"
-    QTest.keyClick(eye, Qt.Key.Key_Space)
+    assert button.accessibleName() == "Show password"
+    QTest.keyClick(button, Qt.Key.Key_Space)
     assert form.password_field.line_edit.echoMode() == QLineEdit.EchoMode.Normal
-    assert eye.accessibleName() == "Hide password"
+    assert button.accessibleName() == "Hide password"
     form.password_field.line_edit.setFocus()
     press_enter(form)
     assert form.password_field.line_edit.echoMode() == QLineEdit.EchoMode.Password

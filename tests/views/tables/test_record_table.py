@@ -206,8 +206,8 @@ def test_the_focus_ring_is_inside_the_row_and_disappears_without_the_focus(
 def test_only_the_row_under_the_mouse_is_tinted(make_record_table: MakeTableFunction) -> None:
     """The row under the mouse, and no other row, has the hover colour over its whole width."""
     view, values = make_record_table(3), current_appearance().colours_by_name
-    where, none = QPointF(100, 48), Qt.MouseButton.NoButton
-    moved = QMouseEvent(QEvent.Type.MouseMove, where, where, none, none, Qt.KeyboardModifier.NoModifier)
+    position, none = QPointF(100, 48), Qt.MouseButton.NoButton
+    moved = QMouseEvent(QEvent.Type.MouseMove, position, position, none, none, Qt.KeyboardModifier.NoModifier)
     QApplication.sendEvent(view.viewport(), moved)
     assert read_pixel(view, 590, 40) == values["hover"]
     assert read_pixel(view, 590, 72) == values["base"]
