@@ -263,8 +263,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/store/database/pipelining_connection.py",
-                "if arrived.startswith(known.content)",
-                "if len(arrived) >= len(known.content)",
+                "if arrived.startswith(description.content)",
+                "if len(arrived) >= len(description.content)",
             ),
         ),
         ("tests/store/database/test_result_descriptions.py",),

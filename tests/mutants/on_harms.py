@@ -295,7 +295,7 @@ HARM_MUTANTS: tuple[Mutant, ...] = (
         "f\"me = account OR ({_HAS_REQUEST_AND_WORKER_SQL})\"", "\"TRUE\"",
         f"{_TEXTS_OF_PEOPLE_TESTS}::test_a_workers_audit_entry_for_a_person_must_name_request_and_worker"),
     _make_mutant("a fact that stands twice in an entry is read", "console/store/database/unreadable_rows.py",
-        "    if len(made) < len(pairs):\n", "    if False:\n",
+        "    if len(object_by_key) < len(pairs):\n", "    if False:\n",
         f"{_TEXTS_OF_PEOPLE_TESTS}::test_an_audit_detail_with_a_repeated_key_is_unreadable", ""),
     _make_mutant("later statements of a session wait for no lock", "console/store/database/server.py",
         "            driver_connection.statement_prefix = b\"\"", "            pass",

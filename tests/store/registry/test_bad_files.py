@@ -374,14 +374,21 @@ def test_a_file_with_a_future_day_is_refused(registry_in_use: Path, tmp_path: Pa
         assert f"{name}.zip" in catalogue.format_error_message(caught.value, "ja")
 
 
-@pytest.mark.parametrize("make_file", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+@pytest.mark.parametrize(
+    ("make_file", "problem"),
+    [
+        (os.mkfifo, P.FILE_UNREADABLE),
+        (os.mkdir, P.FOLDER_FOR_FILE),
+        (lambda path: path.symlink_to("/dev/zero"), P.FILE_UNREADABLE),
+    ],
+)
 def test_only_an_ordinary_file_is_read(
-    registry_in_use: Path, tmp_path: Path, make_file: Callable[[Path], None]
+    registry_in_use: Path, tmp_path: Path, make_file: Callable[[Path], None], problem: P
 ) -> None:
     """A pipe, a folder or an endless device is refused, because the import would wait for ever."""
     path = tmp_path / f"{FILE_NAME}.zip"
     make_file(path)
-    assert check_import_refused(registry_in_use, path).detail["problem"] == P.FILE_UNREADABLE
+    assert check_import_refused(registry_in_use, path).detail["problem"] == problem
 
 
 def test_the_cache_of_days_stays_small() -> None:
