@@ -288,8 +288,9 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class AccountResult:
-    """Result of `db accounts apply` for one person in the file of accounts. `done` is created, updated, unchanged or
-    disabled. `password` is set (a new one), kept (unchanged), or none for a database without passwords.
+    """Result of `db accounts apply` for one person in the file of accounts. `done` is "created", "updated",
+    "unchanged" or "disabled". `password` is "set" (a new password), "kept" (the password is unchanged), or "none" for
+    a database without passwords.
 
     `asks_worker`: a worker executes the actions of this person. `has_changed_actor`: before the command the person's
     own desk executed the actions and now a worker does, or the reverse. `uses_default_actor`: the file doesn't state

@@ -15,7 +15,7 @@ from scripts.reference.shapes import ConstantShape, Shape, TypedShape, get_class
 
 
 class UnreadableConstruct(Exception):
-    """The JSON that a construct makes can't be derived from the source."""
+    """Raised if the shape of the JSON that a construct makes can't be derived from the source code."""
 
 
 @dataclass(frozen=True)

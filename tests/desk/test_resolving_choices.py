@@ -77,8 +77,8 @@ def test_a_draft_that_is_started_over_leaves_no_choice(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """If a person presses "Start over" at a restored draft, the selected evidence, result and reason are cleared. If
-    the main button is pressed in the moment in which the dialog doesn't act yet, the footer says so only until this
-    moment is over.
+    the main button is pressed before the dialog accepts a press, the footer says that it is too early, until a press
+    is accepted.
     """
     record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()

@@ -77,9 +77,9 @@ def test_every_case_runs_on_one_database(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_as_many_consecutive_seeds_as_turns_run_every_function(seed: int) -> None:
-    """With eight turns, each seed runs all cheap test functions, and of the costly ones the eighth whose turn it is.
-    A function that compares the parts of the repository never counts as costly. Eight consecutive seeds together run
-    every function.
+    """With eight turns, each seed runs all cheap test functions, and one eighth of the costly ones: those whose turn
+    it is. A function that compares the parts of the repository never counts as costly. Eight consecutive seeds
+    together run every function.
     """
     costly = {f"tests/desk/test_{n}.py::test_window": COSTLY_SECONDS + n for n in range(24)}
     others = {

@@ -359,10 +359,11 @@ class RequestExecutor:
     def _try_to_write_entry(
         self, taken_request: TakenDeskRequest, entry: NewAuditEntry, *, ends_request: bool
     ) -> bool:
-        """Write the audit entry; with `ends_request`, also end the desk request in the same transaction, or write
-        nothing and return True if another worker has taken the request meanwhile, because that worker writes the
-        entry. Otherwise return True, or False if the database refuses the entry. An entry in the person's name is
-        written as part of the desk request, an entry in the worker's own name as an act of the worker."""
+        """Write the audit entry, and return True, or False if the database refuses the entry. With `ends_request`,
+        also end the desk request in the same transaction; if another worker has taken the request meanwhile, write
+        nothing and return True, because that worker writes the entry. An entry in the person's name is written as
+        part of the desk request, an entry in the worker's own name as an act of the worker.
+        """
 
         def write_entry(tx: Transaction) -> None:
             self._context.audit.record_all(tx, (entry,))

@@ -184,8 +184,8 @@ def _read_server_table(conn: Connection) -> LegacyTable | None:
 def _fills_new_rows(column_type: str, default_sql: str | None, further_properties: str) -> bool:
     """True if a column gives each new row a value without an INSERT naming the column. `column_type` is the column's
     SQL type, `default_sql` its default, `further_properties` its further properties. The properties `on update …` and
-    `INVISIBLE` give no value. A default of the day 0000-00-00, which MariaDB reports for such a column, gives no
-    value either, because the strict mode refuses this day.
+    `INVISIBLE` give no value. A default of the day 0000-00-00, which MariaDB may report for a date or timestamp,
+    gives no value either, because the strict mode refuses this day.
     """
     is_day_zero = column_type.startswith(("date", "timestamp")) and (default_sql or "").strip("'").startswith(
         "0000-00-00"

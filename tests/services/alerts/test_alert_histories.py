@@ -81,7 +81,7 @@ class OrderHistory:
     # Events
 
     def add_payment(self, _: int) -> None:
-        """Add a new payment to the order. The argument isn't used; each event of a history gets a number."""
+        """Add a new payment to the order. The argument isn't used: each event of a history is called with one."""
         new = NewPayment("paypay", f"{self.number}-{len(self.payments)}", "JPY", ORDER_PRICE_YEN, order_id=self.id)
         made = self.context.write(lambda tx: payments.insert_payment(tx.conn, new, self.clock.now()))
         self.payments.append(RecordedPayment(made))

@@ -361,8 +361,8 @@ def test_an_acknowledged_loss_is_not_reported_again(
 def test_a_second_loss_stops_all_desks_again(
     place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, lost_purchase: CreditCheck
 ) -> None:
-    """After a person has acknowledged a first loss, the database is put back a second time: all desks are stopped
-    again.
+    """After a person has acknowledged a first loss, the database goes back to an earlier state a second time: all
+    desks are stopped again.
     """
     with place.desk(alarmbox, clock) as knowing:
         (alert,) = list_loss_alerts(knowing)

@@ -57,7 +57,8 @@ def test_one_event_id_with_two_contents_opens_a_case(
     scene: PaymentDesk, fields: dict[str, str], observed: str
 ) -> None:
     """If two genuine notices have one event id and different contents, the first is booked. The second opens a case
-    and books nothing. Another time alone is no different content. The steps of the case's playbook propose no probe.
+    and books nothing. Contents that differ only in their time count as equal. The steps of the case's playbook
+    propose no probe.
     """
     for number in ("ORD-1", "ORD-2"):
         scene.insert_order(number, 3300)

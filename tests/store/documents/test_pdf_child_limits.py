@@ -83,8 +83,10 @@ def can_kernel_refuse_system_calls() -> bool:
 
 @pytest.fixture(scope="module")
 def error_number_by_attempt(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
-    """Return the number of the error of each attempt of a child process that a document controls; 0 if nothing
-    refused it. The child is then still able to render text in one of the standard fonts."""
+    """A child process, as if a document controlled it, makes the attempts of ATTEMPTS_PROGRAM. Return by attempt the
+    number of the operating system's error; 0 if nothing refused the attempt. Check that the child can then still
+    render text in one of the standard fonts.
+    """
     if not (can_kernel_refuse_files() and can_kernel_refuse_system_calls()):
         pytest.skip("the kernel has no Landlock or no seccomp filters")
     folder = tmp_path_factory.mktemp("desk")

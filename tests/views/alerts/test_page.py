@@ -441,7 +441,7 @@ def test_the_explanation_of_an_alert_has_its_rule_and_states(appearance: object)
 
 
 class IncidentServices:
-    """Services that have these incidents."""
+    """A stand-in for the services; its incident service lists the given incidents."""
 
     training = None
 
