@@ -18,14 +18,16 @@ PROCESSES_BY_ENGINE: dict[Engine, int] = {"sqlite": PROCESS_COUNT, "mariadb": 8,
 DESK_COUNT_BY_ENGINE: dict[Engine, int] = {"sqlite": 2, "mariadb": 2, "mysql": 2, "galera": 3}
 
 
-def run_race(place: Place, count: int, *, fault_seed: int | None, leases: bool, renew: bool = False) -> Counter[str]:
+def run_race(
+    place: Place, count: int, *, fault_seed: int | None, uses_leases: bool, renew: bool = False
+) -> Counter[str]:
     """Run a race with as many processes and numbers as the database engine can execute in some seconds. `fault_seed`
     is the seed of the provider's faults (None: no faults). Check the counts of the race, and return them: the number
     of calls with each ending, `numbers`, `calls` and `charged`."""
     chosen = CORPORATION_NUMBERS[: count if place.engine == "sqlite" else count * 2 // 3]
     crowd, desks = PROCESSES_BY_ENGINE[place.engine], DESK_COUNT_BY_ENGINE[place.engine]
-    tally = run_purchase_race(PurchaseRace(chosen, crowd, desks, fault_seed, leases, renew), place)
-    how = f"{'a good provider' if fault_seed is None else 'random faults'}, leases {'on' if leases else 'off'}"
+    tally = run_purchase_race(PurchaseRace(chosen, crowd, desks, fault_seed, uses_leases, renew), place)
+    how = f"{'a good provider' if fault_seed is None else 'random faults'}, leases {'on' if uses_leases else 'off'}"
     what = f"{len(chosen)} numbers × {crowd} processes, {'renewals' if renew else 'purchases'} at once"
     print(f"demand 1: {place.engine}: {what}, {how}: {tally['charged']} charged, 0 doubles, 0 unhandled")
     assert tally["calls"] == crowd * len(chosen)
@@ -33,28 +35,32 @@ def run_race(place: Place, count: int, *, fault_seed: int | None, leases: bool, 
     return tally
 
 
-@pytest.mark.parametrize("leases", [True, False], ids=["leases", "no-leases"])
+@pytest.mark.parametrize("uses_leases", [True, False], ids=["leases", "no-leases"])
 @pytest.mark.parametrize("has_faults", [False, True], ids=["good", "faults"])
-def test_simultaneous_purchases_are_charged_once(place: Place, has_faults: bool, leases: bool, seed: int) -> None:
+def test_simultaneous_purchases_are_charged_once(
+    place: Place, has_faults: bool, uses_leases: bool, seed: int
+) -> None:
     """If many processes buy the same numbers at the same moment, each number is charged at most once. Each process
     gets the record or a refusal with a code, and the audit trail stays valid."""
-    run_race(place, 12, fault_seed=seed if has_faults else None, leases=leases)
+    run_race(place, 12, fault_seed=seed if has_faults else None, uses_leases=uses_leases)
 
 
-@pytest.mark.parametrize(("leases", "has_faults"), [(True, False), (False, True)], ids=["leases", "no-leases-faults"])
-def test_simultaneous_renewals_are_charged_once(place: Place, leases: bool, has_faults: bool, seed: int) -> None:
+@pytest.mark.parametrize(
+    ("uses_leases", "has_faults"), [(True, False), (False, True)], ids=["leases", "no-leases-faults"]
+)
+def test_simultaneous_renewals_are_charged_once(place: Place, uses_leases: bool, has_faults: bool, seed: int) -> None:
     """Many processes renew the same expired credit checks. Each credit check is charged at most once more, and each
     renewal is linked correctly with the credit check that it supersedes."""
-    run_race(place, 6, fault_seed=seed if has_faults else None, leases=leases, renew=True)
+    run_race(place, 6, fault_seed=seed if has_faults else None, uses_leases=uses_leases, renew=True)
 
 
 @pytest.mark.engines("galera")
-@pytest.mark.parametrize("leases", [True, False], ids=["leases", "no-leases"])
-def test_simultaneous_purchases_on_three_nodes_are_charged_once(place: Place, leases: bool, seed: int) -> None:
+@pytest.mark.parametrize("uses_leases", [True, False], ids=["leases", "no-leases"])
+def test_simultaneous_purchases_on_three_nodes_are_charged_once(place: Place, uses_leases: bool, seed: int) -> None:
     """The desks are connected to different nodes of a Galera database cluster. One purchase of each number succeeds
     (with faults of the provider at most one), and all other processes get its record or a refusal.
     """
-    run_race(place, 9, fault_seed=None if leases else seed, leases=leases)
+    run_race(place, 9, fault_seed=None if uses_leases else seed, uses_leases=uses_leases)
 
 
 @pytest.mark.engines("galera")

@@ -40,8 +40,8 @@ class IncidentList:
 
 
 def _list_incidents(console: "Console", args: Namespace, _: AnswerWriter) -> IncidentList:
-    incidents = console.incidents.list_incidents(include_closed=args.closed)
-    unlisted_count = console.incidents.count_unlisted_alerts(incidents, include_closed=args.closed)
+    incidents = console.incidents.list_incidents(includes_closed=args.closed)
+    unlisted_count = console.incidents.count_unlisted_alerts(incidents, includes_closed=args.closed)
     return IncidentList(incidents, unlisted_count)
 
 

@@ -75,8 +75,8 @@ class IncidentService:
         self._context, self._request_ids, self._list_items = context, request_ids, list_items
         self._records = AffectedRecordReader(context)
 
-    def list_incidents(self, *, include_closed: bool = False) -> tuple[Incident, ...]:
-        """Return the incidents with an open alert, the oldest first; with `include_closed` also the newest closed
+    def list_incidents(self, *, includes_closed: bool = False) -> tuple[Incident, ...]:
+        """Return the incidents with an open alert, the oldest first; with `includes_closed` also the newest closed
         incidents, the newest first. Of the rules in RULES_WITH_QUEUE, only the oldest MAX_OPEN_ALERTS_WITH_QUEUE open
         alerts are read: their queues list all of them. Raises not_allowed if the acting person has no right to read.
         """
@@ -85,28 +85,28 @@ class IncidentService:
             open_alerts = list_open_alerts_of_all_rules(conn, MAX_OPEN_ALERTS_WITH_QUEUE)
             listed_alerts = [
                 *open_alerts,
-                *(alerts.list_alerts(conn, MAX_ALERTS_SEARCHED_FOR_CLOSED_INCIDENTS) if include_closed else ()),
+                *(alerts.list_alerts(conn, MAX_ALERTS_SEARCHED_FOR_CLOSED_INCIDENTS) if includes_closed else ()),
             ]
             incidents = self._read_incidents(conn, listed_alerts)
         open_incidents = [incident for incident in incidents if incident.state is not IncidentState.CLOSED]
         closed_incidents = (
-            [incident for incident in incidents if incident.state is IncidentState.CLOSED] if include_closed else []
+            [incident for incident in incidents if incident.state is IncidentState.CLOSED] if includes_closed else []
         )
         return (*open_incidents, *reversed(closed_incidents))
 
-    def count_unlisted_alerts(self, listed_incidents: Iterable[Incident], *, include_closed: bool = False) -> int:
+    def count_unlisted_alerts(self, listed_incidents: Iterable[Incident], *, includes_closed: bool = False) -> int:
         """Return the number of open alerts that belong to none of `listed_incidents`, the result of `list_incidents`,
-        because of its limits; with `include_closed` resolved alerts are counted too. Raises not_allowed if the acting
-        person has no right to read."""
+        because of its limits; with `includes_closed` resolved alerts are counted too. Raises not_allowed if the
+        acting person has no right to read."""
         listed_ids = {
             alert.id
             for incident in listed_incidents
             for alert in incident.alerts
-            if include_closed or alert.resolved_at is None
+            if includes_closed or alert.resolved_at is None
         }
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return max(0, alerts.count_alerts(conn, includes_resolved=include_closed) - len(listed_ids))
+            return max(0, alerts.count_alerts(conn, includes_resolved=includes_closed) - len(listed_ids))
 
     def read_incident(self, id: int) -> Incident:
         """Return the incident that has the alert with this id. Raises not_found if no alert has this id, not_allowed

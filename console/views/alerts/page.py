@@ -268,9 +268,9 @@ class AlertsPage(Page):
         return any(kind == "alert" for kind, _ in changes)
 
     def read_data(self, reason: str) -> None:
-        include_closed, linked_alert_id = self._are_closed_shown, self._linked_alert_id
+        includes_closed, linked_alert_id = self._are_closed_shown, self._linked_alert_id
         self.context.run_read(
-            lambda services: _read_incidents(services, linked_alert_id, include_closed=include_closed),
+            lambda services: _read_incidents(services, linked_alert_id, includes_closed=includes_closed),
             lambda answer: self._show_incidents(
                 *answer,
                 linked_alert_id=linked_alert_id,
@@ -692,14 +692,14 @@ class AlertsPage(Page):
 
 
 def _read_incidents(
-    services: "Console", linked_alert_id: int, *, include_closed: bool
+    services: "Console", linked_alert_id: int, *, includes_closed: bool
 ) -> tuple[tuple[Incident, ...], int]:
     """Return the incidents of the list, and the number of alerts that the list leaves out. The list has closed
-    incidents only if `include_closed` is True. If it has no incident with the alert `linked_alert_id`, because the
+    incidents only if `includes_closed` is True. If it has no incident with the alert `linked_alert_id`, because the
     alert is closed, the incident of this alert follows after it. `linked_alert_id` is 0 if no link names an alert.
     """
-    incidents = services.incidents.list_incidents(include_closed=include_closed)
-    unlisted_alert_count = services.incidents.count_unlisted_alerts(incidents, include_closed=include_closed)
+    incidents = services.incidents.list_incidents(includes_closed=includes_closed)
+    unlisted_alert_count = services.incidents.count_unlisted_alerts(incidents, includes_closed=includes_closed)
     if linked_alert_id and all(alert.id != linked_alert_id for incident in incidents for alert in incident.alerts):
         try:
             incidents = (*incidents, services.incidents.read_incident(linked_alert_id))

@@ -78,7 +78,7 @@ def test_alerts_of_an_order_and_its_payment_are_one_incident(scene: PaymentDesk,
     scene.payments.set_order_paid(payment)
     run_rules(scene, clock)
     assert scene.console.incidents.list_incidents() == ()
-    (closed,) = scene.console.incidents.list_incidents(include_closed=True)
+    (closed,) = scene.console.incidents.list_incidents(includes_closed=True)
     assert (closed.id, closed.state, closed.closed_at is not None) == (incident.id, IncidentState.CLOSED, True)
     assert read_refusal_code(lambda: scene.console.incidents.take(incident.id)) == "already_decided"
     now = scene.context.now() + timedelta(seconds=1)
@@ -374,7 +374,7 @@ def test_a_queue_with_records_above_the_age_limit_is_one_incident(scene: Payment
     assert format_affected_record_count(incident, translate_to_english) == "1 record"
     scene.place.sql("UPDATE payments SET certainty = 'known', version = version + 1")
     run_rules(scene, clock)
-    (closed,) = [one for one in scene.console.incidents.list_incidents(include_closed=True) if one.id == incident.id]
+    (closed,) = [one for one in scene.console.incidents.list_incidents(includes_closed=True) if one.id == incident.id]
     assert closed.state is IncidentState.CLOSED
 
 

@@ -455,7 +455,7 @@ class IncidentServices:
     def acting_as(self, _name: str | None) -> Any:
         return nullcontext()
 
-    def list_incidents(self, *, include_closed: bool) -> tuple[Incident, ...]:
+    def list_incidents(self, *, includes_closed: bool) -> tuple[Incident, ...]:
         return self.listed
 
     def take(self, id: int, *, request_id: str) -> Incident:
@@ -464,7 +464,7 @@ class IncidentServices:
     def list_possible_owners(self) -> tuple[str, ...]:
         return ("lead-b", "lead-c")
 
-    def count_unlisted_alerts(self, incidents: tuple[Incident, ...], *, include_closed: bool) -> int:
+    def count_unlisted_alerts(self, incidents: tuple[Incident, ...], *, includes_closed: bool) -> int:
         return 0
 
 
