@@ -183,7 +183,7 @@ def recover_unfinished_build(folder: Path) -> None:
 def _list_unused_registries(folder: Path) -> list[Path]:
     """Return the folders of registries that aren't in use, sorted by name; the folder `building` isn't one of them. A
     folder may lack its registry.db, if its deletion was interrupted. If the file `current` is damaged, return an
-    empty result, because each of the files may be the registry in use.
+    empty list, because each folder may be that of the registry in use.
     """
     try:
         file_in_use = find_registry_file(folder)
