@@ -26,7 +26,8 @@ from sqlalchemy import Connection, event, text
 
 from console.app import open_console
 from console.domain.clock import SystemClock
-from console.domain.errors import ConsoleError
+from console.domain.error_reasons import DatabaseLockedProblem
+from console.domain.errors import ConsoleError, ErrorCode
 from console.sandbox.server import Sandbox
 from console.services.backup import backup as backups
 from console.services.backup.backup import RestoreResult, VerifiedBackup, back_up, restore
@@ -377,6 +378,26 @@ def test_a_killed_restore_is_not_repeated_under_its_request_id(
     entries = [entry["what"] for entry in terminal.json("audit", "list").data["entries"]]
     assert entries.count("database.restored") == 1
     assert terminal.json(*words).data == repeated
+
+
+def test_a_locked_database_is_not_restored_again_under_the_request_id(
+    terminal: Terminal, backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restore is killed after it has exchanged the database file. If the repeated call can't read this file because
+    another process has locked it, the call is refused, and the file isn't replaced a second time."""
+    words = ("db", "restore", str(backup), "--request-id", "r-1")
+    with monkeypatch.context() as killed:
+        killed.setattr("console.services.backup.backup.record_restore", _end_process)
+        assert terminal(*words).status != 0
+    replaced_files = list_replaced_files(terminal)
+
+    def refuse_as_locked(_database: Database) -> NoReturn:
+        raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": DatabaseLockedProblem.DATABASE_IN_USE})
+
+    with monkeypatch.context() as locked:
+        locked.setattr(migrate, "read_meta_and_schema", refuse_as_locked)
+        assert terminal.json(*words).exit_status_and_code == (6, "database_locked")
+    assert list_replaced_files(terminal) == replaced_files
 
 
 def test_a_corrected_clock_repeats_no_audit_entry_of_a_restore(

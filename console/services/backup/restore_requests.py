@@ -65,7 +65,8 @@ def find_begun_restore(settings: Settings, request: RequestKey) -> RestoreFacts 
     """Return the facts of the restore that an earlier call of this request has made; None if the present database
     contains no such restore, if its schema has another version than this program's, or if it can't be read (a person
     may restore a database because it is damaged). Raises possible_repeat if the request id was used for another
-    command, or for the restore of another folder.
+    command, or for the restore of another folder; database_locked if the database can't be read only now, because it
+    may contain the restore.
     """
     with closing(Database(settings.database_url)) as database:
         if database.file is not None and sqlite_copy.find_database_id(database.file) is None:
@@ -76,7 +77,7 @@ def find_begun_restore(settings: Settings, request: RequestKey) -> RestoreFacts 
             with database.read() as conn:
                 use = guarded_request_ids.find_earlier_use(conn, request)
         except ConsoleError as error:
-            if error.code is ErrorCode.POSSIBLE_REPEAT:
+            if error.code in (ErrorCode.POSSIBLE_REPEAT, ErrorCode.DATABASE_LOCKED):
                 raise
             return None
     return None if use is None else RestoreFacts(**json.loads(use.answer or "{}"))
