@@ -136,6 +136,7 @@ def _parse_modules(root: Path, pattern: str) -> Iterator[tuple[SyntaxNodes, Path
 
 @cache
 def _read_modules(root: Path) -> tuple[tuple[Path, str], ...]:
+    """Return (path, source text) of all modules below the folder."""
     return tuple((file, file.read_text(encoding="utf-8")) for file in sorted(root.rglob("*.py")))
 
 
@@ -148,6 +149,9 @@ def _parse_module(file: Path) -> SyntaxNodes:
 
 
 def _iterate_calls(nodes: SyntaxNodes, argument_index_by_function: dict[str, int]) -> Iterator[tuple[ast.Call, int]]:
+    """Yield each call of one of these functions, with the index of the argument that `argument_index_by_function`
+    has.
+    """
     for node in nodes:
         if isinstance(node, ast.Call):
             name = _get_called_name(node)
@@ -156,6 +160,7 @@ def _iterate_calls(nodes: SyntaxNodes, argument_index_by_function: dict[str, int
 
 
 def _iterate_texts(nodes: SyntaxNodes, file: Path) -> Iterator[tuple[str, str]]:
+    """Yield each text that may be a wording key, with its place as "file:line"."""
     skipped = {id(node) for node in _list_nodes_without_wording_keys(nodes)}
     for node in nodes:
         if id(node) in skipped:

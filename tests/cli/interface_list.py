@@ -142,6 +142,7 @@ def _run_desk_commands(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tu
     from tests.cli.test_reconciliation import make_day_with_differences
 
     def run_and_name(*words: str, **env: str) -> tuple[str, dict[str, Any]]:
+        """Run a command at the desk, and return its name and its answer."""
         name = " ".join(words[: 2 if words[0] in _COMMAND_GROUPS else 1])
         return (f"{words[0]} {words[1]}" if words[0] == "show" else name), desk.json(*words, **env).answer
 
@@ -311,6 +312,7 @@ def _note_types(value: Any, path: str, types_by_path: dict[str, set[str]]) -> No
 
 
 def _read_columns(file: Path) -> dict[str, list[str]]:
+    """Return the columns of each table, each as "name type", with " NOT NULL" if the column is required."""
     with closing(sqlite3.connect(file)) as conn, conn:
         tables = [name for (name,) in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return {

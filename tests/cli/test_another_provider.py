@@ -115,6 +115,7 @@ def test_the_doctor_reports_the_missing_settings_of_the_provider(kaede_terminal:
     name = wording.translate("provider.kaede", language)
 
     def read_doctor_line(**env: str) -> tuple[bool, str]:
+        """Return if the check of Kaede succeeds, and its sentence in the language."""
         ending = kaede_terminal.json("doctor", LANGUAGE=language, **env)
         checks = ending.answer["data"]["checks"] if ending.answer["ok"] else ending.error["detail"]["checks"]
         (check,) = [one for one in checks if one["name"] == "kaede"]

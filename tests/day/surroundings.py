@@ -52,6 +52,7 @@ class PlainSql:
         return call_with_retries(lambda: self._execute_once(statements), before_retry=self._close_connection)
 
     def _execute_once(self, statements: Sequence[str]) -> list[tuple[Any, ...]]:
+        """Execute the statements in one transaction. Return the rows of the last one."""
         if getattr(self._mine, "line", None) is None:
             self._mine.line = self._connect()
         connection = self._mine.line

@@ -35,6 +35,7 @@ def announced_sentences() -> Iterator[list[SentAnnouncement]]:
 
 
 def open_pdf(open_window: OpenWindow, console: Console) -> tuple[Person, PdfPage]:
+    """Buy a credit check and open its PDF. Return the person at the window, and the page."""
     record = buy_check(console, CORPORATION_NUMBERS[0])
     person = open_window()
     person.frame.show_route(PdfRoute(record.id))

@@ -97,6 +97,7 @@ def check_changed_view(person: Person, page: QueuesPage, key: str) -> None:
     because the count of the view is that of other records."""
 
     def read_shown_view() -> tuple[str, str]:
+        """Return the sentence below the page's title, and the key of the marked entry of the sidebar."""
         return page.head.sentence_label.plain, page.sidebar_key
 
     unchanged, changed = ("Your view: Ａ & B", key), ("Changed from your view: Ａ & B", "queues")

@@ -71,6 +71,7 @@ the list of raw answers.
 def find_internal_codes(
     texts: Iterator[str], patterns: Sequence[re.Pattern[str]] = INTERNAL_CODE_PATTERNS
 ) -> list[tuple[str, str]]:
+    """Return (code, start of the text that contains it) for all matches of the patterns, sorted."""
     return sorted({(match.group(), text[:160]) for text in texts for one in patterns for match in one.finditer(text)})
 
 

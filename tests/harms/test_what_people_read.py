@@ -54,6 +54,7 @@ class ReadingTeam:
     connection_by_person: dict[str, Any] = field(default_factory=dict)
 
     def execute_as_person(self, person: str, *statements: str) -> list[tuple[Any, ...]]:
+        """Execute the statements with the person's database account. Return the rows of the last one."""
         if person not in self.connection_by_person:
             self.connection_by_person[person] = self.team.open_connection(person)
         with self.connection_by_person[person].cursor() as cursor:

@@ -286,6 +286,9 @@ def test_the_doctor_names_missing_settings_of_a_gateway(tmp_path: Path) -> None:
     """
 
     def read_health_checks(env: Mapping[str, str]) -> dict[str, tuple[bool, str, object]]:
+        """Return by name of each health check: if it succeeds, the key of its sentence, and the missing settings
+        (None: it reports none).
+        """
         looked = open_health_checks(load_profile_settings(tmp_path, env=env)).run_all_checks()
         return {one.name: (one.ok, one.message, one.facts.get("missing")) for one in looked}
 

@@ -92,6 +92,7 @@ def test_a_lapsed_operation_is_unfinished_only_if_it_may_have_cost_money(
     begin_operation(first_database, make_operation("key-2", 2, AuditAction.CREDIT_CHECK_REFETCH), process_holder)
 
     def list_unfinished() -> set[tuple[int | None, str]]:
+        """Return (record id, state) of the unfinished operations."""
         with second_database.read() as conn:
             operations = journal.list_unfinished_operations(conn, operator=process_holder.operator)
         return {(operation.subject_id, operation.state.value) for operation in operations}

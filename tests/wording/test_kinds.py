@@ -32,6 +32,7 @@ def iterate_kinds_in_code() -> Iterator[tuple[str, str]]:
 
 
 def iterate_assigned_kinds(node: ast.Assign) -> Iterator[tuple[str, str]]:
+    """Yield the name and the value of each variable to which the statement assigns a text."""
     target, value = node.targets[0], node.value
     pairs = [(target, value)]
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):

@@ -251,6 +251,7 @@ def test_requests_for_readiness_share_one_check(scene: PaymentDesk, monkeypatch:
     monkeypatch.setattr(http_app, "_READINESS_TIMEOUT_SECONDS", time_limit_seconds)
 
     def ask_for_readiness(_index: int) -> tuple[int, float]:
+        """Return the status of the answer, and the seconds until it came."""
         begin = time.monotonic()
         return receiver.get("/readyz").status, time.monotonic() - begin
 

@@ -159,6 +159,7 @@ def make_answer_converter(
         )
 
     def classify_status(answer: HttpAnswer) -> tuple[T | None, OutcomeClass, str]:
+        """Return the content of the answer (None: unusable), the class of the outcome, and its reason."""
         if not 200 <= answer.status < 300:
             reason = "redirect" if 300 <= answer.status < 400 else f"http_{answer.status}"
             return None, class_by_status.get(answer.status, OutcomeClass.UNKNOWN), reason

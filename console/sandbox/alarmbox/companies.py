@@ -99,6 +99,7 @@ def make_company_furigana(corporation_number: str) -> str:
 
 
 def _choose_name_words(corporation_number: str) -> tuple[str, str, str]:
+    """Return the first, middle and last word of the name of an invented company."""
     seed = _derive_random_bytes("name", corporation_number)
     return (
         NAME_WORDS_MEANING_INVENTED[seed[0] % len(NAME_WORDS_MEANING_INVENTED)],

@@ -71,6 +71,7 @@ class ChargeLedger:
             return self._counts[corporation_number]
 
     def count_charges_by_number(self) -> dict[str, int]:
+        """Return the number of charges of each corporation number."""
         with self._lock:
             return dict(self._counts)
 

@@ -295,6 +295,9 @@ class AdoptionRun:
             after_id = rows[-1][0]
 
     def _list_unadopted_rows(self, after_id: int, up_to_id: int) -> tuple[tuple[int, object], ...]:
+        """Return (id, corporation number as written) of the next rows that the adoption has not processed, at most
+        ROWS_PER_TRANSACTION.
+        """
         with self._database.read() as conn:
             return adopt_rows.list_unadopted_rows(conn, after_id, up_to_id, ROWS_PER_TRANSACTION)
 

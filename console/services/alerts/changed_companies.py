@@ -542,6 +542,9 @@ def _find_earlier_facts(
 
 
 def _read_successor_names(registry: "RegistryReader", facts: Collection[WatchedFacts]) -> dict[str, str]:
+    """Return the names of the successors in the facts, by corporation number. A successor that the registry doesn't
+    have is left out.
+    """
     numbers = {corporation_facts.successor for corporation_facts in facts if corporation_facts.successor is not None}
     return {number: corporation.name for number, corporation in registry.find_many(sorted(numbers)).items()}
 

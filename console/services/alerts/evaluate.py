@@ -212,6 +212,7 @@ class AlertRuleEvaluator:
 
     @staticmethod
     def _read_change_feed(conn: Connection, after_id: int) -> Iterator[tuple[candidates.ChangedRow, ...]]:
+        """Yield the changed rows after `after_id` in pages, at most MAX_FEED_READS pages."""
         for _ in range(MAX_FEED_READS):
             rows = candidates.list_changed_rows(conn, after_id, ROWS_PER_FEED_READ)
             if not rows:

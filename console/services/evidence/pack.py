@@ -332,6 +332,7 @@ class _PackDraft:
                 pack.add_file(name, [content])
 
     def _iterate_answer_parts(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the path in the pack and the content of a file for each piece of evidence."""
         for kind, id in sorted(self._related_records.record_keys):
             folder, subject_fields = f"answers/{kind}-{id}", {"kind": kind, "of": id}
             evidence_items = (

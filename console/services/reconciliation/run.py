@@ -547,6 +547,7 @@ def _is_day_over(provider: str, day: date, at: datetime) -> bool:
 
 
 def _get_run_days(run: ReconciliationRun) -> tuple[date, date]:
+    """Return the first and the last day of the run."""
     return run.from_day, run.to_day
 
 

@@ -378,6 +378,7 @@ class _OpenPdfDocument:
         return {"hits": hits, "unreadable": unreadable_count}
 
     def _search_page(self, page_index: int, searched_text: str) -> Iterator[dict[str, object]]:
+        """Yield the index of the page and the boxes of each match in the page."""
         with closing(self._load_page(page_index)) as page, closing(page.get_textpage()) as text:
             for first, last in _find_match_ranges(searched_text, self._read_character_codes(text)):
                 yield {"page": page_index, "boxes": self._list_boxes(page, text, first, last)}

@@ -250,6 +250,7 @@ class PdfPage(Page):
         self.page_view.show_message(self.context.translate("pdf.reading"))
 
         def open_pdf(services: "Console") -> tuple["PdfDocument", int]:
+            """Return the document and its number of pages."""
             pdf_document = services.pdfs.open_pages(route.record_id, route.sha256)
             return pdf_document, pdf_document.count_pages()
 

@@ -907,6 +907,7 @@ class Page(QWidget):
         return bar is not None and bar.tone == "progress"
 
     def list_bar_names(self) -> tuple[str, ...]:
+        """Return the names of the bars that the page shows now."""
         return tuple(self._bar_by_name)
 
     @Slot(object)

@@ -199,6 +199,7 @@ class QueuePageActions(QObject):
                 self._page.show_key_refusal(self._context.translate("reason.not_your_take"))
 
         def list_takes(services: "Console") -> tuple[list[Take], Mapping[str, str]]:
+            """Return the takes of the chosen records, and the records' numbers by "kind id"."""
             refs = list_chosen_refs(services)
             takes = [take for take in services.recovery.list_takes() if (take.kind, take.subject_id) in refs]
             return takes, services.lookup.find_record_numbers({f"{take.kind} {take.subject_id}" for take in takes})

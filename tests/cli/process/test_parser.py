@@ -16,6 +16,7 @@ CORPORATION_NUMBER = "1180301018771"
 
 
 def parse_words(*given: str) -> dict[str, Any]:
+    """Return the parsed arguments of a command line, by name."""
     return vars(parse_arguments(given, lambda key: key))
 
 

@@ -370,6 +370,9 @@ def test_a_paid_payment_names_its_failed_refund_while_money_is_refundable() -> N
     later = replace(failed, id=31, amount_minor=300, state=RefundState.COMPLETED, error_code=None)
 
     def explain(refunded_minor: int, *refunds: Refund) -> tuple[str, str, str]:
+        """Return the codes of the verdict, the reason and the next step for a payment of which `refunded_minor` is
+        refunded.
+        """
         payment = replace(
             PAID_PAYMENT, refunded_minor=refunded_minor, relations=PaymentRelations(ORDER, refunds=refunds)
         )

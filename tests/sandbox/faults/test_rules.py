@@ -112,6 +112,9 @@ def test_random_faults_depend_on_seed_and_number_alone(caller: Caller, control: 
     numbers = [f"{n:013d}" for n in range(60)]
 
     def draw_statuses(seed: int, order: list[str]) -> dict[str, int]:
+        """Buy a credit check for each number, in this order, with random faults of this seed. Return the HTTP status
+        of each answer, by number.
+        """
         control.reset(must_keep_tokens=True)
         control.add_random_faults("status:500", "status:502", seed=seed, rate=0.4, call="purchase")
         return {number: caller.buy_check(number).status for number in order}

@@ -246,6 +246,7 @@ def test_the_environment_is_part_of_the_merchant(tmp_path: Path) -> None:
     secrets = {"CONSOLE_SECRET_PAYPAY_MERCHANT_ID": "123456789", "CONSOLE_SECRET_ATOM_MERCH_ID": "317157"}
 
     def read_merchant_setting(provider: str, profile: str = "", **env: str) -> tuple[str, str]:
+        """Return the environment and the masked id of the merchant in the settings."""
         (tmp_path / "profile.toml").write_text(profile, encoding="utf-8")
         settings = load_settings({"CONSOLE_HOME": str(tmp_path), **secrets, **env}, find_keyring=lambda: None)
         merchant = settings.read_merchant(provider)

@@ -113,6 +113,7 @@ def test_an_incident_concerns_its_owner_after_changes_by_others(scene: PaymentDe
     id = str(incident.id)
 
     def list_events_of_record(name: str) -> list[tuple[str, str]]:
+        """Return (kind, action) of the events about the incident that this person gets."""
         with act_as(name):
             return [(kind, act) for kind, act, _, subject, _ in read_events(console) if subject == id]
 

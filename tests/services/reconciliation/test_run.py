@@ -936,6 +936,9 @@ def test_a_page_shows_the_time_of_the_answer_of_a_match(scene: PaymentDesk, cloc
     clock.offset += timedelta(seconds=2)
 
     def read_age_and_answer_count() -> tuple[datetime | None, int]:
+        """Return the time at which the provider was last asked about the payment, and the number of stored
+        answers.
+        """
         view = scene.console.payments.read_payment(payment.id)
         return view.sides[1].asked, len(view.evidence)
 

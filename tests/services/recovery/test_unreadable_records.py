@@ -258,6 +258,7 @@ def test_an_unreadable_row_hides_no_other_record_in_searches(
         insert_requested_refund(connection, payment)
 
     def search_and_count_records() -> list[dict[str, int]]:
+        """Return the numbers of the records found by a lookup and by a search, each by kind."""
         looked_up, search_result = (
             console.lookup.find_records(CORPORATION_NUMBERS[0]),
             console.lookup.search(CORPORATION_NUMBERS[0]),

@@ -127,6 +127,7 @@ def is_action_accepted(desk: RefundDesk, refund: Refund, act: Callable[[], objec
     write = desk.context.write
 
     def read_facts(tx: Transaction) -> tuple[Any, ...]:
+        """Return the number of votes, the number of refunds, and the state of the refund."""
         votes = tx.conn.exec_driver_sql("SELECT COUNT(*) FROM approvals").scalar_one()
         (count,) = tx.conn.exec_driver_sql("SELECT COUNT(*) FROM refunds").one()
         (state,) = tx.conn.exec_driver_sql("SELECT status FROM refunds WHERE id = ?", (refund.id,)).one()

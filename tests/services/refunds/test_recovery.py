@@ -498,6 +498,7 @@ def test_a_page_states_that_nobody_can_confirm_a_proposal(desk: RefundDesk) -> N
     desk.resolve_refund(refund, "failed", "lead-b", proof="not on their list")
 
     def read_next_steps() -> tuple[str, str]:
+        """Return the codes of the next steps of the refund and of its payment."""
         of_refund = desk.refunds.read_refund(refund.id).explanation.next_step
         return of_refund.code, desk.readers.payment_details.read_payment(payment.id).explanation.next_step.code
 

@@ -194,6 +194,7 @@ def test_an_overdue_request_is_in_no_list(desk: RefundDesk) -> None:
     newer = desk.request_refund(desk.make_paid_payment("ORD-2"))
 
     def list_inbox_and_left_open() -> tuple[list[int], list[str]]:
+        """Return the ids of the refunds in the inbox, and those of the refunds that the person has left open."""
         inbox, left_open = desk.refunds.read_inbox(), desk.console.left_open.list_items()
         return (
             [one.id for one in (*inbox.refunds_to_decide, *inbox.other_refunds)],

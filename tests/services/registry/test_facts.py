@@ -220,6 +220,7 @@ def test_each_kind_of_record_marks_its_company_as_ours(console: Console, tmp_pat
         place.drop_table_triggers(table)
 
     def list_our_matches() -> list[tuple[str, bool, bool]]:
+        """Return each successor's number, if we have records of it, and if one of these records is open."""
         facts = console.registry.read_facts(MERGED_NUMBER)
         assert facts is not None
         return [(match.corporation.number, match.has_records, match.has_open_records) for match in facts.successors]

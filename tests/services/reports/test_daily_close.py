@@ -304,6 +304,7 @@ def test_a_close_is_final_without_open_money(console: Console, place: Place) -> 
     insert_run(rows, place, "done", begun_at=DAY_END - ONE_SECOND)
 
     def list_open_points() -> tuple[NotFinalReason, ...]:
+        """Return the reasons for which yesterday's daily close isn't final."""
         return console.reports.read_daily_close("paypay", YESTERDAY).open_points
 
     assert list_open_points() == (NotFinalReason.STILL_UNKNOWN, NotFinalReason.NOT_RECONCILED)

@@ -460,6 +460,7 @@ def test_the_doctor_reports_late_tasks(place: Place, alarmbox: InMemoryAlarmBox,
     with place.desk(alarmbox, hand_clock, TIME_SCALE="1") as console:
 
         def read_tasks_check() -> tuple[bool, object]:
+            """Return if the health check of the tasks succeeds, and the names of the late tasks ("-" for none)."""
             (check,) = (check for check in console.health.run_all_checks() if check.name == "tasks")
             assert "probes" not in translate(check.message, "ja", **check.facts), (
                 "the sentence has the words of tasks"

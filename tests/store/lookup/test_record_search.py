@@ -83,6 +83,7 @@ def _read_all_records(conn: Connection, lapsed: queues.LapsedIds) -> list[Queued
 
 
 def _find_records(conn: Connection, search: RecordSearch) -> set[tuple[str, int]]:
+    """Return (kind, id) of the found records."""
     groups = record_search.find_records(conn, search)
     assert not any(group.has_more or group.is_partial for group in groups.values())
     return {(kind, record.id) for kind, group in groups.items() for record in group.records}

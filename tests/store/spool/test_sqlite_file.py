@@ -47,6 +47,7 @@ def test_a_read_after_the_close_leaves_no_connection_open(tmp_path: Path) -> Non
 
 
 def _read_code_and_problem(home: Path) -> tuple[str, object]:
+    """Begin an operation in a spool in this folder, and return the error code and the problem of the refusal."""
     with pytest.raises(ConsoleError) as caught:
         begin_operation(Spool(home, None), make_intent("op"))
     return caught.value.code, caught.value.detail.get("problem")

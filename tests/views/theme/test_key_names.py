@@ -98,6 +98,7 @@ def test_a_key_cap_is_as_wide_as_the_text_on_it(monkeypatch: pytest.MonkeyPatch)
     """The width of a key cap, and of the button around it, is that of the text which is drawn."""
 
     def measure_widths() -> tuple[int, int]:
+        """Return the widths in px of a painted shortcut and of a button with this shortcut."""
         return painting.measure_key_cap("Ctrl+Shift+F")[0], KeyButton("Search", "Ctrl+Shift+F").sizeHint().width()
 
     cap_width, button_width = measure_widths()
