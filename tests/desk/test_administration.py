@@ -126,19 +126,19 @@ def test_the_page_updates_late_tasks_without_a_reload(
     person.wait_until(lambda: bool(page.task_table.all_rows) and bool(page.health_table.all_rows))
     person.wait_until_read()
     assert not any(row.is_overdue for row in page.task_table.all_rows)
-    assert is_task_check_good(page)
+    assert has_passed_task_check(page)
     clock.offset += timedelta(hours=2)
     person.frame._show_clock()
     person.wait_until(lambda: any(row.is_overdue for row in page.task_table.all_rows))
-    person.wait_until(lambda: not is_task_check_good(page))  # both tabs say the same
+    person.wait_until(lambda: not has_passed_task_check(page))  # both tabs say the same
     clock.offset += timedelta(minutes=1)
     window_desks.acting_desk.scheduler.run_all()
     person.frame._show_clock()
     person.wait_until(lambda: not any(row.is_overdue for row in page.task_table.all_rows))
-    person.wait_until(lambda: is_task_check_good(page))
+    person.wait_until(lambda: has_passed_task_check(page))
 
 
-def is_task_check_good(page: AdminPage) -> bool:
+def has_passed_task_check(page: AdminPage) -> bool:
     (check,) = (check for check in page.health_table.all_rows if check.name == "tasks")
     return bool(check.ok and not check.next)
 

@@ -233,7 +233,7 @@ def test_the_store_key_has_sixteen_characters(env: dict[str, str], key: str, is_
     assert get_code_and_problem(caught) == ("bad_profile", "store_key_short")
 
 
-def test_a_home_that_cannot_be_written_keeps_no_key(env: dict[str, str], tmp_path: Path) -> None:
+def test_no_key_is_stored_if_the_home_folder_cannot_be_written(env: dict[str, str], tmp_path: Path) -> None:
     """If the data folder can't be written, reading the store key is refused with `storage_full`, and the keyring gets
     no key.
     """

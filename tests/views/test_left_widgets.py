@@ -25,7 +25,7 @@ def test_a_page_that_holds_itself_is_deleted(qapp: QApplication) -> None:
     assert list_window_addresses() <= before
 
 
-def test_a_window_from_before_the_test_is_kept(qapp: QApplication) -> None:
+def test_a_window_that_existed_before_the_test_is_not_deleted(qapp: QApplication) -> None:
     """A window that existed before the test, such as the window of a longer-lived fixture, is not deleted. Its child
     widgets are not deleted either.
     """

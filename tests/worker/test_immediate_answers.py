@@ -54,7 +54,7 @@ def read_events(scene: PaymentDesk) -> list[tuple[str, int | None]]:
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_a_provider_that_hangs_keeps_no_notice_waiting(
+def test_a_provider_that_hangs_delays_no_notice(
     scene: PaymentDesk, hold_answers: Callable[[str], None], provider: str
 ) -> None:
     """The provider doesn't answer the receiver's first question. The receiver still answers all further notices,

@@ -176,7 +176,7 @@ def test_the_second_decision_needs_the_password(place: Place, sandbox: Sandbox, 
     start_team_mode(place, "op-a", "lead-b")
     typed: list[str] = []
 
-    def type_wrong() -> str:
+    def type_wrong_password() -> str:
         typed.append("wrong")
         return typed[-1]
 
@@ -194,7 +194,7 @@ def test_the_second_decision_needs_the_password(place: Place, sandbox: Sandbox, 
         assert maker.recovery.resolve("credit-check", record.id, "error", "first").awaiting == "second_person"
         with pytest.raises(ConsoleError) as needed:
             checker.recovery.resolve("credit-check", record.id, "error", "second")
-        with pytest.raises(ConsoleError) as wrong, use_password_reader(type_wrong):
+        with pytest.raises(ConsoleError) as wrong, use_password_reader(type_wrong_password):
             checker.recovery.resolve("credit-check", record.id, "error", "second")
         assert (read_error_code_and_reason(needed), read_error_code_and_reason(wrong)) == (
             PASSWORD_NEEDED_ERROR,

@@ -384,7 +384,9 @@ def test_several_partial_refunds_use_the_whole_amount(desk: RefundDesk) -> None:
     assert order.state is OrderState.REFUNDED
 
 
-def test_an_answer_without_a_database_is_kept_in_the_spool(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_the_database_cannot_store_is_stored_in_the_spool(
+    desk: RefundDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """If the database fails after the answer, the spool keeps the answer and the refund is unknown. The next due task
     delivers the answer, once.
     """
@@ -424,9 +426,9 @@ def test_an_answer_delivered_twice_is_recorded_once(desk: RefundDesk, monkeypatc
     assert len(desk.sql("SELECT id FROM evidence WHERE source = 'paypay.refund'")) == 1
 
 
-test_an_answer_without_a_database_is_kept_in_the_spool = pytest.mark.expects_log(
+test_an_answer_that_the_database_cannot_store_is_stored_in_the_spool = pytest.mark.expects_log(
     "what the database could not take is told"
-)(test_an_answer_without_a_database_is_kept_in_the_spool)
+)(test_an_answer_that_the_database_cannot_store_is_stored_in_the_spool)
 
 
 def _break_database_after_refund_call(desk: RefundDesk, patch: pytest.MonkeyPatch) -> None:

@@ -119,7 +119,7 @@ def test_the_next_node_is_tried_after_another_program(mariadb_server: SqlServer)
         database.close()
 
 
-def test_a_node_that_does_not_say_if_it_is_read_only_keeps_no_session(
+def test_the_connection_of_a_node_with_unknown_read_only_state_is_closed(
     mariadb_server: SqlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If a node of a cluster accepts the connection and then refuses the question whether it is read-only, the

@@ -39,7 +39,7 @@ VALID_ROWS = [make_row(index) for index in range(4)]
 WIDE_DIGITS = {0x30 + digit: 0xFF10 + digit for digit in range(10)}
 
 
-def make_wrong_number() -> str:
+def make_invalid_number() -> str:
     right = make_corporation_number(2)
     return f"{(int(right[0]) % 9) + 1}{right[1:]}"
 
@@ -48,7 +48,7 @@ BAD_ROWS: dict[str, tuple[list[str], P, str]] = {
     "29 fields": (make_row(2)[:-1], P.WRONG_FIELD_COUNT, ""),
     "31 fields": ([*make_row(2), ""], P.WRONG_FIELD_COUNT, ""),
     "no fields": ([], P.WRONG_FIELD_COUNT, ""),
-    "check digit": (make_row(2, corporate_number=make_wrong_number()), INVALID_NUMBER_PROBLEM, "corporateNumber"),
+    "check digit": (make_row(2, corporate_number=make_invalid_number()), INVALID_NUMBER_PROBLEM, "corporateNumber"),
     "12 digits": (
         make_row(2, corporate_number=make_corporation_number(2)[1:]), INVALID_NUMBER_PROBLEM, "corporateNumber",
     ),
@@ -57,7 +57,7 @@ BAD_ROWS: dict[str, tuple[list[str], P, str]] = {
         "corporateNumber",
     ),
     "no number": (make_row(2, corporate_number=""), INVALID_NUMBER_PROBLEM, "corporateNumber"),
-    "successor": (make_row(2, successor_corporate_number=make_wrong_number()), INVALID_NUMBER_PROBLEM,
+    "successor": (make_row(2, successor_corporate_number=make_invalid_number()), INVALID_NUMBER_PROBLEM,
     "successorCorporateNumber"),
     "name of 151": (make_row(2, name="株" * 151), P.FIELD_TOO_LONG, "name"),
     "street of 301": (make_row(2, street_number="町" * 301), P.FIELD_TOO_LONG, "streetNumber"),

@@ -74,7 +74,7 @@ def test_the_corporations_of_a_file_are_found_by_number(tmp_path: Path, encoding
     reader.close()
 
 
-def test_of_two_rows_in_force_the_one_updated_last_is_kept(tmp_path: Path) -> None:
+def test_of_two_rows_in_force_the_one_updated_last_is_imported(tmp_path: Path) -> None:
     """Of two rows in force for one corporation, the import stores the row that was updated last, wherever it is in
     the file. If both have the same day, it stores the later row. The search finds the corporation once."""
     rows = [

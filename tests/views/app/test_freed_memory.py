@@ -49,7 +49,7 @@ def measure_unreturned_bytes(home: Path, beginning: str) -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc")
-def test_a_window_keeps_no_freed_blocks(tmp_path: Path) -> None:
+def test_a_window_returns_freed_blocks_to_the_system(tmp_path: Path) -> None:
     """A window's process returns freed blocks of 20 MB to the operating system. A process without the setting of the
     window (see `enable_return_of_large_blocks`) keeps most of them.
     """

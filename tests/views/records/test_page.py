@@ -145,7 +145,7 @@ def test_no_dialog_of_another_record_opens(page: PaymentPage) -> None:
     assert (opened, failed) == ([], [])
 
 
-def test_the_answer_of_a_probe_keeps_the_bar_of_another_one(page: PaymentPage) -> None:
+def test_the_answer_of_a_probe_does_not_remove_the_bar_of_another_one(page: PaymentPage) -> None:
     """Two probes run. The answer of the first one leaves the bar of the second one, with its button. The answer of
     the second one removes it."""
     page.context.runner = runner = InlineRunner(paused=True)

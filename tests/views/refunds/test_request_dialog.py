@@ -359,7 +359,7 @@ def test_only_the_plan_for_the_typed_amount_opens_the_review(parent: QWidget, qt
     assert dialog.review.needs_order_number
 
 
-def test_a_failed_read_of_the_plan_keeps_the_review_closed(parent: QWidget, qtbot: QtBot) -> None:
+def test_the_review_stays_closed_after_a_failed_read_of_the_plan(parent: QWidget, qtbot: QtBot) -> None:
     """The plan for the typed amount couldn't be read. Other inputs don't open the review with the plan for an earlier
     amount; they read the plan again."""
     dialog, services, context = open_dialog(parent, qtbot, make_refund_plan())

@@ -107,7 +107,7 @@ def test_a_figure_wider_than_its_place_is_drawn_without_touching_another(
         assert area.left() <= box.left() < box.right() <= area.right()
 
 
-def test_a_figure_without_room_for_its_longest_line_keeps_its_first(appearance: object) -> None:
+def test_a_figure_without_room_for_its_longest_line_shows_only_its_first_line(appearance: object) -> None:
     """A figure whose second line is wider than the room above its bar is shown without this line."""
     lines = ("98 %", "of 1,234,567 payments of this provider on this day")
     bars = tuple(Bar("11-30", " ".join(lines), (BarPart(0.98, PAID_PART_STYLE),), figure_lines=lines) for _ in "12")

@@ -170,7 +170,7 @@ def test_busy_words_of_a_button_are_announced(window: QWidget, announced_texts: 
     assert list(announcer.announcements) == []
 
 
-def test_messages_are_kept_with_time_and_record(window: QWidget, announced_texts: list[SentAnnouncement]) -> None:
+def test_messages_are_stored_with_time_and_record(window: QWidget, announced_texts: list[SentAnnouncement]) -> None:
     """The announcer stores the newest 200 messages with their time and record, the newest first, until they are
     cleared. The record of a toast may differ from the record of the page.
     """
