@@ -106,12 +106,14 @@ def compute_check_digit(twelve_digits: str) -> str:
 
 
 def is_well_formed(number: str) -> bool:
-    """True if the first digit of `number` (13 ASCII digits) is the right check digit for the other twelve digits."""
+    """True if the first digit of `number` is the right check digit for the other twelve digits. `number` must consist
+    of 13 ASCII digits, which isn't checked here.
+    """
     return compute_check_digit(number[1:]) == number[0]
 
 
 def are_well_formed(numbers: Iterable[str]) -> bool:
-    """True if every number (13 ASCII digits) has the right check digit."""
+    """True if every number has the right check digit. Each must have 13 ASCII digits, which isn't checked here."""
     # 9 divides the sum of the check digit and of `compute_check_digit`'s two numbers. No check digit is 0.
     return not any((int(number) + int(number[1::2])) % 9 or number[0] == "0" for number in numbers)
 

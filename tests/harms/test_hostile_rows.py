@@ -1,5 +1,5 @@
-"""Accounts write values that our programs never write into columns that other people's programs read: pairs of
-tokens, paths of documents, and links."""
+"""Database accounts write values that our programs never write into columns that other people's programs read: pairs
+of tokens, paths of documents, and links."""
 
 import pytest
 
@@ -81,8 +81,8 @@ def test_no_account_restores_an_older_pair_of_tokens(harm_scene: AttackedDatabas
 
 
 def test_no_account_inserts_a_token_pair_with_the_largest_version(harm_scene: AttackedDatabase) -> None:
-    """No account can insert a pair of tokens with a version near the largest value of its column. After such a row,
-    no further pair could be stored."""
+    """No database account can insert a pair of tokens with a version near the largest value of its column. After such
+    a row, no further pair could be stored."""
     row = {
         "provider": "'other'",
         "version": "2147483647",
@@ -101,8 +101,8 @@ def test_no_account_inserts_a_token_pair_with_the_largest_version(harm_scene: At
 
 
 def test_stored_paths_lead_only_to_documents(harm_scene: AttackedDatabase) -> None:
-    """No account can write a path that leads out of the store of documents, neither into a row of `documents` nor
-    into a credit check."""
+    """No database account can write a path that leads out of the store of documents, neither into a row of
+    `documents` nor into a credit check."""
     record = harm_scene.buy_new()
     for path in HOSTILE_PATHS if harm_scene.tries_all_attacks else HOSTILE_PATHS[::2]:
         row = {
@@ -157,8 +157,8 @@ def test_a_stored_payment_url_is_an_https_address(harm_scene: AttackedDatabase) 
 
 
 def test_no_account_postpones_all_calls_to_providers(harm_scene: AttackedDatabase) -> None:
-    """No account can set `call_rates.not_before` to a time far in the future, or give the row an unknown clock. So
-    the calls to providers continue."""
+    """No database account can set `call_rates.not_before` to a time far in the future, or give the row an unknown
+    clock. So the calls to providers continue."""
     harm_scene.buy_new()
     far, clocks = (2**63 - 1, 4_102_444_800_000), ("'server'", "'other'", "lease_clock")
     for number in far:

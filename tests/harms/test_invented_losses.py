@@ -1,5 +1,5 @@
-"""An account that reports an invented loss of the database can stop purchases at most three times, and the audit
-trail has its name.
+"""A database account that reports an invented loss of the database can stop purchases at most three times. The audit
+trail names the account.
 """
 
 from console.domain.audit.actions import AuditAction

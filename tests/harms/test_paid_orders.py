@@ -1,5 +1,5 @@
-"""No account can change an order that is paid, or whose payment can still be paid, to cancelled, expired, refunded or
-shipped.
+"""No database account can change an order that is paid, or whose payment can still be paid, to cancelled, expired,
+refunded or shipped.
 """
 
 import json
@@ -125,7 +125,7 @@ def test_an_order_whose_payment_is_still_payable_is_not_cancelled(
 
 
 def test_no_account_writes_an_unknown_payment_as_known(harm_scene: AttackedDatabase, open_payment: Payment) -> None:
-    """No account can write a payment with unknown outcome as known, or cancel its order."""
+    """No database account can write a payment with unknown outcome as known, or cancel its order."""
     scene = harm_scene
     scene.sql(
         "INSERT INTO evidence (subject_kind, subject_id, at, source, who, sha256, summary, body) VALUES"
@@ -148,8 +148,8 @@ def test_no_account_writes_an_unknown_payment_as_known(harm_scene: AttackedDatab
 
 
 def test_a_paid_order_keeps_its_state(harm_scene: AttackedDatabase, open_payment: Payment) -> None:
-    """No account can change a paid order to refunded, shipped or delivered, or increase the paid amount. A real
-    refund of the whole amount changes the order to refunded.
+    """No database account can change a paid order to refunded, shipped or delivered, or increase the paid amount. A
+    real refund of the whole amount changes the order to refunded.
     """
     scene = harm_scene
     assert pay_and_probe(scene, open_payment) == ("completed", "paid")

@@ -436,8 +436,8 @@ def test_the_worker_stores_only_the_makers_reason_code(team_with_open_records: R
 def test_the_worker_stores_only_the_persons_number_in_evidence(
     team_with_open_records: RequestingTeam, given_number: str, right_number: str, wrong_number: str
 ) -> None:
-    """A person has typed the provider's id of a credit check. If the first line of the evidence states an id, it must
-    be this one.
+    """A person's evidence has typed words and the provider's id of a credit check. The worker can store it only with
+    the typed words, after a first line that states this id (without spaces and leading zeros) or that there is none.
     """
     worded = WORDED_REQUESTS["evidence"]
     arguments: list[object] = ["credit-check", str(CHECK_ID), "success", "on the list", given_number, None, REASON]

@@ -1,5 +1,5 @@
-"""No account can use up the AUTO_INCREMENT ids of a table. If a table has no free ids, no purchase is charged without
-a record.
+"""No database account can use up the AUTO_INCREMENT ids of a table. If a table has no free ids, no purchase is
+charged without a record.
 """
 
 from collections.abc import Iterator
@@ -105,8 +105,8 @@ def test_every_table_with_a_counter_refuses_chosen_ids(harm_scene: AttackedDatab
 
 
 def test_no_account_uses_up_the_positions_of_incident_steps(harm_scene: AttackedDatabase) -> None:
-    """A new step of an incident must have the next position, and each position is used once. Otherwise an account
-    could use up the positions, and nobody could add a step to the incident.
+    """A new step of an incident must have the next position, and each position is used once. Otherwise a database
+    account could use up the positions, and nobody could add a step to the incident.
     """
     alert = {
         "rule_id": "'unmatched_notice'", "subject_kind": "'notice'", "subject_id": "1", "observed": "'a'",
@@ -136,8 +136,8 @@ def test_no_account_uses_up_the_positions_of_incident_steps(harm_scene: Attacked
 
 @pytest.mark.parametrize("table", ["orders", "stock_reservations", CHECKS_TABLE])
 def test_the_shop_chooses_only_ids_near_the_present_ones(harm_scene: AttackedDatabase, table: str) -> None:
-    """The account of the shop may insert a row with an id near the present ones. It can't choose an id that uses up
-    the counter."""
+    """The shop's database account may insert a row with an id near the present ones. It can't choose an id that uses
+    up the counter."""
     shop, rows = f"goods.{harm_scene.people.database[-6:]}", _make_shop_row(table)
     harm_scene.people.server.sql(
         f"CREATE USER `{shop}`@`%` IDENTIFIED BY 'pw'",

@@ -161,7 +161,8 @@ READ_OPERATIONS_SQL = "SELECT * FROM operations"
 
 
 def test_each_role_gets_exactly_its_rights(accounts: AccountsByFile) -> None:
-    """A role's database rights on each table are those of the table of rights; no role may delete, alter or grant."""
+    """The server gives each role exactly its rights in RIGHTS_OF_ROLE. No role may delete rows or alter a table; only
+    the role admin can't read `operations`."""
     people = [accounts.make_entry(role, role) for role in sorted(ALL_ROLES)]
     done = accounts.apply_entries(*people, **dict.fromkeys(ALL_ROLES, "pw"))
     assert {one.done for one in done.operators} == {"created"}
