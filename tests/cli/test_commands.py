@@ -188,8 +188,8 @@ def test_a_failed_refetch_names_the_failed_parts(terminal: Terminal, sandbox: Sa
 
 @pytest.mark.expects_log("the storage of documents is told")
 def test_a_refetch_names_the_failure_of_the_document_storage(terminal: Terminal, tmp_path: Path) -> None:
-    """If a re-fetched PDF can't be stored, the error has the facts of the storage's own error, so that its sentence
-    names the folder and the remedy, and it names the failed parts.
+    """If a re-fetched PDF can't be stored, the error names the failed parts. It also has the facts of the storage's
+    own error, so that its sentence names the folder and the remedy.
     """
     bought = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").data
     folder = Path(terminal.env["CONSOLE_HOME"]) / "documents" / bought["pdf_file_path"].split("/")[0]

@@ -81,8 +81,8 @@ def test_the_command_of_an_alert_requests_no_money_set_aside() -> None:
 def test_the_explanation_of_late_money_states_its_reason(
     rule: AlertRule, payment: Payment, state: OrderState, reason: str
 ) -> None:
-    """For a late payment, the explanation states whether the payment was made after it had ended or after its order
-    was cancelled. The other rules have only one cause each."""
+    """For a late payment, the explanation states whether the money came after the payment had ended or after its
+    order was cancelled. The other rules have only one cause each."""
     assert explain_finding(rule, payment, replace(ORDER, state=state)).why == f"why.order_alert_{reason}"
 
 

@@ -480,7 +480,8 @@ def test_the_advised_refund_of_an_excess_leaves_out_earlier_refunds() -> None:
 
 
 def test_no_refund_is_advised_beside_an_unconfirmed_payment_of_the_order() -> None:
-    """Only a callback reports the order's other payment as paid: the excess may not exist."""
+    """Only a callback reports the order's other payment as paid: no refund is advised, because the excess may not
+    exist."""
     other_payment = replace(PAID_PAYMENT, id=6, state=PaymentState.SIGNATURE_VERIFIED)
     relations = PaymentRelations(ORDER, order_payments=(other_payment,))
     step = explain_payment(replace(PAID_PAYMENT, relations=relations), NOW).next_step

@@ -352,7 +352,7 @@ def test_one_person_fails_no_refund_by_an_answer_about_another_refund(desk: Refu
 
 
 def test_the_providers_statement_outranks_two_people(desk: RefundDesk) -> None:
-    """If a person resolves a refund as failed that the provider has made, the service refuses the decision and stores
+    """The provider has made a refund, and a person resolves it as failed: the service refuses the decision and stores
     the provider's state.
     """
     payment, refund = make_unknown_refund(desk, is_executed=True)

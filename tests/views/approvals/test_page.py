@@ -252,8 +252,8 @@ def test_the_amount_of_a_set_aside_is_set_aside_again(
 
 
 def test_a_person_who_has_approved_is_not_asked_again(appearance: object) -> None:
-    """If a refund needs two approvers, the title of the request doesn't ask a person for a decision who has already
-    approved it.
+    """If a refund needs two approvers, the title of the request asks no decision of a person who has already approved
+    it.
     """
     context = make_window_context()
     context.operator = "lead-b"
