@@ -151,8 +151,8 @@ class IdleLock(QObject):
 
     def _unlock_or_show_wrong_password(self, is_password_right: bool) -> None:
         """If the password is right, unlock the window. If the form has selected another person, first close the
-        dialogs of the previous person and make the other one the acting person, so that no text of the one acts or is
-        stored for the other. If the password is wrong, show this."""
+        dialogs of the previous person and make the other one the acting person, so that no text that one person has
+        typed is sent or stored in the name of the other. If the password is wrong, show that it is wrong."""
         form, self._is_checking_password = self._form, False
         if form is None:
             return

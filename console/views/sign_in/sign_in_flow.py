@@ -162,7 +162,8 @@ class SignInFlow(QObject):
             self.form.show_failure(failure)
 
     def _finish_sign_in(self, opened_services: OpenedServices) -> None:
-        """Remove the form and use the opened services. If the password couldn't be stored, show this."""
+        """Remove the form and use the opened services. If the password couldn't be stored, show a message about
+        that."""
         self.form = None
         self._frame.window_cover.remove_cover()
         self._use_services(opened_services.services)
