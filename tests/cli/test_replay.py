@@ -71,7 +71,7 @@ def replay_pack(pack: Path, home: Path) -> dict[str, Any]:
     return data
 
 
-def test_the_version_that_wrote_a_pack_decides_the_same(packs: Path, tmp_path: Path) -> None:
+def test_a_replay_by_the_version_that_wrote_a_pack_has_no_difference(packs: Path, tmp_path: Path) -> None:
     """A replay of each pack by the version that wrote it includes every stored answer of the providers, and reports
     no different decision.
     """

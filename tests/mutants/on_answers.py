@@ -442,7 +442,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
                 "        if False:\n",
             ),
         ),
-        ("tests/providers/alarmbox/test_responses.py::test_only_a_complete_and_readable_list_counts",),
+        ("tests/providers/alarmbox/test_responses.py::test_only_a_complete_and_readable_list_is_accepted",),
     ),
     Mutant(
         "an id that its writer adds after an error doesn't stop the next purchase",
@@ -489,7 +489,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
                 "    return bool(_NAME_PATTERN.fullmatch(name)) or words <= _WORDS_UNRELATED_TO_PAGES\n",
             ),
         ),
-        ("tests/providers/alarmbox/test_responses.py::test_only_a_complete_and_readable_list_counts",),
+        ("tests/providers/alarmbox/test_responses.py::test_only_a_complete_and_readable_list_is_accepted",),
     ),
     Mutant(
         "a page that is full is taken for the whole list of purchases",
@@ -500,7 +500,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
                 "        return value >= row_count\n",
             ),
         ),
-        ("tests/providers/alarmbox/test_responses.py::test_only_a_complete_and_readable_list_counts",),
+        ("tests/providers/alarmbox/test_responses.py::test_only_a_complete_and_readable_list_is_accepted",),
     ),
     Mutant(
         "a reading ends a contradiction about the purchase",
@@ -926,7 +926,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
                 "        if not all(number or True for",
             ),
         ),
-        ("tests/providers/alarmbox/test_responses.py::test_only_a_complete_and_readable_list_counts",),
+        ("tests/providers/alarmbox/test_responses.py::test_only_a_complete_and_readable_list_is_accepted",),
     ),
     Mutant(
         "a denied purchase that AlarmBox made later is bought again",

@@ -164,7 +164,7 @@ def test_only_the_owner_reads_or_changes_the_file(file: NamedValuesFile) -> None
     assert file.read().renamed_path is not None, "anybody could have written that"
 
 
-def test_a_reader_sees_the_old_file_or_the_new_one(file: NamedValuesFile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_reads_the_old_file_or_the_new_one(file: NamedValuesFile, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that ends before it replaces the file leaves the old values complete."""
     file.change({"theme": "dark"})
 

@@ -190,7 +190,7 @@ def test_the_source_without_a_proxy_is_the_peer_address(scene: PaymentDesk, rece
         (f"::ffff:{OTHER_ADDRESS}", 200), ("203.0.113.7\xa0", 200),
     ],
 )  # fmt: skip
-def test_behind_a_proxy_the_last_forwarded_address_counts(
+def test_behind_a_proxy_the_last_forwarded_address_is_the_senders(
     place: Place, sandbox: Sandbox, forwarded_addresses: str, status: int
 ) -> None:
     """Behind a trusted proxy, the sender's address is the one that the proxy itself has appended, and never one that

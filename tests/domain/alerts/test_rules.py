@@ -189,7 +189,7 @@ def test_an_unpaid_order_breaks_no_rule(unpaid_status: PaymentState) -> None:
     assert find_rule(make_order(OrderState.CANCELLED), make_payment(unpaid_status)) is None
 
 
-def test_rows_of_other_programs_are_judged_too() -> None:
+def test_the_alert_rules_also_apply_to_payments_of_other_programs() -> None:
     """A payment that another program has written lacks the columns of this program. The rules use its payment time
     instead.
     """

@@ -220,7 +220,7 @@ def test_further_captures_of_one_payment_open_a_case() -> None:
     )
 
 
-def test_a_report_of_the_same_instant_counts() -> None:
+def test_a_report_of_the_same_instant_is_applied() -> None:
     """A report with the same time as the last one isn't ignored as old, because providers state whole seconds."""
     waiting = apply_report(
         replace(STARTED_PAYMENT, state=PaymentState.TOKEN_GENERATED), make_fact(PaymentState.USER_PAYMENT, 1)

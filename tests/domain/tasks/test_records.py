@@ -32,7 +32,7 @@ def test_a_new_task_has_never_run_nor_failed() -> None:
     assert (task.begun_at, task.ended_at) == (None, None)
 
 
-def test_a_new_saga_has_tried_nothing() -> None:
+def test_a_new_saga_has_no_attempt() -> None:
     """A new saga has no attempt."""
     saga = Saga(1, "payment_timeout", "payment", 5, SagaState.RUNNING, "ask", {}, NOW, NOW)
     assert (saga.attempts, saga.version, saga.reason, saga.next_at, saga.ended_at) == (0, 1, None, None, None)

@@ -616,7 +616,7 @@ LIST_ANSWERS: dict[str, tuple[object, Kind, str, int]] = {
 
 
 @pytest.mark.parametrize(("body", "kind", "reason", "count"), LIST_ANSWERS.values(), ids=LIST_ANSWERS)
-def test_only_a_complete_and_readable_list_counts(body: object, kind: Kind, reason: str, count: int) -> None:
+def test_only_a_complete_and_readable_list_is_accepted(body: object, kind: Kind, reason: str, count: int) -> None:
     """The list of credit checks is accepted only if it is complete and every entry is readable. Entries with other
     corporation numbers are left out."""
     outcome = call_with_answer(CALL_BY_NAME["list"], 200, body)

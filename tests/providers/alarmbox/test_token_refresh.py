@@ -106,7 +106,7 @@ def test_a_second_401_ends_the_call_as_auth() -> None:
     "second_answer",
     [make_answer_script(500), make_reset_script(), make_bytes_script(b""), make_answer_script(200, b"{")],
 )
-def test_the_answer_to_the_second_try_after_a_401_counts(second_answer: Script) -> None:
+def test_a_second_try_without_an_answer_after_a_401_is_unknown(second_answer: Script) -> None:
     """If the purchase is sent again after a 401 and gets no answer, the outcome is UNKNOWN, because the second
     request may have bought the credit check.
     """

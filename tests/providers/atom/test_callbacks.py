@@ -86,7 +86,7 @@ def test_callbacks_of_the_test_vectors_are_accepted_or_refused(vector: dict[str,
     assert is_refused(callback) is not expected["accept"]
 
 
-def test_a_good_callback_is_read_whole() -> None:
+def test_a_valid_callback_is_read_completely() -> None:
     """From a valid callback the adapter reads the order, the payment, two amounts and the time. The evidence doesn't
     contain the payer's account.
     """

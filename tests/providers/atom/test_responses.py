@@ -404,7 +404,7 @@ def test_evidence_names_no_payer() -> None:
         (["OTS0506", "OTS0600"], AUTH),
     ],
 )
-def test_the_best_of_several_attempts_counts(codes: list[str], kind: Kind) -> None:
+def test_the_best_of_several_attempts_decides_the_outcome(codes: list[str], kind: Kind) -> None:
     """If an order has several attempts, a successful one decides the outcome. Otherwise one that may still succeed
     decides it, and a failed one only if all have failed."""
     rows = [make_attempt(code, {"atomTxnId": 11000000615892 + place}) for place, code in enumerate(codes)]

@@ -84,13 +84,13 @@ def test_a_stored_answer_proves_nothing(headers: Mapping[str, str], has_effect: 
 
 
 @pytest.mark.parametrize("headers", HEADERS_OF_FRESH_ANSWERS, ids=str)
-def test_an_answer_that_passed_a_cache_counts(headers: Mapping[str, str]) -> None:
+def test_an_answer_that_passed_a_cache_is_accepted(headers: Mapping[str, str]) -> None:
     """An answer with a cache's headers is accepted if the cache got it from the provider for this request."""
     with serve_scripts(make_answer_script(404, {"a": "b"}, headers)) as server:
         assert send_request(make_transport(server.url))[0] is OutcomeClass.NOT_FOUND
 
 
-def test_an_answer_that_is_younger_than_the_call_counts() -> None:
+def test_an_answer_that_is_younger_than_the_call_is_accepted() -> None:
     """An answer is accepted if a cache got it from the provider after the request was sent."""
     assert not was_stored_before_request({"age": "3"}, 3.5)
     assert was_stored_before_request({"age": "4"}, 3.5)

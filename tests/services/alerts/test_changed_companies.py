@@ -431,7 +431,7 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: ManualCloc
 
 
 @pytest.mark.engines("sqlite")
-def test_a_second_change_joins_the_first(place: Place, hand_clock: ManualClock) -> None:
+def test_a_second_change_replaces_the_alert_by_one_with_both_changes(place: Place, hand_clock: ManualClock) -> None:
     """If a company changes again while its alert is open, one new alert with both changes replaces the alert. If the
     registry reverts the change, the alert closes and no new one is raised.
     """

@@ -140,7 +140,7 @@ def test_an_operation_settled_by_a_later_probe_is_no_slow_call(place: Place, san
 
 
 @pytest.mark.engines("sqlite")
-def test_an_operation_whose_evidence_is_not_read_is_no_answered_one(
+def test_an_operation_whose_evidence_is_not_read_does_not_count_as_answered(
     place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If there are more operations than one query reads, the evidence of the operations beyond its limit isn't

@@ -116,7 +116,7 @@ def test_two_runs_created_at_once_respect_the_limit_of_a_day(
     assert len(console.bulk.list_latest()) == 1
 
 
-def test_a_run_keeps_the_records_that_matched_at_first(console: Console, alarmbox: InMemoryAlarmBox) -> None:
+def test_a_run_has_the_records_that_matched_at_its_creation(console: Console, alarmbox: InMemoryAlarmBox) -> None:
     """A new bulk run contains the records that match its filter when it is created, with their versions. No
     provider is called for that. A record that matches later isn't added, also not while the run is executed; one that
     no longer matches stays in the run and is skipped.

@@ -361,7 +361,7 @@ def test_an_interrupted_call_releases_its_request_id(
 
 
 @pytest.mark.engines("sqlite")
-def test_a_late_beat_begins_no_ended_lease_again(
+def test_a_late_beat_does_not_renew_an_ended_lease(
     console: Console, alarmbox: InMemoryAlarmBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A call is interrupted while a beat of the heartbeat is running. The beat ends after the call has ended its

@@ -276,7 +276,7 @@ def start_payment_twice(scene: PaymentDesk, order: int) -> list[Payment]:
 
 
 @pytest.mark.parametrize("known_part", ["desk", "database"])
-def test_the_second_lost_start_of_an_order_is_known_too(
+def test_a_second_lost_payment_of_an_order_prevents_a_new_one(
     scene: PaymentDesk, sandbox: Sandbox, clock: MovedClock, known_part: str
 ) -> None:
     """The database has lost both payments of an order, and two people deny the first one. The order still gets no new
@@ -329,7 +329,7 @@ def test_a_lost_start_before_a_change_of_the_total_is_known(scene: PaymentDesk, 
         assert scene.payments.start(scene.insert_order(like, 5500), "paypay").payment.merchant_payment_id == like
 
 
-def test_restored_starts_stop_no_later_one(scene: PaymentDesk) -> None:
+def test_restored_payments_do_not_prevent_a_later_payment(scene: PaymentDesk) -> None:
     """A payment that was lost and restored, and a payment that was never lost, don't prevent a later payment of their
     order.
     """

@@ -45,7 +45,7 @@ def test_the_terminal_and_json_have_the_events_of_the_window(desk: RefundDesk, t
     assert shown["has_earlier_events"] is False
 
 
-def test_a_shortened_timeline_says_so(desk: RefundDesk, translator: Translator) -> None:
+def test_a_shortened_timeline_says_that_older_events_exist(desk: RefundDesk, translator: Translator) -> None:
     """A timeline that has only the newest events says that older ones exist; a complete one doesn't."""
     payment = desk.make_paid_payment()
     desk.approve_refund(desk.request_refund(payment, "100"))

@@ -37,7 +37,7 @@ def test_the_column_of_roles_accepts_lists_of_known_roles(place: Place, written:
 
 
 @pytest.mark.engines("sqlite")
-def test_saving_a_person_reads_no_other_one(place: Place) -> None:
+def test_saving_a_person_reads_no_row_of_another_person(place: Place) -> None:
     """Saving a person reads only the row of this person. An account file may have thousands of people, so reading all
     rows for each person would block the database for minutes."""
     database = Database(place.url())

@@ -192,7 +192,7 @@ def test_the_worker_may_request_no_other_refund(
     assert "asks for no refund" in message or "in the name of somebody else" in message
 
 
-def test_an_approval_needs_its_vote_first(execute_as_person: SqlClient) -> None:
+def test_an_approval_is_accepted_only_after_its_vote(execute_as_person: SqlClient) -> None:
     """The database accepts an approval after the approver's vote is stored. If two votes are needed, the first one
     raises the version of the refund and leaves its state unchanged. The vote of an operator is refused."""
     assert (

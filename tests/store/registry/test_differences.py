@@ -226,7 +226,7 @@ def test_changes_outlive_the_next_whole_file_and_are_deleted_after_three_months(
     reader.close()
 
 
-def test_of_several_rows_in_a_difference_the_one_updated_last_counts(tmp_path: Path) -> None:
+def test_of_several_rows_in_a_difference_the_one_updated_last_is_imported(tmp_path: Path) -> None:
     """If a difference has several rows in force of one corporation, the row that was updated last counts, wherever it
     is in the file; of rows with the same day, the later one counts."""
     registry = tmp_path / "registry"

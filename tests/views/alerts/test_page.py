@@ -671,7 +671,7 @@ def test_the_key_i_of_a_high_window_says_where_the_details_are(appearance: Appea
     dialog.reject()
 
 
-def test_enter_on_an_incident_without_a_record_says_so(appearance: Appearance, qtbot: QtBot) -> None:
+def test_enter_on_an_incident_without_a_record_shows_that_there_is_none(appearance: Appearance, qtbot: QtBot) -> None:
     """Enter on an incident that no page of a record resolves, such as a late due task, shows that there is none."""
     page = make_page(make_incident(LATE_TASK_ITEM))
     qtbot.addWidget(page)

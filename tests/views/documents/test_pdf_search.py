@@ -105,7 +105,7 @@ def test_a_search_after_a_failed_read_of_the_text_is_answered(page: PdfPage) -> 
     assert page.match_position_label.plain == "1 of 1"
 
 
-def test_a_search_before_the_text_is_read_finds_in_it(page: PdfPage) -> None:
+def test_a_search_before_the_text_is_read_shows_its_matches_afterwards(page: PdfPage) -> None:
     page.toggle_text_view()
     search(page, "last")
     assert page.match_position_label.plain == ""

@@ -86,7 +86,7 @@ def test_the_window_opens_within_the_screen(qtbot: QtBot) -> None:
     assert window.minimumSize().width() <= 1024, "on the smallest screens a window of the least size has room"
 
 
-def test_the_contents_take_the_frames_place(qtbot: QtBot) -> None:
+def test_the_style_of_the_first_frame_is_removed_with_the_contents(qtbot: QtBot) -> None:
     """When the window gets its real contents, the style sheet of the first frame is removed."""
     window, contents = MainWindow("production", "light"), QWidget()
     qtbot.addWidget(window)

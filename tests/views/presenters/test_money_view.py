@@ -541,7 +541,7 @@ def test_an_unknown_refund_is_never_listed_as_failed() -> None:
     assert case_words.format_record_amount(unsure) == "−¥8,500"
 
 
-def test_a_record_that_ended_well_and_needs_a_person_says_so_where_one_badge_has_room() -> None:
+def test_the_only_badge_of_a_completed_record_for_a_person_is_needs_a_person() -> None:
     """In the list of open issues and in the search results there is room for one badge. For a completed record that
     needs a person, this is the badge "needs a person".
     """

@@ -146,7 +146,7 @@ def test_an_ended_lost_operation_blocks_and_offers_nothing_more(
     assert (len(opened), len(refused)) == (len(keys), 2 - len(keys))
 
 
-def test_a_late_failure_of_another_operation_says_nothing(page: OperationPage) -> None:
+def test_a_late_failure_of_another_operation_is_not_shown(page: OperationPage) -> None:
     """The read of an operation fails after another operation is shown. The page doesn't call the shown one outdated.
     An operation that follows an unreadable one shows nothing of its failure.
     """

@@ -118,7 +118,7 @@ def test_the_currency_stands_inside_the_amount_field(parent: QWidget, currency: 
     assert symbols[0].geometry().right() <= made.amount_edit.cursorRect().center().x()
 
 
-def test_each_digit_that_is_typed_counts(parent: QWidget) -> None:
+def test_an_amount_typed_over_the_prefilled_one_has_every_digit(parent: QWidget) -> None:
     """Typing an amount over the prefilled one selects "partial", and the field contains every typed digit. Selecting
     "full" restores the whole amount.
     """

@@ -123,7 +123,7 @@ def test_an_empty_field_has_an_error_after_enter(qtbot: QtBot) -> None:
     assert form.focusWidget() is form.user_field.edit
 
 
-def test_a_refusal_never_says_which_was_wrong(qtbot: QtBot) -> None:
+def test_a_wrong_name_and_a_wrong_password_have_the_same_message(qtbot: QtBot) -> None:
     """A refused sign-in has the same message for a wrong name and a wrong password. The name stays in the form, and
     the password is deleted.
     """

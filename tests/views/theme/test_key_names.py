@@ -120,7 +120,7 @@ def test_the_symbols_of_keys_come_from_a_font_of_macos(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
-def test_only_a_sentence_that_itself_names_a_shortcut_counts(language: str) -> None:
+def test_a_shortcut_in_a_fact_is_not_a_shortcut_of_the_sentence(language: str) -> None:
     """`has_shortcut_in_sentence` is True only if the sentence's own words name a shortcut. A shortcut in a fact,
     which may be a person's note, doesn't count.
     """
