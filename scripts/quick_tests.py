@@ -44,20 +44,24 @@ def choose_tests(
     file, by its path.
     """
     affected = set(_iterate_affected_tests(changed_paths, source_by_file))
-    near = {_find_mirror_folder(path) for path in changed_paths}
+    mirror_folders = {_find_mirror_folder(path) for path in changed_paths}
     ranked = sorted(
         affected,
-        key=lambda file: (file not in changed_paths, _get_folder(file) not in near, seconds_by_file.get(file, 0)),
+        key=lambda file: (
+            file not in changed_paths,
+            _get_folder(file) not in mirror_folders,
+            seconds_by_file.get(file, 0),
+        ),
     )
-    chosen, rest = [ALWAYS_RUN_TESTS], float(_TEST_PROCESS_COUNT * _TIME_LIMIT_SECONDS)
+    chosen, remaining_seconds = [ALWAYS_RUN_TESTS], float(_TEST_PROCESS_COUNT * _TIME_LIMIT_SECONDS)
     left_out: list[str] = []
     for file in ranked:
         seconds = seconds_by_file.get(file, _RUN_SECONDS_OF_UNLISTED_FILE)
-        if seconds > rest:
+        if seconds > remaining_seconds:
             left_out.append(file)
         else:
             chosen.append(file)
-            rest -= seconds
+            remaining_seconds -= seconds
     return chosen, left_out
 
 

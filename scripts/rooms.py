@@ -39,9 +39,9 @@ class AcyclicPackages(Contract):
 
 def find_package_imports(graph: grimp.ImportGraph) -> ImportsByPackage:
     """Return the imports between modules of different packages. Every package is a key."""
-    ours = {ROOT_PACKAGE, *graph.find_descendants(ROOT_PACKAGE)}
-    packages = {module for module in ours if graph.find_children(module)}
-    rooms = {module: _find_package_of_module(module, packages) for module in ours}
+    own_names = {ROOT_PACKAGE, *graph.find_descendants(ROOT_PACKAGE)}
+    packages = {module for module in own_names if graph.find_children(module)}
+    rooms = {module: _find_package_of_module(module, packages) for module in own_names}
     arrows: dict[str, dict[str, list[str]]] = {room: defaultdict(list) for room in rooms.values()}
     for module, room in rooms.items():
         for imported in sorted(graph.find_modules_directly_imported_by(module) & rooms.keys()):
@@ -76,14 +76,16 @@ def count_longest_chain(package_imports: ImportsByPackage) -> int:
     """Return the length of the longest chain of packages in which each package imports the next one. A cycle counts
     as one package.
     """
-    whole = {room: circle for circle in find_import_cycles(package_imports) for room in circle}
+    circle_by_room = {room: circle for circle in find_import_cycles(package_imports) for room in circle}
 
     @cache
     def compute_chain_length(group: frozenset[str]) -> int:
-        below = {whole.get(other, frozenset({other})) for room in group for other in package_imports[room]}
-        return 1 + max((compute_chain_length(other) for other in below - {group}), default=0)
+        imported_groups = {
+            circle_by_room.get(other, frozenset({other})) for room in group for other in package_imports[room]
+        }
+        return 1 + max((compute_chain_length(other) for other in imported_groups - {group}), default=0)
 
-    return max(compute_chain_length(whole.get(room, frozenset({room}))) for room in package_imports)
+    return max(compute_chain_length(circle_by_room.get(room, frozenset({room}))) for room in package_imports)
 
 
 def _describe_cycles(cycles: list[frozenset[str]], package_imports: ImportsByPackage) -> Iterator[str]:
@@ -94,8 +96,8 @@ def _describe_cycles(cycles: list[frozenset[str]], package_imports: ImportsByPac
         yield f"These rooms import each other in a circle: {', '.join(sorted(circle))}."
         for room in sorted(circle):
             for other in sorted(circle & package_imports[room].keys()):
-                first, *more = package_imports[room][other]
-                yield f"  {room} -> {other}: {first}, and {len(more)} more"
+                first, *further_imports = package_imports[room][other]
+                yield f"  {room} -> {other}: {first}, and {len(further_imports)} more"
 
 
 def _count_lines(root: Path) -> Iterator[str]:

@@ -70,12 +70,12 @@ StateT = TypeVar("StateT", bound=StrEnum)
 def render_states_page() -> str:
     """Return the text of the page (Markdown)."""
     opened = ", ".join(f"`{state}`" for state in states.REFUND_TRANSITIONS if state in OPEN_REFUND_STATES)
-    further = ", ".join(f"`{state}`" for state in RESERVING_REFUND_STATES - OPEN_REFUND_STATES)
+    reserving = ", ".join(f"`{state}`" for state in RESERVING_REFUND_STATES - OPEN_REFUND_STATES)
     parts = (
         _format_section("Credit check", states.CREDIT_CHECK_TRANSITIONS, _RENEWAL_TEXT),
         _format_section("Payment", PAYMENT_TRANSITIONS, _LATE_PAYMENT_TEXT),
         _format_section("Order", states.ORDER_TRANSITIONS, _ORDER_TEXT),
-        _format_section("Refund", states.REFUND_TRANSITIONS, _REFUND_TEXT.format(open=opened, further=further)),
+        _format_section("Refund", states.REFUND_TRANSITIONS, _REFUND_TEXT.format(open=opened, further=reserving)),
         _format_section("Set-aside", states.SET_ASIDE_TRANSITIONS, _SET_ASIDE_TEXT),
         _format_section("Operation (journal)", states.OPERATION_TRANSITIONS, _LAPSED_CALL_TEXT),
     )
@@ -112,7 +112,7 @@ def _format_diagram(transitions: Mapping[StateT, frozenset[StateT]]) -> str:
 
 def _format_times(waits: Sequence[timedelta]) -> str:
     """Return the waits as text. Equal waits that follow each other are written once, with their number."""
-    runs = [(wait, len(list(same))) for wait, same in groupby(waits)]
+    runs = [(wait, len(list(equal_waits))) for wait, equal_waits in groupby(waits)]
     return ", ".join(_format_wait(wait) if count == 1 else f"{count} × {_format_wait(wait)}" for wait, count in runs)
 
 

@@ -50,20 +50,23 @@ def list_bundled_distributions(extras: Sequence[str] = ()) -> list[metadata.Dist
     distributions: dict[str, metadata.Distribution] = {}
     waiting: list[tuple[Iterable[str], frozenset[str]]] = [(_read_declared_requirements(extras), frozenset())]
     while waiting:
-        needs, extras_of_parent = waiting.pop()
-        for need in map(Requirement, needs):
-            key = canonicalize_name(need.name)
-            if key not in distributions and _is_requirement_active(need, extras_of_parent):
-                distributions[key] = metadata.distribution(need.name)
-                waiting.append((distributions[key].requires or (), frozenset(need.extras)))
+        requirements, extras_of_parent = waiting.pop()
+        for requirement in map(Requirement, requirements):
+            key = canonicalize_name(requirement.name)
+            if key not in distributions and _is_requirement_active(requirement, extras_of_parent):
+                distributions[key] = metadata.distribution(requirement.name)
+                waiting.append((distributions[key].requires or (), frozenset(requirement.extras)))
     return [distributions[key] for key in sorted(distributions)]
 
 
 def _read_declared_requirements(extras: Sequence[str]) -> list[str]:
     """Return the requirements in pyproject.toml; the metadata of an editable install may be older."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    optional = project["optional-dependencies"]
-    return [*project["dependencies"], *(need for extra in extras for need in optional[extra])]
+    requirements_by_extra = project["optional-dependencies"]
+    return [
+        *project["dependencies"],
+        *(requirement for extra in extras for requirement in requirements_by_extra[extra]),
+    ]
 
 
 def _is_requirement_active(requirement: Requirement, extras: frozenset[str]) -> bool:
@@ -107,8 +110,8 @@ def write_documents(application: Path, extras: Sequence[str] = (), binaries: Map
     packages = list_bundled_distributions(extras)
     for one in packages:
         _write_package(folder / _format_title(one), one)
-    system, unknown = find_owning_packages(binaries or {})
-    for library in system:
+    system_packages, unknown_files = find_owning_packages(binaries or {})
+    for library in system_packages:
         library.copy_copyright_file(folder / "system")
     lines = [f"{name}: {licence} ({place})" for name, licence, place in _OTHER_BUNDLED_PARTS]
     lines += [
@@ -116,13 +119,14 @@ def write_documents(application: Path, extras: Sequence[str] = (), binaries: Map
         *(f"{_format_title(one)}: {find_licence(one)}" for one in packages),
     ]
     lines += [
-        f"{one.name} {one.version}: see THIRD_PARTY/system/{one.name} ({', '.join(one.files)})" for one in system
+        f"{one.name} {one.version}: see THIRD_PARTY/system/{one.name} ({', '.join(one.files)})"
+        for one in system_packages
     ]
-    lines += [f"{file}: of the machine that built this; its package is unknown" for file in unknown]
+    lines += [f"{file}: of the machine that built this; its package is unknown" for file in unknown_files]
     notice = _NOTICE_HEAD.format(version=console.__version__) + "\n".join(lines) + "\n"
     (application / "NOTICE.txt").write_text(notice, encoding="utf-8")
-    bill = json.dumps(make_component_list(extras, system), indent=1) + "\n"
-    (application / "sbom.cdx.json").write_text(bill, encoding="utf-8")
+    bill_of_materials = json.dumps(make_component_list(extras, system_packages), indent=1) + "\n"
+    (application / "sbom.cdx.json").write_text(bill_of_materials, encoding="utf-8")
 
 
 def _write_shared_texts(folder: Path) -> None:

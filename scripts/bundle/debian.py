@@ -70,16 +70,16 @@ def format_depends_field(application: Path) -> str:
     from the system, and the newest version of the C library whose symbols they use.
     """
     files = [one for one in application.rglob("*") if one.is_file()]
-    brought, known = {one.name for one in files}, list_library_files()
-    needed: set[str] = set()
-    glibc: set[tuple[int, ...]] = {(2, 17)}
+    bundled_names, system_file_by_name = {one.name for one in files}, list_library_files()
+    needed_names: set[str] = set()
+    glibc_versions: set[tuple[int, ...]] = {(2, 17)}
     for file in filter(_is_elf, files):
         names, versions = read_needed_libraries(file)
-        needed |= names - brought
-        glibc |= versions
-    files_of_system = [known[name].resolve() for name in needed if name in known]
+        needed_names |= names - bundled_names
+        glibc_versions |= versions
+    files_of_system = [system_file_by_name[name].resolve() for name in needed_names if name in system_file_by_name]
     packages = set(find_debian_packages(files_of_system).values()) - {"libc6"}
-    return ", ".join([f"libc6 (>= {'.'.join(map(str, max(glibc)))})", *sorted(packages)])
+    return ", ".join([f"libc6 (>= {'.'.join(map(str, max(glibc_versions)))})", *sorted(packages)])
 
 
 def _is_elf(file: Path) -> bool:
@@ -91,10 +91,10 @@ def _write_documents(folder: Path, application: Path) -> None:
     """Write Debian's copyright file (made from our licence and the application's file NOTICE.txt) and the list of
     changes."""
     folder.mkdir(parents=True)
-    own, notice = (ROOT / "LICENSE").read_text(encoding="utf-8"), application / "NOTICE.txt"
-    others = notice.read_text(encoding="utf-8") if notice.is_file() else ""
+    own_text, notice = (ROOT / "LICENSE").read_text(encoding="utf-8"), application / "NOTICE.txt"
+    notice_text = notice.read_text(encoding="utf-8") if notice.is_file() else ""
     place = f"The texts are in /{linux_tree.PROGRAM_FOLDER}/THIRD_PARTY.\n"
-    (folder / "copyright").write_text(f"{own}\n{others}\n{place}", encoding="utf-8")
+    (folder / "copyright").write_text(f"{own_text}\n{notice_text}\n{place}", encoding="utf-8")
     changes = (ROOT / "CHANGELOG.md").read_bytes()
     (folder / "changelog.gz").write_bytes(gzip.compress(changes, mtime=0))
     for file in folder.iterdir():

@@ -123,9 +123,9 @@ class ShapeReader:
         """
         spec = code.node.args
         names = [arg.arg for arg in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
-        given = dict(zip(names, args, strict=False)) | keywords
+        shape_by_argument = dict(zip(names, args, strict=False)) | keywords
         defaults = dict(zip(reversed([a.arg for a in spec.args]), reversed(spec.defaults), strict=False))
-        bound = {name: self._read_argument(name, given, hints, defaults) for name in names}
+        bound = {name: self._read_argument(name, shape_by_argument, hints, defaults) for name in names}
         if spec.vararg is not None:
             bound[spec.vararg.arg] = _make_tuple_shape(args[len(spec.args) :])
         for name, shape in bound.items():
@@ -249,11 +249,11 @@ class FunctionBodyReader:
         """Read one case of a match statement: the first one that the shape of `subject` (the form of its value)
         allows. Return the shapes that this case returns, and True if the end of the case can be reached.
         """
-        given = self.read(subject)
+        subject_shape = self.read(subject)
         for case in cases:
             pattern = case.pattern
             if isinstance(pattern, ast.MatchClass) and not is_allowed_shape(
-                given, TypedShape(self._read_constant_value(pattern.cls))
+                subject_shape, TypedShape(self._read_constant_value(pattern.cls))
             ):
                 continue
             return self.run_statements(case.body)

@@ -40,8 +40,10 @@ def read_names_of_module(name: str) -> dict[str, Any]:
     if not name.startswith("console."):
         return values  # others may have deleted some of the names that their source sets
     tree = ast.parse(inspect.getsource(module))
-    late = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
-    body = [*tree.body, *(part for node in late for part in node.body)]
+    type_checking_blocks = [
+        node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    body = [*tree.body, *(part for node in type_checking_blocks for part in node.body)]
     for node in body:
         if isinstance(node, ast.Import | ast.ImportFrom) and "__future__" not in ast.unparse(node):
             values |= read_imported_names(node)

@@ -104,7 +104,7 @@ def make_settings_page() -> str:
             _PAGE_HEAD,
             *head,
             *rows,
-            _SECRETS_SECTION + "\n".join(_format_row(f"`{n}`", of) for n, of in _list_secrets()),
+            _SECRETS_SECTION + "\n".join(_format_row(f"`{n}`", purpose) for n, purpose in _list_secrets()),
             "",
         )
     )
@@ -237,8 +237,10 @@ def _get_package(name: str) -> str:
 
 def _list_secrets() -> list[tuple[str, str]]:
     """Return (environment variable, service or use) of each secret."""
-    named = {name: provider for provider in get_access_by_provider() for name in list_required_secret_names(provider)}
-    named |= {
+    purpose_by_name = {
+        name: provider for provider in get_access_by_provider() for name in list_required_secret_names(provider)
+    }
+    purpose_by_name |= {
         "ALARMBOX_REFRESH_TOKEN": "alarmbox, the first one; later ones are in the database",
         STORE_KEY_NAME: "stored tokens and spooled answers, encrypted; "
         f"at least {MIN_STORE_KEY_CHARACTERS} characters",
@@ -248,4 +250,4 @@ def _list_secrets() -> list[tuple[str, str]]:
         "NOTICE_<SOURCE>_KEY": "`/notices/{source}` of the receiver",
         "DATABASE_PASSWORD": "the account at a database server",
     }
-    return [(SECRET_VARIABLE_PREFIX + name, of) for name, of in sorted(named.items())]
+    return [(SECRET_VARIABLE_PREFIX + name, purpose) for name, purpose in sorted(purpose_by_name.items())]

@@ -92,20 +92,20 @@ def merge_objects(parts: Collection[Shape]) -> ObjectShape:
     for part in parts:
         objects = [
             opened
-            for given in list_alternatives(part)
-            for opened in [_convert_to_object_shape(given)]
+            for shape in list_alternatives(part)
+            for opened in [_convert_to_object_shape(shape)]
             if opened is not None
         ]
-        for name in dict.fromkeys(name for given in objects for name in given.fields):
-            having = [given.fields[name] for given in objects if name in given.fields]
-            is_always = all(name in given.required_names for given in objects)
+        for name in dict.fromkeys(name for shape in objects for name in shape.fields):
+            field_shapes = [shape.fields[name] for shape in objects if name in shape.fields]
+            is_always = all(name in shape.required_names for shape in objects)
             if not is_always and name in merged.fields:
-                having.append(merged.fields[name])
-            merged.fields[name] = make_one_of(having)
+                field_shapes.append(merged.fields[name])
+            merged.fields[name] = make_one_of(field_shapes)
             if is_always:
                 merged.required_names.add(name)
-        rests = [given.further_shape for given in objects if given.further_shape is not None]
-        merged.further_shape = make_one_of(rests) if rests else merged.further_shape
+        further_shapes = [shape.further_shape for shape in objects if shape.further_shape is not None]
+        merged.further_shape = make_one_of(further_shapes) if further_shapes else merged.further_shape
     return merged
 
 
@@ -284,20 +284,22 @@ _SCHEMA_BY_CLASS: Mapping[type, JsonSchema] = {
 
 def _join_schemas(parts: list[JsonSchema]) -> JsonSchema:
     """Return the schema of a value that fits one of `parts`; plain types and constants are written as one list."""
-    known = [value for part in parts for value in part.get("enum", [part["const"]] if "const" in part else [])]
-    plain = [part["type"] for part in parts if set(part) == {"type"}]
-    if "string" in plain:
-        known = [value for value in known if not isinstance(value, str)]
-    others = [p for p in parts if "enum" not in p and "const" not in p and set(p) != {"type"}]
-    if known and plain == ["null"]:
-        known, plain = [*known, None], []
-    joined: list[JsonSchema] = [{"enum": sorted(set(known), key=lambda v: (v is None, str(v)))}] if known else []
-    joined += [{"type": plain[0] if len(plain) == 1 else plain}] if plain else []
-    if not joined and len(others) == 1:
-        return others[0]
-    if len(others) == 1 and len(joined) == 1 and plain == ["null"] and "type" in others[0]:
-        return {**others[0], "type": [others[0]["type"], "null"]}
-    return joined[0] if len(joined) == 1 and not others else {"anyOf": [*others, *joined]}
+    constants = [value for part in parts for value in part.get("enum", [part["const"]] if "const" in part else [])]
+    type_names = [part["type"] for part in parts if set(part) == {"type"}]
+    if "string" in type_names:
+        constants = [value for value in constants if not isinstance(value, str)]
+    other_schemas = [p for p in parts if "enum" not in p and "const" not in p and set(p) != {"type"}]
+    if constants and type_names == ["null"]:
+        constants, type_names = [*constants, None], []
+    joined: list[JsonSchema] = (
+        [{"enum": sorted(set(constants), key=lambda v: (v is None, str(v)))}] if constants else []
+    )
+    joined += [{"type": type_names[0] if len(type_names) == 1 else type_names}] if type_names else []
+    if not joined and len(other_schemas) == 1:
+        return other_schemas[0]
+    if len(other_schemas) == 1 and len(joined) == 1 and type_names == ["null"] and "type" in other_schemas[0]:
+        return {**other_schemas[0], "type": [other_schemas[0]["type"], "null"]}
+    return joined[0] if len(joined) == 1 and not other_schemas else {"anyOf": [*other_schemas, *joined]}
 
 
 def _read_names_of_defining_module(kind: Any) -> dict[str, Any]:

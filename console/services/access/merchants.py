@@ -91,8 +91,8 @@ class MerchantService:
                     },
                 )
             account = context.database.account_name or context.operator or WORKER
-            own = make_stored_merchant(context.database_id, provider, merchant, account)
-            return context.write(lambda tx: self._store_merchant(tx, provider, own, reason))
+            own_merchant = make_stored_merchant(context.database_id, provider, merchant, account)
+            return context.write(lambda tx: self._store_merchant(tx, provider, own_merchant, reason))
 
     def _store_merchant(
         self, tx: Transaction, provider: str, own_merchant: StoredMerchant, reason: str

@@ -453,10 +453,10 @@ class HealthCheckService:
             return {"verdict": "unneeded"}
         database_id, stored_merchants = self._read_stored_merchants()
         for provider, stored in stored_merchants.items():
-            own = self._settings.read_merchant(provider)
-            digest = make_stored_merchant(database_id, provider, own, "").digest
-            if own.merchant_id and digest != stored.digest:
-                raise make_other_merchant_error(self._settings, provider, own, stored)
+            own_merchant = self._settings.read_merchant(provider)
+            digest = make_stored_merchant(database_id, provider, own_merchant, "").digest
+            if own_merchant.merchant_id and digest != stored.digest:
+                raise make_other_merchant_error(self._settings, provider, own_merchant, stored)
         return _describe_merchants(stored_merchants, "ok")
 
     def _report_merchants(self) -> _CheckFacts:

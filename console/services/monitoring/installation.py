@@ -113,11 +113,11 @@ def _check_installed_wheel(program: metadata.Distribution) -> InstallationCompar
         compared += result.file_count
         if result.damaged_paths:
             altered_names.append(name)
-    own = _compare_with_wheel_record(program)
+    program_result = _compare_with_wheel_record(program)
     return InstallationComparison(
-        compared + own.file_count,
-        (*own.altered_paths, *sorted(altered_names)),
-        (*own.missing_paths, *sorted(missing_names)),
+        compared + program_result.file_count,
+        (*program_result.altered_paths, *sorted(altered_names)),
+        (*program_result.missing_paths, *sorted(missing_names)),
     )
 
 

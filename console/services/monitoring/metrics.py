@@ -90,7 +90,9 @@ class MetricFigureReader:
             ]
             count_by_payment_state = recent_activity.count_changed_payments_by_state(conn, since)
             count_by_source_and_result = recent_activity.count_notices(conn, since)
-            answered_ids = list_answered_operations(conn, list(dict.fromkeys(of for _, _, of in answers if of)))
+            answered_ids = list_answered_operations(
+                conn, list(dict.fromkeys(operation_id for _, _, operation_id in answers if operation_id))
+            )
             durations = recent_activity.read_operation_durations(conn, answered_ids, since).values()
             overdue_names = tuple(
                 task.name for task in tasks.list_tasks(conn) if is_task_overdue(task, now, self._context.scale)

@@ -90,21 +90,21 @@ def require_own_merchant(context: ServiceContext, provider: str) -> None:
     merchant = context.settings.read_merchant(provider)
     if not merchant.merchant_id:
         return
-    own = make_stored_merchant(
+    own_merchant = make_stored_merchant(
         context.database_id, provider, merchant, context.database.account_name or context.operator or WORKER
     )
     name = migrate.MERCHANT_NAME_PREFIX + provider
     stored_value = context.stored_facts.get(name)
     if stored_value is None:
         try:
-            stored_value = context.write(lambda tx: _store_first_merchant(context, tx, provider, own))
+            stored_value = context.write(lambda tx: _store_first_merchant(context, tx, provider, own_merchant))
         except ConsoleError as refusal:
             # An account that only reads builds an adapter, too, to show what the provider can do.
             if refusal.detail.get("reason") != NotAllowedReason.NO_GRANT:
                 raise
             return
     stored = StoredMerchant.parse(stored_value)
-    if stored.digest != own.digest:
+    if stored.digest != own_merchant.digest:
         raise make_other_merchant_error(context.settings, provider, merchant, stored)
     context.accepted_merchants[provider] = stored.digest
 

@@ -257,8 +257,8 @@ def find_names_used_by_other_databases(conn: Connection, people_names: Iterable[
             raise
         return frozenset()
     grantable = "SELECT role_name FROM information_schema.applicable_roles WHERE is_grantable = 'YES'"
-    others = {str(role) for role in roles - set(conn.exec_driver_sql(grantable).scalars())}
-    return frozenset(name for name in people_names if make_own_role_name(name) in others)
+    foreign_roles = {str(role) for role in roles - set(conn.exec_driver_sql(grantable).scalars())}
+    return frozenset(name for name in people_names if make_own_role_name(name) in foreign_roles)
 
 
 def read_granted_roles(conn: Connection, people_names: Iterable[str]) -> dict[str, frozenset[str]]:

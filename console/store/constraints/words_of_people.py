@@ -34,9 +34,11 @@ def has_words_of_person_sql(column: str, path: str) -> str:
     (`services/desk_requests/words.py`).
     """
     words, text = f"CONVERT({column} USING utf8mb4) COLLATE utf8mb4_bin", _make_argument_sql(path)
-    rest = f"CONCAT(LEFT({text}, LOCATE({words}, {text}) - 1), SUBSTRING({text}, LOCATE({words}, {text})"
+    text_without_words = (
+        f"CONCAT(LEFT({text}, LOCATE({words}, {text}) - 1), SUBSTRING({text}, LOCATE({words}, {text})"
+    )
     return (
-        f"COALESCE(LOCATE({words}, {text}) > 0 AND NOT {rest} + CHAR_LENGTH({words})))"
+        f"COALESCE(LOCATE({words}, {text}) > 0 AND NOT {text_without_words} + CHAR_LENGTH({words})))"
         " REGEXP '[^[:space:][:cntrl:]]', FALSE)"
     )
 

@@ -165,10 +165,10 @@ class BackgroundRefresh(QObject):
 
         def read_feed(services: "Console") -> _FeedReading:
             with self._feed_call_timer.measure():
-                news = services.desk_status.read_desk_update(latest_mark, with_presence=reads_presence)
-            has_same_switches = news.switches_version is not None and news.switches_version == known_switches
+                update = services.desk_status.read_desk_update(latest_mark, with_presence=reads_presence)
+            has_same_switches = update.switches_version is not None and update.switches_version == known_switches
             reads_switches = reads_presence and not has_same_switches
-            return news, services.read_only_switches.list_switches() if reads_switches else None
+            return update, services.read_only_switches.list_switches() if reads_switches else None
 
         self._context.run_read(read_feed, self._store_feed_reading, self._show_lost_connection, caller=self)
 
@@ -178,10 +178,12 @@ class BackgroundRefresh(QObject):
         again.
         """
         self._running_call_kinds.discard("feed")
-        news, switches = reading
-        had_mark, self._latest_mark = self._latest_mark is not None, news.feed_mark
+        update, switches = reading
+        had_mark, self._latest_mark = self._latest_mark is not None, update.feed_mark
         away_since = (
-            (self._context.connection_state.worker_away_since or self._context.now()) if news.is_worker_away else None
+            (self._context.connection_state.worker_away_since or self._context.now())
+            if update.is_worker_away
+            else None
         )
         self._context.update_connection_state(
             database_answer_seconds=round(self._feed_call_timer.seconds, 1),
@@ -189,12 +191,12 @@ class BackgroundRefresh(QObject):
             worker_away_since=away_since,
         )
         if switches is not None:
-            self._known_switches_version = news.switches_version
+            self._known_switches_version = update.switches_version
             self._context.update_connection_state(read_only_switches=switches)
-        if had_mark and news.changes:
-            self._context.records_changed.emit(frozenset(news.changes))
+        if had_mark and update.changes:
+            self._context.records_changed.emit(frozenset(update.changes))
             self.read_work_counts()
-            if self._context.saved_views or any(kind == VIEW_KIND for kind, _ in news.changes):
+            if self._context.saved_views or any(kind == VIEW_KIND for kind, _ in update.changes):
                 self.read_saved_views()  # with the counts, so that the window shows no two sums of the same records
 
     def _show_lost_connection(self, failure: Failure) -> None:

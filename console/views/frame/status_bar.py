@@ -112,15 +112,15 @@ def make_database_cell(context: WindowContext) -> StatusCellContent:
 def make_alarmbox_cell(context: WindowContext) -> StatusCellContent:
     """Return the status bar's cell for AlarmBox: the response time or the time of its last answer, or the reason
     why there is none. The function sends no request."""
-    name, reach = context.translate("status.alarmbox"), context.connection_state
-    if reach.is_alarmbox_missing:
+    name, state = context.translate("status.alarmbox"), context.connection_state
+    if state.is_alarmbox_missing:
         return StatusCellContent(name, "dash", "muted", context.translate("status.not_configured"))
-    if reach.alarmbox_answered_at is None:
+    if state.alarmbox_answered_at is None:
         return StatusCellContent(name, "dash", "muted", context.translate("status.not_asked"))
-    if reach.is_alarmbox_silent:
-        time_text = format_clock_time(reach.alarmbox_answered_at, context.now())
+    if state.is_alarmbox_silent:
+        time_text = format_clock_time(state.alarmbox_answered_at, context.now())
         return StatusCellContent(name, "warning", "care", context.translate("status.unreachable_since", at=time_text))
-    return _make_provider_cell(context, name, reach.alarmbox_answer_seconds, reach.alarmbox_answered_at)
+    return _make_provider_cell(context, name, state.alarmbox_answer_seconds, state.alarmbox_answered_at)
 
 
 def make_gateway_cell(context: WindowContext, gateway: GatewayStatus) -> StatusCellContent:

@@ -360,12 +360,12 @@ class HomePage(Page):
     def _show_response_times(self) -> None:
         """Show the response times of the database and of the providers, and the time of the last due tasks."""
         context = self.context
-        due = (
+        due_tasks_text = (
             context.translate("home.providers_foot", at=context.last_due_tasks_at)
             if context.last_due_tasks_at
             else context.translate("home.providers_foot_none")
         )
-        self.provider_panel.show_lines(_make_provider_lines(context), due)
+        self.provider_panel.show_lines(_make_provider_lines(context), due_tasks_text)
 
     @Slot()
     def _show_saved_views(self) -> None:

@@ -36,8 +36,8 @@ def group_completions(
         for kind, states in STATES_BY_KIND.items()
     ]
     grouped = {completion for _, members in state_groups for completion, _ in members}
-    others = [(one, format_completion(one, context)) for one in completions if one not in grouped]
-    all_groups = [(context.translate("search.conditions"), others), *state_groups]
+    ungrouped = [(one, format_completion(one, context)) for one in completions if one not in grouped]
+    all_groups = [(context.translate("search.conditions"), ungrouped), *state_groups]
     return [(title, members) for title, members in all_groups if members]
 
 

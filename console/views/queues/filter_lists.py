@@ -154,14 +154,14 @@ def _format_cause(cause: str, context: WindowContext) -> str:
 def _format_range_operator(operator: str, context: WindowContext) -> str:
     """Return the text of a condition on the age or the amount; the operator itself if it isn't a valid condition."""
     record_filter = parse_filter(operator).record_filter
-    above, below = "at_least", "at_most"
+    lower_limit_word, upper_limit_word = "at_least", "at_most"
     if (age := record_filter.age) is not None:
         key = "queue.filter.age"
         facts = {"low": _format_duration(age.at_least, context), "high": _format_duration(age.at_most, context)}
     elif (amount := record_filter.amount) is not None:
         key = "queue.filter.amount"
-        above = "above" if amount.excludes_lowest else above
-        below = "below" if amount.excludes_highest else below
+        lower_limit_word = "above" if amount.excludes_lowest else lower_limit_word
+        upper_limit_word = "below" if amount.excludes_highest else upper_limit_word
         facts = {
             "low": _format_amount_limit(amount.lowest, amount.currency),
             "high": _format_amount_limit(amount.highest, amount.currency),
@@ -170,7 +170,7 @@ def _format_range_operator(operator: str, context: WindowContext) -> str:
         return operator
     if facts["low"] and facts["high"]:
         return facts["low"] if facts["low"] == facts["high"] else context.translate(f"{key}.between", **facts)
-    return context.translate(f"{key}.{above if facts['low'] else below}", **facts)
+    return context.translate(f"{key}.{lower_limit_word if facts['low'] else upper_limit_word}", **facts)
 
 
 def _format_duration(length: timedelta | None, context: WindowContext) -> str:

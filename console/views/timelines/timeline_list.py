@@ -192,9 +192,9 @@ class TimelineList(RememberedCurrentItem, QListView):
         """Return the width of the column of persons in px. The column is wider for a longer name, because two names
         may begin alike, but leaves three quarters of the list to the times and texts. A longer name has several
         lines."""
-        least = round(_PERSON_COLUMN_WIDTH_PX * current_appearance().scale)
-        longest = max((measure_font_runs(split_font_runs(name)) for name in self._actor_texts), default=0)
-        return max(least, min(ceil(longest) + _PERSON_GAP_PX, int(self.width() * _MAX_PERSON_WIDTH_RATIO)))
+        min_width = round(_PERSON_COLUMN_WIDTH_PX * current_appearance().scale)
+        longest_width = max((measure_font_runs(split_font_runs(name)) for name in self._actor_texts), default=0)
+        return max(min_width, min(ceil(longest_width) + _PERSON_GAP_PX, int(self.width() * _MAX_PERSON_WIDTH_RATIO)))
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
