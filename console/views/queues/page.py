@@ -511,8 +511,9 @@ class QueuesPage(Page):
             self.row_model.read_query(self.context.make_page_reader(read_rows))
 
     def _show_sort_mark(self) -> None:
-        """Show an arrow in the title of the column by which the list is ordered. The arrow of the column with the
-        ages is the reverse of the order, which is that of the instants: from the newest, the ages grow downwards."""
+        """Show an arrow in the title of the column by which the list is ordered. In the column of ages the arrow is
+        reversed, because the list is ordered by instants: if the newest record comes first, the ages increase
+        downwards."""
         order = self.filter.sort_order
         keys = [key for key, column in queue_rows.SORT_COLUMN_BY_COLUMN_KEY.items() if column is order.column]
         shown_key = next(

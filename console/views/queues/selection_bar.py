@@ -232,9 +232,9 @@ class QueueSelection(QObject):
         return ChosenRecords(frozenset(self._selected_record_by_key), self._count_selected_records(), causes)
 
     def make_taken_record_lister(self, person: str) -> "Callable[[Console], frozenset[RecordRef]]":
-        """Return a function that returns kind and id of each selected record that `person` has taken: of the selected
-        groups and of a selection of all matching records, also those whose rows aren't read yet. The function also
-        returns the selected single records that `person` has not taken."""
+        """Return a function that returns the kind and id of selected records: of each record that is selected singly,
+        whoever has taken it; and of those records of the selected groups (or, if all matching records are selected,
+        of these) that `person` has taken, also if their rows aren't read yet."""
         chosen_records = self.get_chosen_records()
         if chosen_records is not None:
             queries = tuple(restrict_to_cause(self._query, cause) for cause in chosen_records.causes)
@@ -362,8 +362,8 @@ def _read_matching_records(services: "Console", query: QueueListQuery) -> list[C
 
 @dataclass(frozen=True, slots=True)
 class _TakenRecordLister:
-    """A function object that returns kind and id of the records `chosen_refs`, and of the records of `queries` that
-    `person` has taken."""
+    """A function object that returns `chosen_refs` (kind and id of records), and the kind and id of those records of
+    `queries` that `person` has taken."""
 
     person: str
     queries: tuple[QueueListQuery, ...]
