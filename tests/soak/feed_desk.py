@@ -71,7 +71,8 @@ class DeskSession(QObject):
         return True
 
     def _await_begin_and_end_times(self) -> None:
-        """Read the second line of stdin, in a thread."""
+        """Read the times at which the session begins and ends from the second line of stdin, in a thread, and emit
+        `begin_and_end_times_received`."""
         self._times = json.loads(sys.stdin.readline())
         self.begin_and_end_times_received.emit()
 

@@ -112,7 +112,7 @@ def apply_report(
         current_payment,
         sourced_report,
         compute_report_effect(
-            _forget_future_report_time(current_payment, now),
+            _remove_future_report_time(current_payment, now),
             sourced_report.report,
             sourced_report.effective_at,
             sourced_report.source_kind,
@@ -152,7 +152,7 @@ def store_stated_facts(
     sourced_report = limit_report_time_to_now(sourced_report, now)
     report, effective_at = sourced_report.report, sourced_report.effective_at
     effect = compute_report_effect(
-        _forget_future_report_time(current_payment, now), report, effective_at, sourced_report.source_kind
+        _remove_future_report_time(current_payment, now), report, effective_at, sourced_report.source_kind
     )
     if effect.is_newest_report and effect.unknown_reason is None:
         values = make_report_values(report, current_payment, effective_at)
@@ -174,7 +174,7 @@ def limit_report_time_to_now(sourced_report: ReportWithSource, now: datetime) ->
     return replace(sourced_report, effective_at=now) if is_bounded else sourced_report
 
 
-def _forget_future_report_time(payment: Payment, now: datetime) -> Payment:
+def _remove_future_report_time(payment: Payment, now: datetime) -> Payment:
     """Return the payment without the time of its newest report if that time is in the future, because a clock was
     wrong: then the present report is the newest one."""
     is_from_future = payment.told_at is not None and payment.told_at > now + PROVIDER_CLOCK_TOLERANCE

@@ -380,9 +380,9 @@ def test_a_purchase_answer_with_the_check_but_no_id_says_that_it_was_made(body: 
     ],
 )
 def test_other_answers_without_a_usable_id_say_nothing_about_the_purchase(body: object, reason: str) -> None:
-    """An answer to a purchase that has no usable id is unreadable for the reason of its own defect, and not proof of
-    the purchase, if it is about another corporation, has its id as text instead of as a number, lacks the contents of
-    a credit check, or has no credit check at all.
+    """An answer without a usable id doesn't prove that the purchase was made, and its reason names its defect: it is
+    about another corporation, its id is a text instead of a number, it lacks the contents of a credit check, or it
+    has no credit check at all.
     """
     assert buy_with_answer(json.dumps(body).encode()).reason == reason
 

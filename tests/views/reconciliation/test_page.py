@@ -216,8 +216,10 @@ def test_an_empty_part_does_not_hide_unreadable_rows(
 def test_unreadable_rows_leave_the_number_of_missing_payments_unknown(
     show_page: ShowPageFunction, key: str, figure: str, *, is_missing_unknown: bool
 ) -> None:
-    """If unreadable rows of the provider prevent the search for missing payments, the page and the list of runs don't
-    state that no payment is missing at the provider, and only then the bar says so."""
+    """If unreadable rows of the provider prevent the search for missing payments, the page and the list of runs show
+    a dash instead of the number of payments that are missing at the provider. Only in this case the bar says that no
+    payment is reported as missing until the rows are corrected.
+    """
     item = make_run_item(missing_at_provider_count=0, is_missing_unknown=is_missing_unknown)
     page = show_page(make_run_details(item, refused_row_count=1))
     assert read_figures(page)["only_ours"] == figure

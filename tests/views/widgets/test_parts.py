@@ -151,7 +151,7 @@ def test_a_toast_with_a_number_that_the_sidebar_would_break_is_at_the_bottom_rig
     assert [find_wrong_line_ends(label) for label in long.findChildren(TextLabel)] == [[]]
 
 
-def test_a_toast_over_a_list_steps_aside(show_widget: ShowWidget, qtbot: QtBot) -> None:
+def test_a_toast_over_the_current_row_is_hidden(show_widget: ShowWidget, qtbot: QtBot) -> None:
     """In a window without a sidebar, a toast lies over the list. It is hidden while the current row of the list, or
     the mouse pointer, is at its place. A toast about a file stays, because it has buttons.
     """
