@@ -38,7 +38,7 @@ def desk(tmp_path: Path) -> Iterator[tuple[Console, list[CheckSample]]]:
         yield console, list({sample.sample_kind: sample for sample in made}.values())
 
 
-def test_a_page_without_readable_records_leads_to_the_next_page() -> None:
+def test_a_page_without_readable_records_has_the_command_for_the_next_page() -> None:
     """If no record of a page can be read, the text has the command for the next page, and doesn't say that the queue
     is empty."""
     translator = Translator()

@@ -143,7 +143,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "console/services/training/service.py", "        if configured_url != url:", "        if not url:"
             ),
         ),
-        ("tests/services/training/test_training.py::test_a_training_reaches_nothing_real",),
+        ("tests/services/training/test_training.py::test_a_training_uses_no_real_database_credentials_or_address",),
     ),
     Mutant(
         "5xx is a failure",

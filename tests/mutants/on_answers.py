@@ -1253,7 +1253,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         (
             (
                 "tests/services/credit_checks/test_killed_processes.py::"
-                "test_a_person_with_a_view_from_before_the_lapse_is_no_second_person"
+                "test_a_second_person_must_see_the_proposal_made_after_a_lapse"
             ),
         ),
         "sqlite",

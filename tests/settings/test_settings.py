@@ -285,7 +285,7 @@ def test_a_folder_or_huge_file_is_refused_as_a_profile(env: dict[str, str], tmp_
     assert read_refusal_detail(env)["problem"] == "too_large"
 
 
-def test_a_byte_order_mark_is_no_mistake(env: dict[str, str], tmp_path: Path) -> None:
+def test_a_profile_may_begin_with_a_byte_order_mark(env: dict[str, str], tmp_path: Path) -> None:
     """A profile may begin with a byte order mark, because editors on Windows write one."""
     (tmp_path / "profile.toml").write_text('operator = "op-a"\n', encoding="utf-8-sig")
     assert Settings.load(env).operator == "op-a"

@@ -38,7 +38,7 @@ def test_each_record_has_the_same_texts_everywhere(desk: ChoiceStage, tmp_path: 
     assert any(name.startswith("follow_advice") and name.endswith("done") for name in tally)
 
 
-def test_a_proposal_that_the_provider_denies_is_no_advice(desk: ChoiceStage) -> None:
+def test_no_confirmation_is_advised_of_a_proposal_that_the_provider_denies(desk: ChoiceStage) -> None:
     """A person has proposed to resolve a payment as reversed, but the provider says that its code has expired. The
     page must not advise a second person to confirm the proposal, because the services would refuse the confirmation.
     """

@@ -209,7 +209,7 @@ def test_a_read_and_a_call_have_time_limits(script: Script) -> None:
     assert (outcome.kind, outcome.content) == (OutcomeClass.UNKNOWN, None)
 
 
-def test_a_refused_connection_has_its_outcome() -> None:
+def test_a_refused_connection_is_unknown_and_states_that_nothing_was_sent() -> None:
     """If no server listens at the address, the outcome is unknown and states that nothing was sent."""
     outcome = make_api(f"http://127.0.0.1:{find_closed_port()}").read_difference(DIFFERENCE_DAY)
     assert (outcome.kind, outcome.sent) == (OutcomeClass.UNKNOWN, SendingCertainty.NO)

@@ -92,7 +92,7 @@ ALTERING_FAULTS = [
         for call in sorted(calls)
     ],
 )
-def test_an_altered_answer_hides_the_true_effect_once(
+def test_only_the_first_answer_is_altered_by_a_fault(
     gateways: SandboxGateways, fault: str, call: str, shown_value: str
 ) -> None:
     """With each of the tested faults the call takes effect but its answer states something else; the next answer is

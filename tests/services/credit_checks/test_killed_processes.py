@@ -82,7 +82,7 @@ def test_an_operation_of_an_ended_process_lapses_with_its_lease(
     assert read_operation_state(console, record) == ("unknown", "lapsed")
 
 
-def test_a_person_with_a_view_from_before_the_lapse_is_no_second_person(
+def test_a_second_person_must_see_the_proposal_made_after_a_lapse(
     console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock, place: Place
 ) -> None:
     """The screens of two people show the version of the record from before the lapse was stored. The first person may

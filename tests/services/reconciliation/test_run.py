@@ -512,7 +512,7 @@ def test_a_programming_error_is_not_an_unreadable_refund(
 
 
 @pytest.mark.engines("sqlite")
-def test_a_refund_missing_in_the_file_has_its_verdict(reconciled_day: ReconciledDay) -> None:
+def test_a_refund_that_is_not_in_the_file_is_missing_at_the_provider(reconciled_day: ReconciledDay) -> None:
     """A completed refund of ours that is not in the daily file gets the verdict that it is missing at the
     provider.
     """

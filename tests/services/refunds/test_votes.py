@@ -488,7 +488,7 @@ def test_a_stored_outcome_is_returned_without_a_further_read(desk: RefundDesk) -
     assert second.record.state is RefundState.COMPLETED
 
 
-def test_a_refusal_by_a_trigger_is_no_bug(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_by_a_trigger_is_not_reported_as_a_bug(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """If a trigger of SQLite refuses an approval that the service's checks have missed, the refusal is
     `not_allowed` and not `internal_error`. The refusal's text on screen doesn't contain the trigger's message.
     """

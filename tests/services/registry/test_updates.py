@@ -504,7 +504,7 @@ def test_the_difference_of_today_is_not_requested(
         ("reset", ErrorCode.PROVIDER_UNREACHABLE),
     ],
 )
-def test_a_call_that_fails_in_the_middle_leaves_nothing(
+def test_nothing_is_imported_if_the_second_part_of_a_difference_fails(
     folder_desk_with_api: WatchedFolderDesk, sandbox: Sandbox, fault: str, code: ErrorCode
 ) -> None:
     """If the call for the second part of a difference fails, nothing is imported and no file remains. The next run

@@ -246,7 +246,7 @@ def test_an_edited_fact_prevents_neither_other_verdicts_nor_a_new_attempt(
     assert get_exercise(console, key).verdict == "left_open"
 
 
-def test_a_training_reaches_nothing_real(tmp_path: Path) -> None:
+def test_a_training_uses_no_real_database_credentials_or_address(tmp_path: Path) -> None:
     """A training uses no server database, no real credentials and no address except that of its own simulated
     providers.
     """

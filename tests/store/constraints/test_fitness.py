@@ -33,7 +33,7 @@ def find_failed_checks(database: Database) -> dict[str, bool]:
     }
 
 
-def test_a_fresh_server_is_fit(migrated_server_database: Database) -> None:
+def test_a_migrated_database_passes_the_checks_of_the_server(migrated_server_database: Database) -> None:
     """A database that the migrations created on a server with the recommended settings passes every check except the
     check of the largest transaction.
     """
@@ -123,7 +123,7 @@ def test_an_older_procedure_for_ending_sessions_is_reported(sql_server: SqlServe
         owner.close()
 
 
-def test_a_team_in_team_mode_is_fit(sql_server: SqlServer) -> None:
+def test_a_team_database_in_team_mode_passes_its_checks(sql_server: SqlServer) -> None:
     """A team's database in team mode passes the checks, which the schema account, the worker and each person run.
     Applying the same account file again changes nothing."""
     with open_team(sql_server, ROLES_BY_PERSON, has_team_mode=True) as team:
@@ -150,7 +150,7 @@ def test_several_nodes_without_a_cluster_are_unfit(sql_server: SqlServer) -> Non
     database.close()
 
 
-def test_a_galera_cluster_is_fit(galera_cluster: servers.Cluster) -> None:
+def test_a_galera_cluster_passes_the_checks_of_the_server(galera_cluster: servers.Cluster) -> None:
     """A Galera cluster of three nodes with the recommended settings passes every check except the check of the
     largest transaction.
     """

@@ -81,7 +81,7 @@ def test_a_race_against_the_sessions_own_chain_is_run_again_after_a_long_wait(
     assert allowed == [True] * retry_policy.MAX_RERUNS + [False] * 2
 
 
-def test_an_aborted_read_of_a_trigger_is_no_bug() -> None:
+def test_an_aborted_read_of_a_trigger_is_not_reported_as_a_bug() -> None:
     """A syntax error of a server that was aborted while reading a trigger counts as `database_locked`. Any other
     syntax error has no error code and counts as a bug."""
     half = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(1064, TRIGGER_ERROR_MESSAGE))
@@ -106,7 +106,7 @@ def test_an_aborted_read_of_a_trigger_is_no_bug() -> None:
         (1449, "The user specified as a definer does not exist", "schema_mismatch", {}),
     ],
 )
-def test_a_limit_or_setting_of_the_server_is_no_bug(
+def test_a_limit_or_setting_of_the_server_is_not_reported_as_a_bug(
     number: int, words: str, code: str, detail: dict[str, str]
 ) -> None:
     """If a setting or a limit of the server doesn't allow a statement, the error has an error code and the server's

@@ -65,7 +65,7 @@ def test_results_with_equal_column_counts_are_distinguished(place: Place) -> Non
                 assert _read_names_and_rows(connection, query) == answer
 
 
-def test_a_result_of_many_columns_is_whole(place: Place) -> None:
+def test_a_result_of_many_columns_is_read_completely(place: Place) -> None:
     """The connection reads a result with 700 columns completely, although its description is larger than one read
     from the network.
     """

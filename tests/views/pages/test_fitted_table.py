@@ -149,7 +149,7 @@ def test_a_changed_cell_is_measured_again(appearance: object, qtbot: QtBot) -> N
     assert table.columnWidth(0) > narrow + 60
 
 
-def test_a_corporation_number_is_whole_before_a_sentence_is(appearance: object, qtbot: QtBot) -> None:
+def test_a_column_of_numbers_gets_its_width_before_a_column_of_sentences(appearance: object, qtbot: QtBot) -> None:
     """In a narrow table a column of corporation numbers first becomes wide enough for the whole number. Only then a
     column of sentences gets more width.
     """
@@ -243,7 +243,7 @@ def test_a_long_name_does_not_cut_off_the_texts_of_other_columns(appearance: obj
     assert list_cut_columns(table) == ["company"]
 
 
-def test_a_sentence_gives_way_to_the_word_of_a_state(appearance: object, qtbot: QtBot) -> None:
+def test_a_sentence_of_a_state_is_cut_off_before_a_word_of_another(appearance: object, qtbot: QtBot) -> None:
     """In a narrow table, a stretched column of states, which contains sentences, is cut off before a word of another
     column of states.
     """

@@ -116,7 +116,7 @@ def test_the_bar_names_the_actions_that_a_lost_operation_blocks(
     assert sum(bar.sentence.endswith(sentence) for bar in page.findChildren(NotificationBar)) == 1
 
 
-def test_a_lost_refund_that_needs_nothing_blocks_nothing(page: OperationPage) -> None:
+def test_an_acknowledged_lost_refund_is_not_shown_as_blocking_others(page: OperationPage) -> None:
     """The page doesn't say that a lost refund blocks other refunds if there is nothing to do about it, because a
     person has acknowledged that the gateway has made it."""
     services = RecoveryOfThreeOperations("refund.submit", step_code="next.nothing")

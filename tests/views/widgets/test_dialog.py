@@ -308,7 +308,7 @@ def test_an_open_dialog_stays_inside_a_window_that_becomes_smaller(qtbot: QtBot)
     assert dialog.rect().contains(dialog.cancel_button.mapTo(dialog, dialog.cancel_button.rect().bottomRight()))
 
 
-def test_a_scroll_bar_ends_when_the_whole_content_fits(qtbot: QtBot) -> None:
+def test_a_scroll_bar_is_hidden_when_the_whole_content_fits(qtbot: QtBot) -> None:
     """The content of a dialog scrolls in a low window, and beside the scroll bar a text can need one line more. When
     the window becomes higher, the scroll bar is hidden, at every length of the text.
     """

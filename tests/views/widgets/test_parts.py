@@ -567,7 +567,7 @@ def open_search_box(window: QWidget) -> SearchBox:
     return box
 
 
-def test_a_result_without_columns_uses_the_whole_line(show_widget: ShowWidget) -> None:
+def test_the_advice_after_a_search_without_a_result_is_not_cut(show_widget: ShowWidget) -> None:
     """The advice after a search without a result is a sentence. It has no columns beside it and isn't cut."""
     window = QWidget()
     window.resize(1_280, 800)
