@@ -178,6 +178,9 @@ def test_accepting_incomplete_rows_removes_them_from_the_queue(shared_database_t
 
 
 def test_an_unreadable_number_stays_on_its_line() -> None:
+    """Line breaks in a corporation number that the adoption can't read are printed as spaces, so the number can't
+    look like further lines of the report.
+    """
     examples = (UnreadableCorporationNumber(7, "118\n0 duplicates\r\nNothing to do"),)
     counts = AdoptionRowCounts(1, unreadable_row_count=1, unreadable_examples=examples)
     plan = AdoptionPlan("waiting", "Asia/Tokyo", counts, (), (), False, 1)

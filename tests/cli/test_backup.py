@@ -787,6 +787,9 @@ def test_another_databases_backup_is_refused(sandbox: Sandbox, backup: Path, tmp
 
 
 def test_a_check_says_that_a_backup_is_whole(terminal: Terminal, backup: Path) -> None:
+    """The command `db restore --check` reports that the backup is complete, and changes no file of the data
+    folder.
+    """
     before = compute_digests(get_home(terminal))
     report = terminal.json("db", "restore", str(backup), "--check").data
     assert (report["whole"], report["documents"], report["store_key"]) == (True, 1, "same")

@@ -70,6 +70,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryDesk]:
 
 
 def test_commands_work_without_a_registry(desk: RegistryDesk) -> None:
+    """While no registry is imported, the commands about companies say how to import one, or print empty results."""
     for name in ("status", "find", "number", "name"):
         assert "registry import FILE" in desk.output_before_import[name], name
     assert json.loads(desk.output_before_import["json"])["corporation"] is None
@@ -244,6 +245,7 @@ def test_changes_before_the_whole_file_are_unknown(tmp_path: Path) -> None:
 
 
 def test_a_bad_file_changes_nothing(desk: RegistryDesk) -> None:
+    """The import of a file that is no ZIP archive is refused, and the imported registry stays."""
     bad = desk.folder / "00_zenkoku_all_20261130.zip"
     bad.write_bytes(b"PK not a zip")
     before = desk.terminal.json("registry", "status").data

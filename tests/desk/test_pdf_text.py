@@ -289,6 +289,7 @@ def test_the_lock_keeps_the_pdf_open(
 def test_the_lock_keeps_a_comparison_open(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
+    """After the window was locked and unlocked, the comparison of two PDFs is still shown and reacts to keys."""
     person, shown = open_pdf(open_window, console)
     sandbox.control.add_fault("pdf_other", call="pdf", times=1)
     console.credit_checks.refetch(shown.route.record_id)

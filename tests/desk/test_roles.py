@@ -103,6 +103,7 @@ def test_an_administrator_sees_the_reason_and_the_commands(
 
 @pytest.mark.embedded("a server lets nobody sign in whose name it doesn't know")
 def test_an_unknown_person_sees_a_next_step(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
+    """A person who isn't registered in the database sees a page that says so, and whom to ask."""
     person = window_desks.switch_person(open_window(), "nobody-here")
     page = person.wait_for_page(NoRightPage)
     assert (

@@ -105,4 +105,5 @@ def _check_repeated_losses(harm_scene: AttackedDatabase, person: str) -> None:
 
 
 def test_every_account_with_alert_right_is_tried() -> None:
+    """Each name in PEOPLE_WITH_ALERT_RIGHT is the name of an account that the tests have."""
     assert set(PEOPLE_WITH_ALERT_RIGHT) <= set(PERSON_NAME_BY_ROLE.values())

@@ -256,6 +256,9 @@ def _can_write(
 
 @pytest.mark.parametrize("name", WORDED_REQUESTS)
 def test_the_worker_stores_only_words_of_the_request(team_with_open_records: RequestingTeam, name: str) -> None:
+    """For a person's request, the worker's account can store the text that the person typed, and no other text. If
+    the person typed none, it can store none.
+    """
     worded = WORDED_REQUESTS[name]
     taken = team_with_open_records.take_request(
         _store_request(team_with_open_records, worded, worded.make_arguments(TYPED_TEXT))
@@ -477,6 +480,9 @@ def make_audit_insert(detail: str, person: str, session: str) -> Statement:
 def test_a_workers_audit_entry_for_a_person_must_name_request_and_worker(
     team_with_open_records: RequestingTeam,
 ) -> None:
+    """The worker's account can write an audit entry in a person's name only if the detail has the id of the person's
+    request and the worker's own name.
+    """
     worded = WORDED_REQUESTS["note"]
     request = _store_request(team_with_open_records, worded, worded.make_arguments(TYPED_TEXT))
     taken, session = team_with_open_records.take_request(request), str(uuid.uuid4())

@@ -430,6 +430,7 @@ def test_people_read_only_their_own_audit_entries(reading_team: ReadingTeam, per
 
 
 def test_an_administrator_reads_no_records(reading_team: ReadingTeam) -> None:
+    """The account of an administrator can't read the tables of records; it can read the limits."""
     for table in RECORD_TABLES:
         if table != "accounts":
             reading_team.check_refused("adm-f", f"SELECT 1 FROM {table}")

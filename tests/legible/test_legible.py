@@ -319,6 +319,7 @@ class DialogThatCancelsOnEnter(DialogFrame):
 
 
 def test_an_enter_that_cancels_is_found(qtbot: QtBot) -> None:
+    """The check of the Enter key reports a dialog that Enter in a field closes, and no correct dialog."""
     window = QWidget()
     qtbot.addWidget(window)
     window.resize(900, 600)

@@ -120,6 +120,7 @@ def test_reports_of_tests_with_properties_are_sent_unshortened() -> None:
 def test_reports_are_sent_whole_from_the_first_that_has_not_passed(
     outcomes: tuple[str, ...], sent_phases: list[str]
 ) -> None:
+    """From the first phase of a test that hasn't passed, the reports are sent with all their sections."""
     reports = [report for _, report in _send_outcomes(*outcomes) if report]
     assert [report["when"] for report in reports] == sent_phases
     not_passed = reports[[report["outcome"] == "passed" for report in reports].index(False) :]

@@ -59,6 +59,7 @@ def test_each_path_in_a_guide_exists(page: Path) -> None:
 
 
 def test_the_search_finds_the_named_paths_of_the_guides() -> None:
+    """The search for paths in the guides finds many, so the check of these paths isn't empty."""
     assert sum(len(list(list_named_paths(page))) for page in DOC_PAGES) > 100
 
 

@@ -29,6 +29,7 @@ VARIANT_IDS = [f"tests/a/test_b.py::test_c[{engine}-{role}]" for engine in ("mar
 
 
 def test_all_cheap_variants_run() -> None:
+    """If all variants of a test function fit into the budget, all are drawn."""
     assert draw_variants(VARIANT_IDS, CHEAP_SECONDS, random.Random(1)) == VARIANT_IDS
 
 

@@ -69,6 +69,7 @@ def test_the_matrix_has_every_supported_version() -> None:
 
 
 def test_the_versions_of_python_run_all_costly_tests() -> None:
+    """The pipeline's jobs for the versions of Python share the costly tests: each job runs its own part of them."""
     assert "make test SEED=${{ strategy.job-index }} TURNS=${{ strategy.job-total }} " in read_job("all")
 
 

@@ -189,6 +189,9 @@ def test_an_unwritable_folder_of_values_is_reported(tmp_path: Path) -> None:
 
 
 def test_each_person_has_a_file_of_a_harmless_name(tmp_path: Path) -> None:
+    """Each name of a person gives another path in the same folder. The file's name has only letters and digits,
+    whatever the person's name contains.
+    """
     names = ["op-a", "op-b", "", "../../etc/passwd", "佐藤", "con", "a" * 500]
     paths = {get_person_file_path(tmp_path, name, ".preferences.json") for name in names}
     assert len(paths) == len(names)
@@ -197,6 +200,10 @@ def test_each_person_has_a_file_of_a_harmless_name(tmp_path: Path) -> None:
 
 
 def test_a_file_can_encrypt_its_bytes(tmp_path: Path) -> None:
+    """Values that are encrypted when they are written are read back. A file that isn't encrypted counts as
+    unreadable, and is renamed.
+    """
+
     def decode_sealed(content: bytes) -> bytes:
         if not content.startswith(b"sealed"):
             raise UnreadableNamedValuesFile

@@ -89,4 +89,5 @@ def test_the_reason_has_states_amounts_and_ages(
     [("A", "payment move-order"), ("B", "probe"), ("B reversed", "show"), ("C after", "refund request")],
 )
 def test_the_action_of_an_alert_has_its_command(name: str, verb: str) -> None:
+    """The next step in the explanation of an alert has a command with this verb."""
     assert (explain_broken_rule(name).next_step.command or "").startswith(f"support-console {verb} ")

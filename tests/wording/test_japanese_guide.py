@@ -23,6 +23,7 @@ def test_each_quoted_name_is_a_text_of_the_screen(guide: Path) -> None:
 
 @pytest.mark.parametrize("guide", GUIDE_FILES, ids=lambda file: file.name)
 def test_the_guide_keeps_the_register_of_the_screens(guide: Path) -> None:
+    """The Japanese guides contain no word that is forbidden on screens, except the words allowed by part."""
     text = guide.read_text("utf-8")
     for allowed in (word for words in ALLOWED_WORDS_BY_PART.values() for word in words):
         text = text.replace(allowed, "")

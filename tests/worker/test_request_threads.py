@@ -44,6 +44,9 @@ _NO_REQUEST_AGE_SECONDS = float("inf")
 def test_polls_are_quick_only_shortly_after_a_request(
     idle_seconds: float, is_standby: bool, pause_seconds: float
 ) -> None:
+    """A poll follows quickly only in the first time after the last open request. While a request is open, and later,
+    the usual pause is made. A standby without an open request polls as often as it renews its lease.
+    """
     assert compute_request_poll_pause_seconds(idle_seconds, _RENEWAL_SECONDS, is_standby=is_standby) == pause_seconds
 
 

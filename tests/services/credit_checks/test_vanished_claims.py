@@ -312,6 +312,9 @@ def test_pages_name_a_lost_renewal_and_advise_no_purchase(
 
 @pytest.mark.engines("sqlite")
 def test_a_lookup_names_a_lost_renewal(console: Console, place: Place, clock: ManualClock) -> None:
+    """If the row of a renewal has vanished, the next step of the earlier credit check asks to look for the lost
+    renewal.
+    """
     old = buy_check(console)
     clock.at += timedelta(days=400)
     delete_rows(place, buy_check(console, renew=True), DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)

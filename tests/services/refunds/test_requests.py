@@ -328,6 +328,9 @@ def insert_set_aside(desk: RefundDesk, payment: Payment, minor: int) -> int:
 
 
 def test_the_plan_of_a_set_aside_is_about_its_amount(desk: RefundDesk) -> None:
+    """The plan for the refund of a set-aside checks the rules for the amount of the set-aside, and needs as many
+    checkers as the request.
+    """
     payment = desk.make_paid_payment(minor=90_000)
     item = insert_set_aside(desk, payment, 80_000)
     desk.sql("UPDATE limits SET value = 50000 WHERE name = 'second_checker_above'")
@@ -338,6 +341,9 @@ def test_the_plan_of_a_set_aside_is_about_its_amount(desk: RefundDesk) -> None:
 
 
 def test_a_plan_is_about_a_set_aside_if_nothing_else_is_refundable(desk: RefundDesk) -> None:
+    """If the whole amount of a payment is set aside, a plan for its refund is about the set-aside, and not
+    refused.
+    """
     payment = desk.make_paid_payment()
     item = insert_set_aside(desk, payment, payment.captured_minor)
     plan = desk.refunds.make_plan(payment.id)

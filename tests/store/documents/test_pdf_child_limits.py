@@ -107,6 +107,7 @@ def error_number_by_attempt(tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 
 def test_the_child_reads_only_the_fonts(error_number_by_attempt: dict[str, int]) -> None:
+    """The child process that reads PDFs can open the fonts. It can open no other file, program or folder."""
     assert error_number_by_attempt["font"] == 0
     refused = {name: error_number_by_attempt[name] for name in ("passwords", "program", "folder", "file")}
     assert refused == dict.fromkeys(refused, errno.EACCES)

@@ -90,6 +90,7 @@ def test_the_toast_about_an_export_states_that_there_are_more_records(appearance
 
 
 def test_a_list_is_printed_without_its_page(appearance: object, tmp_path: Path) -> None:
+    """A list is printed, and the toast says so, even if the page that began the printing is deleted meanwhile."""
     context, runner, toasts = make_context()
     page, printer = Page(context), QPrinter()
     printer.setOutputFileName(str(tmp_path / "alerts.pdf"))

@@ -139,6 +139,7 @@ def test_a_failed_purchase_is_no_current_credit_check(appearance: object) -> Non
 
 
 def test_the_panel_names_the_record_of_its_number(appearance: object) -> None:
+    """The panel about the live credit check shows the id of the credit check."""
     page = make_company_panel(CHECK_WITHOUT_PDF)
     assert f"Credit check {CHECK_WITHOUT_PDF.id}" in read_label_texts(page.live_check_panel)
 

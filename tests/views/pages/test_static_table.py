@@ -97,6 +97,9 @@ def test_no_row_moves_under_the_pointer(make_shown_table: MakeTable, grouped: bo
 
 
 def test_rows_below_the_pointer_are_inserted_immediately(make_shown_table: MakeTable) -> None:
+    """An automatic update inserts and removes rows below the mouse pointer at once: they don't move the row at the
+    pointer.
+    """
     both = make_shown_table(1, 2, 3)
     move_pointer_to(both.table, 1)
     both.show_rows([TableLine(1), TableLine(2), TableLine(3), TableLine(4)], is_automatic=True)
@@ -160,6 +163,9 @@ def test_a_current_row_stays_current_after_an_automatic_removal(
 
 
 def test_a_removed_current_row_that_comes_back_has_no_mark(make_shown_table: MakeTable) -> None:
+    """If the current row disappears in an automatic update and comes back in the next one, it isn't marked as removed
+    any more. If a read that the person requested lacks the row, the row is removed.
+    """
     both = make_shown_table(1, 2, 3)
     both.table.go_to_item(lambda line: line.id == 2)
     both.show_rows([TableLine(1), TableLine(3)], is_automatic=True)

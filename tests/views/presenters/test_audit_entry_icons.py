@@ -38,6 +38,9 @@ def test_a_failure_that_leaves_the_outcome_unknown_is_not_shown_as_failed(action
 
 
 def test_a_certain_failure_keeps_its_icon_and_word() -> None:
+    """The audit entry of a refund that has failed has the icon and the word of a failure. Entries about other results
+    have the icon of the result.
+    """
     entry = make_entry("refund.failed")
     assert get_entry_icon_and_tone(entry) == ("cross", "bad")
     assert audit_words.format_audit_result(entry, "en") == "Failed"

@@ -110,6 +110,7 @@ def test_a_full_disk_leaves_no_part_of_a_printed_file(appearance: object, tmp_pa
 def test_only_taken_pages_are_announced_as_sent(
     appearance: object, qtbot: QtBot, tmp_path: Path, folder: str, message: str
 ) -> None:
+    """The toast says that a list was sent to the printer only if the printer could be opened."""
     context, toasts, window = make_window_context(), list[Toast](), QWidget()
     qtbot.addWidget(window)
     context.store_services(PrintedServices())  # type: ignore[arg-type]  # printouts alone

@@ -112,6 +112,7 @@ def test_another_person_sees_no_name_of_a_private_view(qtbot: QtBot, *, is_team:
 
 
 def test_a_view_read_for_another_person_does_not_open(qtbot: QtBot) -> None:
+    """If the person changes while a saved view is being read, the view isn't shown."""
     page = show_page(qtbot, ServicesWithOneQueue(CHECKS_TO_REVIEW))
     runner = page.context.runner
     assert isinstance(runner, InlineRunner)

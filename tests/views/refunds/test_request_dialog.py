@@ -229,6 +229,7 @@ def parent(qtbot: QtBot, appearance: object) -> QWidget:
 
 
 def test_a_repeated_read_of_the_plan_is_about_the_same_set_aside(parent: QWidget, qtbot: QtBot) -> None:
+    """When the dialog reads the plan again for the typed amount, it asks for the plan of the same set-aside."""
     context, plan = make_window_context(), make_refund_plan(set_aside=OPEN_SET_ASIDE)
     services = RefundServices(plan)
     context.store_services(services)  # type: ignore[arg-type]  # refunds are all it takes

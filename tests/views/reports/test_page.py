@@ -168,6 +168,7 @@ def test_a_report_switches_between_picture_and_table(
 def test_an_outage_that_began_before_the_first_day_is_marked_inside_the_picture(
     qtbot: QtBot, appearance: Appearance
 ) -> None:
+    """The mark of an outage that began before the first day of the chart begins at the left edge of the chart."""
     outage = Outage("paypay", NOW - timedelta(days=400), NOW - timedelta(hours=6))
     page = make_page(ReportServices(replace(SUCCESS_REPORT, outages=(outage,))), qtbot)
     (marked_range,) = get_chart_section(page).chart.content.strips[0].marked_ranges

@@ -187,6 +187,7 @@ def _has_request_id_parameter(desk: Console, service: str, method: str) -> bool:
 
 
 def test_the_window_still_calls_each_listed_function_without_request_id() -> None:
+    """FUNCTIONS_WITHOUT_REQUEST_ID lists no function that the window doesn't call any more."""
     assert {
         (service, method) for service, methods in FUNCTIONS_WITHOUT_REQUEST_ID.items() for method in methods
     } <= find_called_methods()

@@ -12,6 +12,7 @@ from tests.support.long_wait_bot import MAX_WAIT_MS
 
 
 def test_signals_and_windows_are_waited_for_longer(qtbot: QtBot) -> None:
+    """Without a time limit of its own, a test waits MAX_WAIT_MS for a signal or a window."""
     timer, widget = QTimer(), QWidget()
     qtbot.addWidget(widget)
     signal = qtbot.waitSignal(timer.timeout)
@@ -25,5 +26,6 @@ def test_signals_and_windows_are_waited_for_longer(qtbot: QtBot) -> None:
 
 
 def test_a_test_may_wait_shorter(qtbot: QtBot) -> None:
+    """A time limit that a test gives is used instead of MAX_WAIT_MS."""
     with pytest.raises(qtbot.TimeoutError):
         qtbot.waitUntil(lambda: False, timeout=1)

@@ -616,6 +616,7 @@ def make_person_window(payment_stage: MoneyStage, qtbot: Any, appearance: object
 
 
 def test_every_acting_call_has_a_case() -> None:
+    """Each acting call of the window is tested in this module or listed in CALLS_TESTED_ELSEWHERE."""
     assert {call for _, call in PREPARE_AND_CALL_BY_NAME.values()} | CALLS_TESTED_ELSEWHERE == ACTING_CALLS
 
 
