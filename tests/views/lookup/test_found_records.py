@@ -83,8 +83,8 @@ def test_a_change_keeps_the_current_row_and_the_focus(qtbot: QtBot, appearance: 
 
 
 def test_a_change_opens_no_page(qtbot: QtBot, appearance: object) -> None:
-    """If a search that the program repeats finds a single company, its page isn't opened, as it is after a search by
-    the person: a page must not be replaced while the person looks at it.
+    """A search by the person that finds a single company opens its page. A repetition of the search by the program
+    doesn't, because a page must not be replaced while the person looks at it.
     """
     services = LookupServices(*PAYMENTS)
     page = show_found_payments(qtbot, services)
