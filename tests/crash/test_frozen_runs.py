@@ -31,7 +31,9 @@ pytestmark = [
         ("before_reconcile_end", 1),
     ],
 )
-def test_a_frozen_reconciliation_changes_nothing_later(place: Place, sandbox: Sandbox, point: str, nth: int) -> None:
+def test_a_reconciliation_that_froze_writes_only_its_refusal_afterwards(
+    place: Place, sandbox: Sandbox, point: str, nth: int
+) -> None:
     """A process freezes during a reconciliation, and another process continues the run to its end. When the first
     process continues, it ends with in_progress and writes nothing but its refusal.
     """

@@ -196,7 +196,7 @@ def test_an_emptied_dialog_leaves_no_draft(open_window: OpenWindow, payment: Pay
     assert read_home_bars(person) == []
 
 
-def test_review_goes_back_to_the_form(open_window: OpenWindow, payment: Payment) -> None:
+def test_the_review_of_a_refund_can_be_left_for_the_form(open_window: OpenWindow, payment: Payment) -> None:
     """Alt+Left leads from the review of a refund back to the form with all typed texts. After a correction the review
     shows the new amount.
     """

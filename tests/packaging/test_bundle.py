@@ -94,7 +94,7 @@ def test_a_forbidden_part_ends_the_build(
         contents.check_folder(folder, extras)
 
 
-def test_a_large_folder_ends_the_build(tmp_path: Path) -> None:
+def test_a_folder_above_the_size_limit_ends_the_build(tmp_path: Path) -> None:
     """Checking a folder of more than 190 MB ends the build; with optional packages the limit is higher."""
     folder = create_files(PRESENT_FILES, tmp_path)
     with (folder / "_internal" / "large").open("wb") as file:

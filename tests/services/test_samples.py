@@ -83,7 +83,7 @@ def test_no_sample_number_can_belong_to_a_real_company() -> None:
     assert all(is_well_formed(number) and number[1:3] == "99" for number in own)
 
 
-def test_a_filled_desk_has_every_queue(console: Console) -> None:
+def test_a_desk_with_samples_has_records_in_every_queue(console: Console) -> None:
     """On a desk with samples, each queue has records, and each record has an explanation."""
     for name in ("pending", "error", "incomplete", "unknown", "review"):
         items = console.recovery.read_queue(name, 200).items

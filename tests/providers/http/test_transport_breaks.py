@@ -215,7 +215,7 @@ def test_headers_beyond_the_limit_are_not_read(head: bytes) -> None:
     assert reason in ("answer_too_large", "connection_broken")
 
 
-def test_a_change_of_the_protocol_is_the_last_answer() -> None:
+def test_no_answer_is_read_after_a_change_of_the_protocol() -> None:
     """An answer with status 101 is returned as the answer. After it the connection uses another protocol, so later
     bytes aren't read as the provider's answer.
     """

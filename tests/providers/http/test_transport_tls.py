@@ -57,7 +57,7 @@ def test_tls_of_an_unknown_authority_means_never_sent(authority: CertificateAuth
 
 
 @pytest.mark.parametrize(("names", "days"), [(["localhost"], 30), (["127.0.0.2"], 30), (["127.0.0.1"], -1)])
-def test_tls_of_another_host_or_time_means_never_sent(
+def test_nothing_is_sent_to_a_server_with_an_invalid_certificate(
     authority: CertificateAuthority, names: list[str], days: int
 ) -> None:
     """If the server's certificate is for another host or has expired, the transport refuses it and sends nothing."""

@@ -126,7 +126,7 @@ def test_a_fault_raises_the_amount_in_an_answer(gateways: SandboxGateways, call:
 @pytest.mark.parametrize(
     ("call", "amount_field"), [("paypay_refund", '"amount": "1000"'), ("atom_refund", ': "150.50"')]
 )
-def test_a_fault_makes_amounts_texts(gateways: SandboxGateways, call: str, amount_field: str) -> None:
+def test_a_fault_writes_amounts_as_json_texts(gateways: SandboxGateways, call: str, amount_field: str) -> None:
     """With the fault `amount_as_text`, the amounts in an answer are JSON texts instead of numbers."""
     gateways.control.add_fault("amount_as_text", call=call)
     assert amount_field in gateways.read_answer_text(call)

@@ -285,7 +285,7 @@ def test_a_begun_request_is_executed_again_only_shortly_after_its_time(
     assert scene.place.sql("SELECT fence FROM request_ids WHERE command = 'take'") == [(1 + is_executed,)]
 
 
-def test_a_bulk_run_that_was_begun_is_continued_late(
+def test_a_begun_bulk_run_is_continued_hours_later(
     scene: DeskWithTwoWorkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker is killed while it executes a bulk run of takes, which only its maker may continue. Hours later the

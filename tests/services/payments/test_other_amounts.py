@@ -99,7 +99,7 @@ def test_a_failure_notice_about_the_paid_amount_ends_the_payment(scene: PaymentD
 
 
 @pytest.mark.engines("sqlite")
-def test_a_transfer_in_another_currency_and_a_right_one_leave_a_case(scene: PaymentDesk) -> None:
+def test_a_transfer_in_another_currency_opens_a_case_beside_a_booked_one(scene: PaymentDesk) -> None:
     """The payer transfers 5,000 rupees and then 3,300 yen for an order of 3,300 yen. The yen are booked, and a person
     must look at the rupees.
     """

@@ -228,7 +228,7 @@ def test_a_saga_ends_when_no_longer_needed(saga_desk: SagaDesk, place: Place) ->
     )
 
 
-def test_a_compensation_undoes_steps_backwards(saga_desk: SagaDesk, place: Place) -> None:
+def test_a_compensation_undoes_the_newest_step_first(saga_desk: SagaDesk, place: Place) -> None:
     """A compensation undoes the executed steps, the newest first."""
     saga_desk.answers["three"] = CompensationRequired("changed_mind")
     ended = saga_desk.runner.run(saga_desk.start_saga())

@@ -193,7 +193,9 @@ def test_an_ordinary_index_of_another_application_prevents_nothing(database: Dat
     assert legacy_obstacles.find_obstacles(adopt_table.read_table(database)) == ()
 
 
-def test_a_value_at_each_change_is_no_value_of_a_new_row(server_database: Database, tmp_path: Path) -> None:
+def test_a_column_with_a_value_only_on_update_prevents_the_adoption(
+    server_database: Database, tmp_path: Path
+) -> None:
     """A NOT NULL column whose only value comes from `ON UPDATE` prevents the adoption, because new rows would have no
     value. A column with a default value, or a column that is derived from others, doesn't prevent it."""
     legacy.create_table_with_rows(server_database, more=", changed DATETIME NOT NULL ON UPDATE CURRENT_TIMESTAMP")

@@ -40,7 +40,7 @@ def _make_bucket_calls(bucket: DocumentBucket) -> list[Callable[[], object]]:
     return [lambda: bucket.store(STORED_PATH, PDF_BYTES), lambda: bucket.read(STORED_PATH), bucket.check_writable]
 
 
-def test_a_creation_never_replaces(bucket_server: BucketServer) -> None:
+def test_an_upload_never_replaces_an_existing_object(bucket_server: BucketServer) -> None:
     """Each upload has the condition that the object doesn't exist yet. An object with other content is deleted only
     in the generation that the program has read."""
     documents = Documents(BUCKET_URL)

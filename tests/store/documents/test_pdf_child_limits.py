@@ -154,7 +154,7 @@ def test_each_version_of_landlock_is_asked_for_its_own_rights(
 
 @needs_linux
 @pytest.mark.parametrize("refused_option", [22, 38])
-def test_a_kernel_that_refuses_everything_changes_nothing(
+def test_a_child_continues_if_the_kernel_refuses_every_restriction(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, refused_option: int
 ) -> None:
     """If the kernel knows neither Landlock nor seccomp, or not even the mark that both need, the child continues."""

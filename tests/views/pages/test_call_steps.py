@@ -24,7 +24,7 @@ def test_a_running_call_shows_its_present_step() -> None:
     ]  # fmt: skip
 
 
-def test_a_part_that_is_missing_after_the_end_has_no_tick() -> None:
+def test_a_part_that_was_not_fetched_has_a_cross() -> None:
     lines = make_step_lines(make_window_context(), STEPS, has_ended=True, failed_codes={"pdf"})
     assert [(line.icon_name, line.action_text) for line in lines[2:]] == [
         ("check", "Detail fetched"), ("cross", "The PDF could not be fetched"),

@@ -23,7 +23,7 @@ def test_parts_are_deleted_with_their_page(appearance: Appearance) -> None:
     assert not [type(part).__name__ for part in parts if shiboken6.isValid(part)]
 
 
-def test_a_part_is_shown_only_in_the_layout(appearance: Appearance, qtbot: QtBot) -> None:
+def test_a_bar_is_hidden_until_it_is_in_the_layout(appearance: Appearance, qtbot: QtBot) -> None:
     """A bar of a page is hidden until the page adds it to its layout, because it would cover the title otherwise."""
     page = Page(make_window_context())
     page.add_content(TextLabel("contents"), 1)
