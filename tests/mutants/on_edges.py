@@ -366,8 +366,8 @@ EDGE_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/services/process/merchants.py",
-                "    if stored.digest != own.digest:\n",
-                "    if stored.environment != own.environment:\n",
+                "    if stored.digest != own_merchant.digest:\n",
+                "    if stored.environment != own_merchant.environment:\n",
             ),
         ),
         ("tests/services/access/test_own_merchant.py::test_keys_of_another_merchant_are_refused",),

@@ -287,7 +287,7 @@ HARM_MUTANTS: tuple[Mutant, ...] = (
         f"{_TEXTS_OF_PEOPLE_TESTS}::test_the_worker_stores_only_words_of_the_request"),
     _make_mutant("a part of a person's words is what the person has said",
     "console/store/constraints/words_of_people.py",
-        "LOCATE({words}, {text}) > 0 AND NOT {rest} + CHAR_LENGTH({words})))\"\n"
+        "LOCATE({words}, {text}) > 0 AND NOT {text_without_words} + CHAR_LENGTH({words})))\"\n"
         "        \" REGEXP '[^[:space:][:cntrl:]]', FALSE)\"",
         "LOCATE({words}, {text}) > 0, FALSE)\"",
         f"{_TEXTS_OF_PEOPLE_TESTS}::test_the_worker_stores_only_words_of_the_request"),
