@@ -77,6 +77,9 @@ def _open_measured_tables(url: Callable[[int], str], large: int) -> Iterator[tup
 
 
 def _measure_lookup(engine: str, label: str, big_table: MeasuredTable) -> Iterator[ReportRow]:
+    """Measure a lookup in the large table by the service, by SQLAlchemy Core and by the driver alone, and yield the
+    rows of the report.
+    """
     works: dict[str, MeasuredFunction] = {
         "service": big_table.lookup,
         "core": big_table.lookup_by_core,
@@ -103,6 +106,9 @@ def _measure_lookup(engine: str, label: str, big_table: MeasuredTable) -> Iterat
 
 
 def _measure_growth(label: str, small_table: MeasuredTable, big_table: MeasuredTable) -> Iterator[ReportRow]:
+    """Yield a row of the report for a lookup and one for a page: how many times longer it takes in the large table
+    than in the small one, by our code and by the driver alone.
+    """
     works: dict[str, tuple[MeasuredFunction, MeasuredFunction, MeasuredFunction, MeasuredFunction]] = {
         "lookup": (big_table.lookup, small_table.lookup, big_table.lookup_by_driver, small_table.lookup_by_driver),
         "page": (

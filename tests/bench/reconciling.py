@@ -85,6 +85,10 @@ def measure_rows(goal_numbers: frozenset[int], payments: int, payments_per_day: 
 def _measure_engine(
     engine: str, places: tuple[Place, Place], payments: int, payments_per_day: int
 ) -> Iterator[ReportRow]:
+    """Measure the time and the memory of a reconciliation and of the due tasks in a small and a large table, the
+    first and the second of `places`, and yield the rows of the report. `payments` is the number of payments in the
+    large table.
+    """
     with (
         _fill_table(places[0], payments // LARGE_TO_SMALL_TABLE_RATIO, payments_per_day) as small,
         _fill_table(places[1], payments, payments_per_day) as large,

@@ -51,6 +51,9 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
 
 
 def _measure_engine(engine: str, place: Place, url: str, control: SandboxControl) -> Iterator[ReportRow]:
+    """Measure a whole refund, and the bare provider calls for a refund, and yield the row of the report. `url` is the
+    URL of the sandbox, and `control` its control API.
+    """
     with ExitStack() as opened, make_bench_folder() as folder:
         maker, checker = (
             opened.enter_context(_open_desk(place, url, *person)) for person in (("op-a", 0), ("lead-b", 1))

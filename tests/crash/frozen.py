@@ -48,6 +48,9 @@ def run_bulk_and_freeze(
 
 
 def _act_and_freeze(pipe: Pipe, console: Console, name: str, nth: int, act: Callable[[], object]) -> None:
+    """Call `act`, and stop this process when it reaches the failpoint `name` for the n-th time. Afterwards send
+    "done" or the error code.
+    """
     console._context.failpoints = FailpointsThatStopProcess(name, nth)
     try:
         act()

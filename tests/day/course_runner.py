@@ -142,6 +142,9 @@ class CourseRunner:
             self._changed.notify_all()
 
     def _wait_for_step(self, name: str, steps: RunningCourse, step: Step) -> None:
+        """Let the course `name`, of which `steps` is the generator, continue later: when the condition of `step` is
+        true, or after `step` seconds.
+        """
         with self._changed:
             if isinstance(step, ProgressCondition):
                 self._parked[step.payment] = _WaitingCourse(step, time.monotonic(), name, steps)

@@ -500,6 +500,9 @@ def open_refund(stage: CaseStage) -> RefundPage:
 def open_decision_dialog(
     stage: CaseStage, kind: type[DialogT], act: Callable[[RefundPage], Callable[[RefundDetails], None]]
 ) -> DialogT:
+    """Open the page of the refund, call the function of the page that `act` returns, and return the dialog of class
+    `kind` that it opens.
+    """
     page = open_refund(stage)
     assert page.details is not None
     act(page)(page.details)

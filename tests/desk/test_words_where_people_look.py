@@ -175,6 +175,9 @@ def test_no_screen_shows_a_code_in_either_language(qtbot: QtBot, desk: SampleDes
 
 
 def check_screens(qtbot: QtBot, desk: SampleDesk, language: str, shown: list[Route]) -> None:
+    """Open each of the routes in `shown` in a window in this language, and check that no text on it is an internal
+    code.
+    """
     person = Person(qtbot, desk.console, desk.console.settings, SystemClock())
     person.opening.context.change_operator("aud-e")
     person.opening.context.change_language("ja" if language == "ja" else "en")

@@ -222,6 +222,9 @@ class Control:
 
 
 def _find_controls(root: QWidget, name: str, role: QAccessible.Role | None) -> Iterator[QAccessibleInterface]:
+    """Yield the visible and enabled controls below `root` whose accessible name begins with `name`, with this role
+    (None: with any role).
+    """
     for interface in walk_accessible_tree(QAccessible.queryAccessibleInterface(root)):
         state = interface.state()
         if state.invisible or state.disabled or (role is not None and interface.role() != role):

@@ -54,6 +54,9 @@ def list_settings(cursor: Any) -> Sequence[str]:
 def _iterate_values(
     name: str, kind: str, smallest: str | None, largest: str | None, choice: str | None
 ) -> Iterator[str]:
+    """Yield the tried values of a session variable, as SQL. The arguments are its row in the server's list of
+    variables: its type (`kind`), limits, and allowed values, separated by commas (`choice`).
+    """
     if name in _VALUES_BY_SETTING_NAME:
         yield from _VALUES_BY_SETTING_NAME[name]
     elif name.startswith("character_set"):

@@ -220,6 +220,9 @@ def _store_request(
 def _execute_as_person(
     team: RequestingTeam, person: str, statements: tuple[Statement | str, ...], *, ends: str = "COMMIT"
 ) -> None:
+    """Execute the statements in one transaction with the person's database account; `ends` is the statement that ends
+    it. Names of people in the statements are replaced by the names of their accounts.
+    """
     connection = team.team.open_connection(person)
     try:
         with connection.cursor() as cursor:

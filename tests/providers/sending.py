@@ -22,6 +22,9 @@ def make_transport(url: str, **options: Any) -> HttpTransport:
 def send_purchase(
     line: HttpTransport, *, read_timeout: float = 5, budget: float = 5, limit: int = 1 << 20
 ) -> HttpAnswer:
+    """Send a purchase and return the answer. `read_timeout` and `budget` are in seconds, `limit` is the largest size
+    of the answer in bytes.
+    """
     headers = {"Content-Type": "application/json", "Authorization": "Bearer at-1"}
     return line.send(
         "POST",

@@ -73,6 +73,9 @@ def repair_records(
 
 
 def _execute_random_act(console: Console, record: int, charge: int, chance: random.Random) -> str:
+    """Execute one random action on the credit check with the id `record`. `charge` is the id at AlarmBox with which a
+    person resolves it. Return how the action ended (`_call_and_get_code`).
+    """
     acts = (
         lambda: console.credit_checks.refetch(record),
         lambda: console.credit_checks.probe(record),

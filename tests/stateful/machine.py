@@ -218,6 +218,9 @@ class PurchaseMachine(RuleBasedStateMachine):
     @precondition(lambda self: bool(self._list_record_ids()))
     @rule(desk=desk_numbers, data=st.data(), detail=st.booleans(), pdf=st.booleans(), crash=crash_failpoints)
     def refetch(self, desk: int, data: st.DataObject, detail: bool, pdf: bool, crash: str | None) -> None:
+        """Fetch the report (`detail`) or the PDF (`pdf`) of a random credit check again; both if neither is chosen.
+        Nothing may be bought. `crash` is the failpoint at which the desk crashes.
+        """
         record = data.draw(st.sampled_from(self._list_record_ids()))
         call_count = self.world.alarmbox.call_counts["check"]
         both = not (detail or pdf)

@@ -264,6 +264,9 @@ def check_answer(stage: ChoiceStage, answer: Any) -> None:
 
 
 def _check_answer_record(stage: ChoiceStage, answer: Any, record: ShownRecord) -> None:
+    """Check that the record in an action's answer has the same explanation as its page, as JSON and as printed lines.
+    A record that has changed since must have no verdict.
+    """
     kind, shown, lines = (
         _KIND_BY_CLASS[type(record)],
         build_record_json(record, _translate_to_english),
@@ -508,6 +511,9 @@ def check_lists(stage: ChoiceStage, codes_by_record: Mapping[RecordRef, Explanat
 def _check_queues(
     stage: ChoiceStage, codes_by_record: Mapping[RecordRef, ExplanationCodes], rows: Mapping[RecordRef, Any]
 ) -> None:
+    """Check that each record has the same explanation in the queues as on its page, and that each record with an
+    unknown outcome is in the queue for these.
+    """
     queued: dict[str, set[RecordRef]] = {}
     for name in _QUEUE_NAMES:
         items = stage.console.recovery.read_queue(name, 1_000).items

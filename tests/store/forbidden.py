@@ -60,6 +60,9 @@ def make_audit_insert(
     action: str = "try",
     number: str = "NULL",
 ) -> str:
+    """Return the SQL that inserts an audit entry. `at`, `session` and `number` are SQL expressions, the other texts
+    are values; "{me}" stands for the name of the account that executes the statement.
+    """
     return (
         "INSERT INTO audit_log (id, session, seq, at, who, desk, what, result, detail, prev_hash, hash) VALUES"
         f" ({number}, {session}, {seq}, {at}, '{person}', 'desk', '{action}', 'done', '{{{{}}}}',"

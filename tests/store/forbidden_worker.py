@@ -86,6 +86,7 @@ def make_bulk_run_insert(**more: str) -> str:
 
 
 def make_take_insert(order_id: int = UNTAKEN_ORDER_ID, person: str = "{me}", hours: int = 1) -> str:
+    """Return the SQL with which the person takes the order for this number of hours from now on."""
     return make_insert(
         "takes",
         kind="'order'",

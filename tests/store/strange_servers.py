@@ -35,6 +35,9 @@ def _serve_clients(listener: socket.socket, answer: bytes, drip_seconds: float, 
 
 
 def _answer_client(client: socket.socket, answer: bytes, drip_seconds: float, tls: ssl.SSLContext | None) -> None:
+    """Answer the client's first command as Redis without a value, and each further one with `answer`. With
+    `drip_seconds`, send the answer byte by byte, with this pause after each; with `tls`, over TLS.
+    """
     with suppress(OSError), client, tls.wrap_socket(client, server_side=True) if tls else client as stream:
         stream.recv(4096)
         stream.sendall(_REDIS_NULL_REPLY)
@@ -45,4 +48,5 @@ def _answer_client(client: socket.socket, answer: bytes, drip_seconds: float, tl
 
 
 def _split_answer(answer: bytes, drip_seconds: float) -> list[bytes]:
+    """Return the answer in parts of one byte, or in one part if `drip_seconds` is 0."""
     return [answer[place : place + 1] for place in range(len(answer))] if drip_seconds else [answer]

@@ -243,6 +243,9 @@ def start_screen_reader(folder: Path) -> Iterator[tuple[ScreenReader, dict[str, 
 def _start_process(
     started: ExitStack, command: list[str], env: dict[str, str], *, stdout: bool = False, keep: int | None = None
 ) -> "subprocess.Popen[bytes]":
+    """Start a program that `started` ends. Its standard output is readable if `stdout` is True; `keep` is a file
+    descriptor that it inherits.
+    """
     process = subprocess.Popen(
         command,
         env=env,

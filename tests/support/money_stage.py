@@ -165,6 +165,10 @@ class MoneyStage:
         return refund is None or refund.state in ENDED_REFUND_STATES or refund.state is RefundState.REQUESTED
 
     def _check_refund(self, target: ActionTarget, ending: str, situation: str) -> None:
+        """Check that the refund has a state that the action and its ending allow, and that the provider has made a
+        refund only if ours is completed. `ending` is "done" or an error code, `situation` describes the fault in
+        failure messages.
+        """
         refund, there = find_newest_refund(self.maker, target.payment), self.count_provider_refunds(target.number)
         if refund is None:
             assert (target.action, there) == ("ask", 0), f"the refund is gone after {situation}"

@@ -67,6 +67,7 @@ def _make_order_values(name: str) -> str:
 
 
 def _begin_payment(scene: PaymentDesk, provider: str, name: str, order_id: int) -> ReceivedNotice:
+    """Insert a payment of the order in the database and at the provider. Return the provider's notice about it."""
     minor, currency = (AMOUNT_PAISE, "INR") if provider == "atom" else (AMOUNT_YEN, "JPY")
     now = scene.context.now()
     new = NewPayment(provider, name, currency, minor, order_id=order_id, begun_at=now)

@@ -231,6 +231,7 @@ def _deliver_notices(
 
 
 def _send_notice(port: int, post: ReceivedNotice, deliveries: DeliveryTries) -> None:
+    """Send the notice until the receiver takes it, and add each try with its duration and error to `deliveries`."""
     deadline = time.monotonic() + 4 * LONG_TIMEOUT_SECONDS
     timeout_seconds = SENDER_TIMEOUT_SECONDS[post.source]
     while True:

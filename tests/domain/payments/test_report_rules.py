@@ -40,6 +40,9 @@ STARTED_PAYMENT = Payment(
 def make_fact(
     state: PaymentState, minute: float, source: ReportSource = ReportSource.READ, minor: int | None = 3300
 ) -> ReportFact:
+    """Return a report about the payment, with the time at which it was true (`minute` minutes after START_TIME) and
+    its source. `minor` is the amount in the smallest unit of the currency (None: the report has no amount).
+    """
     paid = state in PAID_STATES
     report = PaymentReport(
         merchant_payment_id="ORD-1",
@@ -75,6 +78,9 @@ def apply_report(payment: Payment, fact: ReportFact) -> Payment:
 def apply_changes(
     payment: Payment, effect: ReportEffect, state: PaymentState, report: PaymentReport, at: datetime
 ) -> Payment:
+    """Return the payment after the effect of the report, with this state. `at` is the time at which the report was
+    true.
+    """
     if effect.booked_amount is not None:
         assert payment.captured_minor == 0, "booked twice"
         assert state in PAID_STATES or state is PaymentState.REVERSED

@@ -534,6 +534,7 @@ def test_a_repeated_part_is_not_imported_as_the_next_part(
     def read_and_record_part(
         api: RegistryApi, day: date, part_number: int = 1, *, first_day: date | None = None
     ) -> Outcome[DifferencePart]:
+        """Read the part, but return it with the lines of the first part that was read."""
         outcome = read(api, day, part_number, first_day=first_day)
         assert outcome.content is not None
         first.append(outcome.content)

@@ -120,6 +120,9 @@ def test_a_folder_replaced_during_a_write_keeps_the_document(tmp_path: Path, mon
     create, replaced = os.open, list[Path]()
 
     def open_after_replacement(path: Path, flags: int, mode: int = 0o777) -> int:
+        """Before the first file is created, delete its folder, so that the creation fails; afterwards create the
+        folder again.
+        """
         if flags & os.O_CREAT and not replaced:
             folder = Path(path).parent
             replaced.append(folder)

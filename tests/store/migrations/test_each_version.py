@@ -276,6 +276,9 @@ def test_an_upgrade_without_its_lock_stops(
         acquired_locks.append(lock)
 
     def lose_lock(_conn: Any, _cursor: Any, sql: str, *_: Any) -> None:
+        """After the first statement that begins with `step`, give the upgrade's lock to another process. Record all
+        later statements that write.
+        """
         if acquired_locks and sql.startswith(step):
             acquired_locks.pop()
             with database.write_without_retries() as tx:

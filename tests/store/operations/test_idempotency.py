@@ -40,6 +40,7 @@ def end_operation(
     state: OperationState = DONE,
     result: str | None = "paid",
 ) -> bool:
+    """End the operation that has acquired the key. Return the result of `idempotency.end_operation`."""
     return context.write(
         lambda tx: idempotency.end_operation(
             tx.conn, acquired_key.operation_id, acquired_key.fence, state, result, context.now()

@@ -57,6 +57,7 @@ def execute_tasks(runner: InlineRunner) -> None:
 
 
 def show_page(qtbot: QtBot, services: ServicesWithOneQueue, words: str = "") -> QueuesPage:
+    """Return the shown page of the queue "review", with `words` in its filter."""
     context = make_window_context()
     context.store_services(services)  # type: ignore[arg-type]  # a queue is all that the page needs
     page = QueuesPage(context)

@@ -647,6 +647,8 @@ def test_each_message_of_an_action_names_its_record(
         return run_long_acting_call(context, *callables, **named)
 
     def record_messages(context: WindowContext, call: Any, on_done: Any, on_failed: Any, **named: Any) -> None:
+        """Run the acting call, and record its label and the toast about its result."""
+
         def record_toast(value: Any) -> None:
             toasts.append(named["make_toast"](value))
             on_done(value)
