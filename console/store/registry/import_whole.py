@@ -43,10 +43,10 @@ from console.store.registry.schema import (
 )
 from console.store.registry.search_index import (
     begin_bulk_load,
-    count_frequent_terms,
     create_search_index,
     end_bulk_load,
     index_new_rows,
+    store_frequent_term_counts,
     unindex_rows,
 )
 from console.store.registry.source_file import SourceFile, make_bad_file_error, make_stopped_error
@@ -130,7 +130,7 @@ def build_whole(
     import_run.report_rows("finish", sources[0], sources[0].line_count)
     with open_transaction(connection):
         end_bulk_load(connection)
-        count_frequent_terms(connection)
+        store_frequent_term_counts(connection)
     import_run.report_rows("finish", sources[0], sources[0].line_count)
     import_run.raise_if_stopped()
     with open_transaction(connection):

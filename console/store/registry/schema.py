@@ -179,7 +179,7 @@ def drop_indexes(connection: sqlite3.Connection) -> None:
 
 
 def read_applied_hashes(connection: sqlite3.Connection) -> frozenset[str]:
-    """Return the SHA-256 of the publisher's files of which the registry is made so far."""
+    """Return the SHA-256 hashes (hex) of all files of the publisher that were applied to the registry."""
     return frozenset(row[0] for row in connection.execute("SELECT sha256 FROM files"))
 
 

@@ -61,8 +61,8 @@ def search(
     """Return at most `limit` corporations that match the query: first those with a number of `our_numbers`, then the
     others, both sorted by rank. `read_corporations` returns the corporations of row ids. `prefecture_code` None:
     search in all prefectures. A hidden corporation (the publisher excludes it from search) is found only by its
-    complete number. `row_counts` has, for each frequent term of the search index, its number of corporations
-    (`read_frequent_terms`); if it is empty, the search takes longer.
+    complete number. `row_counts` has, for each frequent term of the search index, the number of open corporations
+    with this term (`read_frequent_terms`); if it is empty, the search takes longer.
     """
     candidates = _Candidates(connection, query, prefecture_code, row_counts)
     return _find_matches(candidates, read_corporations, limit, our_numbers)

@@ -35,8 +35,8 @@ are needed, because the rarest ones are often those of the city alone.
 
 class FullTextExpressions:
     """Makes full-text expressions, which search the rarest index terms of a text. `row_counts` is the result of
-    `read_frequent_terms`: for each frequent index term, the number of corporations with this term. `row_counts` is
-    empty if no term is frequent, or if the registry was built by an earlier program, which didn't count the
+    `read_frequent_terms`: for each frequent index term, the number of open corporations with this term. `row_counts`
+    is empty if no term is frequent, or if the registry was built by an earlier program, which didn't count the
     corporations of its terms.
 
     Expressions with `requires_numbers` True require the terms of the numbers in a typed address. So they find few

@@ -73,7 +73,7 @@ def end_bulk_load(connection: sqlite3.Connection) -> None:
         _set_option(connection, table, "crisismerge", 16)
 
 
-def count_frequent_terms(connection: sqlite3.Connection) -> None:
+def store_frequent_term_counts(connection: sqlite3.Connection) -> None:
     """Store, for each frequent term (in at least _MIN_ROWS_OF_FREQUENT_TERM rows), the number of open corporations
     that have it. By these numbers a search chooses the rarest terms of a text. The import of a difference doesn't
     change them.
@@ -99,8 +99,8 @@ def read_frequent_terms(connection: sqlite3.Connection) -> dict[str, int]:
 def index_new_rows(
     connection: sqlite3.Connection, first_id: int, columns: FileColumns, folded_columns: FoldedColumns
 ) -> None:
-    """Add corporations to the search index whose rows were just inserted from the columns of a source file. Their row
-    ids are `first_id` and the numbers after it. `folded_columns` are the comparison forms of the columns."""
+    """Add to the search index the corporations whose rows were just inserted from the columns of a source file. Their
+    row ids are `first_id` and the numbers after it. `folded_columns` are the comparison forms of the columns."""
     terms = make_terms_of_columns(columns, folded_columns)
     for table, is_closed in _IS_CLOSED_BY_TABLE.items():
         is_of_table = [
@@ -330,9 +330,10 @@ def list_number_terms(text: str) -> list[str]:
     number: `@田2` of 梅田２丁目４番９号. A number that follows a unit, such as ４ after 丁目, has no term,
     because such terms are too frequent.
 
-    The index has the terms of the published street, but a search those of the comparison form of a typed address.
-    They differ if the character before a number is the last one of the city (木祖村１２３番地), or if the comparison
-    form changes or removes it (Ａ－１０１, タワー１０階, 佐々１) or writes the number in another way (三丁目).
+    The index has the terms of the published street, but a search looks for the terms of the comparison form of a
+    typed address. They differ if the character before a number is the last one of the city (木祖村１２３番地), or
+    if the comparison form changes or removes it (Ａ－１０１, タワー１０階, 佐々１) or writes the number in another
+    way (三丁目).
     """
     return [
         f"@{_fold_character(character_before)}{int(digits)}"
