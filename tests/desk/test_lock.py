@@ -44,15 +44,17 @@ def wait_for_lock_form(person: Person) -> UnlockForm:
     """Wait until the lock covers the window and the other parts of the window are hidden. Return the form that
     unlocks the window.
     """
-    person.wait_until(lambda: get_idle_lock(person).is_locked and find_visible_parts(person) == [])
+    person.wait_until(lambda: get_idle_lock(person).is_locked and list_visible_widget_classes(person) == [])
     cover = person.frame.window_cover.cover
     assert isinstance(cover, PrivacyCover)
     assert isinstance(cover.panel, UnlockForm)
     return cover.panel
 
 
-def find_visible_parts(person: Person) -> list[str]:
-    """Return the visible parts of the window, without the window itself and its cover."""
+def list_visible_widget_classes(person: Person) -> list[str]:
+    """Return the names of the classes of the visible widgets directly in the window, without its cover and its focus
+    ring, and of the other visible windows.
+    """
     cover = person.frame.window_cover.cover
     parts = [
         part for part in person.window.findChildren(QWidget) if part.isVisible() and part.parent() is person.window
@@ -114,7 +116,7 @@ def test_a_locked_window_shows_and_reaches_no_record(
         person.press(keys)
     person.wait_until_read()
     assert person.frame.current_route == before
-    assert find_visible_parts(person) == []
+    assert list_visible_widget_classes(person) == []
     assert (form.password_field.line_edit if form.needs_password else form.submit_button).hasFocus()
     for _ in range(12):
         person.press("Tab")
@@ -165,7 +167,7 @@ def test_messages_that_arrive_at_a_locked_window_are_shown_after_unlocking(
     dialog = open_shortcuts_dialog(person.frame, person.frame.current_page)
     person.opening.context.show_toast("It has ended", subject="")
     person.wait_until(lambda: not dialog.isVisible())
-    assert find_visible_parts(person) == []
+    assert list_visible_widget_classes(person) == []
     assert not person.frame.toasts.visible_toasts
     unlock_window(window_desks, person)
     assert dialog.isVisible()

@@ -65,7 +65,9 @@ OTHER_CORPORATION_NUMBER = CORPORATION_NUMBERS[1]
 
 
 def find_nameless_controls(root: QWidget) -> list[str]:
-    """Return the focusable controls without an accessible name."""
+    """Return the class of each focusable control in `root` without an accessible name, and the class of its parent,
+    as "… in …".
+    """
     widgets = [root, *root.findChildren(QWidget)]
     reachable = [
         widget

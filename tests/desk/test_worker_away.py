@@ -77,7 +77,7 @@ def open_window(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[Open
     current_appearance().choose_theme("light")
 
 
-def find_visible_bars(person: Person) -> list[str]:
+def list_visible_bar_names(person: Person) -> list[str]:
     return [bar.accessibleName() for bar in person.window.findChildren(NotificationBar) if bar.isVisible()]
 
 
@@ -104,7 +104,7 @@ def test_acting_buttons_are_disabled_without_a_worker(
         assert probe is not None
         assert pack is not None
         person.wait_until(probe.isEnabled)
-        assert find_visible_bars(person) == []
+        assert list_visible_bar_names(person) == []
         person.press("F")
         dialog = person.wait_for_dialog(RefetchDialog)
         person.wait_until(dialog.main_button.isEnabled)
@@ -112,7 +112,7 @@ def test_acting_buttons_are_disabled_without_a_worker(
     reason = person.opening.context.find_worker_away_reason()
     assert "No worker" in reason
     assert [label.plain for label in page.findChildren(ReasonLabel) if label.buddy() is probe] == [reason]
-    person.wait_until(lambda: any("No worker is running" in text for text in find_visible_bars(person)))
+    person.wait_until(lambda: any("No worker is running" in text for text in list_visible_bar_names(person)))
     assert not dialog.main_button.isEnabled()
     assert reason in [label.plain for label in dialog.findChildren(TextLabel) if label.isVisible()]
     assert pack.isEnabled()
@@ -122,7 +122,7 @@ def test_acting_buttons_are_disabled_without_a_worker(
     with keep_executing_desk_requests(worker):
         person.wait_until(probe.isEnabled)
         person.wait_until(dialog.main_button.isEnabled)
-        person.wait_until(lambda: not any("No worker" in text for text in find_visible_bars(person)))
+        person.wait_until(lambda: not any("No worker" in text for text in list_visible_bar_names(person)))
         assert reason not in [label.plain for label in dialog.findChildren(TextLabel) if label.isVisible()]
 
 
@@ -133,7 +133,7 @@ def test_left_over_credentials_are_reported_and_deleted(open_window: OpenWindow,
     keyring = MemoryKeyring({"PAYPAY_API_KEY": "x", "STORE_KEY": "a-key-that-is-long-enough", "mine": "y"})
     with keep_executing_desk_requests(worker):
         person = open_window(keyring, CONSOLE_SECRET_ATOM_PASSWORD="z")
-        person.wait_until(lambda: any("no longer needs" in text for text in find_visible_bars(person)))
+        person.wait_until(lambda: any("no longer needs" in text for text in list_visible_bar_names(person)))
         person.wait_for_control("Show credentials").press()
         dialog = person.wait_for_dialog(LeftoverCredentialsDialog)
         texts = "\n".join(label.plain for label in dialog.findChildren(TextLabel))
@@ -143,7 +143,7 @@ def test_left_over_credentials_are_reported_and_deleted(open_window: OpenWindow,
         person.wait_without_dialog()
         assert set(keyring.entries) == {"mine", "DRAFT_KEY"}, "the desk's own key is no provider's credential"
         person.wait_until(
-            lambda: any(": 1." in text and "no longer needs" in text for text in find_visible_bars(person))
+            lambda: any(": 1." in text and "no longer needs" in text for text in list_visible_bar_names(person))
         )
         person.wait_for_control("Show credentials").press()
         dialog = person.wait_for_dialog(LeftoverCredentialsDialog)
@@ -151,7 +151,7 @@ def test_left_over_credentials_are_reported_and_deleted(open_window: OpenWindow,
         assert dialog.main_button.reason
         person.press("Esc")
         person.wait_for_control("Close").press()
-        person.wait_until(lambda: find_visible_bars(person) == [])
+        person.wait_until(lambda: list_visible_bar_names(person) == [])
 
 
 def test_a_change_to_a_blocked_button_takes_effect_after_the_block(qtbot: QtBot) -> None:

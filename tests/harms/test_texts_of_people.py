@@ -437,25 +437,25 @@ def test_the_worker_stores_only_the_makers_reason_code(team_with_open_records: R
 
 
 @pytest.mark.parametrize(
-    ("given_number", "right_number", "wrong_number"), [("0012", "12", "13"), (" 12 ", "12", "1"), ("12", "12", "")]
+    ("typed_id", "right_id", "wrong_id"), [("0012", "12", "13"), (" 12 ", "12", "1"), ("12", "12", "")]
 )
-def test_the_worker_stores_only_the_persons_number_in_evidence(
-    team_with_open_records: RequestingTeam, given_number: str, right_number: str, wrong_number: str
+def test_the_worker_stores_only_the_persons_id_of_a_purchase_in_evidence(
+    team_with_open_records: RequestingTeam, typed_id: str, right_id: str, wrong_id: str
 ) -> None:
     """A person's evidence has typed words and the provider's id of a credit check. The worker can store it only with
     the typed words, after a first line that states this id (without spaces and leading zeros) or that there is none.
     """
     worded = WORDED_REQUESTS["evidence"]
-    arguments: list[object] = ["credit-check", str(CHECK_ID), "success", "on the list", given_number, None, REASON]
+    arguments: list[object] = ["credit-check", str(CHECK_ID), "success", "on the list", typed_id, None, REASON]
     taken = team_with_open_records.take_request(_store_request(team_with_open_records, worded, arguments))
     summary = "[not_listed] 20 purchases"
     assert _can_write(
-        team_with_open_records, worded, taken, _make_evidence_insert(f"number {right_number}\non the list", summary)
+        team_with_open_records, worded, taken, _make_evidence_insert(f"number {right_id}\non the list", summary)
     )
     assert _can_write(team_with_open_records, worded, taken, _make_evidence_insert("no number\non the list", summary))
     for body in (
-        f"number {wrong_number}\non the list",
-        f"number {right_number}\nnot on the list",
+        f"number {wrong_id}\non the list",
+        f"number {right_id}\nnot on the list",
         "yes\non the list",
     ):
         assert not _can_write(team_with_open_records, worded, taken, _make_evidence_insert(body, summary)), body
