@@ -86,7 +86,7 @@ def test_a_kill_after_the_charge_leaves_the_claim(terminal: Terminal, sandbox: S
     assert sandbox.control.count_charges(CORPORATION_NUMBER) == 1
 
 
-def test_a_database_file_missing_at_the_answer_gives_exit_status_4(
+def test_a_purchase_exits_with_4_if_its_database_file_is_missing_at_the_answer(
     terminal: Terminal, sandbox: Sandbox, home: Path
 ) -> None:
     """If the database file is missing when the provider's answer arrives, the purchase exits with 4 and prints the

@@ -47,7 +47,7 @@ def _insert_requests_with_largest_file(team: RequestingTeam, person: str, count:
         connection.commit()
 
 
-def test_a_cluster_takes_no_huge_transaction(cluster: RequestingTeam) -> None:
+def test_a_cluster_refuses_a_transaction_above_its_size_limit(cluster: RequestingTeam) -> None:
     """The cluster accepts one file of the largest size in a transaction and refuses four. Without this limit, while a
     transaction of 490 MiB was replicated, each node let every other COMMIT wait for up to 64 s."""
     _insert_requests_with_largest_file(cluster, "op-a", 1)

@@ -379,7 +379,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
                 "context.now()",
             ),
         ),
-        (f"{_RUNS_TESTS}::test_an_answer_that_says_nothing_of_a_payment_is_evidence",),
+        (f"{_RUNS_TESTS}::test_an_answer_without_a_report_of_the_payment_is_stored_as_evidence",),
         "sqlite",
     ),
     Mutant(
@@ -418,7 +418,9 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
                 "        now = self._context.now()\n        ended_payments = []\n",
             ),
         ),
-        ("tests/services/payments/test_start_edges.py::test_a_clock_that_is_ahead_gives_no_second_code_on_a_server",),
+        (
+            "tests/services/payments/test_start_edges.py::test_on_a_server_a_desk_clock_that_is_ahead_creates_no_second_payment_code",
+        ),
         "mariadb",
     ),
     Mutant(

@@ -175,7 +175,7 @@ HARM_MUTANTS: tuple[Mutant, ...] = (
         "EXECUTE IMMEDIATE CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK');",
         "PREPARE lock_it FROM CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK'); EXECUTE lock_it;"
         " DEALLOCATE PREPARE lock_it;",
-        f"{_USED_UP_SERVERS_TESTS}::test_a_used_up_server_still_locks_an_account", engine=""),
+        f"{_USED_UP_SERVERS_TESTS}::test_a_worker_locks_an_account_without_free_prepared_statements", engine=""),
     _make_mutant("one person fills the memory", _LOCK_HOLDERS_FILE,
         'holds_memory_sql=f"m.used >= {MAX_ACCOUNT_MEMORY_BYTES} AND', 'holds_memory_sql=f"FALSE AND',
         f"{_USED_UP_SERVERS_TESTS}::test_sessions_that_fill_the_memory_are_ended", engine=""),

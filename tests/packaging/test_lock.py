@@ -29,7 +29,7 @@ def test_the_docs_lock_has_the_same_versions_as_the_program_lock(lock_text: str)
     assert {name: version for name, version in lock.iterate_pins(docs) if pinned.get(name, version) != version} == {}
 
 
-def test_a_changed_requirement_is_noticed(lock_text: str) -> None:
+def test_a_lock_file_without_a_changed_requirement_is_reported(lock_text: str) -> None:
     """If a requirement is removed from pyproject.toml, the check reports the lock file as outdated."""
     fewer = lock.read_requirements()[1:]
     assert any("changed after" in problem for problem in lock.find_problems(lock_text, fewer))

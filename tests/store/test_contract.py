@@ -216,7 +216,7 @@ def test_evidence_is_stored_unchanged(databases: tuple[Database, ...], place: Pl
         assert evidence.find_by_subject(conn, "credit-check", 2) == ()
 
 
-def test_a_document_has_one_row(databases: tuple[Database, ...]) -> None:
+def test_storing_a_document_again_updates_its_only_row(databases: tuple[Database, ...]) -> None:
     """Storing the row of the same document again, from any desk, only updates its time. The documents of a record are
     listed from the newest to the oldest.
     """

@@ -185,7 +185,9 @@ def test_a_hint_with_an_unusual_amount_causes_no_internal_error(
     assert answer.status == 200 or answer.body == REFUSED_BODY
 
 
-def test_no_field_of_a_signed_notice_takes_any_text(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_each_field_of_a_signed_notice_refuses_texts_that_it_does_not_allow(
+    scene: PaymentDesk, receiver: RunningReceiver
+) -> None:
     """A notice with a valid signature is refused if one of its fields contains text that isn't allowed in this field.
     The same notice with allowed texts is accepted.
     """

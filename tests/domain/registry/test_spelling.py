@@ -158,7 +158,7 @@ def test_no_second_reading_is_overlooked(text: str) -> None:
 
 
 @given(NAMES, st.data())
-def test_a_part_of_a_name_is_folded_to_a_part(name: str, data: st.DataObject) -> None:
+def test_the_comparison_form_of_a_part_of_a_name_is_in_the_names_form(name: str, data: st.DataObject) -> None:
     """The comparison form of a part of a name is a part of the name's comparison form, so that a search finds a name
     by each of its parts."""
     start = data.draw(st.integers(0, len(name) - 1))

@@ -137,7 +137,7 @@ def test_a_bug_after_sending_is_unknown(error: type[Exception], monkeypatch: pyt
 
 
 @pytest.mark.expects_log("a part that can't be stored must be in the log")
-def test_a_bug_in_the_evidence_of_a_cut_answer_leaves_the_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_to_make_evidence_does_not_change_the_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the received part of an answer can't be made into evidence, the outcome has no evidence but is otherwise the
     same; no exception leaves the adapter.
     """

@@ -695,7 +695,7 @@ def test_a_deleted_code_needs_no_data() -> None:
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, "SUCCESS"), (404, "DYNAMIC_QR_NOT_FOUND")])
-def test_a_deleted_code_that_was_paid_is_not_deleted(status: int, code: str) -> None:
+def test_a_code_reported_as_deleted_in_an_answer_with_a_payment_is_unknown(status: int, code: str) -> None:
     """If PayPay's result code says that the payment code is deleted or unknown but the answer contains a payment,
     the outcome is unknown. So the payer gets no second code.
     """

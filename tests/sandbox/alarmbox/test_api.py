@@ -58,7 +58,7 @@ def test_the_ledger_is_read_over_http(caller: Caller, control: SandboxControl) -
     assert control.count_charges() == 2
 
 
-def test_content_is_the_same_at_every_start(caller: Caller, control: SandboxControl) -> None:
+def test_the_same_purchase_has_the_same_content_after_each_reset(caller: Caller, control: SandboxControl) -> None:
     """After a reset, as after a start, the same purchase gets the same id, name and result as before."""
     before = caller.buy_check().credit_check
     control.reset()

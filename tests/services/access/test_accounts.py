@@ -453,7 +453,9 @@ def test_changes_of_accounts_are_audited(accounts: AccountsByFile) -> None:
     assert "geheim" not in repr(audit_rows)
 
 
-def test_a_crash_anywhere_is_healed_by_another_run(accounts: AccountsByFile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_run_completes_an_account_file_that_a_crash_interrupted(
+    accounts: AccountsByFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first run over an account file is broken off after each statement in turn. After a second run over the same
     file the account has exactly the rights of its role.
     """

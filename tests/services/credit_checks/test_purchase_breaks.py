@@ -408,7 +408,7 @@ def test_another_client_may_get_the_id_of_a_restored_claim(
 
 
 @pytest.mark.parametrize("step_name", ["before_call", "during_call"])
-def test_a_call_that_nobody_ends_becomes_unknown(
+def test_a_purchase_whose_process_ends_during_the_call_becomes_unknown(
     console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock, step_name: str
 ) -> None:
     """The process of a purchase ends during the call, and its lease expires: every reader sees the purchase as

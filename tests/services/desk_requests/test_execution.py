@@ -245,7 +245,7 @@ def test_a_second_worker_answers_with_a_killed_workers_purchase(
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1
 
 
-def test_a_worker_that_counted_as_ended_still_writes_the_outcome(place: Place, sandbox: Sandbox) -> None:
+def test_a_worker_whose_lease_another_one_ended_still_writes_the_outcome(place: Place, sandbox: Sandbox) -> None:
     """While a first worker waits for AlarmBox, a second worker assumes that the first worker has ended, and ends the
     first worker's lease of the request. Then the first worker gets AlarmBox's answer: it writes the purchase, and the
     desk gets the result.

@@ -110,7 +110,7 @@ def use_up_prepared_statements(cursor: Any) -> None:
 
 
 @pytest.mark.parametrize("whose", ["op-a", "lead-b"])
-def test_a_used_up_server_still_locks_an_account(people: Team, whose: str) -> None:
+def test_a_worker_locks_an_account_without_free_prepared_statements(people: Team, whose: str) -> None:
     """A person has used up all prepared statements of the server, and op-a's session blocks lead-b: the worker still
     locks op-a's account.
     """

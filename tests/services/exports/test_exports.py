@@ -472,7 +472,7 @@ def test_a_file_that_gets_no_name_has_an_audit_entry_about_the_failure(
 
 
 @pytest.mark.parametrize("action", FILE_WRITERS)
-def test_a_signal_between_entry_and_name_leaves_the_file(
+def test_a_signal_after_the_audit_entry_waits_until_the_file_has_its_name(
     desk: SampleDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str
 ) -> None:
     """The audit entry about a file is stored before the file has its name. A signal that arrives between them waits

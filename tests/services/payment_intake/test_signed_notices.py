@@ -111,7 +111,7 @@ def test_each_further_content_of_an_event_is_audited_once(scene: PaymentDesk, is
     scene.console.audit.verify_chains()
 
 
-def test_a_case_of_two_contents_stays_open_when_the_order_arrives(scene: PaymentDesk) -> None:
+def test_a_case_of_two_notices_with_one_id_stays_open_when_the_order_arrives(scene: PaymentDesk) -> None:
     """Two notices have one event id and different contents. The first one waits for its order and is booked later;
     the case about the second one stays open until a person closes it.
     """

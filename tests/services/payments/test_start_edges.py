@@ -162,7 +162,9 @@ def test_a_code_paid_in_its_last_second_prevents_a_second_code(scene: PaymentDes
     assert len(scene.control.read_requests(call="paypay_create")) == 1
 
 
-def test_a_clock_that_is_ahead_gives_no_second_code_on_a_server(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_on_a_server_a_desk_clock_that_is_ahead_creates_no_second_payment_code(
+    scene: PaymentDesk, clock: MovedClock
+) -> None:
     """If the desk's clock is ahead on a server, the payment code expires by the server's clock, so no second code is
     created while the payer can pay the first. On SQLite only the desk's clock exists: the first code is deleted at
     the provider, and a second one is created.

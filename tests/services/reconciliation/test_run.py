@@ -1007,7 +1007,9 @@ def test_a_payment_of_another_merchant_ends_no_run(scene: PaymentDesk, monkeypat
 @pytest.mark.time_scale("20")  # waits for an end
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("fault", "summary"), [("status:503", "UNKNOWN"), ("result:OTS0401", "NOT_FOUND")])
-def test_an_answer_that_says_nothing_of_a_payment_is_evidence(scene: PaymentDesk, fault: str, summary: str) -> None:
+def test_an_answer_without_a_report_of_the_payment_is_stored_as_evidence(
+    scene: PaymentDesk, fault: str, summary: str
+) -> None:
     """An answer of Atom without a report of the payment is stored as evidence, whether it ends the run or opens a
     case. A dry run stores nothing.
     """

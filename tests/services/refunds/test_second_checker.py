@@ -49,7 +49,9 @@ def approve_two_refunds(desk: RefundDesk) -> None:
         ("second_checker_age", 10, 1),
     ],
 )
-def test_a_condition_needs_two_approvers(desk: RefundDesk, name: str, value: int, approver_count: int) -> None:
+def test_a_fact_above_its_limit_requires_two_approvers(
+    desk: RefundDesk, name: str, value: int, approver_count: int
+) -> None:
     """A refund of 1,000 yen follows refunds of 200 yen by the same requester, payer and day, and its payment is
     almost ten days old. If a limit is below one of these facts, two approvers are needed. A limit in another
     currency, or no limit, needs one.

@@ -93,7 +93,7 @@ def test_an_unconfirmed_purchase_is_probed_a_limited_number_of_times(
     assert alarmbox.call_counts["detail"] - before == len(PURCHASE_PROBE_WAITS)
 
 
-def test_a_check_that_is_shown_no_longer_is_not_due_for_ever(
+def test_a_check_after_its_viewing_period_does_not_stay_due(
     console: Console, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, place: Place
 ) -> None:
     """If a process dies between AlarmBox's first 403 and the end of the record's schedule, the next re-fetch is

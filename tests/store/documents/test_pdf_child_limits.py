@@ -254,7 +254,7 @@ def test_windows_limits_memory_time_and_processes(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(("job", "assign_result"), [(None, 1), (77, 0)])
-def test_a_child_that_windows_leaves_without_job_continues(
+def test_a_child_continues_if_windows_makes_no_job_object_for_it(
     monkeypatch: pytest.MonkeyPatch, job: int | None, assign_result: int
 ) -> None:
     """If Windows makes no job object, or refuses to add the child to it, only the parent's limit of time applies."""

@@ -387,7 +387,7 @@ def test_a_late_failure_of_another_request_disables_no_decision(appearance: obje
     assert page.find_outdated_reason() == ""
 
 
-def test_no_request_moves_under_the_pointer(appearance: object) -> None:
+def test_no_request_is_added_or_removed_while_the_pointer_is_on_the_list(appearance: object) -> None:
     """While the pointer is on the list, an automatic read adds and removes no request, but updates the texts of the
     listed requests at once. The additions and removals are shown when the pointer leaves the list. The answer to a
     read that the person has requested is shown at once.

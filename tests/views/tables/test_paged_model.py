@@ -190,7 +190,7 @@ def test_the_answer_to_an_earlier_query_is_dropped(make_model_with_tester: MakeM
     assert list_ids(list_model.model) == [7]
 
 
-def test_chosen_rows_are_chosen_by_key(make_model_with_tester: MakeModelFunction) -> None:
+def test_a_selected_row_stays_selected_when_a_read_moves_it(make_model_with_tester: MakeModelFunction) -> None:
     """A selected row is still selected after a repeated read has moved it. A new query clears the selection."""
     list_model = make_model_with_tester(10)
     list_model.model.set_row_selected(4)

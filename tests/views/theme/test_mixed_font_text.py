@@ -90,7 +90,7 @@ def test_identifiers_are_figures(identifier: str) -> None:
     assert split_identifier_font_runs(identifier) == ((identifier, True),)
 
 
-def test_a_comma_has_the_text_font() -> None:
+def test_the_comma_in_an_amount_has_the_text_font() -> None:
     """The comma in an amount is set in the text font."""
     parts = (("¥", False), ("12", True), (",", False), ("000", True))
     assert split_amount_font_runs("¥12,000") == parts

@@ -21,7 +21,7 @@ from console.views.theme.theme import Appearance, parse_colour
 
 
 @pytest.mark.parametrize("theme", ["light", "dark", "high_contrast"])
-def test_a_theme_reaches_palette_and_sheet(
+def test_choosing_a_theme_changes_palette_style_sheet_and_colours(
     appearance: Appearance, themed_application: QApplication, theme: ThemeName
 ) -> None:
     """Choosing a theme changes Qt's palette, the style sheet and the colours that delegates read, all at the same
