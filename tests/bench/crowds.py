@@ -208,7 +208,7 @@ def _measure_longest_waits() -> Iterator[ReportRow]:
     a share of the largest one.
     """
     with_queue, without_queue = _run_writers(uses_queue=True), _run_writers(uses_queue=False)
-    for goal, figure, comparison, met in (
+    for goal, figure, comparison, is_met in (
         (
             "≤ 1 s",
             format_duration(with_queue.longest),
@@ -226,7 +226,7 @@ def _measure_longest_waits() -> Iterator[ReportRow]:
             f"SQLite's own waiting {comparison}",
             "–",
             goal,
-            met,
+            is_met,
         )
 
 

@@ -78,7 +78,7 @@ def _measure_import(folder: Path, whole_file: Path, count: int) -> ReportRow:
     took, memory = _import_in_child("import", whole_file, folder / "registry")
     name = f"registry: import of {count:,}, {memory:.0f} MB (goal {_MEMORY_GOAL_MB})"
     ratio = took / bare
-    met = ratio <= 1.5 and memory <= _MEMORY_GOAL_MB
+    is_met = ratio <= 1.5 and memory <= _MEMORY_GOAL_MB
     return ReportRow(
         str(GOAL_NUMBER),
         name,
@@ -87,7 +87,7 @@ def _measure_import(folder: Path, whole_file: Path, count: int) -> ReportRow:
         "–",
         format_ratio(ratio),
         "≤ 1.5×",
-        met,
+        is_met,
     )
 
 

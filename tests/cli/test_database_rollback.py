@@ -67,8 +67,8 @@ class DeskCommands:
     def read_charges_and_refunds(self) -> tuple[int, int]:
         """Return how many charges AlarmBox's ledger has for LOST_NUMBER, and how many refunds PayPay's ledger has for
         the payment."""
-        there = self.sandbox.control.payments_control.read_payment("paypay", ORDER_NUMBER)
-        return self.sandbox.ledger.count_charges_of_number(LOST_NUMBER), len(there["refunds"])
+        provider_payment = self.sandbox.control.payments_control.read_payment("paypay", ORDER_NUMBER)
+        return self.sandbox.ledger.count_charges_of_number(LOST_NUMBER), len(provider_payment["refunds"])
 
 
 @pytest.fixture

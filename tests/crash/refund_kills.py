@@ -219,8 +219,8 @@ def _prepare_records(case: RefundKillCase, team: MakerAndCheckerDesks) -> None:
             case, team, {"poll": "", "send again": "result:RATE_LIMIT"}.get(case.action, "close_after_charge")
         )
     if case.action == "resolve":
-        (there,) = team.sandbox.control.payments_control.read_refunds(payment=case.number)
-        team.sandbox.control.payments_control.change_refund_state(there["key"], "completed")
+        (provider_refund,) = team.sandbox.control.payments_control.read_refunds(payment=case.number)
+        team.sandbox.control.payments_control.change_refund_state(provider_refund["key"], "completed")
     if case.action == "delivery":
         with start_children(
             execute_money_action, [(case.make_environment("before_tx2:1:raise"), "approve", case.refund)]

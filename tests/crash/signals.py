@@ -250,13 +250,13 @@ def _check_result(stage: SignalTestStage, action: str, step: str, subject: objec
         _check_start(stage, int(str(subject)), _PROVIDER_BY_START_ACTION[action], step, situation)
     else:
         refund = stage.maker.refunds.read_refund(int(str(subject))).record
-        there = [
+        found = [
             one
             for one in stage.sandbox.control.payments_control.read_refunds()
             if one["key"] == refund.provider_refund_key
         ]
         sent = sent and step not in ("before_vote", "after_vote")
-        assert (len(there), refund.certainty) == (int(sent), Certainty.KNOWN), situation
+        assert (len(found), refund.certainty) == (int(sent), Certainty.KNOWN), situation
         went = (RefundState.SUBMITTED, RefundState.COMPLETED)
         assert refund.state in went if sent else refund.state is RefundState.APPROVED, f"{situation}: {refund}"
 

@@ -349,8 +349,8 @@ def test_a_limit_is_changed_in_few_keys(person: CountingPerson, desk: SampleDesk
     """
     first, second = ADMINISTRATORS
     assert set_limit_as_administrators(person, desk, first, "700").proposed == 70_000
-    said = set_limit_as_administrators(person, desk, second, "")
-    assert (said.proposed, said.value) == (None, 70_000)
+    result = set_limit_as_administrators(person, desk, second, "")
+    assert (result.proposed, result.value) == (None, 70_000)
 
 
 def set_limit_as_administrators(person: CountingPerson, desk: SampleDesk, name: str, value: str) -> Limit:

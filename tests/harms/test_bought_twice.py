@@ -228,12 +228,12 @@ def test_a_check_in_another_spelling_keeps_its_claim(harm_scene: AttackedDatabas
     again.
     """
     number = harm_scene.buy_new("op-b").corporation_number
-    stray = harm_scene.take_unused_number()
+    free_number = harm_scene.take_unused_number()
     harm_scene.sql(
         f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number, credit_check_id, expired_at)"
-        f" VALUES ({CLIENT_ID}, 'T{stray}', 77, {UTC_NOW_SQL} + INTERVAL 1 YEAR)"
+        f" VALUES ({CLIENT_ID}, 'T{free_number}', 77, {UTC_NOW_SQL} + INTERVAL 1 YEAR)"
     )
-    (record,) = harm_scene.get_desk("op-b").lookup.find_records(stray).credit_checks
+    (record,) = harm_scene.get_desk("op-b").lookup.find_records(free_number).credit_checks
     for other in (number, harm_scene.take_unused_number(), "'x'"):
         for work in ("NULL", "'none'", "'needs_review'"):
             change: SqlValueByColumn = {
@@ -245,8 +245,8 @@ def test_a_check_in_another_spelling_keeps_its_claim(harm_scene: AttackedDatabas
                 make_update_attacks(CHECKS_TABLE, change, f"id = {record.id}"), WRITING_PEOPLE
             )
     for person in ("op-a", "lead-b"):
-        call_and_get_code(lambda: harm_scene.buy(person, stray))  # noqa: B023  # called at once
-    assert harm_scene.count_charges(stray) == 0
+        call_and_get_code(lambda: harm_scene.buy(person, free_number))  # noqa: B023  # called at once
+    assert harm_scene.count_charges(free_number) == 0
     harm_scene.check_ordinary_work()
 
 

@@ -245,8 +245,8 @@ def open_attacker_cursor(stage: AttackedTeam, person: str) -> Iterator[Any]:
     """Yield a cursor of a plain client with this person's account, on another node than the worker's, in a session
     with its checks switched off.
     """
-    there = replace(stage.scene.people, server=stage.scene.nodes[-1])
-    connection = there.open_connection(person, local_infile=True)
+    people = replace(stage.scene.people, server=stage.scene.nodes[-1])
+    connection = people.open_connection(person, local_infile=True)
     try:
         with connection.cursor() as cursor:
             cursor.execute(_SET_CHECKS_OFF_SQL)

@@ -186,10 +186,10 @@ def test_malformed_notes_and_mentions_leave_every_list_readable(scene_with_rows:
     list can still be read, and a person can still add a note.
     """
     for person in ("op-b", "lead-b", "worker"):
-        said = scene_with_rows.attack(
+        results = scene_with_rows.attack(
             person, Attack("noted", (SET_CHECKS_OFF_SQL, *insert_malformed_notes())), name="x"
         )
-        assert person == "worker" or said.count("") > 300, set(said)
+        assert person == "worker" or results.count("") > 300, set(results)
     assert list_failed_readings(scene_with_rows) == {}
     scene_with_rows.get_desk("op-a").recovery.add_note("order", 1, "still possible")
 
@@ -273,8 +273,8 @@ def test_a_malformed_row_ends_no_list_and_no_task(scene_with_rows: AttackedDatab
     still be read, and every due task still runs.
     """
     for person in ("op-b", "aud-e", "adm-f", "worker"):
-        said = scene_with_rows.attack(person, Attack("added", (SET_CHECKS_OFF_SQL, *MALFORMED_ROW_INSERTS)))
-        assert said.count("") > 10, said
+        results = scene_with_rows.attack(person, Attack("added", (SET_CHECKS_OFF_SQL, *MALFORMED_ROW_INSERTS)))
+        assert results.count("") > 10, results
     assert list_failed_readings(scene_with_rows) == {}
 
 
@@ -315,8 +315,8 @@ def test_extreme_amounts_and_times_leave_every_list_readable(scene_with_rows: At
     """Notices of a provider and orders of the shop have extreme amounts, currencies and times. Every list can still
     be read.
     """
-    said = scene_with_rows.attack("worker", Attack("told", (SET_CHECKS_OFF_SQL, *NOTICE_INSERTS)))
-    assert said.count("") > 200, set(said)
+    results = scene_with_rows.attack("worker", Attack("told", (SET_CHECKS_OFF_SQL, *NOTICE_INSERTS)))
+    assert results.count("") > 200, set(results)
     scene_with_rows.sql(SET_CHECKS_OFF_SQL, *ORDER_INSERTS)
     assert list_failed_readings(scene_with_rows) == {}
 

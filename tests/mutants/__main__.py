@@ -75,13 +75,13 @@ def run_mutant(mutant: Mutant) -> tuple[bool, str]:
         copy = copy_sources(Path(name))
         for change in mutant.changes:
             apply_change(change, copy)
-        said = ""
+        problem = ""
         for test in mutant.tests:
             status, output = run_tests(copy, [test], mutant.engine)
             if status == FAILED_STATUS:
                 return True, find_first_failure(output)
-            said = f"{test} ended with {status}"
-    return False, said
+            problem = f"{test} ended with {status}"
+    return False, problem
 
 
 def run_tests_without_change(tests: Sequence[str]) -> tuple[int, str]:

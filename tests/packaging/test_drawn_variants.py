@@ -196,9 +196,9 @@ def test_a_run_prints_its_drawn_variants(tmp_path: Path) -> None:
         "def test_other(): pass\n\n"
         '@pytest.mark.nightly("why")\ndef test_at_night(): pass\n'
     )
-    said = run_tests(tmp_path, file, "--draw-variants=32", "--turns=1")
-    assert "costly tests: one turn of 1, drawn with seed 32, as are variants; make nightly runs all" in said
-    assert "2 passed, 3 deselected" in said
+    result = run_tests(tmp_path, file, "--draw-variants=32", "--turns=1")
+    assert "costly tests: one turn of 1, drawn with seed 32, as are variants; make nightly runs all" in result
+    assert "2 passed, 3 deselected" in result
     assert "5 passed" in run_tests(tmp_path, file)
     path.write_text(path.read_text().replace("@pytest.mark.p", '@pytest.mark.parts_by_day(2, "why")\n@pytest.mark.p'))
     assert "3 passed, 2 deselected" in run_tests(tmp_path, file, "--draw-variants=32", "--turns=1")
@@ -248,9 +248,9 @@ def test_worker_processes_run_each_file_once(tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / "tests" / f"test_{number}.py").write_text("def test_a(): pass\n\ndef test_b(): pass\n")
     divided = ("-p", "xdist.plugin", "-n", "2", "--dist", "each", "--divide-files")
-    said = run_tests(tmp_path, *divided)
-    assert "6 passed" in said
-    assert "[100%]" in said
+    result = run_tests(tmp_path, *divided)
+    assert "6 passed" in result
+    assert "[100%]" in result
     assert "2 passed" in run_tests(tmp_path, *divided, "tests/test_1.py")
 
 

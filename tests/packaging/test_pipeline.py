@@ -33,11 +33,11 @@ def test_every_make_target_in_the_pipeline_exists() -> None:
     with a command calls a Makefile target.
     """
     known = set(re.findall(r"^([a-z]+):[^#\n]*##", MAKEFILE_TEXT, flags=re.MULTILINE))
-    said = set(re.findall(r"\bmake ([a-z]+)", PIPELINE_TEXT.replace("git make python3", ""))) | set(
+    named_targets = set(re.findall(r"\bmake ([a-z]+)", PIPELINE_TEXT.replace("git make python3", ""))) | set(
         read_matrix_values("word", read_job("nightly"))
     )
-    assert said <= known
-    assert said >= {
+    assert named_targets <= known
+    assert named_targets >= {
         "test",
         "rooms",
         "databases",

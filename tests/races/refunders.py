@@ -89,13 +89,15 @@ def run_refund_race(place: Place, load: RefundLoad) -> Counter[str]:
         odd = [code for code in endings if "unhandled" in code]
         assert not odd, odd
         sent = [one for call in ("paypay_refund", "atom_refund") for one in sandbox.control.read_requests(call)]
-        met = sum(entry["fault"] is not None for entry in sent)
+        fault_count = sum(entry["fault"] is not None for entry in sent)
         money_truth.check_money(console, sandbox)
         sandbox.control.clear_faults()
         sandbox.control.release_calls()
         tally = _run_tasks_until_refunds_end_or_wait(console, sandbox, clock)
         console.audit.verify_chains()
-        return tally + Counter(acts=endings.total(), done=_count_done_actions(endings), sent=len(sent), faults=met)
+        return tally + Counter(
+            acts=endings.total(), done=_count_done_actions(endings), sent=len(sent), faults=fault_count
+        )
 
 
 def _add_faults(sandbox: Sandbox, load: RefundLoad) -> None:

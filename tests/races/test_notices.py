@@ -30,11 +30,11 @@ def test_each_of_many_notices_is_booked_once(place: Place, capsys: pytest.Captur
     banks, paypays, atoms = (500, 75, 25) if not place.is_server else (300, 35, 15)
     with Sandbox() as sandbox, open_payment_desk(place, sandbox, MovedClock()) as scene:
         posts = prepare_notices(scene, banks, paypays, atoms)
-        storm = deliver_notices(scene, posts, seed=14)
+        result = deliver_notices(scene, posts, seed=14)
         run_tasks_while_work_is_scheduled(scene)
         check_all_notices_booked(scene, posts)
     with capsys.disabled():
-        print(f"\n{place.engine}: {storm.format_figures()}; {dict(storm.count_by_result)}")
+        print(f"\n{place.engine}: {result.format_figures()}; {dict(result.count_by_result)}")
 
 
 def test_simultaneous_reports_of_a_payment_book_it_once(place: Place) -> None:

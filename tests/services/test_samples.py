@@ -89,8 +89,8 @@ def test_a_desk_with_samples_has_records_in_every_queue(console: Console) -> Non
         items = console.recovery.read_queue(name, 200).items
         assert items, name
         assert all(item.explanation.why and item.explanation.next_step.code for item in items)
-    whys = {item.explanation.why for item in console.recovery.read_queue("unknown", 200).items}
-    assert whys == {"why.no_answer", "why.lapsed", "why.answer_does_not_fit"}
+    reasons = {item.explanation.why for item in console.recovery.read_queue("unknown", 200).items}
+    assert reasons == {"why.no_answer", "why.lapsed", "why.answer_does_not_fit"}
 
 
 def test_the_trail_of_a_filled_desk_is_unbroken(console: Console) -> None:

@@ -75,9 +75,9 @@ def test_money_of_samples_adds_up(sample_payment_desk: tuple[Console, Sandbox]) 
         assert min(parts) >= 0
         assert sum(parts) == record.captured_minor
         if made.sample_kind in ("complete", "refunded"):
-            there = sandbox.control.payments_control.read_payment(made.provider, made.merchant_payment_id)
-            assert there["captured_minor"] == record.captured_minor
-            assert there["refunded_minor"] == record.refunded_minor
+            provider_payment = sandbox.control.payments_control.read_payment(made.provider, made.merchant_payment_id)
+            assert provider_payment["captured_minor"] == record.captured_minor
+            assert provider_payment["refunded_minor"] == record.refunded_minor
 
 
 def test_every_payment_and_refund_explains_itself(sample_payment_desk: tuple[Console, Sandbox]) -> None:

@@ -147,11 +147,11 @@ def test_a_profile_writable_by_others_is_refused(env: dict[str, str], tmp_path: 
     file = tmp_path / "profile.toml"
     file.write_text('language = "ja"\n')
     both = ((file, "writable_by_others", 0o600), (tmp_path, "folder_writable_by_others", 0o755))
-    for place, problem, mended in both:
+    for place, problem, corrected in both:
         place.chmod(mode | (0o700 if place is tmp_path else 0))
         detail = read_refusal_detail(env)
         assert (detail["problem"], detail["file"]) == (problem, str(file))
-        place.chmod(mended)
+        place.chmod(corrected)
         assert Settings.load(env).language == "ja"
 
 
@@ -539,8 +539,8 @@ def test_a_switch_with_its_default_value_is_accepted(env: dict[str, str]) -> Non
     """A switch for tests that is set to its default value, such as a time scale of 1, is accepted even with a real
     provider.
     """
-    said = {"CONSOLE_TIME_SCALE": "1", "CONSOLE_LEASES": "on", "CONSOLE_TEST_NUMBERS": "0"}
-    settings = Settings.load(env | REMOTE_PROVIDER_SETTINGS["a provider's URL elsewhere"] | said)
+    environment = {"CONSOLE_TIME_SCALE": "1", "CONSOLE_LEASES": "on", "CONSOLE_TEST_NUMBERS": "0"}
+    settings = Settings.load(env | REMOTE_PROVIDER_SETTINGS["a provider's URL elsewhere"] | environment)
     assert settings.active_test_switches == ()
     assert settings.environment == "production"
 

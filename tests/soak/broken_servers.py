@@ -128,14 +128,14 @@ def read_on_other_nodes(_shard: int, folder: Path) -> Counter[str]:
         with nodes.open_database_per_node(place, as_owner=True) as owners:
             tally = nodes.read_after_write(owners, 1_000) + nodes.swap_after_write(owners, 500)
         databases = [Database(place.url(person, desk=number)) for number, person in enumerate(ACCOUNT_NAMES)]
-        fought = nodes.compete_for_leases(
+        result = nodes.compete_for_leases(
             databases, [place.get_account_name(person) for person in ACCOUNT_NAMES], 200
         )
         for database in databases:
             database.close()
     assert (tally["stale"], tally["refused"], tally["unguarded"]) == (0, 0, 0), tally
-    assert fought["one_winner"] == fought["rounds"], fought
-    return tally + fought
+    assert result["one_winner"] == result["rounds"], result
+    return tally + result
 
 
 DemandRow = tuple[str, int, Callable[[int, Path], Counter[str]], str]

@@ -126,12 +126,12 @@ def measure_latency(folder: Path, seconds: float = DURATION_SECONDS, *, kills_no
         act, hear = begun + seconds, begun + seconds + LISTENING_SECONDS
         for desk in desks:
             _send_line(desk, {"act": act, "hear": hear})
-        dying = Thread(target=_kill_and_restart_node, args=(cluster, seconds / 3)) if kills_node else None
-        if dying:
-            dying.start()
+        killer = Thread(target=_kill_and_restart_node, args=(cluster, seconds / 3)) if kills_node else None
+        if killer:
+            killer.start()
         _deliver_notices(posts, workers, act)
-        if dying:
-            dying.join()
+        if killer:
+            killer.join()
         heard = [_read_report(desk, person) for desk, person in zip(desks, _PEOPLE_AT_DESKS, strict=True)]
         rows = {one: row for one, row in _read_feed_rows(place).items() if one not in before}
         logs = {file.stem: commit_log.read_commit_log(file) for file in folder.glob("*.commits")}

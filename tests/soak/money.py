@@ -111,11 +111,11 @@ def deliver_many_notices(engine: Engine, shard: int, folder: Path) -> Counter[st
         open_payment_desk(place, sandbox, MovedClock()) as scene,
     ):
         posts = prepare_notices(scene, 1_700, 200, 100)
-        storm = deliver_notices(scene, posts, seed=shard)
+        result = deliver_notices(scene, posts, seed=shard)
         run_tasks_while_work_is_scheduled(scene)
         check_all_notices_booked(scene, posts)
-    print(f"demand notices: {engine}: {storm.format_figures()}")
-    return Counter(notices=len(posts), deliveries=len(storm.delivery_seconds))
+    print(f"demand notices: {engine}: {result.format_figures()}")
+    return Counter(notices=len(posts), deliveries=len(result.delivery_seconds))
 
 
 REFUNDS_FIGURES_FORMAT = (

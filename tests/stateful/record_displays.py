@@ -467,9 +467,9 @@ def check_exports(stage: ChoiceStage, kind: str, record_id: int, folder: Path, *
     """
     with stop_clocks(stage):
         page = read_view(stage, kind, record_id)
-        story = stage.console.recovery.read_timeline(kind, record_id)
+        timeline = stage.console.recovery.read_timeline(kind, record_id)
     for language in ("ja", "en"):
-        _check_badge_line(story.as_text(language).splitlines()[1], page, language)
+        _check_badge_line(timeline.as_text(language).splitlines()[1], page, language)
     path = folder / f"pack-{next(_file_counter)}.zip"
     with stage.console.acting_as("aud-f"):
         stage.console.recovery.write_evidence_pack(kind, record_id, path)

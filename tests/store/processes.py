@@ -54,10 +54,10 @@ def read_outcomes(workers: Sequence[subprocess.Popen[str]]) -> list[str]:
     """Return the output of each process after the line `ready`. If a process fails, raise AssertionError with its
     output.
     """
-    said = []
+    outcomes = []
     with begin_together(workers):
         for worker in workers:
             out, err = worker.communicate(timeout=MAX_PROCESS_SECONDS)
             assert worker.returncode == 0, err
-            said.append(out)
-    return said
+            outcomes.append(out)
+    return outcomes

@@ -138,7 +138,7 @@ class RefundDesk:
         database, with a paid order if `has_order`. `facts` are further fields of NewPayment. Return the payment in
         the database.
         """
-        there = self.control.payments_control.register_payment(provider, number, minor)
+        provider_payment = self.control.payments_control.register_payment(provider, number, minor)
         now, currency = self.context.now(), _CURRENCY_BY_PROVIDER[provider]
 
         def insert_payment(tx: Any) -> int:
@@ -151,7 +151,7 @@ class RefundDesk:
             payment = payments.find(tx.conn, payments.insert_payment(tx.conn, new, now))
             assert payment is not None
             payments.move_payment_along_path(
-                tx.conn, payment, STATES_TO_PAID, now, provider_payment_id=there["id"], paid_at=now
+                tx.conn, payment, STATES_TO_PAID, now, provider_payment_id=provider_payment["id"], paid_at=now
             )
             assert payments.set_captured_amount(tx.conn, payment.id, minor, now)
             return payment.id
@@ -250,19 +250,21 @@ class RefundDesk:
         was refunded than captured. Return the payment in the database.
         """
         our_payment = self.read_payment(payment.id)
-        there = self.control.payments_control.read_payment(our_payment.provider, our_payment.merchant_payment_id)
+        provider_payment = self.control.payments_control.read_payment(
+            our_payment.provider, our_payment.merchant_payment_id
+        )
         assert our_payment.refundable_minor >= 0
-        assert there["accepted_minor"] <= our_payment.captured_minor
-        assert our_payment.refunded_minor <= there["accepted_minor"]
-        assert there["accepted_minor"] <= our_payment.refunded_minor + our_payment.reserved_minor
+        assert provider_payment["accepted_minor"] <= our_payment.captured_minor
+        assert our_payment.refunded_minor <= provider_payment["accepted_minor"]
+        assert provider_payment["accepted_minor"] <= our_payment.refunded_minor + our_payment.reserved_minor
         return our_payment
 
     def list_provider_keys(self, payment: Payment) -> list[str]:
         """Return the idempotency keys of the refunds of this payment that the provider has accepted, in the order of
         their acceptance.
         """
-        there = self.control.payments_control.read_payment(payment.provider, payment.merchant_payment_id)
-        return [refund["key"] for refund in there["refunds"]]
+        provider_payment = self.control.payments_control.read_payment(payment.provider, payment.merchant_payment_id)
+        return [refund["key"] for refund in provider_payment["refunds"]]
 
     def list_refusal_reasons(self, code: str | None = None) -> list[str]:
         """Return the reasons of the refusals in the audit trail, from the oldest to the newest. With `code`, return

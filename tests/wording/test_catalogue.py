@@ -130,13 +130,13 @@ def test_badge_words_equal_the_style_tokens() -> None:
 def test_japanese_sentences_are_polite_and_whole() -> None:
     """Every Japanese sentence that ends in 。 ends in a form of です or ます, or in ください."""
     polite = re.compile(r"(です|ます|ません|でした|ました|ください)[）」]?$")
-    rude = [
+    faulty = [
         (key, part)
         for key, text in JAPANESE_SENTENCES.items()
         for part in re.sub(r"（[^）]*）", "", text).split("。")[:-1]
         if not polite.search(part)
     ]
-    assert rude == []
+    assert faulty == []
 
 
 def test_each_language_has_its_own_ellipsis() -> None:

@@ -267,12 +267,12 @@ TIMELINE_STEPS = {
 def test_each_timeline_event_has_a_sentence(action: str, reason: str | None, language: str) -> None:
     """The sentence of each timeline event names a related record by its number, and contains no code."""
     step, source = TIMELINE_STEPS[action]
-    story = TimelinePage("refund", "30", (), names=NUMBER_BY_RECORD)
+    page = TimelinePage("refund", "30", (), names=NUMBER_BY_RECORD)
     for kind, id in (("payment", "91"), ("order", "92"), ("payment", "911")):
         event = TimelineEvent(
             NOW, step, "op-a", action, kind, id, source, "1", facts={**EXAMPLE_FACTS, "reason": reason}
         )
-        text = timelines.format_event_sentence_with_record(event, story, language)
+        text = timelines.format_event_sentence_with_record(event, page, language)
         assert find_raw_parts(text) == [], text
         assert "4711" not in text, text
         assert NUMBER_BY_RECORD.get((kind, id), "") in text
@@ -349,7 +349,7 @@ def test_a_timeline_cuts_only_a_corporation_number_into_groups(language: str) ->
     """
     facts = {"name": "1763950000123", "state": "pending", "minor": 500, "currency": "JPY"}
     for kind, shown in (("credit-check", "1 7639 5000 0123"), ("refund", "1763950000123")):
-        story = TimelinePage(
+        page = TimelinePage(
             kind, "30", (), facts={**facts, "state": "pending" if kind == "credit-check" else "requested"}
         )
-        assert shown in timelines.format_timeline(story, language).splitlines()[0]
+        assert shown in timelines.format_timeline(page, language).splitlines()[0]

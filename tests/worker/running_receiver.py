@@ -91,8 +91,8 @@ def post_notice(port: int, post: ReceivedNotice, seconds: float = WAIT_LIMIT_SEC
 
 
 def format_request(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
-    said = {"host": "receiver.example", "content-length": str(len(body))} | dict(headers)
-    head = "".join(f"{name}: {text}\r\n" for name, text in said.items())
+    all_headers = {"host": "receiver.example", "content-length": str(len(body))} | dict(headers)
+    head = "".join(f"{name}: {text}\r\n" for name, text in all_headers.items())
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body
 
 

@@ -57,8 +57,8 @@ def test_notices_of_http_1_0_clients_are_accepted(
     """The receiver accepts notices of clients with HTTP/1.0 and HTTP/1.1."""
     scene.insert_order("ORD-1", 3300)
     post = scene.make_bank_notice("e-1", "ORD-1")
-    said = format_request("POST", "/notices/bank", post.body, dict(post.headers) | {"connection": "close"})
-    assert receiver.send_bytes(said.replace(b"HTTP/1.1", f"HTTP/{version}".encode(), 1)).status == 200
+    request = format_request("POST", "/notices/bank", post.body, dict(post.headers) | {"connection": "close"})
+    assert receiver.send_bytes(request.replace(b"HTTP/1.1", f"HTTP/{version}".encode(), 1)).status == 200
 
 
 def test_a_continue_reply_is_sent_only_if_the_body_will_be_read(
@@ -90,9 +90,9 @@ def test_a_signature_in_a_trailer_does_not_count(scene: PaymentDesk, receiver: R
     scene.insert_order("ORD-1", 3300)
     post = scene.make_bank_notice("e-1", "ORD-1")
     name, value = post.headers[0]
-    said = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
-    said += b"%x\r\n%b\r\n0\r\n%b: %b\r\n\r\n" % (len(post.body), post.body, name.encode(), value.encode())
-    assert receiver.send_bytes(said).body == REFUSED_BODY
+    request = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+    request += b"%x\r\n%b\r\n0\r\n%b: %b\r\n\r\n" % (len(post.body), post.body, name.encode(), value.encode())
+    assert receiver.send_bytes(request).body == REFUSED_BODY
     assert scene.read_order("ORD-1").state == "pending"
 
 
@@ -101,9 +101,11 @@ def test_a_chunked_notice_is_accepted(scene: PaymentDesk, receiver: RunningRecei
     scene.insert_order("ORD-1", 3300)
     post = scene.make_bank_notice("e-1", "ORD-1")
     name, value = post.headers[0]
-    said = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n"
-    said += f"{name}: {value}\r\n\r\n".encode() + b"".join(b"1\r\n%c\r\n" % byte for byte in post.body) + b"0\r\n\r\n"
-    assert receiver.send_bytes(said).status == 200
+    request = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n"
+    request += (
+        f"{name}: {value}\r\n\r\n".encode() + b"".join(b"1\r\n%c\r\n" % byte for byte in post.body) + b"0\r\n\r\n"
+    )
+    assert receiver.send_bytes(request).status == 200
     assert scene.read_order("ORD-1").state == "paid"
 
 

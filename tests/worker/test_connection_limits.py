@@ -36,11 +36,11 @@ pytestmark = pytest.mark.engines("sqlite")
 REQUEST_HEAD = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\n"
 
 
-def wait_until_closed(line: socket.socket) -> bool:
+def wait_until_closed(connection: socket.socket) -> bool:
     """Wait until the receiver closes the connection, with or without an answer. Return True, so that a test can
     assert it.
     """
-    read_all(line)
+    read_all(connection)
     return True
 
 
@@ -121,11 +121,11 @@ def test_an_address_with_too_many_connections_loses_an_idle_one(scene: PaymentDe
             b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n",
         )
         lines = [connections.enter_context(receiver.open_connection()) for _ in range(40)]
-        for n, line in enumerate(lines):
+        for n, connection in enumerate(lines):
             with suppress(ConnectionError):
-                line.sendall(begun[n % len(begun)])
+                connection.sendall(begun[n % len(begun)])
         assert receiver.deliver_notice(scene.make_bank_notice("e-1", "ORD-1")).status == 200
-        assert all(wait_until_closed(line) for line in lines[:37])
+        assert all(wait_until_closed(connection) for connection in lines[:37])
         # The server learns a moment later than its client that a connection is closed.
         wait_until(lambda: read_connection_count(receiver) <= 3, "at most three open connections")
     assert scene.read_order("ORD-1").state == "paid"
@@ -190,11 +190,11 @@ def test_a_client_that_sends_too_much_receives_its_refusal(
     remaining bytes.
     """
     body = b"x" * (5 << 20)
-    said = b"content-length: %d\r\n\r\n%b" % (len(body), body)
+    framed_body = b"content-length: %d\r\n\r\n%b" % (len(body), body)
     if is_chunked:
-        said = b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+        framed_body = b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
     with receiver.open_connection() as connection:
-        connection.sendall(REQUEST_HEAD + said)
+        connection.sendall(REQUEST_HEAD + framed_body)
         assert parse_answer(read_all(connection)).body == b"refused\n"
 
 
@@ -264,10 +264,10 @@ def test_connections_send_answers_without_nagles_delay(scene: PaymentDesk, recei
     real = socket.socket.setsockopt
     with pytest.MonkeyPatch.context() as patch:
 
-        def record_option(line: socket.socket, *said: int) -> None:
-            if said[:2] == (socket.IPPROTO_TCP, socket.TCP_NODELAY):
-                option_values.append(said[2])
-            real(line, *said)
+        def record_option(connection: socket.socket, *arguments: int) -> None:
+            if arguments[:2] == (socket.IPPROTO_TCP, socket.TCP_NODELAY):
+                option_values.append(arguments[2])
+            real(connection, *arguments)
 
         patch.setattr(socket.socket, "setsockopt", record_option)
         receiver.get("/healthz")

@@ -88,12 +88,12 @@ def test_every_answer_of_the_receiver_is_described_and_sent(scene: PaymentDesk, 
     """Each answer has the described status, headers, media type and body, and the receiver sends each described
     status at least once.
     """
-    known, met = list_described_answers(), set()
+    known, received = list_described_answers(), set()
     for (path, method), answer in make_answers(scene, receiver):
-        met.add((path, method, answer.status))
+        received.add((path, method, answer.status))
         assert (path, method, answer.status) in known, answer
         check_answer_described(known[path, method, answer.status], answer)
-    assert known.keys() - met == set()
+    assert known.keys() - received == set()
 
 
 def check_answer_described(description: Mapping[str, Any], answer: Answer) -> None:

@@ -88,13 +88,13 @@ def test_a_notice_over_tls_is_accepted(
     for name, size in (("ORD-1", 1 << 20), ("ORD-2", 7)):
         scene.insert_order(name, 3300)
         post = scene.make_bank_notice(f"e-{name}", name)
-        said = format_request("POST", "/notices/bank", post.body, {"connection": "close"} | dict(post.headers))
+        request = format_request("POST", "/notices/bank", post.body, {"connection": "close"} | dict(post.headers))
         with make_trusting_context(authority).wrap_socket(
             receiver.open_connection(), server_hostname="127.0.0.1"
         ) as connection:
             assert connection.version() in ("TLSv1.2", "TLSv1.3")
-            for begin in range(0, len(said), size):
-                connection.sendall(said[begin : begin + size])
+            for begin in range(0, len(request), size):
+                connection.sendall(request[begin : begin + size])
             assert parse_answer(read_all(connection)).status == 200
         assert scene.read_order(name).state == "paid"
 

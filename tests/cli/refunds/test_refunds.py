@@ -47,8 +47,11 @@ def test_a_refund_is_requested_approved_sent_and_completed(paying_terminal: Payi
     assert paying_terminal.json("probe", "refund", str(requested_refund["id"])).data["state"] == "completed"
     shown = paying_terminal.json("show", "refund", str(requested_refund["id"])).data
     assert shown["payment"]["refunded_minor"] == requested_refund["amount_minor"]
-    (there,) = paying_terminal.money.read_refunds()
-    assert (there["key"], there["amount_minor"]) == (sent["provider_refund_key"], requested_refund["amount_minor"])
+    (provider_refund,) = paying_terminal.money.read_refunds()
+    assert (provider_refund["key"], provider_refund["amount_minor"]) == (
+        sent["provider_refund_key"],
+        requested_refund["amount_minor"],
+    )
     assert paying_terminal.json("queue", "refunds").data["items"] == []
     assert [one["state"] for one in paying_terminal.json("lookup", CORPORATION_NUMBER).data["refunds"]] == [
         "completed"

@@ -46,8 +46,8 @@ def test_two_people_refund_a_payment_of_the_demo(
         with console.acting_as("lead-b"):
             assert console.refunds.approve(refund.id).state is RefundState.SUBMITTED
             assert console.refunds.probe(refund.id).state is RefundState.COMPLETED
-        there = sandbox.control.payments_control.read_payment(provider, paid.merchant_payment_id)
-        assert there["refunded_minor"] == 500
+        provider_payment = sandbox.control.payments_control.read_payment(provider, paid.merchant_payment_id)
+        assert provider_payment["refunded_minor"] == 500
 
 
 def test_the_simulated_payer_pays_one_payment(

@@ -173,17 +173,19 @@ def test_people_decide_only_outcomes_with_a_transition(
     unknown, or the payment must wait for a person, or the decision must reverse a paid payment.
     """
     payment = replace(PAYMENT, state=before, certainty=certainty, work=Work(work))
-    why = find_payment_decision_refusal(payment, target)
+    refusal = find_payment_decision_refusal(payment, target)
     if target is not before and not find_decision_path(before, target):
-        assert why == "no_such_step"
+        assert refusal == "no_such_step"
     elif (
         certainty is UNKNOWN
         or work is WorkState.NEEDS_REVIEW
         or (target is PaymentState.REVERSED and before in PAID_STATES)
     ):
-        assert why is None
+        assert refusal is None
     else:
-        assert why == ("outcome_expected" if before in WAITING_STATES | PAID_BY_CALLBACK_STATES else "outcome_known")
+        assert refusal == (
+            "outcome_expected" if before in WAITING_STATES | PAID_BY_CALLBACK_STATES else "outcome_known"
+        )
 
 
 @pytest.mark.parametrize("work", WorkState)

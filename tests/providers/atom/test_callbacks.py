@@ -39,9 +39,9 @@ def make_form(text: str, key: bytes | None = None) -> bytes:
 
 
 def make_changed_fields(change: dict[str, Any], section: str = "payDetails") -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(CALLBACK_PLAINTEXT)
-    said["payInstrument"][section] |= change
-    return said
+    fields: dict[str, Any] = json.loads(CALLBACK_PLAINTEXT)
+    fields["payInstrument"][section] |= change
+    return fields
 
 
 def sign_fields(fields: dict[str, Any], key: str = MERCHANT.response_hash_key) -> bytes:

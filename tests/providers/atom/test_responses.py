@@ -735,8 +735,8 @@ def test_a_no_data_answer_that_contains_the_refund_is_unknown(entry: Fields) -> 
     assert (outcome.kind, outcome.reason, outcome.content) == (UNKNOWN, "refused_but_made", None)
     nothing: list[object] = [None, [], {}, {"refundDetails": []}, "NODATA"]
     for empty in nothing:
-        said = {"payInstrument": {"refundStatusDetails": empty, **make_details("OTS0401")}}
-        assert convert_fields(AtomCall.REFUND_STATUS, said).kind is NOT_FOUND
+        value = {"payInstrument": {"refundStatusDetails": empty, **make_details("OTS0401")}}
+        assert convert_fields(AtomCall.REFUND_STATUS, value).kind is NOT_FOUND
 
 
 @pytest.mark.parametrize(
@@ -819,8 +819,8 @@ def test_an_unclear_list_of_refunds_settles_nothing() -> None:
     )
     other = {"payDetails": {"atomTxnId": 5}, "refundStatusDetails": [], **make_details("OTS0000")}
     assert convert_fields(AtomCall.REFUND_STATUS, {"payInstrument": other}).reason == "other_payment"
-    for said in (None, "none", 5, [5], {"x": 1}):
-        fields = {"refundStatusDetails": said, **make_details("OTS0000")}
+    for value in (None, "none", 5, [5], {"x": 1}):
+        fields = {"refundStatusDetails": value, **make_details("OTS0000")}
         assert convert_fields(AtomCall.REFUND_STATUS, {"payInstrument": fields}).reason == "unreadable"
 
 

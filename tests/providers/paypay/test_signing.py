@@ -147,5 +147,5 @@ def test_an_invalid_refund_reason_is_corrected_and_sent() -> None:
         for reason in ("\ud83d", "理" * 1_000, ""):
             make_paypay(server.url).refund(replace(PAYPAY_REFUND_INSTRUCTION, reason=reason))
         assert all(is_signature_valid(server, index) for index in range(3))
-        said = [json.loads(body).get("reason") for body in server.list_bodies()]
-    assert said == ["?", "理" * 255, None]
+        reasons = [json.loads(body).get("reason") for body in server.list_bodies()]
+    assert reasons == ["?", "理" * 255, None]

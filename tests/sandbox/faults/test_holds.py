@@ -24,9 +24,9 @@ def executor() -> Iterator[ThreadPoolExecutor]:
 
 def make_client_with_short_timeout(sandbox: Sandbox, caller: Caller) -> Caller:
     """Return a client of the sandbox with a short timeout."""
-    hasty = Caller(sandbox, timeout_seconds=0.1)
-    hasty.access = caller.access
-    return hasty
+    impatient_caller = Caller(sandbox, timeout_seconds=0.1)
+    impatient_caller.access = caller.access
+    return impatient_caller
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_a_difference_has_each_planted_change_once(tmp_path: Path, whole_file_ro
     changes of every kind. It has no other change of the same corporations."""
     ours = [row for row in whole_file_rows if not row.close_date][100:118]
     closed = next(row for row in whole_file_rows if row.close_date)
-    planted = [
+    special_rows = [
         *(rename_company(row, f"{row.name}改", DIFFERENCE_DAY) for row in ours[:5]),
         *(move_company(row, "本町９－９", DIFFERENCE_DAY) for row in ours[5:10]),
         *(close_company(row, DIFFERENCE_DAY) for row in ours[10:13]),
@@ -153,13 +153,13 @@ def test_a_difference_has_each_planted_change_once(tmp_path: Path, whole_file_ro
         reopen_company(closed, DIFFERENCE_DAY),
         make_company_row("1180301018771", "株式会社見本"),
     ]
-    path = write_difference_file(tmp_path, DIFFERENCE_DAY, 2_000, seed=7, whole_rows=ROW_COUNT, changes=planted)
+    path = write_difference_file(tmp_path, DIFFERENCE_DAY, 2_000, seed=7, whole_rows=ROW_COUNT, changes=special_rows)
     assert path.name == "diff_20261102.zip"
     rows = read_rows(path)
-    assert len(rows) == 2_000 + len(planted)
-    numbers = {row.corporate_number for row in planted}
+    assert len(rows) == 2_000 + len(special_rows)
+    numbers = {row.corporate_number for row in special_rows}
     changed_rows = [row._replace(sequence_number="0") for row in rows if row.corporate_number in numbers]
-    assert changed_rows == [row._replace(sequence_number="0") for row in planted]
+    assert changed_rows == [row._replace(sequence_number="0") for row in special_rows]
     others = [row for row in rows if row.corporate_number not in numbers]
     assert {row.process for row in others} == {"01", "11", "12", "21", "22", "71", "72", "81", "99"}
     assert {row.update_date for row in others} == {DIFFERENCE_DAY.isoformat()}

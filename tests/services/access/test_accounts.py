@@ -622,15 +622,15 @@ def test_an_account_of_another_database_keeps_its_password(accounts: AccountsByF
         f"CREATE USER `{name}`@`%` IDENTIFIED BY 'own'",
         f"CREATE ROLE `{grants.make_own_role_name(name)}`",
     )
-    twin = accounts.make_entry("twin", "operator")
+    entry = accounts.make_entry("twin", "operator")
     for run in (accounts.preview_entries, accounts.apply_entries):
         with pytest.raises(ConsoleError, match="usage") as refused:
-            run(twin, twin="pw")
+            run(entry, twin="pw")
         assert refused.value.detail["problem"] == "accounts_other_database"
     with accounts.server.connect(name, "own"):
         assert accounts.read_stored_people() == []
     accounts.server.sql(f"DROP ROLE `{grants.make_own_role_name(name)}`")
-    accounts.apply_entries(twin, twin="pw")
+    accounts.apply_entries(entry, twin="pw")
     assert accounts.may_execute("twin", "pw", READ_OPERATIONS_SQL)
 
 

@@ -28,11 +28,11 @@ lists them.
 def desks(sql_server: SqlServer) -> Iterator[Mapping[str, Console]]:
     """Yield one desk for each operator, all on one database with one purchased credit check."""
     with make_quick_folder() as folder, open_team(sql_server) as people:
-        shelf = (folder / "documents").as_uri()
+        documents_url = (folder / "documents").as_uri()
         alarmbox = InMemoryAlarmBox()  # one provider, whose ids are of all
         opened = {
             person: open_quick_desk(
-                folder / person, alarmbox, DATABASE_URL=people.urls[person], OPERATOR="", DOCUMENTS_URL=shelf
+                folder / person, alarmbox, DATABASE_URL=people.urls[person], OPERATOR="", DOCUMENTS_URL=documents_url
             )
             for person in OPERATOR_NAMES
         }

@@ -99,10 +99,12 @@ def test_all_rows_of_another_application_are_adopted(database: Database, home: P
         database,
         [*legacy.make_rows(600, duplicate_share=0.1, strange_share=0.1), make_row(corporation_number="番号なし")],
     )
-    before, there = read_rows(database), count_rows_by_table(database)
+    before, row_counts = read_rows(database), count_rows_by_table(database)
     with open_adoption_service(home, database_url) as service:
         plan = service.make_plan()
-        assert (count_rows_by_table(database), read_rows(database)) == (there, before), "a dry run changes nothing"
+        assert (count_rows_by_table(database), read_rows(database)) == (row_counts, before), (
+            "a dry run changes nothing"
+        )
         done = service.run()
         assert service.run().steps == ()
         assert service.make_plan().state == "adopted"
@@ -574,11 +576,11 @@ def test_a_cluster_has_one_live_row_per_claim_after_an_adoption(home: Path, gale
         with open_adoption_service(home, url) as service:
             assert service.make_plan().is_cluster
             service.run()
-        there = Database(url.replace(f":{first.port}/", f":{second.port}/"))
-        counts = read_counts(there)
+        other_database = Database(url.replace(f":{first.port}/", f":{second.port}/"))
+        counts = read_counts(other_database)
         assert (counts["rows"], counts["live"], counts["undecided"]) == (300, counts["claims"], 0)
         database.close()
-        there.close()
+        other_database.close()
 
 
 # ---- the desk afterwards

@@ -105,11 +105,11 @@ def test_an_incident_has_one_owner(scene: PaymentDesk, clock: MovedClock) -> Non
     assert read_refusal_code(lambda: incidents.take(999_999)) == "not_found"
     if scene.place.engine != "sqlite":  # without accounts everybody has all roles
         assert read_refusal_code(lambda: incidents.hand_over(id, "nobody-here", "x")) == "usage"
-    said = scene.place.sql("SELECT what, result FROM audit_log WHERE subject_kind = 'incident' ORDER BY id")
-    assert [what for what, result in said if result == "done"] == [
+    entries = scene.place.sql("SELECT what, result FROM audit_log WHERE subject_kind = 'incident' ORDER BY id")
+    assert [what for what, result in entries if result == "done"] == [
         "incident.taken", "incident.handed_over", "incident.released",
     ]  # fmt: skip
-    assert ("incident.taken", "refused") in [tuple(row) for row in said]
+    assert ("incident.taken", "refused") in [tuple(row) for row in entries]
 
 
 @pytest.mark.engines("sqlite")
@@ -244,15 +244,15 @@ def test_another_person_reopens_an_acknowledged_incident(scene: PaymentDesk, clo
         (None,) * 3
     ] * 2
     assert scene.console.incidents.count_waiting_incidents() == 1
-    said = scene.place.sql(
+    entries = scene.place.sql(
         "SELECT what, who, detail FROM audit_log WHERE what IN ('alert.unacknowledged', 'incident.reopened')"
         " AND result = 'done' ORDER BY id"
     )
-    assert [(what, person) for what, person, _ in said] == [
+    assert [(what, person) for what, person, _ in entries] == [
         ("incident.reopened", name), ("alert.unacknowledged", name), ("alert.unacknowledged", name),
     ]  # fmt: skip
-    assert all("the shop has not been called" in detail for _, _, detail in said)
-    assert all(author in detail for _, _, detail in said[1:])
+    assert all("the shop has not been called" in detail for _, _, detail in entries)
+    assert all(author in detail for _, _, detail in entries[1:])
     assert scene.console.alerts.acknowledge(ids[0], "").acknowledged_by == author
 
 

@@ -900,9 +900,9 @@ def test_a_check_without_a_date_is_not_called_valid(
         clock.at += timedelta(days=1)
         refused = call_for_refusal(lambda: buy_check(console, renew=True))
         assert (refused.code, refused.detail["reason"]) == ("not_expired", reason)
-        said = format_error_message(refused, "en")
-        assert "still valid" not in said
-        assert ("Re-fetch" in said) is (reason == "no_date")
+        message = format_error_message(refused, "en")
+        assert "still valid" not in message
+        assert ("Re-fetch" in message) is (reason == "no_date")
         actions = console.credit_checks.read_credit_check(old.id).actions
         renewal = next(action for action in actions if action.action == "renew")
         assert (renewal.allowed, renewal.reason) == (False, "reason.no_expiry_date")

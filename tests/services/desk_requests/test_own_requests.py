@@ -264,9 +264,12 @@ def test_the_answer_for_a_killed_desk_is_marked(
         sandbox.control.release_calls()
         with place.open_desk(sandbox, desk=5) as desk, place.open_desk(sandbox, desk=6) as elsewhere:
             wait_until(lambda: all(not one.is_open for one in desk.own_requests.list_recent()), "the answer")
-            here, there = desk.own_requests.list_recent(), elsewhere.own_requests.list_recent()
-    assert [(one.is_unanswered, _read_corporation_number(one)) for one in here] == [(True, second), (False, first)]
-    assert [one.is_unanswered for one in there] == [False, False]
+            own_list, other_list = desk.own_requests.list_recent(), elsewhere.own_requests.list_recent()
+    assert [(one.is_unanswered, _read_corporation_number(one)) for one in own_list] == [
+        (True, second),
+        (False, first),
+    ]
+    assert [one.is_unanswered for one in other_list] == [False, False]
 
 
 def test_a_failed_request_is_listed_with_its_error(desk_worker_and_other: tuple[Console, Console, Console]) -> None:

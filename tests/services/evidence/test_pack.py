@@ -506,9 +506,9 @@ def test_a_part_longer_than_stated_is_reported(tmp_path: Path) -> None:
         stated_bytes={"record.json": stated_bytes},
     )
     raw = file.read_bytes()
-    said = part_bytes.to_bytes(4, "little")
-    assert raw.count(said) == 2  # before the part and in the directory
-    file.write_bytes(raw.replace(said, stated_bytes.to_bytes(4, "little")))
+    stated_size = part_bytes.to_bytes(4, "little")
+    assert raw.count(stated_size) == 2  # before the part and in the directory
+    file.write_bytes(raw.replace(stated_size, stated_bytes.to_bytes(4, "little")))
     verification = verify_pack_in_own_process(file)
     assert verification["problems"] == [["record.json", "altered"]]
     assert verification["peak"] < part_bytes // 4  # type: ignore[operator]

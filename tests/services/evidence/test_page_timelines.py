@@ -22,14 +22,14 @@ def test_a_page_has_the_events_of_its_copied_timeline(scene: PaymentDesk) -> Non
         ("order", order): console.payments.read_order(order).newest_events,
         ("refund", refund.id): console.refunds.read_refund(refund.id).newest_events,
     }
-    for (kind, id), story in stories.items():
+    for (kind, id), timeline in stories.items():
         copied = console.recovery.read_timeline(kind, id)
-        assert [(one.stream, one.row) for one in story.events] == [(one.stream, one.row) for one in copied.events]
+        assert [(one.stream, one.row) for one in timeline.events] == [(one.stream, one.row) for one in copied.events]
         for language in ("ja", "en"):
             text = copied.as_text(language)
-            for event in story.events:
-                assert format_event_sentence_with_record(event, story, language) in text
-                assert format_event_line(event, story, language) in text
+            for event in timeline.events:
+                assert format_event_sentence_with_record(event, timeline, language) in text
+                assert format_event_line(event, timeline, language) in text
     kinds = {one.kind for one in stories["payment", payment.id].events}
     assert kinds == {"payment", "order", "refund"}
     assert {one.kind for one in stories["order", order].events} == kinds
@@ -56,8 +56,8 @@ def test_the_payer_is_masked_on_the_page(scene: PaymentDesk) -> None:
             tx, AuditAction.ALERT_ACKNOWLEDGED, payment.id, {"note": f"by {PAYER}"}, kind="payment"
         )
     )
-    story = scene.console.payments.read_payment(payment.id).newest_events
-    assert story.hidden_texts == (PAYER,)
-    sentences = [format_event_sentence_with_record(event, story, "en") for event in story.events]
+    timeline = scene.console.payments.read_payment(payment.id).newest_events
+    assert timeline.hidden_texts == (PAYER,)
+    sentences = [format_event_sentence_with_record(event, timeline, "en") for event in timeline.events]
     assert not any(PAYER in one for one in sentences)
     assert "Alert acknowledged: by ****6354" in sentences

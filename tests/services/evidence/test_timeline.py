@@ -57,11 +57,11 @@ def pay_and_refund(scene: PaymentDesk, number: str = "ORD-1") -> tuple[int, Paym
     return order, scene.read_payment(payment.id), refund
 
 
-def has_events_in_order(story: TimelinePage, *expected_events: tuple[str, str]) -> bool:
+def has_events_in_order(timeline: TimelinePage, *expected_events: tuple[str, str]) -> bool:
     """Return True if the timeline contains events with these steps and record kinds in this order; other events may
     be between them.
     """
-    rest = iter((one.event_kind.value, one.kind) for one in story.events)
+    rest = iter((one.event_kind.value, one.kind) for one in timeline.events)
     return all(any(event == one for event in rest) for one in expected_events)
 
 
@@ -70,22 +70,22 @@ def test_the_timeline_of_a_payment_has_its_whole_chain(scene: PaymentDesk) -> No
     order's change to paid, and the request, approval and sending of its refund.
     """
     order, payment, refund = pay_and_refund(scene)
-    story = scene.console.recovery.read_timeline("payment", payment.id)
+    timeline = scene.console.recovery.read_timeline("payment", payment.id)
     assert has_events_in_order(
-        story, ("begun", "payment"), ("answer", "payment"), ("ended", "payment"), ("notice", "payment"),
+        timeline, ("begun", "payment"), ("answer", "payment"), ("ended", "payment"), ("notice", "payment"),
         ("change", "payment"), ("change", "order"), ("decision", "refund"), ("begun", "refund"),
         ("answer", "refund"), ("ended", "refund"),
     )  # fmt: skip
-    assert {(one.kind, one.id) for one in story.events} == {
+    assert {(one.kind, one.id) for one in timeline.events} == {
         ("payment", str(payment.id)),
         ("order", str(order)),
         ("refund", str(refund.id)),
     }
-    answers = [line for line in story.as_text("en").splitlines() if "Recorded an answer" in line]
+    answers = [line for line in timeline.as_text("en").splitlines() if "Recorded an answer" in line]
     assert "Recorded an answer (PayPay, payment start): succeeded." in answers[0], "not read as the payment itself"
-    whats = [one.what for one in story.events]
+    whats = [one.what for one in timeline.events]
     assert whats.index("refund.requested") < whats.index("refund.approved")
-    assert story.next_cursor is None
+    assert timeline.next_cursor is None
 
 
 def test_related_events_share_an_operation_id(scene: PaymentDesk) -> None:
@@ -149,15 +149,15 @@ def test_the_timeline_of_an_unknown_purchase_has_the_decisions_of_both_people(sc
     scene.console.recovery.resolve("credit-check", record.id, "error", "no such purchase on their list")
     with scene.place.open_console_of_person(scene.console, "lead-b") as other:
         other.recovery.resolve("credit-check", record.id, "error", "they confirmed it by phone")
-    story = scene.console.recovery.read_timeline("credit-check", record.id)
-    proofs = [one for one in story.events if one.event_kind is TimelineEventKind.PROOF]
+    timeline = scene.console.recovery.read_timeline("credit-check", record.id)
+    proofs = [one for one in timeline.events if one.event_kind is TimelineEventKind.PROOF]
     assert [one.who for one in proofs] == [
         scene.place.get_account_name("op-a"),
         scene.place.get_account_name("lead-b"),
     ]
-    decided = [one for one in story.events if one.source == "approvals"]
+    decided = [one for one in timeline.events if one.source == "approvals"]
     assert [one.evidence for one in decided] == [proofs[0].evidence], "the proposal names what it rests on"
-    assert "no such purchase on their list" in story.as_text("en")
+    assert "no such purchase on their list" in timeline.as_text("en")
 
 
 def test_alerts_sagas_and_reconciliations_are_events_of_the_timeline(scene: PaymentDesk) -> None:
@@ -179,8 +179,8 @@ def test_alerts_sagas_and_reconciliations_are_events_of_the_timeline(scene: Paym
         "INSERT INTO reconciliation_rows (run_id, row_key, verdict, payment_id, ours, theirs)"
         f" VALUES (77, 'k', 'different_state', {payment.id}, 'completed', 'REFUNDED')",
     )
-    story = scene.console.recovery.read_timeline("payment", payment.id)
-    late = [one.what for one in story.events if one.at.year == 2030]
+    timeline = scene.console.recovery.read_timeline("payment", payment.id)
+    late = [one.what for one in timeline.events if one.at.year == 2030]
     assert late == [
         "reconciliation_row",
         "saga_begun",
@@ -189,7 +189,7 @@ def test_alerts_sagas_and_reconciliations_are_events_of_the_timeline(scene: Paym
         "saga_ended",
         "alert_resolved",
     ]
-    text = story.as_text("en")
+    text = timeline.as_text("en")
     raised = "Alert “Paid, but the order is still unpaid” detected"
     for words in (raised, "unpaid”: looked", "PayPay (2026-11-01 to 2026-11-02)"):
         assert words in text
@@ -201,9 +201,9 @@ def test_a_timeline_has_no_number_of_another_record(scene: PaymentDesk) -> None:
     other_order, other_payment, other_refund = pay_and_refund(scene, "ORD-THEIRS")
     strange = {("order", str(other_order)), ("payment", str(other_payment.id)), ("refund", str(other_refund.id))}
     for kind, id in (("order", order), ("payment", payment.id), ("refund", refund.id)):
-        story = scene.console.recovery.read_timeline(kind, id)
-        assert not strange & {(one.kind, one.id) for one in story.events}
-        assert "ORD-THEIRS" not in story.as_text("en") + repr(story.events)
+        timeline = scene.console.recovery.read_timeline(kind, id)
+        assert not strange & {(one.kind, one.id) for one in timeline.events}
+        assert "ORD-THEIRS" not in timeline.as_text("en") + repr(timeline.events)
 
 
 def test_a_timeline_has_no_event_of_another_clients_check(timeline_service: TimelineService) -> None:
@@ -212,9 +212,9 @@ def test_a_timeline_has_no_event_of_another_clients_check(timeline_service: Time
     """
     mine, theirs = _buy_check(timeline_service, client="1"), _buy_check(timeline_service, client="2")
     assert mine.corporation_number == theirs.corporation_number
-    story = timeline_service.read_timeline("credit-check", mine.id)
-    assert {(one.kind, one.id) for one in story.events} == {("credit-check", str(mine.id))}
-    assert theirs.operation_id not in {one.operation_id for one in story.events}
+    timeline = timeline_service.read_timeline("credit-check", mine.id)
+    assert {(one.kind, one.id) for one in timeline.events} == {("credit-check", str(mine.id))}
+    assert theirs.operation_id not in {one.operation_id for one in timeline.events}
 
 
 def test_the_payer_is_masked_in_every_event(scene: PaymentDesk) -> None:

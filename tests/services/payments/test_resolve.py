@@ -720,10 +720,10 @@ def test_a_missing_provider_id_is_set_by_the_next_read(scene: PaymentDesk, open_
     """Two people have decided without the provider's id, and the payment can't be refunded without it: the provider's
     next answer stores the id and opens no case. If the answer has the id of another payment, this id isn't stored.
     """
-    payment, stranger = make_unknown_payment(scene), make_unknown_payment(scene, "ORD-2")
+    payment, other_payment = make_unknown_payment(scene), make_unknown_payment(scene, "ORD-2")
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
-    for one in (payment, stranger):
+    for one in (payment, other_payment):
         scene.payments.resolve(one.id, "completed", "settlement, row 14")
         with open_desk_of("lead-b") as lead:
             assert lead.payments.resolve(one.id, "completed", "settlement, row 14, seen").awaiting is None
@@ -741,6 +741,6 @@ def test_a_missing_provider_id_is_set_by_the_next_read(scene: PaymentDesk, open_
     assert explanation.why == "why.payment_complete", "now the gateway has confirmed it"
     scene.control.add_fault("other_payment", call="paypay_payment")
     with suppress(ConsoleError):
-        scene.payments.probe(stranger.id)
-    assert scene.read_payment(stranger.id).provider_payment_id is None
+        scene.payments.probe(other_payment.id)
+    assert scene.read_payment(other_payment.id).provider_payment_id is None
     assert scene.list_open_alert_rules() == ["contradicted"]

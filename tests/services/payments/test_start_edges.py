@@ -176,8 +176,10 @@ def test_on_a_server_a_desk_clock_that_is_ahead_creates_no_second_payment_code(
     second = scene.payments.start(order, "paypay").payment
     assert (second.id == first.id) is scene.place.is_server
     assert len(scene.control.read_requests(call="paypay_create")) == (1 if scene.place.is_server else 2)
-    there = scene.control.payments_control.read_payment("paypay", "ORD-1")
-    assert there["state"] == ("CREATED" if scene.place.is_server else "GONE"), "the payer can pay both codes"
+    provider_payment = scene.control.payments_control.read_payment("paypay", "ORD-1")
+    assert provider_payment["state"] == ("CREATED" if scene.place.is_server else "GONE"), (
+        "the payer can pay both codes"
+    )
 
 
 @pytest.mark.usefixtures("moved_server_clock")

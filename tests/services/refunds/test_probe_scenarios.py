@@ -76,15 +76,15 @@ class ScriptedCalls:
             words = broken.get("message_contains", "it broke")
             error = make_exception_chain(broken["exception_chain"], words, broken.get("context_of_innermost", ()))
             raise TransportFailure(*classify_exception(error))
-        said = ANSWER_BY_ID[vector]
-        text = said["body"] if isinstance(said["body"], str) else json.dumps(said["body"], ensure_ascii=False)
+        answer = ANSWER_BY_ID[vector]
+        text = answer["body"] if isinstance(answer["body"], str) else json.dumps(answer["body"], ensure_ascii=False)
         for published, number in ours.items():
             text = text.replace(published, number)
         body = text.encode()
-        if said["provider"] == "ndps" and text:
+        if answer["provider"] == "ndps" and text:
             key = derive_key(credentials.ATOM_RESPONSE_KEY, credentials.ATOM_RESPONSE_SALT)
             body = f"merchId={credentials.ATOM_MERCH_ID}&encData={encrypt_text(text, key)}".encode()
-        return HttpAnswer(said["http_status"], {}, body, hashlib.sha256(body).hexdigest())
+        return HttpAnswer(answer["http_status"], {}, body, hashlib.sha256(body).hexdigest())
 
 
 @pytest.mark.expects_log("broken calls are logged")

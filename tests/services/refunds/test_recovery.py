@@ -321,8 +321,8 @@ def test_one_person_decides_a_refund_with_the_providers_confirmation(
     is stored.
     """
     payment, refund = make_unknown_refund(desk, provider, is_executed=True)
-    there = control.payments_control.read_refunds(key=refund.provider_refund_key)[0]
-    number = there["id"] if provider == "atom" else refund.provider_refund_key
+    provider_refund = control.payments_control.read_refunds(key=refund.provider_refund_key)[0]
+    number = provider_refund["id"] if provider == "atom" else refund.provider_refund_key
     assert (
         call_for_refusal(lambda: desk.resolve_refund(refund, "completed", "op-a", "99")).detail["reason"]
         == "other_id"
@@ -430,9 +430,9 @@ def settle_by_report(desk: RefundDesk, refund: Refund, state: RefundState) -> No
     """Apply a report about the payment that gives the refund this state, as another process would, without a
     lease.
     """
-    there = desk.control.payments_control.read_refunds(key=refund.provider_refund_key)[0]
+    provider_refund = desk.control.payments_control.read_refunds(key=refund.provider_refund_key)[0]
     amount = Money(refund.amount_minor, refund.currency)
-    report = RefundReport(refund.provider_refund_key or "", str(there["id"]), state.value, state, amount)
+    report = RefundReport(refund.provider_refund_key or "", str(provider_refund["id"]), state.value, state, amount)
     assert desk.context.write(lambda tx: apply_refund_report(desk.context, tx, refund.payment_id, report))
 
 
@@ -466,7 +466,10 @@ def test_a_refund_settled_by_a_report_is_not_settled_twice(
     """
     desk.control.change_settings(waits_for_manual_settling=True)
     payment, refund = make_unknown_refund(desk, is_executed=True)
-    there, others = desk.control.payments_control.read_refunds(key=refund.provider_refund_key)[0], list[Refund]()
+    provider_refund, others = (
+        desk.control.payments_control.read_refunds(key=refund.provider_refund_key)[0],
+        list[Refund](),
+    )
     reach = desk.context.failpoints.reach
 
     def settle_before_resolve(name: str) -> None:
@@ -475,9 +478,9 @@ def test_a_refund_settled_by_a_report_is_not_settled_twice(
             settle_by_report(desk, refund, reported)
             others.append(desk.request_refund(payment, "250"))
 
-    desk.control.payments_control.change_refund_state(there["key"], answered)
+    desk.control.payments_control.change_refund_state(provider_refund["key"], answered)
     monkeypatch.setattr(desk.context.failpoints, "reach", settle_before_resolve)
-    number = str(there["id"]) if decision == "completed" else None
+    number = str(provider_refund["id"]) if decision == "completed" else None
     assert call_and_get_code(partial(desk.resolve_refund, refund, decision, "op-a", number)) == code
     ours, now = desk.read_payment(payment.id), desk.read_refund(refund)
     refunded_minor, reserved_minor = (

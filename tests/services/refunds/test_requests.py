@@ -406,12 +406,16 @@ def test_risk_signals_are_stored_with_the_requesters_comments(desk: RefundDesk) 
     requester's comment.
     """
     payment = desk.make_paid_payment(payer="payer-1")
-    twin = desk.make_paid_payment("ORD-1b", has_order=False)
-    desk.sql("UPDATE payments SET order_id = :o, version = version + 1 WHERE id = :i", o=payment.order_id, i=twin.id)
+    other_payment = desk.make_paid_payment("ORD-1b", has_order=False)
+    desk.sql(
+        "UPDATE payments SET order_id = :o, version = version + 1 WHERE id = :i",
+        o=payment.order_id,
+        i=other_payment.id,
+    )
     desk.approve_refund(desk.request_refund(payment, "1000"))
     hits = {hit.rule: hit for hit in desk.refunds.make_plan(payment.id, "1005").risk_signals}
     assert {"double_charge", "similar_amount"} <= set(hits)
-    assert (hits["double_charge"].kind, hits["double_charge"].id) == ("payment", twin.id)
+    assert (hits["double_charge"].kind, hits["double_charge"].id) == ("payment", other_payment.id)
     request = RefundRequest(payment.id, "1005", "paid twice", answers=(("double_charge", "the shop confirms it"),))
     refund = desk.refunds.request(request)
     shown = {hit.rule: hit.answer for hit in desk.refunds.read_refund(refund.id).risk_signals}

@@ -215,8 +215,8 @@ def test_an_amount_refunded_at_paypay_cannot_be_requested(desk: RefundDesk) -> N
     too_much = call_for_refusal(lambda: desk.request_refund(payment, "49901"))
     assert (too_much.code, too_much.detail.get("left")) == ("exceeds_captured", 49_900)
     desk.approve_refund(desk.request_refund(payment, "49900"))
-    there = desk.control.payments_control.read_payment("paypay", "ORD-1")
-    assert there["accepted_minor"] == 50_000
+    provider_payment = desk.control.payments_control.read_payment("paypay", "ORD-1")
+    assert provider_payment["accepted_minor"] == 50_000
 
 
 def test_an_acknowledged_refund_without_an_amount_stops_the_next_refund(desk: RefundDesk) -> None:

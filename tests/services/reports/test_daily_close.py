@@ -73,16 +73,16 @@ def test_the_sums_of_a_close_equal_the_ledger(desk: RefundDesk) -> None:
     for number in range(14):
         provider = drawn.choice(("paypay", "atom"))
         payment = desk.make_paid_payment(f"ORD-{number}", drawn.randrange(1_000, 90_000), provider)
-        fate = drawn.choice(("kept", "refunded", "silent", "silent_done"))
-        if fate == "kept":
+        ending = drawn.choice(("kept", "refunded", "silent", "silent_done"))
+        if ending == "kept":
             continue
         minor = drawn.randrange(100, payment.captured_minor)
         amount = str(minor) if provider == "paypay" else f"{minor // 100}.{minor % 100:02d}"
-        if fate != "refunded":
-            fault = "close_after_charge" if fate == "silent_done" else "reset"
+        if ending != "refunded":
+            fault = "close_after_charge" if ending == "silent_done" else "reset"
             desk.control.add_fault(fault, call=f"{provider}_refund", times=1)
         refund = desk.request_refund(payment, amount)
-        if fate == "refunded":
+        if ending == "refunded":
             desk.approve_refund(refund)
         else:
             assert call_and_get_code(lambda refund=refund: desk.approve_refund(refund)) == "outcome_unknown"

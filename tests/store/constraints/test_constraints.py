@@ -253,11 +253,11 @@ def test_a_failed_renewal_returns_the_claim(team: Team, connections: PersonConne
         cursor.execute(
             f"UPDATE {forbidden.CHECKS_TABLE} SET status = 'error' WHERE id = {forbidden.RENEWAL_CHECK_ID}"
         )
-        said = execute_statements(connections, "op-a", back)
+        results = execute_statements(connections, "op-a", back)
         cursor.execute(
             f"UPDATE {forbidden.CHECKS_TABLE} SET status = 'success' WHERE id = {forbidden.RENEWAL_CHECK_ID}"
         )
-    assert said == ""
+    assert results == ""
 
 
 def test_a_person_without_the_right_inserts_no_purchase(team: Team, connections: PersonConnections) -> None:
@@ -388,10 +388,10 @@ def test_another_application_cannot_change_our_rows(team: Team, other_applicatio
             for word in ("pending", "success", "error"):
                 cursor.execute(f"SELECT status FROM {table} WHERE id = {ours}")
                 if cursor.fetchone() != (word,):
-                    said = execute_as_other_application(
+                    results = execute_as_other_application(
                         other_application_cursor, f"UPDATE {table} SET status = '{word}' WHERE id = {ours}"
                     )
-                    assert "original columns" in said, (ours, word)
+                    assert "original columns" in results, (ours, word)
         for column, value in (("certainty", "'unknown'"), ("version", "2"), ("work_state", "'none'")):
             added = f"INSERT INTO {table} (client_id, corporation_number, {column}) VALUES (92, '1', {value})"
             assert "original columns" in execute_as_other_application(other_application_cursor, added), column
@@ -533,8 +533,10 @@ def _record_if_audit_trigger_exists(
     def run_and_record(conn: Connection, sql: str) -> None:
         grants.run_statement(conn, sql)
         about = f"trigger_schema = '{database.url.database}' AND event_object_table = 'audit_log'"
-        there = f"SELECT COUNT(*) FROM information_schema.triggers WHERE {about} AND event_manipulation = 'UPDATE'"
-        results.append(server.sql(there) >= ((1,),))
+        count_sql = (
+            f"SELECT COUNT(*) FROM information_schema.triggers WHERE {about} AND event_manipulation = 'UPDATE'"
+        )
+        results.append(server.sql(count_sql) >= ((1,),))
 
     monkeypatch.setattr(server_triggers, "run_statement", run_and_record)
     return results
@@ -657,12 +659,12 @@ def test_accounts_and_triggers_apply_on_every_node(galera_cluster: Cluster) -> N
         money_scene.insert_money_rows(made)
         forbidden_worker.insert_worker_rows(made)
         for node in galera_cluster.nodes:
-            there = replace(made, server=node)
-            lines = PersonConnections(there)
+            node_team = replace(made, server=node)
+            lines = PersonConnections(node_team)
             lines.wait_for_replication("op-a")
             # These nodes refuse SET timestamp itself, with another error.
             cases = [case for case in ALL_FORBIDDEN_STATEMENTS if "timestamp" not in case.sql[0]]
             assert [
-                case.title for case in cases if execute_forbidden_statements(there, lines, "op-a", case) is None
+                case.title for case in cases if execute_forbidden_statements(node_team, lines, "op-a", case) is None
             ] == []
             lines.close()

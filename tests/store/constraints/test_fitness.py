@@ -209,8 +209,8 @@ def test_a_server_without_flushed_commits_stops_purchases(tmp_path: Path) -> Non
     """If the server doesn't flush commits to the disk, purchases are refused and the program sends nothing. If
     database sessions can change the clock, the check reports it."""
     server_fixtures.require_server("mariadb")
-    careless = ("innodb_flush_log_at_trx_commit = 2", "secure_timestamp = NO")
-    with servers.start_private_mariadb(extra_config=careless) as server:
+    unsafe_settings = ("innodb_flush_log_at_trx_commit = 2", "secure_timestamp = NO")
+    with servers.start_private_mariadb(extra_config=unsafe_settings) as server:
         url = server.create_database()
         database = Database(url, without_time_limit=True)
         migrate.upgrade(database)
@@ -219,9 +219,9 @@ def test_a_server_without_flushed_commits_stops_purchases(tmp_path: Path) -> Non
             add = text("INSERT INTO operators (name, roles, may_buy) VALUES (:name, 'operator', 1)")
             tx.conn.execute(add, {"name": database.account_name})
         alarmbox = InMemoryAlarmBox()
-        abroad = "https://api.alarmbox.invalid"
+        remote_url = "https://api.alarmbox.invalid"
         with open_quick_desk(
-            tmp_path, alarmbox, None, ALARMBOX_URL=abroad, DATABASE_URL=url, OPERATOR="", TIME_SCALE="1"
+            tmp_path, alarmbox, None, ALARMBOX_URL=remote_url, DATABASE_URL=url, OPERATOR="", TIME_SCALE="1"
         ) as desk:
             with pytest.raises(ConsoleError) as refused:
                 desk.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[0], "1"))

@@ -143,13 +143,13 @@ def test_two_desks_store_one_document_once(document_place: DocumentPlace) -> Non
     """Two processes store the same twenty documents at the same time in the same order. Afterwards each document
     exists once and can be read.
     """
-    said = processes.read_outcomes(
+    outcomes = processes.read_outcomes(
         [processes.start_script("documents_worker.py", document_place.url) for _ in range(2)]
     )
-    assert len(set(said)) == 1
+    assert len(set(outcomes)) == 1
     documents = Documents(document_place.url)
-    assert all(documents.read(path) for path in said[0].split())
-    assert document_place.list_file_names() == sorted(said[0].split())
+    assert all(documents.read(path) for path in outcomes[0].split())
+    assert document_place.list_file_names() == sorted(outcomes[0].split())
 
 
 def test_a_damaged_document_is_never_shown_and_is_renamed(
@@ -199,8 +199,10 @@ def test_a_too_large_document_is_refused(documents: Documents, document_place: D
 def test_the_document_store_opens_its_folder_at_the_first_document() -> None:
     """Creating the object for the documents imports no gcsfs and opens no folder. The program does both only for the
     first document."""
-    said = subprocess.run([sys.executable, "-c", OPEN_DOCUMENTS_PROGRAM], capture_output=True, text=True, check=True)
-    assert said.stdout == "[]\n"
+    result = subprocess.run(
+        [sys.executable, "-c", OPEN_DOCUMENTS_PROGRAM], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "[]\n"
 
 
 OPEN_DOCUMENTS_PROGRAM = """

@@ -323,10 +323,10 @@ except ConsoleError as full:
 @pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="no file size limits here")
 def test_a_full_disk_leaves_nothing_behind(documents: Documents, root: Path) -> None:
     """On a full disk storing a document is refused with `storage_full`, and no file remains."""
-    said = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", FULL_DISK_PROGRAM, root.as_uri()], capture_output=True, text=True, check=True
     )
-    assert said.stdout == "storage_full\n"
+    assert result.stdout == "storage_full\n"
     assert not [file for file in root.rglob("*") if file.is_file()]
 
 

@@ -184,9 +184,9 @@ def test_thirty_harmful_pdfs_end_within_their_limits(tmp_path: Path) -> None:
     reasons = {"not_pdf", "too_large", "encrypted", "unreadable", "too_many_pages", "no_such_page"}
     reasons |= {"page_size", "too_much_memory", "took_too_long", "crashed"}
     for result in measured["results"]:
-        said = result["said"]
-        assert said in reasons if isinstance(said, str) else True, result
-        assert not isinstance(said, list) or said[2] == said[0] * said[1] * 3 < 20_000_000, result
+        outcome = result["said"]
+        assert outcome in reasons if isinstance(outcome, str) else True, result
+        assert not isinstance(outcome, list) or outcome[2] == outcome[0] * outcome[1] * 3 < 20_000_000, result
     refused = sum(isinstance(result["said"], str) for result in measured["results"])
     print(f"{refused} of {len(measured['results'])} requests refused, the others bounded")
     slowest = max(result["took"] for result in measured["results"])

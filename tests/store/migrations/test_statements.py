@@ -24,7 +24,7 @@ def test_indexes_are_made_together_and_the_owner_is_read_once(sql_server: SqlSer
     sent: list[str] = []
     with sql_server.create_temporary_database() as url, closing(Database(url, without_time_limit=True)) as made:
         for engine in (made.engine, made._read_engine):
-            event.listen(engine, "before_cursor_execute", lambda _conn, _cursor, said, *_: sent.append(said))
+            event.listen(engine, "before_cursor_execute", lambda _conn, _cursor, sql, *_: sent.append(sql))
         migrate.upgrade(made)
         indexed = Counter(match[1] for statement in sent if (match := _INDEX_STATEMENT_PATTERN.match(statement)))
         assert indexed["audit_log"] == 1

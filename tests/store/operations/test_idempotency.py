@@ -96,10 +96,10 @@ def test_a_process_with_another_fencing_token_ends_nothing(context: ServiceConte
     """A process with an older or a newer fencing token can't end the operation, either before or after the process
     with the right token has ended it."""
     begun = acquire_key(context, "a")
-    stranger = replace(begun, fence=begun.fence + fence)
-    assert not end_operation(context, stranger)
+    other_process = replace(begun, fence=begun.fence + fence)
+    assert not end_operation(context, other_process)
     assert end_operation(context, begun)
-    assert not end_operation(context, stranger)
+    assert not end_operation(context, other_process)
 
 
 def test_a_repeated_end_succeeds_only_with_the_same_result(context: ServiceContext) -> None:

@@ -504,8 +504,8 @@ def test_a_search_after_a_difference_finds_new_names(tmp_path: Path) -> None:
         make_row(104, name="株式会社雨空", hihyoji="1"),
     ]
     import_registry_files(tmp_path / "registry", [write_file(tmp_path, "diff_20251104", difference)])
-    skies = ("青空", "朝空", "星空", "雨空", "夕空", "夜空")
-    names_of_searches = [[one.name for one in reader.search(sky)] for sky in skies]
+    words = ("青空", "朝空", "星空", "雨空", "夕空", "夜空")
+    names_of_searches = [[one.name for one in reader.search(word)] for word in words]
     assert names_of_searches == [[], ["株式会社朝空"], [], [], ["株式会社夕空"], ["株式会社夜空"]]
     file = find_registry_file(tmp_path / "registry")
     assert file is not None

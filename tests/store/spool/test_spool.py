@@ -247,7 +247,7 @@ def test_sixteen_processes_write_at_once(tmp_path: Path, count: int) -> None:
     """Sixteen processes write into one spool at the same time: no process fails because the file is locked, and all
     intents are stored."""
     workers = [processes.start_script("spool_worker.py", "many", tmp_path, count) for _ in range(16)]
-    longest = max(json.loads(said)["longest"] for said in processes.read_outcomes(workers))
+    longest = max(json.loads(outcome)["longest"] for outcome in processes.read_outcomes(workers))
     spool = Spool(tmp_path, None)
     assert len(spool.read_entries(DATABASE_ID)) == len(list(spool.iterate_anchors(DATABASE_ID))) == 16 * count
     spool.close()
@@ -264,9 +264,9 @@ def test_many_threads_share_one_spool(spool: Spool) -> None:
 def test_a_kill_at_any_line_loses_no_confirmed_write(tmp_path: Path) -> None:
     """A process is killed before each line of opening the spool, writing and ending an operation. Everything that it
     has confirmed is stored, and the next process at the desk continues."""
-    (said,) = _run_script("kill_at_each_line.py", "spool", tmp_path)
-    print(f"killed at {said.strip()} lines, nothing lost")
-    assert int(said) > 100
+    (outcome,) = _run_script("kill_at_each_line.py", "spool", tmp_path)
+    print(f"killed at {outcome.strip()} lines, nothing lost")
+    assert int(outcome) > 100
 
 
 def _run_script(script: str, *arguments: object) -> list[str]:
@@ -282,9 +282,9 @@ def test_a_kill_between_writes_loses_no_confirmed_write(tmp_path: Path, after: i
     that they have confirmed is stored."""
     workers = [processes.start_script("spool_worker.py", "endless", tmp_path) for _ in range(2)]
     with processes.begin_together(workers):
-        heard = [line for _ in range(after) for worker in workers for line in [worker.stdout.readline()]]  # type: ignore[union-attr]  # opened as pipes
+        lines = [line for _ in range(after) for worker in workers for line in [worker.stdout.readline()]]  # type: ignore[union-attr]  # opened as pipes
     spool = Spool(tmp_path, Cipher(STORE_KEY))
-    for line in heard:
+    for line in lines:
         state, operation = line.split()
         entry = spool.find(operation)
         assert entry is not None

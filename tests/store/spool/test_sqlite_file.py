@@ -25,8 +25,8 @@ def test_a_full_disk_is_reported_and_stores_nothing(tmp_path: Path) -> None:
     """On a full disk storing raises `storage_full`, and all entries that were confirmed before are still in the
     spool.
     """
-    (said,) = processes.read_outcomes([processes.start_script("spool_worker.py", "full", tmp_path)])
-    end = json.loads(said)
+    (outcome,) = processes.read_outcomes([processes.start_script("spool_worker.py", "full", tmp_path)])
+    end = json.loads(outcome)
     assert end["code"] == "storage_full"
     spool = Spool(tmp_path, None)
     assert all(spool.find(operation) for operation in end["promised"])

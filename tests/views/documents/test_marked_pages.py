@@ -35,8 +35,8 @@ def test_signs_stay_in_the_margin_of_a_small_page(qtbot: QtBot, signs: str, scal
     picture = sheet.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
     page_left, page_width = (sheet.width() - 320) // 2, 320
     between = range(page_left + round(page_width * LEFT_MARGIN), page_left + round(page_width * 0.48))
-    stained = {x for x in between for y in range(20, sheet.height() - 20) if picture.pixelColor(x, y) != PAPER_COLOR}
-    assert not stained
+    coloured = {x for x in between for y in range(20, sheet.height() - 20) if picture.pixelColor(x, y) != PAPER_COLOR}
+    assert not coloured
     for row in range(len(signs)):
         middle = sheet.height() * (0.11 + 0.2 * row)
         rows = range(round(middle) - 14, round(middle) + 14)

@@ -205,13 +205,13 @@ def test_a_removed_current_row_stays_after_the_pointer_has_left(make_shown_table
 
 def test_an_empty_list_is_announced(make_shown_table: MakeTable) -> None:
     """The reason for an empty list is announced each time that it replaces rows, but not again while it is shown."""
-    with collect_announcements() as heard:
+    with collect_announcements() as announcements:
         both = make_shown_table()
         both.show_rows([])
-        assert [one.sentence for one in heard] == ["nothing"]
+        assert [one.sentence for one in announcements] == ["nothing"]
         both.show_rows([TableLine(1)])
         both.show_rows([])
-    assert [(one.sentence, one.is_urgent) for one in heard] == [("nothing", False)] * 2
+    assert [(one.sentence, one.is_urgent) for one in announcements] == [("nothing", False)] * 2
 
 
 def test_ages_are_repainted_each_minute(appearance: object, qtbot: QtBot) -> None:

@@ -642,7 +642,7 @@ def test_the_best_search_answer_is_announced_once(show_widget: ShowWidget) -> No
     window = QWidget()
     window.resize(900, 700)
     show_widget(window)
-    with collect_announcements() as heard:
+    with collect_announcements() as announcements:
         box = open_search_box(window)
         for line in ("Check 17", "Check 17, 2 s", "Check 17, 3 s"):
             box.show_groups([ResultGroup("Checks", (ResultEntry(17, "document", line),))], keeps_current=False)
@@ -650,7 +650,7 @@ def test_the_best_search_answer_is_announced_once(show_widget: ShowWidget) -> No
         QTest.keyClick(box.input, Qt.Key.Key_Escape)
         box.open()
         box.show_groups([ResultGroup("Checks", (ResultEntry(18, "document", "Check 18"),))])
-    assert [one.sentence for one in heard] == ["Buy, already bought", "Check 17", "Check 18", "Check 18"]
+    assert [one.sentence for one in announcements] == ["Buy, already bought", "Check 17", "Check 18", "Check 18"]
 
 
 def test_no_name_of_the_status_bar_is_cut(appearance: Appearance, qtbot: QtBot) -> None:
@@ -668,17 +668,17 @@ def test_no_name_of_the_status_bar_is_cut(appearance: Appearance, qtbot: QtBot) 
     bar.resize(1_000, bar.height())
     window.show()
     cells = {cell.accessibleName(): cell for cell in bar.findChildren(StatusCell)}
-    said = {
+    visible_labels = {
         name: [part for part in cell.findChildren(TextLabel) if not part.isHidden()] for name, cell in cells.items()
     }
-    assert {name: len(parts) for name, parts in said.items()} == {
+    assert {name: len(parts) for name, parts in visible_labels.items()} == {
         "Service 0.2 s": 2,
         "Atom 0.2 s": 2,
         "PayPay slow 4 s": 2,
         "Writes on": 1,
     }
     full_width = sum(cell.sizeHint().width() for cell in cells.values())
-    word_width = said["Atom 0.2 s"][-1].sizeHint().width()
+    word_width = visible_labels["Atom 0.2 s"][-1].sizeHint().width()
     for room, visible_counts in ((full_width - word_width, (2, 1)), (full_width - 2 * word_width, (1, 1))):
         bar.resize(room, bar.height())
         of = [sum(not part.isHidden() for part in cell.findChildren(TextLabel)) for cell in cells.values()]
