@@ -276,9 +276,7 @@ def test_an_upgrade_without_its_lock_stops(
         acquired_locks.append(lock)
 
     def lose_lock(_conn: Any, _cursor: Any, sql: str, *_: Any) -> None:
-        """After the first statement that begins with `step`, give the upgrade's lock to another process. Record all
-        later statements that write.
-        """
+        """After the first statement that begins with `step`, give the upgrade's lock to another desk."""
         if acquired_locks and sql.startswith(step):
             acquired_locks.pop()
             with database.write_without_retries() as tx:
@@ -344,6 +342,9 @@ def test_an_upgrade_that_lost_its_lock_sends_no_further_change(
     has_lost_lock = False
 
     def lose_lock(_conn: Any, _cursor: Any, sql: str, *_: Any) -> None:
+        """After the first statement that begins with `step`, give the upgrade's lock to another process. Record all
+        later statements that write.
+        """
         nonlocal has_lost_lock
         if upgrade_lock.LOCK_TABLE in sql or sql.startswith(("SELECT", "SHOW", "SET")):
             return
