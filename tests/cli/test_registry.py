@@ -119,7 +119,7 @@ def test_a_lookup_reports_a_number_missing_in_the_registry(desk: RegistryDesk) -
     )
 
 
-def test_a_buyer_is_advised_and_not_refused(desk: RegistryDesk) -> None:
+def test_a_purchase_for_a_closed_company_is_made_with_a_warning(desk: RegistryDesk) -> None:
     """A purchase for a closed or merged company is made. Before the purchase, the command says on stderr that the
     company is closed, or names its successor.
     """

@@ -182,7 +182,7 @@ def test_singular_and_plural_follow_the_number(key: str) -> None:
     ("number", "word"),
     [(0, "records"), (1, "record"), (2, "records"), (1000, "records"), ("1", "record"), ("1,000+", "records")],
 )
-def test_a_number_chooses_the_form_of_a_word(number: object, word: str) -> None:
+def test_only_the_number_one_gives_the_singular_form(number: object, word: str) -> None:
     """Only the number 1, also as text, gives the singular form of a word."""
     assert choose_singular_or_plural(number, "record/records") == word
 

@@ -158,7 +158,7 @@ def test_a_question_without_stderr_ends_the_command_properly(terminal: Terminal)
     assert (process.returncode, json.loads(out)["error"]["code"]) == (5, "provider_auth")
 
 
-def test_a_closed_pipe_is_quiet(terminal: Terminal) -> None:
+def test_a_command_with_a_closed_pipe_ends_without_an_error(terminal: Terminal) -> None:
     """If `| head` closes the pipe, the command ends without an error message."""
     ended = run_in_shell(terminal, "--help", "| head -n 1")
     assert (ended.returncode, ended.stderr) == (0, "")

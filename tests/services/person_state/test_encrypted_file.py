@@ -83,7 +83,7 @@ def test_another_person_or_database_reads_nothing(tmp_path: Path, sandbox: Sandb
             assert set(desk.person_state.read_entries().values) == {"screen"}
 
 
-def test_drafts_are_kept_for_the_time_of_their_request_ids(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_drafts_are_stored_as_long_as_the_answers_of_their_request_ids(tmp_path: Path, sandbox: Sandbox) -> None:
     """Drafts are stored as long as a repeated request id returns its stored answer, and are deleted afterwards."""
     assert DRAFT_RETENTION == ANSWER_RETENTION
     clock = MovedClock()

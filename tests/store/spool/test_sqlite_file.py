@@ -176,7 +176,7 @@ def test_only_the_owner_reads_the_spool_file(tmp_path: Path, spool: Spool) -> No
         assert {file.stat().st_mode & 0o077 for file in tmp_path.iterdir()} == {0}
 
 
-def test_durable_writes_are_full_and_others_are_not(tmp_path: Path) -> None:
+def test_only_durable_writes_are_synced_to_the_disk(tmp_path: Path) -> None:
     """Durable writes are synced to the disk. Writes of ends of operations, deliveries and anchors are not synced."""
     spool = Spool(tmp_path, Cipher(STORE_KEY))
     begin_operation(spool, make_intent("op-1"))

@@ -41,7 +41,7 @@ def allocate_many_objects(answer: list[list[int]]) -> None:
     answer.extend([] for _ in range(200_000))
 
 
-def test_a_background_thread_frees_no_widget(collector: GarbageCollectionTimer) -> None:
+def test_only_the_gui_thread_frees_a_widget(collector: GarbageCollectionTimer) -> None:
     """A page is closed while a background thread reads a long answer. The GUI thread, and not the background thread,
     frees the page a moment later.
     """

@@ -82,7 +82,7 @@ def test_a_change_keeps_the_current_row_and_the_focus(qtbot: QtBot, appearance: 
     assert page.focusWidget() is page.number_field.edit
 
 
-def test_a_change_opens_no_page(qtbot: QtBot, appearance: object) -> None:
+def test_a_search_repeated_by_the_program_opens_no_page(qtbot: QtBot, appearance: object) -> None:
     """A search by the person that finds a single company opens its page. A repetition of the search by the program
     doesn't, because a page must not be replaced while the person looks at it.
     """

@@ -371,7 +371,7 @@ def test_a_run_that_compared_nothing_does_not_state_that_all_agree(show_page: Sh
     assert page.empty_state.accessibleName() == "There were no payments to compare."
 
 
-def test_continuing_a_run_twice_is_one_run(qtbot: QtBot, appearance: object) -> None:
+def test_a_second_press_of_continue_has_no_effect(qtbot: QtBot, appearance: object) -> None:
     """While a run is being continued, a second press of "continue" has no effect. The toast names the result."""
     at = make_window_context()
     services = ReconcileServices(make_run_details(make_run_item(state=RunState.RESUMABLE, ended_at=None)))

@@ -459,7 +459,7 @@ def test_the_page_names_the_proposed_outcome(page: PaymentPage, services: Paymen
     assert "lead-b proposed Reversed at " in sentence
 
 
-def test_a_click_meant_for_the_button_before_has_no_effect(page: PaymentPage) -> None:
+def test_the_second_of_two_clicks_does_not_press_a_replaced_button(page: PaymentPage) -> None:
     """After the answer to a probe, another recommended action takes the place of the button "Probe". The second of
     two quick clicks doesn't run it, because the person has read nothing about it; the keyboard does."""
     page.show_route(PaymentRoute(5))

@@ -25,7 +25,7 @@ def test_signals_and_windows_are_waited_for_longer(qtbot: QtBot) -> None:
     assert qtbot.waitExposed(widget)._timeout == MAX_WAIT_MS
 
 
-def test_a_test_may_wait_shorter(qtbot: QtBot) -> None:
+def test_a_test_can_set_a_shorter_time_limit(qtbot: QtBot) -> None:
     """A time limit that a test gives is used instead of MAX_WAIT_MS."""
     with pytest.raises(qtbot.TimeoutError):
         qtbot.waitUntil(lambda: False, timeout=1)

@@ -40,7 +40,7 @@ def test_an_unchanged_re_read_gives_no_row_changes(old: KeyedRows) -> None:
     assert compute_row_changes(old, list(old), lambda row: row[0]) == []
 
 
-def test_a_changed_row_is_one_row_change() -> None:
+def test_a_changed_row_is_replaced_by_one_row_change() -> None:
     """If the state of one row has changed, the only row change replaces this row."""
     old, new = [(1, "a"), (2, "a"), (3, "a")], [(1, "a"), (2, "b"), (3, "a")]
     assert compute_row_changes(old, new, lambda row: row[0]) == [RowChange("set", 1, entries=((2, "b"),))]
