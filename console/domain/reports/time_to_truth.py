@@ -55,8 +55,8 @@ class TimeToTruth:
 
 @dataclass(frozen=True, slots=True)
 class TimeToTruthReport:
-    """The report of the time to truth: for each kind of call that began in the period, the times for which its
-    outcome was unknown (median, 90th percentile and longest).
+    """The report of the time to truth. It is about the calls that began in the period: for each kind of record it has
+    the times for which the outcomes of these calls were unknown (median, 90th percentile and longest).
     """
 
     period: Period

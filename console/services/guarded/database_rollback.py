@@ -270,8 +270,8 @@ def refuse_unexpected_new_database(database: Database, spool: Spool) -> None:
 
 
 def accept_new_database(database: Database, spool: Spool, database_id: str) -> None:
-    """Store `database_id` in the spool as the id of the database at this address. Called after an operator has
-    confirmed that the new database replaces the earlier one."""
+    """Store `database_id` in the spool as the id of the database at this address. The caller does this after an
+    operator has confirmed that the new database replaces the earlier one."""
     spool.store_value(make_database_address_key(database), database_id, is_durable=True)
 
 

@@ -125,7 +125,7 @@ def _sum_unknown_records(records: Iterable[UnknownRecord]) -> dict[str, CountAnd
 
 
 def _read_provider_days(conn: Connection, provider: str, period: Period) -> tuple[ProviderDay, ...]:
-    """Return the days of the provider's time zone that overlap with the period, the first one first, each with its
+    """Return the days of the provider's time zone that overlap with the period, the earliest first, each with its
     reconciliation run. A Japanese day overlaps with two Indian days."""
     zone = get_time_zone(provider)
     return tuple(
@@ -206,8 +206,8 @@ def _list_reasons_why_not_final(
 def _find_first_close_entry(conn: Connection, provider: str, day: date) -> AuditEntry | None:
     """Return the first audit entry about a written daily close of this provider and day; None if there is none.
 
-    The entry is written before the file gets its name. If the file then couldn't get its name, the same person has a
-    later entry with the same SHA-256 that says so, and the earlier entry is about no close.
+    The entry is written before the file gets its name. If the file then couldn't get its name, a later entry of the
+    same person with the same SHA-256 says so. The earlier entry is then left out, because its close was not written.
     """
     written_entries: list[AuditEntry] = []
     for entry in trail.list_entries_of_subject(conn, DAILY_CLOSE_KIND, make_close_subject(provider, day)):

@@ -22,7 +22,7 @@ from console.store.reports import provider_success, queue_ages, refund_funnel, s
 
 
 def read_queue_ages(conn: Connection, now: datetime, queues: Sequence[str] = RECORD_QUEUE_NAMES) -> QueueAgeReport:
-    """Return for each of these queues the durations for which its records have been waiting at the time `now`."""
+    """Return for each of these queues the counts of its records by their age at the time `now`."""
     lapsed_ids = journal.list_lapsed_record_ids_by_kind(conn)
     return QueueAgeReport(tuple(queue_ages.count_records_by_age(conn, name, lapsed_ids, now) for name in queues), now)
 
@@ -75,8 +75,9 @@ def read_settlement(conn: Connection, now: datetime) -> SettlementReport:
 
 
 def read_time_to_truth(conn: Connection, now: datetime, scale: TimeScale) -> TimeToTruthReport:
-    """Return the durations for which outcomes stayed unknown, per kind of record, for the calls of the last
-    DAY_COUNT_OF_REFUND_AND_OUTCOME_REPORTS days. `scale` is the time scale of the waits between probes.
+    """Return for each kind of record the figures about the times for which outcomes stayed unknown (median, 90th
+    percentile and longest), for the calls of the last DAY_COUNT_OF_REFUND_AND_OUTCOME_REPORTS days. `scale` is the
+    time scale of the waits between probes.
     """
     period = make_period_until(now, DAY_COUNT_OF_REFUND_AND_OUTCOME_REPORTS)
     results_by_kind = []

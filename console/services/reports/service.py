@@ -39,7 +39,7 @@ class ReportService:
         return self._read_report(read_provider_success)
 
     def read_queue_ages(self, queues: Sequence[str] = RECORD_QUEUE_NAMES) -> QueueAgeReport:
-        """Return for each of these queues the durations for which its records have been waiting."""
+        """Return for each of these queues the counts of its records by their present age."""
         return self._read_report(partial(report_queries.read_queue_ages, queues=queues))
 
     def read_refund_funnel(self) -> RefundFunnelReport:
@@ -55,8 +55,8 @@ class ReportService:
         return self._read_report(report_queries.read_settlement)
 
     def read_time_to_truth(self) -> TimeToTruthReport:
-        """Return the durations for which outcomes stayed unknown, per kind of record, for the calls of the last
-        DAY_COUNT_OF_REFUND_AND_OUTCOME_REPORTS days.
+        """Return for each kind of record the figures about the times for which outcomes stayed unknown (median, 90th
+        percentile and longest), for the calls of the last DAY_COUNT_OF_REFUND_AND_OUTCOME_REPORTS days.
         """
         return self._read_report(self._read_time_to_truth)
 

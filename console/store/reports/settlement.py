@@ -69,8 +69,8 @@ def sum_payments(conn: Connection, provider: str, period: Period) -> list[DaySum
 
 def sum_refunds(conn: Connection, period: Period) -> list[DaySum]:
     """Return the sums of the refunds of all providers that were completed in the period, by provider, day and
-    currency. At most MAX_ROWS refunds are read; if the `read_row_count` of the sums add up to MAX_ROWS, some refunds
-    may be missing."""
+    currency. At most MAX_ROWS refunds are read; if the `read_row_count` values of the sums add up to MAX_ROWS, some
+    refunds may be missing."""
     refund_sums = (
         select(refunds.c.state_since, refunds.c.currency, refunds.c.refund_amount, refunds.c.payment_id)
         .where(
@@ -99,6 +99,6 @@ def sum_refunds(conn: Connection, period: Period) -> list[DaySum]:
 
 
 def _make_day_sum(provider: str, row: Row[Any], period: Period) -> DaySum:
-    """Return the sum of one day and currency from a row of the query, whose `number` is the index of the day in the
-    period."""
+    """Return the sum of one day and currency from a row of the query. The row's `number` is the index of the day in
+    `period`."""
     return DaySum(provider, period.days[row.number], row.currency, int(row.total), int(row.minor), row.rows_read)
