@@ -423,10 +423,8 @@ def _lose_database_after(desk: RefundDesk, step: str) -> Iterator[None]:
     failpoint `step`.
     """
     with ExitStack() as stack:
-        usual_failpoints, desk.context.failpoints = (
-            desk.context.failpoints,
-            _FailpointsBreakingDatabase(desk, step, stack),
-        )  # type: ignore[assignment]
+        usual_failpoints = desk.context.failpoints
+        desk.context.failpoints = _FailpointsBreakingDatabase(desk, step, stack)  # type: ignore[assignment]
         yield
     desk.context.failpoints = usual_failpoints
 
