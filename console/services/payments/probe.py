@@ -61,8 +61,8 @@ def make_lease_name(payment_id: int) -> str:
 
 
 def make_start_lease_name(order_id: int) -> str:
-    """Return the name of the lease under which a process starts a payment of the order, so that only one of them
-    starts one at a time."""
+    """Return the name of the lease under which a process starts a payment of the order. Because of it, only one
+    process at a time starts a payment of the order."""
     return f"payment_start_{order_id}"
 
 
