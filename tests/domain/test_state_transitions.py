@@ -233,14 +233,14 @@ WAIT_MINUTES_BY_SCHEDULE = {
 
 
 @pytest.mark.parametrize("name", WAIT_MINUTES_BY_SCHEDULE)
-def test_each_schedule_has_its_waits(name: str) -> None:
+def test_each_retry_schedule_has_exactly_the_listed_waits(name: str) -> None:
     """Each schedule has exactly the waits that WAIT_MINUTES_BY_SCHEDULE states, in minutes."""
     assert tuple(getattr(schedules, name)) == tuple(
         timedelta(minutes=step) for step in WAIT_MINUTES_BY_SCHEDULE[name]
     )
 
 
-def test_refunds_have_their_time_limits_for_people() -> None:
+def test_a_refund_waits_three_days_for_a_decision_and_is_slow_after_one_day() -> None:
     """A refund request waits three days for a decision. A refund that has not ended after a day is reported to
     people.
     """

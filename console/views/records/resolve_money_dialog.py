@@ -51,9 +51,9 @@ class ResolveMoneyForm(EvidenceForm):
         else:
             record_kind = case_words.get_record_kind(record)
             result_names, state_before = _RESULT_NAMES_BY_RECORD_KIND[record_kind], record.state.value
-        number_name = _format_number_name(context, record_kind)
+        provider_id_label = _format_provider_id_label(context, record_kind)
         kind_buttons = {
-            name: RadioButton(translate(f"dialog.resolve_money.by_{name}", number=number_name))
+            name: RadioButton(translate(f"dialog.resolve_money.by_{name}", number=provider_id_label))
             for name in (NUMBER_EVIDENCE, FILE_EVIDENCE, TEXT_EVIDENCE)
         }
         outcome_buttons = {
@@ -62,7 +62,7 @@ class ResolveMoneyForm(EvidenceForm):
         super().__init__(
             context,
             proposer,
-            Field(number_name, role="data"),
+            Field(provider_id_label, role="data"),
             kind_buttons,
             outcome_buttons,
         )
@@ -74,7 +74,7 @@ class ResolveMoneyForm(EvidenceForm):
     def _make_widgets_below_outcome(self, name: str) -> tuple[QWidget, ...]:
         if name != "completed":
             return ()
-        self.refund_number_field = Field(_format_number_name(self._context, "refund"), role="data")
+        self.refund_number_field = Field(_format_provider_id_label(self._context, "refund"), role="data")
         return (self.refund_number_field,)
 
     @property
@@ -106,7 +106,7 @@ class ResolveMoneyForm(EvidenceForm):
     def _format_number_evidence(self) -> str:
         return self._context.translate(
             "dialog.resolve_money.number_statement",
-            name=_format_number_name(self._context, self._record_kind),
+            name=_format_provider_id_label(self._context, self._record_kind),
             number=self.number_field.text().strip(),
         )
 
@@ -162,8 +162,8 @@ class ResolveMoneyDialog(EvidenceDialog[ResolveMoneyForm]):
         self.show_outcome(title, self._record_title, content, close_text=self._context.translate("action.close"))
 
 
-def _format_number_name(context: WindowContext, record_kind: str) -> str:
-    """Return the name of the id that the provider gives to a payment or refund, as on the record's page."""
+def _format_provider_id_label(context: WindowContext, record_kind: str) -> str:
+    """Return the label of the id that the provider gives to a payment or refund, as on the record's page."""
     return context.translate(f"field.provider_{record_kind}_id")
 
 

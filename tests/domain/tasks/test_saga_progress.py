@@ -87,7 +87,7 @@ SAGA_CASES = {
 
 
 @pytest.mark.parametrize("name", SAGA_CASES)
-def test_each_step_of_a_saga_has_its_state(name: str) -> None:
+def test_the_stored_facts_of_a_saga_decide_the_state_of_each_step(name: str) -> None:
     """Each step of a saga is shown as done, current, still to come, or never to come, as the stored facts of the saga
     say.
     """

@@ -184,7 +184,7 @@ OUTCOME_BY_REFUSED_STATUS = [
 @pytest.mark.parametrize(
     ("status", "kind"), [*OUTCOME_BY_REFUSED_STATUS, (500, OutcomeClass.UNKNOWN), (503, OutcomeClass.UNKNOWN)]
 )
-def test_refusals_have_their_classes(status: int, kind: OutcomeClass) -> None:
+def test_each_status_of_a_refusal_has_the_listed_outcome_class(status: int, kind: OutcomeClass) -> None:
     """Each HTTP status with which the Web-API refuses a request has its outcome class."""
     with serve_scripts(
         make_answer_script(status, "013,取得期間開始日は2015-12-01以降を指定してください。")
