@@ -188,7 +188,8 @@ def _import_in_child(import_kind: str, source: Path, target: Path) -> tuple[floa
 
 
 def _insert_without_checks(source: Path, target: Path) -> None:
-    """Read the CSV, and insert its rows without an index, checks or a journal."""
+    """Insert all rows of the CSV file in the ZIP file `source` into a new table of the SQLite file `target`, without
+    checks. The table has no index, and SQLite writes no rollback journal."""
     with zipfile.ZipFile(source) as archive, closing(sqlite3.connect(target, isolation_level=None)) as connection:
         name = next(name for name in archive.namelist() if name.endswith(".csv"))
         connection.execute("PRAGMA journal_mode=OFF")

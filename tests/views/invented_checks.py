@@ -70,7 +70,7 @@ def make_queue_item(record: CreditCheck) -> QueueItem:
 
 
 class QueueServices:
-    """Services that have one queue with these credit checks."""
+    """Services that have one queue with these credit checks. `reads` counts the pages of it that were read."""
 
     def __init__(self, records: list[CreditCheck]) -> None:
         self._items = [make_queue_item(record) for record in records]

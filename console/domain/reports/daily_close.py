@@ -344,8 +344,9 @@ def _compare_unknown_records(first_facts: _CloseFacts, present_facts: _CloseFact
 
 
 def _parse_facts(facts: Facts) -> _CloseFacts | None:
-    """Return the stored facts of a close; None if facts are missing or malformed. An entry of an earlier version has
-    the names of all records with an unknown outcome, but neither their number nor their SHA-256."""
+    """Return the stored facts of a close; None if facts are missing or malformed. Facts that an earlier version of
+    the program stored have the names of all records with an unknown outcome, but neither the number nor the SHA-256
+    of the names: both are then computed from the names."""
     stored: Mapping[str, Any] = facts
     try:
         sums = {

@@ -20,7 +20,8 @@ class ProviderCall:
     - `access_token`: the access token of the request
     - `payment`: the merchant's payment id of the payment that the call is about; None if the call is about no payment
     - `rate_limit_reply`: the provider's answer "too many requests"
-    - `answer_with_code`: makes the provider's answer with a given result code
+    - `answer_with_code`: makes the provider's answer from a result code and the `fields` of a fault's rule; None if
+      the call's answers have no result codes
     """
 
     provider: str

@@ -22,9 +22,9 @@ class CheckedNotice:
     `is_refused` is True if the notice is refused; `store_notice` then writes only the audit entry and the event of
     the refusal, if `writes_database` is True. `must_store_before_reply` is True for a refused notice that must be
     stored before the sender gets the reply, because it may be a damaged genuine notice. `correlation_id` is the id by
-    which the log and audit entries of `store_notice` and `ask_provider` can be found. `write_effect` stores the
-    notice and returns its effect; None if nothing is stored. `ask_about_event` asks the provider about a stored event
-    and returns the event's new state.
+    which the log and audit entries of `store_notice` and `ask_provider` can be found. `write_effect` is the function
+    by which `store_notice` writes to the database; it returns the effect of the notice. The field is None if nothing
+    must be written. `ask_about_event` asks the provider about a stored event and returns the event's new state.
     """
 
     correlation_id: str

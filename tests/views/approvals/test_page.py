@@ -350,7 +350,7 @@ def test_a_disabled_decision_has_its_reason_beside_it(appearance: object, *, is_
 
 
 class OneReadableRefund:
-    """Services that only read refunds: the refund 10. Reading any other one fails."""
+    """Services that only read refund 10. The read of another refund fails, as if the database were unreachable."""
 
     @property
     def refunds(self) -> "OneReadableRefund":

@@ -23,8 +23,8 @@ ALERT_LIST = ExportRequest(ListName.ALERTS)
 
 
 class ExportServices:
-    """Services that only export and print lists. With `is_disk_full`, an export fails. `notes` are the notes of a
-    written export.
+    """Services that only export lists and read them for printing. If `is_disk_full` is True, each export fails.
+    `notes` are the notes of a written export.
     """
 
     def __init__(self, *, is_disk_full: bool, notes: tuple[str, ...]) -> None:

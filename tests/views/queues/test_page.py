@@ -28,7 +28,7 @@ CHECKS_TO_REVIEW = [make_check(id, work=REVIEW_WORK, company_name=f"Sakura {id}"
 
 
 class ServicesWithOneQueue(QueueServices):
-    """Services that have one queue, whose records may be removed."""
+    """Services that have one queue. A test can add records to the queue and remove them."""
 
     training = None
     are_views_of_team = False

@@ -18,7 +18,7 @@ VIEW = SavedView(3, "Late refunds", False, "op-a", ViewContent("review"), "op-a"
 
 
 class ViewServices:
-    """Services that delete and restore one view, unless `is_away`."""
+    """Services that delete and restore one view. Both fail while `is_away` is True."""
 
     training, is_away = None, False
     saved_views = property(lambda self: self)

@@ -45,7 +45,8 @@ from tests.views.invented_payments import MONEY_PARTS, ORDER, make_compared_side
 
 
 class PaymentServices:
-    """Services that read one payment, unless `is_away`."""
+    """Services that read and probe one payment. The read fails while `is_away` is True, the probe while
+    `is_provider_away` is True."""
 
     training = None
     lookup = SimpleNamespace(find_record_numbers=lambda _subjects: {})

@@ -24,7 +24,8 @@ NOTE_ATTEMPT = ("note", "payment", 5, "called")
 
 
 class NoteServices:
-    """Services that only store notes. They record the request ids, and the first calls raise the given errors."""
+    """Services that only store notes. They record the request id of each call in `ids`. The first calls raise the
+    errors `failing`, one each, in this order."""
 
     def __init__(self, *failing: ConsoleError) -> None:
         self.failing, self.ids = list(failing), list[str]()
