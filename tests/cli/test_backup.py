@@ -428,7 +428,8 @@ def test_a_stored_result_of_a_restore_belongs_to_one_account(
     backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At a desk of a database server without the setting of an operator, a restore with the request id of another
-    account's restore isn't answered with the result of that account. The own result is returned with all its facts.
+    account's restore isn't answered with the result of that account. A repeated restore of the same account returns
+    its own result with all facts.
     """
     now, checked = SystemClock().now(), VerifiedBackup(backup, archive.read_manifest(backup), "same")
     result = RestoreResult(checked, None, "kept", 1, None, ({"operation_id": "x"},), has_raised_alert=True)
