@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.domain.corporation_number import DIGIT_COUNT, is_well_formed
+from console.domain.corporation_number import is_well_formed
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.registry.publication_days import is_publication_day
 
@@ -57,7 +57,8 @@ def plan_demo_registry(
     `seed` gives the same companies."""
     difference_file_day = _find_publication_day_before(today)
     whole_file_day = _find_publication_day_before(difference_file_day)
-    companies = _make_registry_companies(seed, whole_file_day, sorted(filter(_is_assignable_number, set(numbers))))
+    # Some sample records have another text than a corporation number on purpose.
+    companies = _make_registry_companies(seed, whole_file_day, sorted(filter(is_well_formed, set(numbers))))
     row_by_number = {row.corporate_number: row for row in companies}
     watched_rows = [
         row for number in dict.fromkeys(watched_numbers) if (row := row_by_number.get(number)) and not row.close_date
@@ -134,16 +135,6 @@ def _import_registry(
     except ConsoleError as error:
         if error.code != ErrorCode.INTERRUPTED:
             _log.warning("the demo has no corporation registry: %s", error.code)
-
-
-def _is_assignable_number(corporation_number: str) -> bool:
-    """Return True if the publisher could have assigned the number to a corporation: it has 13 digits with the right
-    check digit. Some sample records have another text on purpose."""
-    return (
-        len(corporation_number) == DIGIT_COUNT
-        and corporation_number.isdecimal()
-        and is_well_formed(corporation_number)
-    )
 
 
 def _find_publication_day_before(day: date) -> date:

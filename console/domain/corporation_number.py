@@ -106,10 +106,9 @@ def compute_check_digit(twelve_digits: str) -> str:
 
 
 def is_well_formed(number: str) -> bool:
-    """True if the first digit of `number` is the right check digit for the other twelve digits. `number` must consist
-    of 13 ASCII digits, which isn't checked here.
-    """
-    return compute_check_digit(number[1:]) == number[0]
+    """True if `number` consists of 13 ASCII digits, and the first one is the right check digit for the others."""
+    has_form = len(number) == DIGIT_COUNT and number.isascii() and number.isdigit()
+    return has_form and compute_check_digit(number[1:]) == number[0]
 
 
 def are_well_formed(numbers: Iterable[str]) -> bool:

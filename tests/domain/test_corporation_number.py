@@ -90,6 +90,24 @@ def test_a_number_with_its_computed_check_digit_is_valid(base: str) -> None:
     assert is_well_formed(number)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1",
+        "nonsense",
+        "118030101877x",
+        "1_80301018771",
+        "1180301018771 ",
+        "１１８０３０１０１８７７１",
+        "²180301018771",
+    ],
+)
+def test_a_text_that_is_no_number_is_not_well_formed(text: str) -> None:
+    """Another application's rows may contain any text. It isn't well-formed, and the check raises no error."""
+    assert not is_well_formed(text)
+
+
 @given(TWELVE_DIGIT_TEXTS, st.integers(0, 12), st.sampled_from("0123456789"))
 def test_suggestions_contain_the_original_of_a_mistyped_digit(base: str, place: int, digit: str) -> None:
     """For a number with one mistyped digit, the original is among the suggestions."""

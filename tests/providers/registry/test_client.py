@@ -159,6 +159,7 @@ def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
     "body",
     [
         make_answer(format_csv_line(COMPANY_ROW._replace(corporate_number=OTHER_CORPORATION_NUMBER))),
+        make_answer(format_csv_line(COMPANY_ROW._replace(corporate_number="nonsense"))),
         make_answer(COMPANY_CSV_LINE, COMPANY_CSV_LINE),
         make_answer(format_csv_line(COMPANY_ROW._replace(kind="999"))),
         make_answer(format_csv_line(COMPANY_ROW._replace(process="02"))),
@@ -166,7 +167,7 @@ def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
         make_answer(format_csv_line(close_company(COMPANY_ROW, DIFFERENCE_DAY)._replace(close_cause="99"))),
         make_answer(format_csv_line(COMPANY_ROW._replace(assignment_date=""))),
     ],
-    ids=["another number", "twice", "no kind", "no process", "no name", "no cause", "no day"],
+    ids=["another number", "no number", "twice", "no kind", "no process", "no name", "no cause", "no day"],
 )
 def test_a_row_that_cannot_be_right_is_not_used(body: bytes) -> None:
     """If one row of an answer is invalid, the client uses no row of this answer."""

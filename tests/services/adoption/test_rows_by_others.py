@@ -64,6 +64,15 @@ def read_purchase_error_code(console: Console) -> str:
     return call_for_refusal_code(lambda: buy_check(console))
 
 
+def test_a_bought_row_with_an_unreadable_number_can_be_opened(console: Console, place: Place) -> None:
+    """A row that another application has bought for a text that is no corporation number has a page, before and after
+    the due tasks."""
+    row = insert_as_other_application(place, "nonsense", credit_check_id=5, status="success")
+    assert console.credit_checks.read_credit_check(row).record.corporation_number == "nonsense"
+    console.recovery.run_all_tasks()
+    assert console.credit_checks.read_credit_check(row).record.corporation_number == "nonsense"
+
+
 def test_a_refetch_leaves_a_bought_row_bought(console: Console, alarmbox: InMemoryAlarmBox, place: Place) -> None:
     """A row of the other application with the provider's id is a success before and after a re-fetch, also if no due
     task has adopted it yet.
