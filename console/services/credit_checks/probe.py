@@ -45,10 +45,13 @@ class CreditCheckProber:
     """Probes credit checks. This class can call the provider only to read, never to buy."""
 
     def __init__(
-        self, context: ServiceContext, decisions: PurchaseResolver, open_reader: Callable[[], CreditCheckReader]
+        self,
+        context: ServiceContext,
+        purchase_resolver: PurchaseResolver,
+        open_reader: Callable[[], CreditCheckReader],
     ) -> None:
         self._context = context
-        self._decisions = decisions
+        self._purchase_resolver = purchase_resolver
         self._open_reader = open_reader
 
     def probe(self, record_id: int, *, is_automatic: bool = False) -> CreditCheck:
@@ -104,9 +107,9 @@ class CreditCheckProber:
         """Probe a credit check whose outcome is unknown, under its lease, and return the settled credit check.
         `is_automatic` is True for a due task. If the credit check can't be settled, raises outcome_unknown,
         in_progress, or an error with a code of NO_ANSWER_ERROR_CODES."""
-        with self._decisions.hold_lease_of_undecided_record(record_id, None) as record:
+        with self._purchase_resolver.hold_lease_of_undecided_record(record_id, None) as record:
             reader = self._open_reader()
-            id_at_provider = self._decisions.find_id_at_provider_in_spool(record)
+            id_at_provider = self._purchase_resolver.find_id_at_provider_in_spool(record)
             if id_at_provider is not None:
                 return self._confirm_answer_in_spool(record, id_at_provider, is_automatic)
             if not reader.capabilities.finds_purchases:
@@ -130,7 +133,7 @@ class CreditCheckProber:
         is raised.
         """
         try:
-            return self._decisions.confirm_purchase(record, id_at_provider, None)
+            return self._purchase_resolver.confirm_purchase(record, id_at_provider, None)
         except ConsoleError:
             if is_automatic:
                 with log_and_suppress(f"the next probe of credit check {record.id}"):
