@@ -391,6 +391,7 @@ def _find_last_day_without_year(first_day: date, month: int, day: int, today: da
 
 
 def _list_valid_days(years: "tuple[int, ...] | range", month: int, day: int) -> Iterator[date]:
+    """Yield the date with this month and day in each of the years in which it exists."""
     for year in years:
         try:
             yield date(year, month, day)

@@ -156,6 +156,9 @@ def _parse_roles(json_roles: object, line: int, name: str) -> frozenset[str]:
 def _refuse_unknown_keys(
     json_object: Mapping[str, object], allowed_keys: tuple[str, ...], line: int, name: str = ""
 ) -> None:
+    """Raise the error about an account file if the object has a key that isn't allowed. `line` is the number of the
+    object's line, `name` the name of the account in it.
+    """
     unknown_keys = sorted(set(json_object) - set(allowed_keys))
     if unknown_keys:
         raise make_account_file_error(

@@ -157,6 +157,10 @@ class DatabaseAccountService:
     def _make_account_change(
         self, entry: AccountEntry, stored_person: StoredPerson | None, passwords: PasswordReader
     ) -> _AccountChange:
+        """Return the change that the file's entry makes; `stored_person` is the person as stored now, None for a new
+        one. The password is read from the variable that the entry names. Raises a ConsoleError if the change isn't
+        allowed, or the password is missing or not ASCII.
+        """
         name, server = entry.person.name, self._context.database.is_server
         entry = entry if server else replace(entry, asks_worker=False)  # no accounts: each person acts directly
         if name == self._context.database.account_name:

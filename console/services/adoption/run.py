@@ -387,6 +387,9 @@ class AdoptionRun:
         reason: str | None,
         further_facts: dict[str, object] | None = None,
     ) -> None:
+        """Write the audit entry about the adoption of a row, with the corporation number as written. `further_facts`
+        are added to its detail.
+        """
         facts = {"written": format_stored_corporation_number(stored_number)[:64], **(further_facts or {})}
         self._context.record_audit(tx, AuditAction.CREDIT_CHECK_ADOPTED, record_id, facts, reason=reason)
 

@@ -191,6 +191,9 @@ class AlertService:
     def _make_changed_company_items(
         self, conn: Connection, changes: Sequence[tuple[Alert, CompanyChange]], *, with_related: bool
     ) -> tuple[ChangedCompanyItem, ...]:
+        """Return the items of the queue for these changes of companies, each with its alert. `with_related` is True
+        if the items contain the facts of the registry.
+        """
         live_checks_by_number = credit_checks.find_live_checks_of_numbers(
             conn, {change.corporation_number for _, change in changes}
         )

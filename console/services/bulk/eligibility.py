@@ -55,6 +55,10 @@ class BulkRowForecaster:
 def _forecast_row(
     run: BulkRun, row: BulkRow, facts: ChoiceFacts, person: Person | None, *, was_begun: bool
 ) -> RowForecast:
+    """Return the forecast for one row of the run. `was_begun` is True if an earlier process ended while it executed
+    this row: a changed record is then no reason to skip the row, unless the action has already been done. `person` is
+    the acting person, who may have taken the record.
+    """
     has_changed = facts.record.version != row.expected_version
     if has_changed and was_begun and is_action_already_done(run.action, facts):
         return RowForecast(row, ForecastKind.SKIP, ACTION_ALREADY_DONE_REASON)

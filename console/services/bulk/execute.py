@@ -215,6 +215,9 @@ class BulkExecutor:
         return self._context.write(lambda tx: self._store_row_result(tx, executed_run, row, outcome))
 
     def _call_provider(self, executed_run: _ExecutedRun, forecast: RowForecast, *, was_begun: bool) -> RowOutcome:
+        """Run the provider action of the row and return how it ended. An error that isn't a ConsoleError is logged
+        and becomes a failed row.
+        """
         try:
             return self._actions.run_provider_action(
                 executed_run.run, forecast.row, forecast.provider, was_begun=was_begun
@@ -272,6 +275,8 @@ class BulkExecutor:
         return False
 
     def _end_run(self, executed_run: _ExecutedRun, state: str, reason: str | None) -> None:
+        """Write the final state and its reason, with an audit entry, unless the run is no longer running."""
+
         @compare_and_swap.run_again_if_stale()
         def write_end_state(tx: Transaction) -> None:
             self._renew_lease(tx, executed_run)

@@ -199,6 +199,10 @@ class BulkRunService(BulkRunReader):
         should_stop: StopCheck | None,
         should_leave: StopCheck | None,
     ) -> BulkRun:
+        """Execute at most `max_rows` rows of the run (None: all), and return the run. `progress` is called after each
+        row. Between two rows, the run is stopped if `should_stop` returns True; if `should_leave` returns True, only
+        this execution ends.
+        """
         with refusals.audit_refusals(self._context, BULK_RUN_ACTION, run_id, kind=BULK_RUN_KIND):
             run = self.read_run(run_id)
             if max_rows is not None and not 0 < max_rows <= run.size:

@@ -353,6 +353,9 @@ class PurchaseResolver:
         report: CheckReport,
         answer_origin: str,
     ) -> None:
+        """Write the bought credit check and end its operation. `answer_origin` is stored with the purchase as the
+        source of the report.
+        """
         if record.operation_id:
             journal.settle_operation(tx.conn, record.operation_id, OperationState.DONE, outcome, self._context.now())
         outcomes.write_successful_purchase(self._context, tx, record, report, {"by": answer_origin})

@@ -186,6 +186,9 @@ def store_event(
 
 
 def _store_event(context: ServiceContext, tx: Transaction, event: PaymentEvent) -> PaymentEvent:
+    """Store the notice. For a notice that matches no payment of ours, also open a case and write an audit entry.
+    Raises EventAlreadyStored if the notice is stored already.
+    """
     if not payment_events.add_event(tx.conn, event, context.make_holder().operator, context.now()):
         raise EventAlreadyStored(event.event_id)
     if event.state != EVENT_UNMATCHED:

@@ -131,6 +131,9 @@ class StoredReconciliationRun:
         self._context.failpoints.reach("after_reconcile_row")
 
     def _write_row_in_transaction(self, tx: Transaction, key: str, effect: HistoryRowWriter) -> ReconciliationRun:
+        """Call `effect`, store the difference that it returns (None: the row matches), and count the row. `key` is
+        the position of the row, which the run stores. Return the changed run.
+        """
         self._renew_lease(tx)  # first: the effect of a row of another process's run must not be tried
         difference = effect(tx)
         counts: Counter[str] = Counter({ReconciliationVerdict.MATCHED: self._match_count})

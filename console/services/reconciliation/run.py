@@ -298,6 +298,9 @@ class ReconciliationService:
     def _run_phases(
         self, stored_run: StoredReconciliationRun, history: HistorySource, span: tuple[datetime, datetime]
     ) -> ReconciliationRun:
+        """Run the phases that the run has not finished: the provider's rows, then ours, then the end. Return the run;
+        it isn't ended if a phase stopped early. `span` is the compared period.
+        """
         run = stored_run.run
         if run.phase == PROVIDER_ROWS_PHASE:
             if not self._provider_history_comparison.compare(run.provider, history, stored_run, run.position):

@@ -109,6 +109,9 @@ def _iterate_readable_rows(
     find_subject: Callable[[Any], tuple[str, int]] | None,
     get_key: Callable[[Any], object],
 ) -> Iterator[T]:
+    """Yield the record that `read_row` makes of each row. A row that it can't read is left out and reported with the
+    table, its key (`get_key`), and the kind and id that `find_subject` returns (None: without them).
+    """
     for row in rows:
         try:
             record = read_row(row)

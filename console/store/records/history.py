@@ -312,6 +312,9 @@ def _make_alert_resolved_event(row: Row[Any], kind: str, id: str) -> TimelineEve
 
 
 def _make_alert_event(row: Row[Any], at: datetime, event_code: str, actor: str, kind: str, id: str) -> TimelineEvent:
+    """Return the event "alert raised", "alert acknowledged" or "alert resolved" of the record; `event_code` is the
+    second word.
+    """
     source = "alerts" if event_code == "raised" else f"alerts:{event_code}"
     facts = {
         "alert": row.id,

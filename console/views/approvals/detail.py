@@ -413,6 +413,9 @@ class RefundRequestPanel(QScrollArea):
     def _make_reason_line(
         self, icon_name: str, sentence: str, answer: str, risk_signal: RiskSignal | None, *, is_last_line: bool
     ) -> QWidget:
+        """Return a line with an icon, a sentence, and below it the answer ("" for none). If the risk signal names a
+        record, the line has a button that opens it.
+        """
         line = Surface(edge="none" if is_last_line else "bottom")
         texts = [TextLabel(sentence, wraps_lines=True, is_selectable=True)]
         if answer:

@@ -385,6 +385,7 @@ def fill_area(painter: QPainter, area: QRectF, style: BarPartStyle) -> None:
 
 
 def _draw_pattern(painter: QPainter, area: QRectF, pattern: str, colour: QColor) -> None:
+    """Draw the pattern over the area: dots, hatch, back_hatch or cross. No other name draws anything."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     scale = current_appearance().scale
     painter.setPen(QPen(colour, 1.25 * scale))
@@ -397,6 +398,9 @@ def _draw_pattern(painter: QPainter, area: QRectF, pattern: str, colour: QColor)
 
 
 def _draw_hatch_lines(painter: QPainter, area: QRectF, spacing_px: float, slope: int) -> None:
+    """Draw diagonal lines over the area: from the upper right to the lower left with a slope of 1, from the upper
+    left to the lower right with -1.
+    """
     line_length = area.width() + area.height()
     for number in range(ceil(line_length / spacing_px) + 1):
         x = area.left() + number * spacing_px
