@@ -50,13 +50,13 @@ def convert_by_json(value: dict[str, Any]) -> dict[str, Any]:
 def test_a_credit_check_has_the_promised_fields() -> None:
     """The JSON of a credit check has the names, types and times on which other programs rely."""
     encoded = convert_by_json(cli_json.build_record_json(CHECK, translate))
-    promised = {
+    expected = {
         "kind": "credit-check", "id": 17, "corporation_number": "1180301018771", "client_id": "1",
         "state": "success", "certainty": "known", "credit_check_id": 12345, "company_name": "架空商事",
         "result": "hold", "purchased_at": INSTANT_TEXT, "expired_at": INSTANT_TEXT, "pdf_file_path": None,
         "incomplete": ["pdf"], "superseded_by": None, "operation_id": "op-1", "version": 3,
     }  # fmt: skip
-    assert {key: encoded[key] for key in promised} == promised
+    assert {key: encoded[key] for key in expected} == expected
     work = encoded["work"]
     assert (work["state"], work["at"], work["reason_code"]) == ("scheduled", INSTANT_TEXT, "pdf_missing")
     assert work["reason"] == "work.reason.pdf_missing"
@@ -72,7 +72,7 @@ def test_an_operation_has_the_promised_fields() -> None:
     id.
     """
     encoded = convert_by_json(cli_json.build_record_json(OPERATION, translate))
-    promised = {
+    expected = {
         "kind": "operation",
         "id": "op-1",
         "action": "credit-check.purchase",
@@ -83,7 +83,7 @@ def test_an_operation_has_the_promised_fields() -> None:
         "started_at": INSTANT_TEXT,
         "ended_at": None,
     }
-    assert {key: encoded[key] for key in promised} == promised
+    assert {key: encoded[key] for key in expected} == expected
 
 
 def test_the_answer_of_show_has_history_and_next_step() -> None:

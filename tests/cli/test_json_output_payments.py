@@ -60,23 +60,23 @@ def convert_by_json(value: dict[str, Any]) -> dict[str, Any]:
 
 def test_an_order_has_the_promised_fields() -> None:
     """The JSON of an order has the fields on which other programs rely."""
-    promised = {
+    expected = {
         "kind": "order", "id": 3, "merch_txn_id": "ORD-1", "corporation_number": "1180301018771", "state": "pending",
         "currency": "JPY", "total_minor": 3300, "payment_ids": [5], "version": 1,
     }  # fmt: skip
-    assert promised.items() <= convert_by_json(cli_json.build_record_json(ORDER, translate)).items()
+    assert expected.items() <= convert_by_json(cli_json.build_record_json(ORDER, translate)).items()
 
 
 def test_a_payment_has_the_promised_fields() -> None:
     """The JSON of a payment has the fields on which other programs rely; the payer is masked."""
     encoded = convert_by_json(cli_json.build_record_json(PAYMENT, translate))
-    promised = {
+    expected = {
         "kind": "payment", "id": 5, "order_id": 3, "provider": "paypay", "merchant_payment_id": "ORD-1",
         "provider_payment_id": "0421", "corporation_number": "1180301018771", "payer": "****1234",
         "state": "completed", "certainty": "known", "currency": "JPY", "captured_minor": 3300,
         "reserved_minor": 1000, "refunded_minor": 0, "version": 2,
     }  # fmt: skip
-    assert promised.items() <= encoded.items()
+    assert expected.items() <= encoded.items()
     assert (encoded["work"]["state"], encoded["left_minor"], encoded["paid_at"]) == ("none", 2000, INSTANT_TEXT)
 
 
@@ -95,12 +95,12 @@ def test_a_refund_has_the_promised_fields() -> None:
     is sent.
     """
     encoded = convert_by_json(cli_json.build_record_json(REFUND, translate))
-    promised = {
+    expected = {
         "kind": "refund", "id": 9, "payment_id": 5, "amount_minor": 1000, "currency": "JPY", "state": "requested",
         "certainty": "unknown", "maker": "op-a", "checkers": ["lead-b"], "provider_refund_key": None,
         "provider_refund_id": None, "version": 1,
     }  # fmt: skip
-    assert promised.items() <= encoded.items()
+    assert expected.items() <= encoded.items()
     assert encoded["work"]["reason"] == "work.reason.probes_ended"
 
 

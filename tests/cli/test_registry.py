@@ -84,7 +84,7 @@ def test_a_lookup_has_the_registry_facts_of_the_number(desk: RegistryDesk) -> No
     publisher and licence.
     """
     corporation = desk.terminal.json("lookup", OPEN_NUMBER).data["corporation"]
-    promised = {
+    expected = {
         "name": OPEN_NAME,
         "furigana": "カクウショウジ",
         "address": "東京都千代田区霞が関３丁目１－１",
@@ -93,7 +93,7 @@ def test_a_lookup_has_the_registry_facts_of_the_number(desk: RegistryDesk) -> No
         "successor": None,
         "registry_date": "2026-10-30",
     }
-    assert {name: corporation[name] for name in promised} == promised
+    assert {name: corporation[name] for name in expected} == expected
     text = desk.terminal("lookup", OPEN_NUMBER, LANGUAGE="ja").out.decode()
     for part in (OPEN_NAME, "カクウショウジ", "2015-10-05", "2026-10-30 時点", REGISTRY_PUBLISHER, REGISTRY_LICENCE):
         assert part in text
@@ -293,8 +293,8 @@ def test_corporations_are_found_by_name_reading_and_postcode(desk: RegistryDesk)
     """
     terminal = desk.terminal
     (item,) = terminal.json("registry", "find", "架空商事").data["items"]
-    promised = {"corporation_number": OPEN_NUMBER, "name": OPEN_NAME, "furigana": "カクウショウジ", "kind": "301"}
-    assert {name: item[name] for name in promised} == promised
+    expected = {"corporation_number": OPEN_NUMBER, "name": OPEN_NAME, "furigana": "カクウショウジ", "kind": "301"}
+    assert {name: item[name] for name in expected} == expected
     assert {"address", "closed", "successor", "ours"} <= item.keys()
     for words in (
         ["カクウショウジ"],

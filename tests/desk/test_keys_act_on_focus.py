@@ -354,7 +354,7 @@ def test_each_key_acts_or_shows_the_reason(
         ReconcileRoute(), ReconcileRunsRoute(), AuditRoute(), AdminRoute(),
     ]  # fmt: skip
     silent, pressed = [], 0
-    with collect_announcements() as heard:
+    with collect_announcements() as announcements:
         for route in routes[part::ROUTE_PART_COUNT]:
             person.frame.show_route(route)
             person.wait_until_read()
@@ -365,7 +365,7 @@ def test_each_key_acts_or_shows_the_reason(
                 page.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
                 page.setFocus()
             pressed += len(list_single_keys(person))
-            silent += [(route, key) for key in find_keys_without_effect(person, heard, recorded_actions)]
+            silent += [(route, key) for key in find_keys_without_effect(person, announcements, recorded_actions)]
     assert pressed > 15
     assert silent == []
 
@@ -402,11 +402,11 @@ def test_a_key_without_an_effect_on_the_selection_states_the_reason(
     person.wait_until(lambda: page.table.current_item is not None)
     person.press("Ctrl+A")
     for key in ("P", "F", "T", "Shift+T", "N"):
-        with collect_announcements() as heard:
+        with collect_announcements() as announcements:
             person.press(key)
-            person.wait_until(lambda heard=heard: any(one.is_urgent for one in heard))  # type: ignore[misc]  # of this turn
+            person.wait_until(lambda announcements=announcements: any(one.is_urgent for one in announcements))  # type: ignore[misc]  # of this turn
         # A page that is still being read may announce something that isn't urgent at the same time.
-        assert sum(one.is_urgent for one in heard) == 1, key
+        assert sum(one.is_urgent for one in announcements) == 1, key
         assert "act" in page.list_bar_names()
         page.hide_bar("act")
     assert recorded_actions == []

@@ -168,12 +168,12 @@ def test_an_unknown_record_is_resolved_in_few_keys(
     person.press(keys, 2 if kind == "text" else 1)
     assert form.evidence_kind == kind
     person.press("Tab")
-    with collect_announcements() as heard:
+    with collect_announcements() as announcements:
         person.type_in(evidence)
     assert form.outcome == ("success" if kind == "number" else "error")
     outcome_text = form.outcome_buttons[form.outcome].text()
     sentence = person.opening.context.translate("dialog.resolve.only_outcome", state=outcome_text)
-    assert [one.sentence for one in heard].count(sentence) == 1
+    assert [one.sentence for one in announcements].count(sentence) == 1
     assert form._preselection_note.isVisible()
     if kind != "text":
         person.press("Tab", 2 if kind == "file" else 1)

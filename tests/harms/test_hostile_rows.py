@@ -127,9 +127,9 @@ def test_stored_paths_lead_only_to_documents(harm_scene: AttackedDatabase) -> No
             "pdf_file_path": f"'{path}'",
         }
         harm_scene.attack_as_each_role(make_insert_attacks(CHECKS_TABLE, begun))
-    strange = "NOT {0} REGEXP '^[0-9a-f]{{2}}/[0-9a-f]{{64}}[.](pdf|csv)$'"
-    assert harm_scene.sql(f"SELECT path FROM documents WHERE {strange.format('path')}") == []
-    assert harm_scene.sql(f"SELECT id FROM {CHECKS_TABLE} WHERE {strange.format('pdf_file_path')}") == []
+    condition = "NOT {0} REGEXP '^[0-9a-f]{{2}}/[0-9a-f]{{64}}[.](pdf|csv)$'"
+    assert harm_scene.sql(f"SELECT path FROM documents WHERE {condition.format('path')}") == []
+    assert harm_scene.sql(f"SELECT id FROM {CHECKS_TABLE} WHERE {condition.format('pdf_file_path')}") == []
     assert harm_scene.get_desk("op-b").credit_checks.read_pdf(record.id).startswith(b"%PDF-")
     assert call_for_refusal_code(lambda: harm_scene.buy("op-a", record.corporation_number)) == "already_purchased"
 

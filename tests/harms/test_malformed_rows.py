@@ -134,9 +134,9 @@ def list_failed_readings(scene: AttackedDatabase) -> dict[str, str]:
 @pytest.mark.expects_log("rows that can't be read are told")
 def test_a_malformed_row_causes_an_error_of_that_row_only(scene_with_rows: AttackedDatabase) -> None:
     """With unreadable values in every column of the tables, each due task still runs and each list is still read."""
-    for half in (REPEATEDLY_READ_TABLES[::2], REPEATEDLY_READ_TABLES[1::2]):
-        scene_with_rows.attack_as_each_role(map(make_garbling_attack, half), ("op-b", "worker"))
-        assert list_failed_readings(scene_with_rows) == {}, half
+    for tables in (REPEATEDLY_READ_TABLES[::2], REPEATEDLY_READ_TABLES[1::2]):
+        scene_with_rows.attack_as_each_role(map(make_garbling_attack, tables), ("op-b", "worker"))
+        assert list_failed_readings(scene_with_rows) == {}, tables
 
 
 STRANGE_INSTANTS_SQL = (UTC_NOW_SQL, "'0000-00-00 00:00:00'", "'0001-01-01 00:00:00'", "'9999-12-31 23:59:59.999999'")

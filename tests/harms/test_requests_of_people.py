@@ -256,8 +256,8 @@ def test_the_worker_alone_stores_no_approval_of_a_person(requesting_team: Reques
     hasn't taken."""
     waiting = requesting_team.store_request("lead-b", "refund approve", "refund", REFUND_ID)
     requesting_team.check_refused("worker", make_vote_insert("lead_b"))
-    for invented in (waiting, str(uuid.uuid4()), "", "%"):
-        requesting_team.check_refused("worker", f"SET @console_request = '{invented}'", make_vote_insert("lead_b"))
+    for request_id in (waiting, str(uuid.uuid4()), "", "%"):
+        requesting_team.check_refused("worker", f"SET @console_request = '{request_id}'", make_vote_insert("lead_b"))
     ended = requesting_team.take_request(waiting)
     requesting_team.execute_in_session(
         "worker", f"UPDATE requests SET state = 'ended', result = '', ended_at = {NOW_SQL} WHERE id = '{waiting}'"

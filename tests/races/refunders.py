@@ -150,8 +150,8 @@ def act_on_refunds(
     ]
     endings: Counter[str] = Counter()
     with open_console(Settings.load(environment)) as console:
-        half = RandomRequestIds(f"crowd {load.seed} {number} {os.getpid()}")
-        acts = _make_actions(console, chance, ids, half, is_approver=number % len(PEOPLE) >= len(PEOPLE) // 2)
+        request_ids = RandomRequestIds(f"crowd {load.seed} {number} {os.getpid()}")
+        acts = _make_actions(console, chance, ids, request_ids, is_approver=number % len(PEOPLE) >= len(PEOPLE) // 2)
         for payment in rounds:
             barrier.wait(CHILD_WAIT_SECONDS)
             name = _choose_action(console, payment, chance)

@@ -41,10 +41,11 @@ def test_one_of_ten_simultaneous_requests_creates_the_transaction(
         RequestLoad(KEY_COUNT, requests_per_second=400, process_count=REQUESTS_PER_KEY),
         make_environments(place, **extra),
     ) as run:
-        heard = run.wait_for_answers()
-    print(f"demand 15: {place.engine}{', Redis' * uses_redis}: {heard}")
+        answers = run.wait_for_answers()
+    print(f"demand 15: {place.engine}{', Redis' * uses_redis}: {answers}")
     assert (
-        heard.count_by_answer["repeated"] + heard.count_by_answer["in_progress"] == (REQUESTS_PER_KEY - 1) * KEY_COUNT
+        answers.count_by_answer["repeated"] + answers.count_by_answer["in_progress"]
+        == (REQUESTS_PER_KEY - 1) * KEY_COUNT
     )
 
 
@@ -54,9 +55,9 @@ def test_a_thousand_requests_a_second_create_each_key_once(place: Place, redis_s
     with run_load(
         RequestLoad(100, requests_per_second=1_000, name="held"), make_environments(place, REDIS_URL=redis_server.url)
     ) as run:
-        heard = run.wait_for_answers()
-    print(f"demand 15: {place.engine}, 1,000 a second wanted: {heard}")
-    assert len(heard.request_seconds) == 1_000
+        answers = run.wait_for_answers()
+    print(f"demand 15: {place.engine}, 1,000 a second wanted: {answers}")
+    assert len(answers.request_seconds) == 1_000
 
 
 def test_keys_stay_unique_while_redis_hangs_and_dies(place: Place, own_redis: RedisServer) -> None:
@@ -67,12 +68,12 @@ def test_keys_stay_unique_while_redis_hangs_and_dies(place: Place, own_redis: Re
         RequestLoad(60, requests_per_second=300, name="troubled"), make_environments(place, REDIS_URL=own_redis.url)
     ) as run:
         disturb_redis(run, own_redis)
-        heard = run.wait_for_answers()
-    added = heard.p95_ms - usual.p95_ms
+        answers = run.wait_for_answers()
+    added = answers.p95_ms - usual.p95_ms
     print(
-        f"demand 17: {place.engine}: {added:+.1f} ms at p95; Redis emptied, hung, killed: {heard}; without: {usual}"
+        f"demand 17: {place.engine}: {added:+.1f} ms at p95; Redis emptied, hung, killed: {answers}; without: {usual}"
     )
-    assert len(heard.request_seconds) == len(usual.request_seconds) * 2
+    assert len(answers.request_seconds) == len(usual.request_seconds) * 2
 
 
 def run_without_redis(place: Place) -> LoadAnswers:

@@ -25,12 +25,12 @@ def run_race(
     is the seed of the provider's faults (None: no faults). Check the counts of the race, and return them: the number
     of calls with each ending, `numbers`, `calls` and `charged`."""
     chosen = CORPORATION_NUMBERS[: count if place.engine == "sqlite" else count * 2 // 3]
-    crowd, desks = PROCESSES_BY_ENGINE[place.engine], DESK_COUNT_BY_ENGINE[place.engine]
-    tally = run_purchase_race(PurchaseRace(chosen, crowd, desks, fault_seed, uses_leases, renew), place)
+    process_count, desks = PROCESSES_BY_ENGINE[place.engine], DESK_COUNT_BY_ENGINE[place.engine]
+    tally = run_purchase_race(PurchaseRace(chosen, process_count, desks, fault_seed, uses_leases, renew), place)
     how = f"{'a good provider' if fault_seed is None else 'random faults'}, leases {'on' if uses_leases else 'off'}"
-    what = f"{len(chosen)} numbers × {crowd} processes, {'renewals' if renew else 'purchases'} at once"
+    what = f"{len(chosen)} numbers × {process_count} processes, {'renewals' if renew else 'purchases'} at once"
     print(f"demand 1: {place.engine}: {what}, {how}: {tally['charged']} charged, 0 doubles, 0 unhandled")
-    assert tally["calls"] == crowd * len(chosen)
+    assert tally["calls"] == process_count * len(chosen)
     assert fault_seed is not None or tally["charged"] == len(chosen)
     return tally
 

@@ -99,13 +99,13 @@ def write_until_disk_is_full(home: Path) -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
     wait_for_start()
-    promised = ["first"]
+    operation_ids = ["first"]
     try:
         for index in range(10_000):
             begin_operation(spool, make_intent(f"op-{index}"))
-            promised.append(f"op-{index}")
+            operation_ids.append(f"op-{index}")
     except ConsoleError as full:
-        write_unbuffered(json.dumps({"promised": promised, "code": full.code}))
+        write_unbuffered(json.dumps({"promised": operation_ids, "code": full.code}))
 
 
 def wait_for_start() -> None:

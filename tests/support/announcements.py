@@ -27,17 +27,17 @@ def collect_announcements(note: Callable[[], object] = lambda: None) -> Iterator
     """Yield a list to which every announcement of this process is added until the end of the block. `note` is called
     after each announcement.
     """
-    heard: list[SentAnnouncement] = []
+    announcements: list[SentAnnouncement] = []
     send = QAccessible.updateAccessibility
 
     def record_announcement(event: QAccessibleEvent) -> None:
         if isinstance(event, QAccessibleAnnouncementEvent):
             urgent = QAccessible.AnnouncementPoliteness.Assertive
-            heard.append(
+            announcements.append(
                 SentAnnouncement(event.message(), event.politeness() == urgent, time.monotonic(), time.thread_time())
             )
             note()
         send(event)
 
     with mock.patch.object(QAccessible, "updateAccessibility", record_announcement):
-        yield heard
+        yield announcements

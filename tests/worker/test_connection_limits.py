@@ -326,10 +326,10 @@ def test_connections_are_counted_per_network() -> None:
     """All addresses of one IPv6 network count as one address, and a trusted proxy has no limit. Releasing a
     connection slot a second time has no effect.
     """
-    crowd = OpenConnections(5, 1, SenderAddressFinder(["192.0.2.1/32"]))
+    connections = OpenConnections(5, 1, SenderAddressFinder(["192.0.2.1/32"]))
 
     def open_waiting_slot(peer: str) -> ConnectionSlot | None:
-        slot = crowd.open_slot(peer, lambda: None)
+        slot = connections.open_slot(peer, lambda: None)
         if slot is not None:
             slot.mark_waiting(False)
         return slot
@@ -342,7 +342,7 @@ def test_connections_are_counted_per_network() -> None:
     assert open_waiting_slot("198.51.100.1") is None
     first.release()
     first.release()
-    assert (crowd.connection_count, crowd.rejected_count) == (4, 2)
+    assert (connections.connection_count, connections.rejected_count) == (4, 2)
     assert open_waiting_slot("::ffff:198.51.100.1") is not None
 
 
@@ -350,10 +350,10 @@ def test_a_new_connection_closes_one_of_the_largest_network() -> None:
     """When all slots are used, a new connection closes the oldest waiting connection of the network with the most
     connections. Connections whose request is being answered, and connections of other networks, stay open.
     """
-    crowd, gone = OpenConnections(4, 3, SenderAddressFinder([])), list[str]()
+    connections, gone = OpenConnections(4, 3, SenderAddressFinder([])), list[str]()
 
     def open_waiting_slot(name: str, peer: str) -> ConnectionSlot:
-        slot = crowd.open_slot(peer, lambda: gone.append(name))
+        slot = connections.open_slot(peer, lambda: gone.append(name))
         assert slot is not None
         return slot
 
@@ -366,7 +366,7 @@ def test_a_new_connection_closes_one_of_the_largest_network() -> None:
     many[0].mark_waiting(True)
     open_waiting_slot("newer", "192.0.2.3")
     assert gone == ["many-1", "many-2"]
-    assert (crowd.connection_count, crowd.rejected_count) == (4, 2)
+    assert (connections.connection_count, connections.rejected_count) == (4, 2)
 
 
 def test_the_receiver_reads_its_settings_from_the_environment(tmp_path: Path) -> None:

@@ -171,8 +171,8 @@ def test_a_large_refund_needs_two_approvers_and_cools_off(paying_terminal: Payin
     """
     payment = paying_terminal.make_booked_payment(minor=900_000)
     refund = paying_terminal.request_refund(payment, "600000").data["id"]
-    half = paying_terminal.decide_refund("approve", refund).data
-    assert (half["state"], half["checkers"]) == ("requested", [CHECKER])
+    half_approved = paying_terminal.decide_refund("approve", refund).data
+    assert (half_approved["state"], half_approved["checkers"]) == ("requested", [CHECKER])
     assert paying_terminal.decide_refund("approve", refund).exit_status_and_code == (3, "same_person")
     whole = paying_terminal.decide_refund("approve", refund, by=SECOND_CHECKER).data
     assert (whole["state"], whole["checkers"]) == ("approved", [CHECKER, SECOND_CHECKER])

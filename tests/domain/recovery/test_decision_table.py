@@ -73,12 +73,12 @@ def test_not_bought_takes_evidence_and_two_people() -> None:
     )
     assert error.possible_evidence == (EvidenceKind.SETTLEMENT, EvidenceKind.FILE, EvidenceKind.LETTER)
     assert (success.needs_second_person, success.possible_evidence) == (False, (EvidenceKind.READ,))
-    half = replace(facts, open_proposal=OpenProposal("error", "Op-A "))
-    assert get_choice(half, "resolve.error").reason == "reason.own_first_half"
-    other = replace(half, person=Person("op-e", frozenset({OPERATOR}), may_buy=False))
+    with_open_proposal = replace(facts, open_proposal=OpenProposal("error", "Op-A "))
+    assert get_choice(with_open_proposal, "resolve.error").reason == "reason.own_first_half"
+    other = replace(with_open_proposal, person=Person("op-e", frozenset({OPERATOR}), may_buy=False))
     lacking = get_choice(other, "resolve.error")
     assert (lacking.reason, lacking.allowed_roles) == ("reason.role", ("approver",))
-    assert get_choice(replace(half, person=PERSON_WITH_APPROVER_ROLE), "resolve.error").allowed
+    assert get_choice(replace(with_open_proposal, person=PERSON_WITH_APPROVER_ROLE), "resolve.error").allowed
 
 
 def test_a_purchase_is_excluded_while_the_outcome_is_unknown() -> None:

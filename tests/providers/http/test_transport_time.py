@@ -45,14 +45,14 @@ def test_a_connect_timeout_has_sent_nothing() -> None:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         port = full.getsockname()[1]
-        crowd = [socket.socket() for _ in range(3)]
-        for one in crowd:
+        clients = [socket.socket() for _ in range(3)]
+        for one in clients:
             one.setblocking(False)
             one.connect_ex(("127.0.0.1", port))
         assert read_failure(
             make_transport(f"http://127.0.0.1:{port}", connect_timeout_seconds=0.2)
         ) == make_unsent_failure("connect_timeout")
-        for one in crowd:
+        for one in clients:
             one.close()
 
 

@@ -79,9 +79,9 @@ def test_a_day_without_changes_has_no_part_or_one_empty_part(part_count: int) ->
 
 def test_a_read_of_numbers_returns_all_facts(sandbox_with_difference: Sandbox) -> None:
     """A request for some corporation numbers returns all facts of these corporations."""
-    invented = InventedRegistry(1_000, 1, FIRST_WHOLE_FILE_DAY).make_row_at(2)
+    row = InventedRegistry(1_000, 1, FIRST_WHOLE_FILE_DAY).make_row_at(2)
     outcome = make_api(sandbox_with_difference.url).read_corporations(
-        [CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER, invented.corporate_number]
+        [CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER, row.corporate_number]
     )
     assert outcome.content is not None
     changed, unchanged = outcome.content  # the other one is deleted
@@ -92,7 +92,7 @@ def test_a_read_of_numbers_returns_all_facts(sandbox_with_difference: Sandbox) -
     )
     assert (changed.process, changed.closure) == (CorporationEvent.MERGED, Closure(DIFFERENCE_DAY, CloseCause.MERGER))
     assert changed.address == "東京都千代田区霞が関３丁目１－１"
-    assert (unchanged.number, unchanged.name) == (invented.corporate_number, invented.name)
+    assert (unchanged.number, unchanged.name) == (row.corporate_number, row.name)
 
 
 def test_the_application_id_is_sent_and_not_shown(sandbox_with_difference: Sandbox) -> None:

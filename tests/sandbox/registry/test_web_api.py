@@ -72,13 +72,11 @@ def read_xml(answer: Answer) -> tuple[list[str], list[RegistryRow]]:
 
 def test_a_corporation_is_returned_with_or_without_its_history(sandbox_with_difference: Sandbox) -> None:
     """The Web-API returns a corporation in its present state, or with its history if the request has that option."""
-    invented = InventedRegistry(4_000, 1, FIRST_WHOLE_FILE_DAY).make_number_at(5)
-    head, rows = read_csv(
-        call_api(sandbox_with_difference, "num", number=f"{COMPANY_ROW.corporate_number},{invented}")
-    )
+    number = InventedRegistry(4_000, 1, FIRST_WHOLE_FILE_DAY).make_number_at(5)
+    head, rows = read_csv(call_api(sandbox_with_difference, "num", number=f"{COMPANY_ROW.corporate_number},{number}"))
     assert head == ["2026-11-05", "2", "1", "1"]
     assert (rows[0].corporate_number, rows[0].process) == (COMPANY_ROW.corporate_number, "21")
-    assert rows[1].corporate_number == invented
+    assert rows[1].corporate_number == number
     _, history_rows = read_csv(
         call_api(sandbox_with_difference, "num", number=COMPANY_ROW.corporate_number, history="1")
     )

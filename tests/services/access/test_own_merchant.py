@@ -63,10 +63,10 @@ def require_refused(act: Callable[[], object], provider: str, sandbox: Sandbox) 
     """Call `act`, and assert that it is refused because the settings name another merchant of this provider, and
     that no provider gets a request. Return the code and the detail of the error in one dictionary.
     """
-    heard = len(sandbox.control.read_requests())
+    request_count = len(sandbox.control.read_requests())
     refusal = read_refusal(act)
     assert (refusal["code"], refusal["problem"], refusal["provider"]) == ("bad_profile", "other_merchant", provider)
-    assert len(sandbox.control.read_requests()) == heard
+    assert len(sandbox.control.read_requests()) == request_count
     return refusal
 
 
@@ -128,8 +128,8 @@ def test_keys_of_another_client_are_refused(place: Place, sandbox: Sandbox) -> N
         console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[0], "1"))
     set_up_other_merchants(sandbox)
     with place.open_desk(sandbox, None, desk=1, **OTHER_CLIENT_SETTINGS) as other:
-        wish = PurchaseRequest(CORPORATION_NUMBERS[1], "1")
-        require_refused(lambda: other.credit_checks.purchase(wish), "alarmbox", sandbox)
+        request = PurchaseRequest(CORPORATION_NUMBERS[1], "1")
+        require_refused(lambda: other.credit_checks.purchase(request), "alarmbox", sandbox)
         assert other.lookup.find_records(CORPORATION_NUMBERS[1]).credit_checks == ()
     assert sandbox.control.read_ledger()["total"] == 1
 
@@ -175,10 +175,10 @@ def test_only_the_schema_account_changes_the_merchant(
     with place.open_desk(sandbox, desk=2, **make_provider_settings(sandbox.url)) as former:
         require_refused(lambda: former.payments.probe(payment.id), "paypay", sandbox)
     with open_with_other_merchant(place, sandbox) as other:
-        heard = len(sandbox.control.read_requests())
+        request_count = len(sandbox.control.read_requests())
         import_refusal = read_refusal(lambda: other.payments.import_payment(PaymentImport("paypay", "ORD-9")))
         assert import_refusal["code"] != "bad_profile"
-        assert len(sandbox.control.read_requests()) > heard
+        assert len(sandbox.control.read_requests()) > request_count
     rows = place.sql(
         "SELECT what, result, detail FROM audit_log"
         " WHERE what LIKE 'merchant.%' AND subject_id = 'paypay' ORDER BY id"

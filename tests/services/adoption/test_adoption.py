@@ -319,15 +319,15 @@ def adopt_under_traffic(url: str, home: Path, database: Database, count: int) ->
     legacy.create_table_with_rows(database, legacy.make_rows(count, duplicate_share=0.01, strange_share=0.01))
     with other_application.run_application(url) as reports, open_adoption_service(home, url) as service:
         service.run()
-    (met,) = reports
+    (results,) = reports
     with database.read() as conn:
         ids = {int(counts) for counts in conn.scalars(text(f"SELECT id FROM {TABLE_NAME}"))}
         counts = legacy.count_rows(conn)
-    assert met.error_messages == []
-    assert {record_id for record_id, _, _ in met.inserted_rows} <= ids
-    assert counts["rows"] == count + len(met.inserted_rows)
+    assert results.error_messages == []
+    assert {record_id for record_id, _, _ in results.inserted_rows} <= ids
+    assert counts["rows"] == count + len(results.inserted_rows)
     assert counts["live"] == counts["claims"]
-    return met
+    return results
 
 
 def test_an_adoption_under_traffic_loses_no_row(home: Path, sql_server: SqlServer) -> None:
@@ -336,13 +336,13 @@ def test_an_adoption_under_traffic_loses_no_row(home: Path, sql_server: SqlServe
     """
     with open_temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
-        met = adopt_under_traffic(url, home, database, 8_000)
+        results = adopt_under_traffic(url, home, database, 8_000)
         database.close()
-    longest = max(met.longest_read_ms, met.longest_write_ms)
+    longest = max(results.longest_read_ms, results.longest_write_ms)
     print(
-        f"adoption: {len(met.inserted_rows)} inserts and {met.read_count} reads meanwhile,"
+        f"adoption: {len(results.inserted_rows)} inserts and {results.read_count} reads meanwhile,"
         f" the longest took {longest:.0f} ms"
-        f" ({met.longest_elsewhere_ms:.0f} ms beside the table)"
+        f" ({results.longest_elsewhere_ms:.0f} ms beside the table)"
     )
 
 

@@ -41,14 +41,14 @@ def test_an_alert_about_slowness_closes_when_calls_are_fast(place: Place, sandbo
     """Three slow purchases raise one alert, and further runs raise no second one. The alert closes when most calls of
     the measured period are fast.
     """
-    clock, invented = MovedClock(), list(invent_numbers(12, seed=11))
+    clock, numbers = MovedClock(), list(invent_numbers(12, seed=11))
     with place.open_desk(sandbox, clock) as desk:
         watch = ProviderSlownessAlerts(desk._context)
 
         def buy_slowly(count: int, seconds: float) -> None:
             """Buy `count` credit checks and record for each that AlarmBox took `seconds` for each answer."""
             for _ in range(count):
-                record = desk.credit_checks.purchase(PurchaseRequest(invented.pop(), "1"))
+                record = desk.credit_checks.purchase(PurchaseRequest(numbers.pop(), "1"))
                 operation = record.operation_id
                 ((answers,),) = place.sql(f"SELECT COUNT(*) FROM evidence WHERE operation_id = '{operation}'")
                 place.drop_table_triggers("operations")
@@ -76,10 +76,10 @@ def test_the_slowness_alert_closes_after_an_hour_without_calls(place: Place, san
     """An alert about a slow provider closes after an hour without a call, because the provider's present speed is
     then unknown.
     """
-    clock, invented = MovedClock(), invent_numbers(3, seed=12)
+    clock, numbers = MovedClock(), invent_numbers(3, seed=12)
     with place.open_desk(sandbox, clock) as desk:
         watch = ProviderSlownessAlerts(desk._context)
-        for number in invented:
+        for number in numbers:
             desk.credit_checks.purchase(PurchaseRequest(number, "1"))
         place.drop_table_triggers("operations")
         place.sql("UPDATE operations SET started_at = datetime(ended_at, '-60 seconds')")
@@ -104,16 +104,16 @@ def test_the_stored_text_of_a_slowness_alert_becomes_a_sentence(language: str, w
 @pytest.mark.engines("sqlite")
 def test_the_slowness_alert_closes_when_few_calls_follow(place: Place, sandbox: Sandbox) -> None:
     """An alert about a slow provider closes after an hour in which the provider got too few calls for a median."""
-    clock, invented = MovedClock(), list(invent_numbers(5, seed=13))
+    clock, numbers = MovedClock(), list(invent_numbers(5, seed=13))
     with place.open_desk(sandbox, clock) as desk:
         watch = ProviderSlownessAlerts(desk._context)
         for _ in range(3):
-            desk.credit_checks.purchase(PurchaseRequest(invented.pop(), "1"))
+            desk.credit_checks.purchase(PurchaseRequest(numbers.pop(), "1"))
         place.drop_table_triggers("operations")
         place.sql("UPDATE operations SET started_at = datetime(ended_at, '-60 seconds')")
         assert watch.update_alerts() == 1
         clock.offset += ALERT_LIFETIME_WITHOUT_CALLS + timedelta(minutes=1)
-        desk.credit_checks.purchase(PurchaseRequest(invented.pop(), "1"))
+        desk.credit_checks.purchase(PurchaseRequest(numbers.pop(), "1"))
         assert watch.update_alerts() == 1
         assert place.sql(_SELECT_ALERTS_SQL)[0][3] == 0
 
@@ -123,13 +123,13 @@ def test_an_operation_settled_by_a_later_probe_is_no_slow_call(place: Place, san
     """An operation whose call got no answer ends hours later, when a probe gets one. The time until then isn't the
     time in which the provider answers, so no alert about a slow provider is raised.
     """
-    invented = list(invent_numbers(4, seed=12))
+    numbers = list(invent_numbers(4, seed=12))
     with place.open_desk(sandbox, MovedClock()) as desk:
         watch = ProviderSlownessAlerts(desk._context)
         for table in ("operations", "evidence"):
             place.drop_table_triggers(table)
         for _ in range(3):
-            operation = desk.credit_checks.purchase(PurchaseRequest(invented.pop(), "1")).operation_id
+            operation = desk.credit_checks.purchase(PurchaseRequest(numbers.pop(), "1")).operation_id
             place.sql(
                 f"UPDATE operations SET started_at = datetime(ended_at, '-7 hours') WHERE id = '{operation}'",
                 "UPDATE evidence SET summary = 'UNKNOWN read_timeout', at = datetime(at, '-7 hours')"

@@ -166,14 +166,14 @@ def test_a_broken_off_run_is_resumable(reconciled_day: ReconciledDay, monkeypatc
     with pytest.raises(FailpointReached):
         reconciled_day.reconcile_day()
     monkeypatch.undo()
-    broken = read_run(reconciled_day)
-    assert (broken.item.state, broken.holder) == (RunState.RESUMABLE, None)
+    broken_off_run = read_run(reconciled_day)
+    assert (broken_off_run.item.state, broken_off_run.holder) == (RunState.RESUMABLE, None)
     lease = acquire_lease(reconciled_day.scene.context, "reconciliation_paypay")
     assert lease is not None
     going = read_run(reconciled_day)
     assert (going.item.state, going.holder and going.holder.name) == (RunState.RUNNING, "reconciliation_paypay")
     reconciled_day.scene.context.write(lambda tx: leases.release(tx.conn, lease))
-    assert reconciled_day.reconcile_day().run_id == broken.item.id
+    assert reconciled_day.reconcile_day().run_id == broken_off_run.item.id
     assert read_run(reconciled_day).item.state is RunState.DONE
 
 

@@ -102,11 +102,11 @@ def _require_choice_is_executed(desk: ChoiceStage, person: str, kind: str, recor
     choice = desk.list_choices(person, kind, record.id)[choice_name]
     ending = desk.execute_choice(person, kind, record, choice_name)
     is_decision = choice_name.startswith("resolve.") or choice_name == RECORD_OUTSIDE_ACTION
-    half = choice.needs_second_person and is_decision and choice.allowed_roles != ("approver",)
-    assert ending in (("awaiting",) if half else RESULT_CODES_OF_EXECUTED_CHOICES), (
+    is_first_half = choice.needs_second_person and is_decision and choice.allowed_roles != ("approver",)
+    assert ending in (("awaiting",) if is_first_half else RESULT_CODES_OF_EXECUTED_CHOICES), (
         f"{person}: {choice_name} of {kind} {record}: {ending}"
     )
-    if half:
+    if is_first_half:
         assert desk.execute_choice("lead-b" if person != "lead-b" else "op-a", kind, record, choice_name) in (
             "done",
             "not_allowed",

@@ -216,8 +216,8 @@ def test_a_vote_of_a_former_approver_does_not_count(desks: PeopleDesks, people: 
     owner.sql(roles, roles="operator", name=people.names["lead-b"])
     owner.sql(roles, roles="approver", name=people.names["op-b"])
     try:
-        half = desks.approve_refund(refund, "lead-c")
-        assert (half.state, half.checkers) == (RefundState.REQUESTED, (people.names["lead-c"],))
+        half_approved = desks.approve_refund(refund, "lead-c")
+        assert (half_approved.state, half_approved.checkers) == (RefundState.REQUESTED, (people.names["lead-c"],))
         assert desks.approve_refund(refund, "op-b").state is RefundState.SUBMITTED
     finally:
         owner.sql(roles, roles="approver", name=people.names["lead-b"])
@@ -230,8 +230,8 @@ def test_a_large_refund_needs_two_approvers(desks: PeopleDesks) -> None:
     """
     payment = desks.make_paid_payment(900_000)
     refund = desks.request_refund(payment, "600000")
-    half = desks.approve_refund(refund)
-    assert (half.state, len(half.checkers)) == (RefundState.REQUESTED, 1)
+    half_approved = desks.approve_refund(refund)
+    assert (half_approved.state, len(half_approved.checkers)) == (RefundState.REQUESTED, 1)
     both = desks.approve_refund(refund, by="lead-c")
     assert (both.state, len(both.checkers)) == (RefundState.APPROVED, 2)
     early = desks.get_desk("lead-c").refunds.submit
@@ -499,8 +499,8 @@ def test_the_worker_requests_a_refund_of_set_aside_money(desks: PeopleDesks) -> 
     )
     assert call_and_get_code(lambda: desks.approve_refund(first, by="op-a")) == "not_allowed"
     assert call_and_get_code(lambda: desks.approve_refund(first, by="worker")) == "not_allowed"
-    half = desks.approve_refund(first)
-    assert (half.state, half.sent_count) == (RefundState.REQUESTED, 0)
+    half_approved = desks.approve_refund(first)
+    assert (half_approved.state, half_approved.sent_count) == (RefundState.REQUESTED, 0)
     assert call_and_get_code(lambda: desks.approve_refund(first)) == "same_person"
     sent = desks.approve_refund(first, by="lead-c")
     assert (sent.state, desks.check_payment_agrees(items[0][0]).reserved_minor) == (RefundState.SUBMITTED, 1_300)

@@ -44,8 +44,8 @@ def test_two_approvers_send_a_refund_requested_by_the_program(desk: RefundDesk) 
     assert facts == (RefundState.REQUESTED, WORKER, 300, item, 2)
     assert desk.list_provider_keys(payment) == []
     assert call_and_get_code(lambda: desk.approve_refund(refund, by="op-a")) == "not_allowed"
-    half = desk.approve_refund(refund)
-    assert (half.state, desk.list_provider_keys(payment)) == (RefundState.REQUESTED, [])
+    half_approved = desk.approve_refund(refund)
+    assert (half_approved.state, desk.list_provider_keys(payment)) == (RefundState.REQUESTED, [])
     assert call_and_get_code(lambda: desk.approve_refund(refund)) == "same_person"
     assert call_and_get_code(lambda: desk.approve_refund(refund, by=" Lead-B")) != "done"
     assert desk.approve_refund(refund, by="lead-c").state is RefundState.SUBMITTED

@@ -104,8 +104,8 @@ def test_a_vote_of_a_former_approver_does_not_count(desk: RefundDesk, change: st
     assert desk.read_refund(refund).checkers == ("lead-b",)
     desk.sql(f"UPDATE operators SET {change} WHERE name = 'lead-b'")
     assert desk.read_refund(refund).checkers == ()
-    half = desk.approve_refund(refund, "lead-c")
-    assert (half.state.value, half.checkers) == ("requested", ("lead-c",))
+    half_approved = desk.approve_refund(refund, "lead-c")
+    assert (half_approved.state.value, half_approved.checkers) == ("requested", ("lead-c",))
     assert count_requested_and_approved(desk) == [(1, 0)]
     assert desk.approve_refund(refund, "lead-d").state.value == "submitted"
 
@@ -137,9 +137,9 @@ def test_a_refund_above_a_limit_lowered_since_needs_two_approvers(desk: RefundDe
     assert desk.read_refund(refund).checkers_needed == 1
     lower_limit(desk, name, 2_999)
     assert desk.refunds.read_refund(refund.id).needed_checker_count == 2
-    half = desk.approve_refund(refund, "lead-b")
-    assert (half.state.value, half.checkers) == ("requested", ("lead-b",))
-    explanation = explain_refund(half, desk.context.now())
+    half_approved = desk.approve_refund(refund, "lead-b")
+    assert (half_approved.state.value, half_approved.checkers) == ("requested", ("lead-b",))
+    explanation = explain_refund(half_approved, desk.context.now())
     assert (explanation.why, explanation.facts["given"], explanation.facts["needed"]) == (
         "why.refund_half_approved",
         1,

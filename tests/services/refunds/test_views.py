@@ -232,9 +232,9 @@ def test_summaries_of_many_refunds_cost_no_more_statements(desk: RefundDesk) -> 
     assert len(sent_for_all) == len(sent_for_one), "\n".join(sent_for_all)
     for refund in waiting:
         view = desk.refunds.read_refund(refund.id)
-        broken = [check for check in view.checks if not check.holds]
+        broken_checks = [check for check in view.checks if not check.holds]
         assert summaries[refund.id].payment == replace(view.payment, relations=None)
-        assert summaries[refund.id].reasons_against_count == len(view.risk_signals) + len(broken), refund
+        assert summaries[refund.id].reasons_against_count == len(view.risk_signals) + len(broken_checks), refund
     assert {1, 3} <= {summary.reasons_against_count for summary in summaries.values()}
     assert desk.refunds.read_summaries([]) == {}
     assert call_and_get_code(lambda: desk.refunds.read_summaries([*ids, 99])) == "not_found"

@@ -70,8 +70,8 @@ def test_a_large_refund_takes_two_checkers(desk: RefundDesk) -> None:
     """
     payment = desk.make_paid_payment(minor=900_000)
     refund = desk.request_refund(payment, "600000")
-    half = desk.approve_refund(refund)
-    assert (half.state, half.checkers, half.checkers_needed, half.version) == (
+    half_approved = desk.approve_refund(refund)
+    assert (half_approved.state, half_approved.checkers, half_approved.checkers_needed, half_approved.version) == (
         RefundState.REQUESTED,
         ("lead-b",),
         2,
@@ -440,8 +440,8 @@ def test_stored_decisions_are_returned_without_a_further_read(desk: RefundDesk) 
         refund = desk.request_refund(payment, "600000")
     assert refund == desk.read_refund(refund)
     with _lose_database_after(desk, "after_vote"):
-        half = desk.approve_refund(refund, by="lead-b")
-    assert (half, half.checkers) == (desk.read_refund(refund), ("lead-b",))
+        half_approved = desk.approve_refund(refund, by="lead-b")
+    assert (half_approved, half_approved.checkers) == (desk.read_refund(refund), ("lead-b",))
     with _lose_database_after(desk, "after_vote"):
         cooling = desk.approve_refund(refund, by="lead-c")
     assert (cooling, cooling.state) == (desk.read_refund(refund), RefundState.APPROVED)

@@ -94,14 +94,14 @@ def test_every_order_that_breaks_a_rule_is_a_candidate(empty_database: Path, tmp
     with closing(Database(f"sqlite:///{file}")) as database, database.read() as conn:
         newest = candidates.find_newest_order_id(conn)
         candidate_ids = candidates.list_candidate_order_ids(conn, 0, newest)
-        broken = {
+        affected_order_ids = {
             order.id
             for start in range(1, newest + 1, 500)
             for order, paid in candidates.read_orders_with_payments(conn, range(start, start + 500))
             if find_broken_rule(order, paid, NOW, TimeScale()) is not None
         }
-    assert len(broken) > newest // 4
-    assert broken <= candidate_ids
+    assert len(affected_order_ids) > newest // 4
+    assert affected_order_ids <= candidate_ids
 
 
 def _insert_orders(file: Path) -> None:

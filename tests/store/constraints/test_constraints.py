@@ -199,9 +199,9 @@ def test_a_denied_purchase_needs_a_second_approver(team: Team, connections: Pers
     assert "purchase fails only" in store_second_decision("op-a", evidence)
     assert "purchase fails only" in store_second_decision("op-b", evidence)
     assert "purchase fails only" in store_second_decision("worker", evidence)
-    for half in make_not_bought_statements(proposed):
+    for statement in make_not_bought_statements(proposed):
         assert "purchase fails only" in store_second_decision(
-            "lead-b", forbidden.make_evidence_insert(subject=forbidden.UNKNOWN_CHECK_ID), half
+            "lead-b", forbidden.make_evidence_insert(subject=forbidden.UNKNOWN_CHECK_ID), statement
         )
     for change, back in (
         ("disabled_at = UTC_TIMESTAMP()", "disabled_at = NULL"),

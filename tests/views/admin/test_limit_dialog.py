@@ -33,12 +33,14 @@ def find_limit(desk: Console, name: str = LIMIT_NAME) -> Limit:
     return next(one for one in desk.limits.list_limits() if (one.name, one.currency) == (name, CURRENCY))
 
 
-def make_window_context(desk: Console, lossy: ServicesWithLostAnswers, qtbot: QtBot) -> tuple[WindowContext, QWidget]:
+def make_window_context(
+    desk: Console, services: ServicesWithLostAnswers, qtbot: QtBot
+) -> tuple[WindowContext, QWidget]:
     context = WindowContext(desk.settings, InlineRunner(), desk._context.clock)
     context.operator = "adm-f"
     parent = QWidget()
     qtbot.addWidget(parent)
-    context.store_services(lossy)  # type: ignore[arg-type]  # the services, looked up by name
+    context.store_services(services)  # type: ignore[arg-type]  # the services, looked up by name
     return context, parent
 
 
@@ -52,18 +54,18 @@ def test_a_limit_is_proposed_once_and_set_by_another_person(desk: Console, qtbot
     limit is proposed once. The dialog of a second administrator already contains the proposed value, and this person
     sets the limit.
     """
-    lossy = ServicesWithLostAnswers(desk)
-    context, parent = make_window_context(desk, lossy, qtbot)
+    services = ServicesWithLostAnswers(desk)
+    context, parent = make_window_context(desk, services, qtbot)
     before = find_limit(desk)
     assert before.value is not None
     with act_as("adm-f"):
-        for lossy.loses in (True, False):
+        for services.loses in (True, False):
             dialog = LimitDialog(context, before, parent)
             type_value(dialog, "60,000")
             dialog.submit_form()
         waiting = find_limit(desk)
     assert (waiting.value, waiting.proposed, waiting.proposed_by) == (before.value, 60_000, "adm-f")
-    ids = {request_id for service, _, request_id in lossy.sent if service == "limits"}
+    ids = {request_id for service, _, request_id in services.sent if service == "limits"}
     assert len(ids) == 1
     assert None not in ids
     context.operator = "adm-g"

@@ -93,8 +93,8 @@ class ServicesWithLostAnswers:
 
 
 class _Service:
-    def __init__(self, lossy: ServicesWithLostAnswers, name: str, real: Any) -> None:
-        self._lossy, self._name, self._real = lossy, name, real
+    def __init__(self, services: ServicesWithLostAnswers, name: str, real: Any) -> None:
+        self._lossy, self._name, self._real = services, name, real
 
     def __getattr__(self, method: str) -> Any:
         attribute = getattr(self._real, method)
@@ -603,14 +603,14 @@ def make_person_window(payment_stage: MoneyStage, qtbot: Any, appearance: object
         desk = payment_stage.checker if act in ACTIONS_OF_APPROVER else payment_stage.maker
         context = WindowContext(desk.settings, InlineRunner(), payment_stage.clock)
         context.operator = desk.people.read_acting_person().name
-        lossy, parent = ServicesWithLostAnswers(desk), QWidget()
+        services, parent = ServicesWithLostAnswers(desk), QWidget()
         parent.resize(1280, 800)
         qtbot.addWidget(parent)
-        context.store_services(lossy)  # type: ignore[arg-type]  # the services, looked up by name
+        context.store_services(services)  # type: ignore[arg-type]  # the services, looked up by name
         context.replace_people(desk.people.list_people())
         page = Page(context)
         page.setParent(parent)
-        return PersonWindow(payment_stage, desk, lossy, context, parent, page, RecordActionHandlers(context, page))
+        return PersonWindow(payment_stage, desk, services, context, parent, page, RecordActionHandlers(context, page))
 
     return make_window_for
 
@@ -676,24 +676,24 @@ def test_a_click_after_a_lost_answer_repeats_the_request_id(
     """After a lost answer, a second click sends the same request id. Nothing more is written to the database or sent
     to a provider. A third click, after this answer, sends another request id.
     """
-    seat = make_person_window(act)
+    context = make_person_window(act)
     prepare, (service, method) = PREPARE_AND_CALL_BY_NAME[act]
-    click = prepare(seat)
-    seat.lossy_services.loses = True
+    click = prepare(context)
+    context.lossy_services.loses = True
     click()
-    seat.lossy_services.loses = False
-    rows_before, sent = read_written_rows(place), count_requests(seat)
+    context.lossy_services.loses = False
+    rows_before, sent = read_written_rows(place), count_requests(context)
     click()
     assert read_written_rows(place) == rows_before
-    assert count_requests(seat) == sent
-    ids = [id for called, name, id in seat.lossy_services.sent if (called, name) == (service, method)]
+    assert count_requests(context) == sent
+    ids = [id for called, name, id in context.lossy_services.sent if (called, name) == (service, method)]
     assert len(ids) == 2
-    assert len(set(ids)) == 1, seat.lossy_services.endings
+    assert len(set(ids)) == 1, context.lossy_services.endings
     assert require_valid_request_id(ids[0] or "") == ids[0]
     states = "SELECT state, COUNT(*) FROM request_ids GROUP BY state"
     assert place.sql(states) == [("kept", 1)]
     click()
-    assert seat.lossy_services.sent[-1][2] != ids[0]
+    assert context.lossy_services.sent[-1][2] != ids[0]
 
 
 def read_written_rows(place: Place) -> list[list[tuple[Any, ...]]]:

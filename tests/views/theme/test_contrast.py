@@ -58,8 +58,8 @@ def test_text_is_readable_and_edges_are_visible(theme: ThemeName) -> None:
 def test_stated_contrast_ratios_equal_the_computed_ratios(theme: ThemeName) -> None:
     """The contrast ratios that the design tokens state equal the computed ratios of their colours."""
     ratios = measure_contrast_ratios(theme)
-    for name, promised in tokens().get_lowest_contrasts(theme).items():
-        assert ratios[name] == pytest.approx(promised, abs=0.011), name
+    for name, stated_ratio in tokens().get_lowest_contrasts(theme).items():
+        assert ratios[name] == pytest.approx(stated_ratio, abs=0.011), name
 
 
 @pytest.mark.parametrize("theme", THEMES)
