@@ -66,8 +66,9 @@ class AtomUrls:
     def _make_from_origins(
         cls, main_origin: str, refund_origin: str, refund_status_origin: str, verification: VerificationVersion
     ) -> Self:
-        """Return the URLs of all calls. The first argument is the origin (`https://host`) for the calls AUTH and
-        TXNVERIFICATION, the second that for REFUNDINIT, the third that for REFUNDSTATUS."""
+        """Return the URLs of all calls. Each origin is a text such as `https://host`: `main_origin` is used for the
+        calls AUTH and TXNVERIFICATION, `refund_origin` for REFUNDINIT, `refund_status_origin` for REFUNDSTATUS.
+        `verification` is the version of the call TXNVERIFICATION."""
         version = "/v2" if verification is VerificationVersion.V2 else ""
         return cls(
             auth=f"{main_origin}/ots/aipay/auth",

@@ -94,8 +94,8 @@ def _read_own_attempt_verdict(attempt: Fields, question: PaymentQuestion) -> Att
 def _belongs_to_other_payment(merchant_fields: Fields, question: PaymentQuestion) -> bool:
     """True if an attempt has another payment number of ours than the query `question`. `merchant_fields` are those
     fields of the attempt that repeat the values of our request. Raises UnusableAnswer `other_payment` for a number
-    that differs only in small and capital letters, because the attempt may be one of this payment. The reason
-    `other_id` would say that it certainly is one of another payment.
+    that differs only in small and capital letters, because the attempt may belong to this payment. The reason
+    `other_id` would say that it certainly belongs to another payment.
     """
     number = parse_id(merchant_fields.get("merchTxnId"))
     if number is None or number == question.merchant_payment_id:
