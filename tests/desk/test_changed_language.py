@@ -88,7 +88,7 @@ def test_an_open_dialog_stays_when_the_language_changes_at_the_locked_window(
         person.wait_until(dialog.main_button.isEnabled)
         dialog.main_button.click()
         person.wait_without_dialog()
-        person.opening.context.show_toast("Copied 42", subject="")
+        person.opening.context.show_toast("Copied 42", subject_title="")
         assert person.frame.toasts.visible_toasts[-1].window() is person.window
         assert not any(layer.isVisible() for layer in person.window.findChildren(OverlayLayer))
         person.wait_until_read()

@@ -304,10 +304,10 @@ def test_exported_files_are_in_the_list_of_messages(
     assert press_file_button_and_read_clipboard(person, "Copy path") == str(tmp_path / "trail.csv")
     context = person.opening.context
     context.toast_requested.emit(
-        Toast("20 rows", str(tmp_path / "run.csv"), path=str(tmp_path / "run.csv"), subject="")
+        Toast("20 rows", str(tmp_path / "run.csv"), path=str(tmp_path / "run.csv"), subject_title="")
     )
     assert press_file_button_and_read_clipboard(person, "Copy path") == str(tmp_path / "run.csv")
-    context.show_toast("nothing written", subject="")
+    context.show_toast("nothing written", subject_title="")
     dialog = open_announcements_dialog(person.frame)
     dialog.table.go_to_row(0)
     assert not dialog.file_buttons.isVisible()

@@ -115,9 +115,9 @@ def test_an_incident_is_handled_by_keyboard(
     steps = console.incidents.read_incident(id).steps
     assert [step.action.value for step in steps] == ["take", "snooze", "wake", "resolve", "reopen", "hand over"]
     assert len({step.person for step in steps}) == 1
-    subjects = {toast.message: toast.subject for toast in toasts}
-    assert {"You own this incident", "Snoozed", "Resolved", "Reopened", "Handed over"} <= subjects.keys()
-    assert [message for message, subject in subjects.items() if payment.merchant_payment_id not in subject] == []
+    subject_titles = {toast.message: toast.subject_title for toast in toasts}
+    assert {"You own this incident", "Snoozed", "Resolved", "Reopened", "Handed over"} <= subject_titles.keys()
+    assert [message for message, title in subject_titles.items() if payment.merchant_payment_id not in title] == []
 
 
 def test_no_key_acts_on_the_next_incident(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:

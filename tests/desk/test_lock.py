@@ -165,7 +165,7 @@ def test_messages_that_arrive_at_a_locked_window_are_shown_after_unlocking(
     get_idle_lock(person).lock_window()
     wait_for_lock_form(person)
     dialog = open_shortcuts_dialog(person.frame, person.frame.current_page)
-    person.opening.context.show_toast("It has ended", subject="")
+    person.opening.context.show_toast("It has ended", subject_title="")
     person.wait_until(lambda: not dialog.isVisible())
     assert list_visible_widget_classes(person) == []
     assert not person.frame.toasts.visible_toasts
@@ -292,10 +292,10 @@ def test_another_person_gets_no_dialog_and_no_message_of_the_previous_one(
     dialog.form.kind_buttons["text"].setChecked(True)
     dialog.form.text_field.edit.setFocus()
     person.type_in("as they wrote")
-    context.show_toast("Before the lock", subject="")
+    context.show_toast("Before the lock", subject_title="")
     get_idle_lock(person).lock_window()
     form = wait_for_lock_form(person)
-    context.show_toast("During the lock", subject="")
+    context.show_toast("During the lock", subject_title="")
     form.person_list.setCurrentIndex(form.person_list.findData("lead-b"))
     unlock_window(window_desks, person)
     person.wait_until_read()

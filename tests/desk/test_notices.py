@@ -70,7 +70,7 @@ def test_a_lost_and_regained_connection_is_announced(
 
 def test_another_person_does_not_read_the_announcements_of_the_first(open_window: OpenWindow) -> None:
     person = open_window()
-    person.opening.context.show_toast("Copied 42", subject="")
+    person.opening.context.show_toast("Copied 42", subject_title="")
     assert [announcement.sentence for announcement in person.frame.announcer.announcements] == ["Copied 42"]
     person.opening.context.change_operator("lead-b")
     assert person.frame.announcer.announcements == ()

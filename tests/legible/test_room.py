@@ -373,13 +373,13 @@ def test_a_toast_is_shown_in_the_open_dialog(qapp: QApplication, tmp_path: Path,
             store_notification_switch(context.preferences, kind, is_on=False)
         stage.show_route(QueuesRoute("unknown"))
         for words in ("Copied A.", "Copied B."):
-            context.show_toast(words, subject="")
+            context.show_toast(words, subject_title="")
         dialog = open_unfinished_work_dialog(stage.frame)
         stage.wait_until_idle()
         assert [toast.accessibleName() for toast in toasts.visible_toasts] == ["Copied B."]
         for words in ("", "Copied C.", "A longer sentence, which says in two lines what has happened. " * 3):
             if words:
-                context.show_toast(words, subject="")
+                context.show_toast(words, subject_title="")
                 stage.wait_until_idle()
             (toast,) = toasts.visible_toasts
             assert toast.window() is dialog

@@ -106,7 +106,7 @@ class DeskSession(QObject):
             self._count_refusal,
             caller=self,
             label=name,
-            make_toast=lambda _: Toast(name, subject=""),
+            make_toast=lambda _: Toast(name, subject_title=""),
             attempt=(name, payment),
         )
 

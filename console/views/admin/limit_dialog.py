@@ -151,7 +151,7 @@ class LimitDialog(FormDialog):
 
     def make_answer_toast(self, answer: Limit) -> Toast:
         sentence_key = "cli.limit.set" if answer.proposed is None else "dialog.limit.proposed"
-        return Toast(self.context.translate(sentence_key), subject=self._draft.title)
+        return Toast(self.context.translate(sentence_key), subject_title=self._draft.title)
 
     def show_answer(self, answer: Limit) -> None:
         """Delete the draft, because the value is stored, then show the toast and close the dialog."""

@@ -76,7 +76,7 @@ class ReadOnlySwitchDialog(FormDialog):
 
     def make_answer_toast(self, answer: ReadOnlySwitch) -> Toast:
         toast_key = "cli.read_only.on" if answer.is_on else "cli.read_only.off"
-        return Toast(self.context.translate(toast_key, scope=answer.scope), subject="")
+        return Toast(self.context.translate(toast_key, scope=answer.scope), subject_title="")
 
     def show_answer(self, answer: ReadOnlySwitch) -> None:
         """Delete the draft, because the switch is set, then show the toast and close the dialog."""

@@ -107,7 +107,7 @@ class AcknowledgeAlertsDialog(DialogFrame):
             caller=self,
             label=context.translate("act.acknowledge", id=alert_ids[0]),
             make_toast=lambda _: Toast(
-                self._translate_for_alerts(context, "dialog.acknowledge.done"), subject=self._alert_title
+                self._translate_for_alerts(context, "dialog.acknowledge.done"), subject_title=self._alert_title
             ),
             attempt=("alert acknowledge", *alert_ids, note),
             key=("alert", alert_ids[0]),
@@ -118,7 +118,7 @@ class AcknowledgeAlertsDialog(DialogFrame):
         self._draft.delete()
         self.accept()
         done_text = self._translate_for_alerts(self._context, "dialog.acknowledge.done")
-        self._context.show_toast(done_text, subject=self._alert_title)
+        self._context.show_toast(done_text, subject_title=self._alert_title)
 
     def _show_failure(self, failure: Failure) -> None:
         translate, content = self._context.translate, QWidget()

@@ -125,7 +125,7 @@ class IncidentDialog(FormDialog):
     def make_answer_toast(self, answer: Incident) -> Toast:  # each dialog has one sentence
         return Toast(
             self.context.translate(f"dialog.incident_{self.wording_name}.done"),
-            subject=incident_texts.format_incident_name(answer, self.context),
+            subject_title=incident_texts.format_incident_name(answer, self.context),
         )
 
     def show_answer(self, answer: Incident) -> None:

@@ -295,7 +295,7 @@ class AlertsPage(Page):
             self.context.translate("incident.hide_closed" if self._are_closed_shown else "incident.show_closed")
         )
         sentence_key = "incident.closed_shown" if self._are_closed_shown else "incident.closed_hidden"
-        self.context.show_toast(self.context.translate(sentence_key), subject="")
+        self.context.show_toast(self.context.translate(sentence_key), subject_title="")
         self.refresh("asked")
 
     def _show_incidents(
@@ -595,7 +595,7 @@ class AlertsPage(Page):
                 partial(self._open_hand_over_dialog, incident),
                 partial(
                     self.action_handlers.show_failed_read,
-                    subject=incident_texts.format_incident_name(incident, self.context),
+                    subject_title=incident_texts.format_incident_name(incident, self.context),
                 ),
             )
 
@@ -648,15 +648,15 @@ class AlertsPage(Page):
         context = self.context
         toast = Toast(
             context.translate(f"incident.done.{action_name}"),
-            subject=incident_texts.format_incident_name(incident, context),
+            subject_title=incident_texts.format_incident_name(incident, context),
         )
         context.run_acting_call(
             call,
             partial(self._show_action_toast, toast),
-            partial(self.action_handlers.show_refusal, title=toast.subject),
+            partial(self.action_handlers.show_refusal, title=toast.subject_title),
             caller=self,
             label=context.translate(
-                "act.about", title=toast.subject, message=context.translate(f"incident.done.{action_name}")
+                "act.about", title=toast.subject_title, message=context.translate(f"incident.done.{action_name}")
             ),
             make_toast=lambda _: toast,
             attempt=(f"incident {action_name}", incident.id, len(incident.steps)),

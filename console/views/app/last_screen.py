@@ -52,6 +52,6 @@ class LastScreenStorage(QObject):
             drafts = len(self._context.person_values.list_drafts())
             if drafts:
                 self._context.show_toast(
-                    self._context.translate("draft.waiting", n=drafts), "", "clock", "progress", subject=""
+                    self._context.translate("draft.waiting", n=drafts), "", "clock", "progress", subject_title=""
                 )
         self._store_screen()

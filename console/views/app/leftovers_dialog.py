@@ -83,7 +83,7 @@ class LeftoverCredentialsDialog(DialogFrame):
     def _make_deleted_toast(self, deleted_credentials: LeftoverCredentials) -> Toast:
         return Toast(
             self._context.translate("dialog.leftovers.done", count=len(deleted_credentials.keyring_entries)),
-            subject="",
+            subject_title="",
         )
 
     def _show_deletion_failure(self, failure: Failure) -> None:

@@ -199,12 +199,14 @@ class WindowOpener(QObject):
         file was moved."""
         files, self._moved_files_by_wording_key = self._moved_files_by_wording_key, {}
         for wording_key, path in files.items():
-            self.context.show_toast(self.context.translate(wording_key), str(path), "warning", "care", subject="")
+            self.context.show_toast(
+                self.context.translate(wording_key), str(path), "warning", "care", subject_title=""
+            )
 
     def _show_write_failure(self, wording_key: str) -> None:
         """Show a toast which says that a file of the person couldn't be written. `wording_key` is the wording key of
         its sentence."""
-        self.context.show_toast(self.context.translate(wording_key), "", "warning", "care", subject="")
+        self.context.show_toast(self.context.translate(wording_key), "", "warning", "care", subject_title="")
 
     @Slot()
     def _load_preferences(self) -> None:
@@ -317,7 +319,7 @@ class WindowOpener(QObject):
             return
         if self.context.running_acting_calls:
             self.context.show_toast(
-                self.context.translate("menu.sign_out.busy"), icon_name="square_bang", tone="care", subject=""
+                self.context.translate("menu.sign_out.busy"), icon_name="square_bang", tone="care", subject_title=""
             )
         else:
             self._is_signing_out = True
@@ -331,7 +333,7 @@ class WindowOpener(QObject):
             self.context.format_failure(failure),
             "square_bang",
             "bad",
-            subject="",
+            subject_title="",
         )
 
     def _open_window_after_sign_out(self, _audited: bool) -> None:

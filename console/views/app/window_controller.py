@@ -276,7 +276,7 @@ class WindowController(QObject):
             caller.stays_open_text = self.context.translate("dialog.stays_open")
             caller.too_early_text = self.context.translate("dialog.too_early")
             RunningCallTimer(caller, self.context)
-            button = WithdrawButton(self.context, request_wait, subject="")
+            button = WithdrawButton(self.context, request_wait, subject_title="")
             caller.show_in_footer(button, button.wait_label)
 
     @Slot(str)
@@ -466,7 +466,7 @@ class WindowController(QObject):
 
     def _show_connection_toast(self, wording_key: str) -> None:
         message = self.context.translate(wording_key, at=self.context.now())
-        self.context.toast_requested.emit(Toast(message, topic=_CONNECTION_TOAST_TOPIC, subject=""))
+        self.context.toast_requested.emit(Toast(message, topic=_CONNECTION_TOAST_TOPIC, subject_title=""))
 
     def _show_connection_state_bar(self, state: tuple[str, str, datetime]) -> None:
         """Show a bar about a state of the connection. `state` is the wording key of the bar's bold text, the

@@ -57,7 +57,7 @@ class WindowLinkHandler(QObject):
         self._waiting_link = None
         if QApplication.activeModalWidget() is not None:
             sentence = self._context.translate("link.dialog_open", link=format_link(link))
-            self._context.show_toast(sentence, icon_name="square_bang", tone="care", subject="")
+            self._context.show_toast(sentence, icon_name="square_bang", tone="care", subject_title="")
             return
         self._context.navigate(convert_link_to_route(link))
 
@@ -68,10 +68,12 @@ class WindowLinkHandler(QObject):
         link = find_link_to_route(self._frame.shown_route)
         if link is None:
             self._context.show_toast(
-                self._context.translate("link.none"), icon_name="square_bang", tone="care", subject=""
+                self._context.translate("link.none"), icon_name="square_bang", tone="care", subject_title=""
             )
             return
         QApplication.clipboard().setText(format_link(link))
         page = self._frame.current_page
-        subject = page.page_name if page is not None else ""
-        self._context.show_toast(self._context.translate("link.copied"), format_link(link), subject=subject)
+        subject_title = page.page_name if page is not None else ""
+        self._context.show_toast(
+            self._context.translate("link.copied"), format_link(link), subject_title=subject_title
+        )

@@ -28,7 +28,7 @@ def make_arrival_toast(new_items: Sequence[_RequestOrProposal], context: WindowC
     ]
     sentence = context.translate("approvals.arrived", n=len(new_items))
     detail, route = join_facts(titles, context.translate), _find_record_route(new_items[0])
-    return Toast(sentence, detail, "half_disc", "progress", route, subject="")
+    return Toast(sentence, detail, "half_disc", "progress", route, subject_title="")
 
 
 def _find_record_route(item: _RequestOrProposal) -> RecordPageRoute | None:

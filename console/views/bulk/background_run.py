@@ -57,6 +57,6 @@ def _make_end_toast(context: WindowContext, run: BulkRun, progress: BulkProgress
     sentence = context.translate("bulk.ended", name=run.name, progress=progress_text, state=state_word)
     result_counts = bulk_words.format_result_counts(progress.result_counts, run.action, context)
     if not bulk_words.has_run_ended(run):
-        return Toast(sentence, result_counts, icon_name="square_bang", tone="care", subject="")
+        return Toast(sentence, result_counts, icon_name="square_bang", tone="care", subject_title="")
     icon_name, tone = bulk_words.get_ended_run_icon_and_tone(run, progress.result_counts)
-    return Toast(sentence, result_counts, icon_name=icon_name, tone=tone, subject="")
+    return Toast(sentence, result_counts, icon_name=icon_name, tone=tone, subject_title="")

@@ -108,7 +108,9 @@ class BulkDialog(BulkRunDialog):
             label=context.translate("bulk.freezing"),
             attempt=("bulk freeze", action, list_records, note),
             provider="",
-            make_toast=lambda run: Toast(context.translate("bulk.frozen", name=run.name, at=run.made_at), subject=""),
+            make_toast=lambda run: Toast(
+                context.translate("bulk.frozen", name=run.name, at=run.made_at), subject_title=""
+            ),
         )
 
     def _show_created_run(self, run: BulkRun) -> None:
@@ -230,7 +232,7 @@ class BulkDialog(BulkRunDialog):
                 _ignore_value,
                 caller=context,
                 label=context.translate("act.about", title=run.name, message=context.translate("bulk.discard")),
-                make_toast=lambda run: Toast(context.translate("bulk.discard"), subject=run.name),
+                make_toast=lambda run: Toast(context.translate("bulk.discard"), subject_title=run.name),
                 attempt=("bulk discard", run_id),
                 provider="",
             )

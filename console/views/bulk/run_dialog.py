@@ -225,7 +225,7 @@ class BulkRunDialog(DialogFrame):
             self._show_refusal,
             caller=self,
             label=self._context.translate("act.about", title=run_name, message=self._context.translate("bulk.stop")),
-            make_toast=lambda run: Toast(self._context.translate("bulk.stop"), subject=run.name),
+            make_toast=lambda run: Toast(self._context.translate("bulk.stop"), subject_title=run.name),
             attempt=("bulk stop", run_id),
             provider="",
         )
@@ -247,7 +247,7 @@ class BulkRunDialog(DialogFrame):
             label=self._context.translate(
                 "act.about", title=run_name, message=self._context.translate("bulk.discard")
             ),
-            make_toast=lambda run: Toast(self._context.translate("bulk.discard"), subject=run.name),
+            make_toast=lambda run: Toast(self._context.translate("bulk.discard"), subject_title=run.name),
             attempt=("bulk discard", run_id),
             provider="",
         )
@@ -273,7 +273,7 @@ class BulkRunDialog(DialogFrame):
         if shiboken6.isValid(self):
             self._show_refusal(failure)
         else:
-            self._context.show_failure_toast(failure, subject=self.run.name if self.run is not None else "")
+            self._context.show_failure_toast(failure, subject_title=self.run.name if self.run is not None else "")
 
     def show_widgets_in_column(self, *widgets: QWidget) -> None:
         """Show these widgets, one below the other, between the title and the footer of the dialog. The widgets that

@@ -602,7 +602,7 @@ class PdfPage(Page):
         if search.unreadable_page_count:
             sentence = self.context.translate("pdf.unsearched", n=search.unreadable_page_count)
             self.context.show_toast(
-                sentence, "", "square_bang", "care", subject=self._format_record_title(self.route.record_id)
+                sentence, "", "square_bang", "care", subject_title=self._format_record_title(self.route.record_id)
             )
 
     def _show_match(self, match_index: int) -> None:
@@ -644,7 +644,7 @@ class PdfPage(Page):
         if len(versions) < 2:
             sentence = self.context.translate("compare.one_version")
             self.context.show_toast(
-                sentence, "", "square_bang", "muted", subject=self._format_record_title(route.record_id)
+                sentence, "", "square_bang", "muted", subject_title=self._format_record_title(route.record_id)
             )
             return
         older_version = None if route.sha256 in (None, versions[0].sha256) else route.sha256
@@ -687,14 +687,16 @@ class PdfPage(Page):
 
     def _show_saved_toast(self, record_id: int, saved_pdf: "SavedPdf") -> None:
         sentence = self.context.translate("pdf.saved", file=Path(saved_pdf.file).name, size=saved_pdf.bytes)
-        route, subject = CreditCheckRoute(record_id), self._format_record_title(record_id)
+        route, subject_title = CreditCheckRoute(record_id), self._format_record_title(record_id)
         self.context.toast_requested.emit(
-            Toast(sentence, saved_pdf.file, route=route, path=saved_pdf.file, subject=subject)
+            Toast(sentence, saved_pdf.file, route=route, path=saved_pdf.file, subject_title=subject_title)
         )
 
     def _show_save_failure(self, record_id: int, failure: Failure) -> None:
         sentence, message = self.context.translate("act.refused"), self.context.format_failure(failure)
-        self.context.show_toast(sentence, message, "square_bang", "bad", subject=self._format_record_title(record_id))
+        self.context.show_toast(
+            sentence, message, "square_bang", "bad", subject_title=self._format_record_title(record_id)
+        )
 
     def _format_record_title(self, record_id: int) -> str:
         """Return the title of the credit check to which a PDF belongs."""

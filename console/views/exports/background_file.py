@@ -104,7 +104,11 @@ class BackgroundFileWriter(QObject):
         self._end_writing()
         translate = self._context.translate
         if failure.code == "cancelled":
-            self._context.show_toast(translate("export.cancelled"), "", "ring_slash", "muted", subject=self._label)
+            self._context.show_toast(
+                translate("export.cancelled"), "", "ring_slash", "muted", subject_title=self._label
+            )
         else:
             message = self._context.format_failure(failure)
-            self._context.show_toast(translate("act.refused"), message, "square_bang", "bad", subject=self._label)
+            self._context.show_toast(
+                translate("act.refused"), message, "square_bang", "bad", subject_title=self._label
+            )

@@ -132,7 +132,7 @@ class ListExporter(QObject):
             sentence = translate("export.written", rows=written_export.row_count, file=Path(written_export.file).name)
             # A CSV file has no room for the notes, and a list that looks complete may lack records.
             message = join_sentences((sentence, *written_export.notes), translate)
-            return Toast(message, written_export.file, path=written_export.file, subject="")
+            return Toast(message, written_export.file, path=written_export.file, subject_title="")
 
         def format_progress(rows: int) -> str:
             return translate("progress.export", rows=rows)

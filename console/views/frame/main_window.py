@@ -516,10 +516,10 @@ class WindowFrame(CoveredWindow):
             self._toasts_held_back.append(toast)
             return
         translate = self.context.translate
-        if toast.subject and toast.detail:
-            detail = translate("act.about", title=toast.subject, message=toast.detail)
+        if toast.subject_title and toast.detail:
+            detail = translate("act.about", title=toast.subject_title, message=toast.detail)
         else:
-            detail = toast.subject or toast.detail
+            detail = toast.subject_title or toast.detail
         frame = ToastFrame(
             toast.message,
             detail,

@@ -116,7 +116,7 @@ class MentionDoneButton(QWidget):
 
     def _make_done_toast(self, mention: Mention) -> Toast:
         sentence, route = self._context.translate("mention.done_toast"), make_mention_route(mention)
-        return Toast(sentence, route=route, subject=self._name_record_of(mention))
+        return Toast(sentence, route=route, subject_title=self._name_record_of(mention))
 
     def _show_done_toast(self, mention: Mention) -> None:
         self._context.toast_requested.emit(self._make_done_toast(mention))

@@ -388,11 +388,11 @@ class UnfinishedWorkDialog(DialogFrame):
                 table.setFocus(Qt.FocusReason.OtherFocusReason)
         self._update_buttons()
 
-    def _show_refusal(self, subject: str, failure: Failure) -> None:
-        """Show why an action on `subject` was refused. The bar names it, because the person may have selected another
-        row meanwhile."""
+    def _show_refusal(self, subject_title: str, failure: Failure) -> None:
+        """Show the reason why an action was refused. The bar names its record, by `subject_title`, because the person
+        may have selected another row meanwhile."""
         context = self._context
-        message = context.translate("act.about", title=subject, message=context.format_failure(failure))
+        message = context.translate("act.about", title=subject_title, message=context.format_failure(failure))
         self._show_bar("act", make_failure_bar(failure, message))
 
     def _show_failed_read(self, failure: Failure) -> None:
@@ -527,16 +527,20 @@ class UnfinishedWorkDialog(DialogFrame):
     def _show_withdrawal(self, request: OwnRequest, is_withdrawn: bool) -> None:
         """Show a toast which says that the request is withdrawn, or that a worker had already taken it. Then read
         the list again."""
-        translate, subject = self._context.translate, self._format_request_name(request)
+        translate, subject_title = self._context.translate, self._format_request_name(request)
         if is_withdrawn:
-            self._context.show_toast(translate("request.withdrawn"), "", "arrow_back", "text", subject=subject)
+            self._context.show_toast(
+                translate("request.withdrawn"), "", "arrow_back", "text", subject_title=subject_title
+            )
         else:
-            self._context.show_toast(translate("reason.request_taken"), "", "half_disc", "progress", subject=subject)
+            self._context.show_toast(
+                translate("reason.request_taken"), "", "half_disc", "progress", subject_title=subject_title
+            )
         self._read_desk_requests()
 
     def _show_withdrawal_failure(self, request: OwnRequest, failure: Failure) -> None:
-        title, subject = self._context.translate("request.not_withdrawn"), self._format_request_name(request)
-        self._context.show_failure_toast(failure, title, subject=subject)
+        title, subject_title = self._context.translate("request.not_withdrawn"), self._format_request_name(request)
+        self._context.show_failure_toast(failure, title, subject_title=subject_title)
 
     # -- opening
 

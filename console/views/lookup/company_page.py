@@ -502,7 +502,7 @@ class CompanyPanel(QWidget):
         )
         QGuiApplication.clipboard().setText(text)
         context.show_toast(
-            context.translate("company_page.summary_copied"), text.partition("\n")[0], "copy", subject=""
+            context.translate("company_page.summary_copied"), text.partition("\n")[0], "copy", subject_title=""
         )
 
     @Slot(object)

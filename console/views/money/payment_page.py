@@ -179,9 +179,9 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         elif self.details.order is not None:
             self.run_action_on_record(OPEN_ORDER_ACTION)
         else:
-            subject = case_words.format_record_title(self.details.record, self.context)
+            subject_title = case_words.format_record_title(self.details.record, self.context)
             sentence = self.context.translate("reason.payment_no_order")
-            self.context.show_toast(sentence, icon_name="square_bang", tone="care", subject=subject)
+            self.context.show_toast(sentence, icon_name="square_bang", tone="care", subject_title=subject_title)
 
     def _open_refund_of_next_step(self, details: PaymentDetails) -> None:
         """Open the page of the refund that the payment's next step names: the refund that has not ended, or the

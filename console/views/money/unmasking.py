@@ -76,7 +76,7 @@ class UnmaskDialog(FormDialog):
 
     def make_answer_toast(self, answer: Any) -> Toast:  # the service returns nothing that the toast could add
         route = make_route_to_record(self._kind, self._id)
-        return Toast(self.context.translate("dialog.unmask.stored"), route=route, subject=self._draft.title)
+        return Toast(self.context.translate("dialog.unmask.stored"), route=route, subject_title=self._draft.title)
 
     def show_answer(self, answer: Any) -> None:
         """Delete the draft, because the reason is stored, then show the toast and close the dialog."""
@@ -156,7 +156,7 @@ class PayerUnmasking(QObject):
     def _show_failure(self, record_title: str, failure: Failure) -> None:
         context = self._context
         sentence, message = context.translate("act.refused"), context.format_failure(failure)
-        context.show_toast(sentence, message, icon_name="square_bang", tone="bad", subject=record_title)
+        context.show_toast(sentence, message, icon_name="square_bang", tone="bad", subject_title=record_title)
 
     @Slot()
     def mask(self) -> None:

@@ -68,7 +68,7 @@ def make_event_toast(events: tuple[PersonalEvent, ...], context: WindowContext) 
         icon_name,
         tone,
         _find_event_route(events) if len(events) == 1 else None,
-        subject="",
+        subject_title="",
     )
 
 

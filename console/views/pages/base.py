@@ -654,7 +654,7 @@ class Page(QWidget):
         being executed, show the reason in a toast instead."""
         lead = self.context.translate("act.refused")
         if self.is_action_bar_busy:
-            self.context.show_toast(lead, reason, "square_bang", "care", subject="")
+            self.context.show_toast(lead, reason, "square_bang", "care", subject_title="")
             return
         close_button = KeyButton(self.context.translate("action.close"), kind="inline")
         close_button.clicked.connect(partial(self.hide_bar, "act"))

@@ -19,14 +19,15 @@ class WithdrawButton(KeyButton):
     until a worker has taken the request.
 
     After a withdrawal, the waiting call ends with the failure `interrupted`. The label `wait_label` says that the
-    call waits for a worker or, after a worker has taken the request, that the person can't withdraw it. `subject`
-    names the record of the request in messages; "" if a dialog, over which the message is shown, names it.
+    call waits for a worker or, after a worker has taken the request, that the person can't withdraw it.
+    `subject_title` names the record of the request in messages; "" if a dialog, over which the message is shown,
+    names it.
     """
 
-    def __init__(self, context: WindowContext, request_wait: RequestWait, *, subject: str) -> None:
+    def __init__(self, context: WindowContext, request_wait: RequestWait, *, subject_title: str) -> None:
         super().__init__(context.translate("action.withdraw_request"))
         self.wait_label = TextLabel("", "small", "muted", wraps_lines=True)
-        self._context, self._wait, self._subject = context, request_wait, subject
+        self._context, self._wait, self._subject_title = context, request_wait, subject_title
         self._withdrawn_request: str | None = None
         self._began_at = context.monotonic()
         self.clicked.connect(self._withdraw_request)
@@ -74,7 +75,7 @@ class WithdrawButton(KeyButton):
         the request was withdrawn."""
         self._withdrawn_request = None
         title = self._context.translate("request.not_withdrawn")
-        self._context.show_failure_toast(failure, title, subject=self._subject)
+        self._context.show_failure_toast(failure, title, subject_title=self._subject_title)
 
 
 def is_request_withdrawn(failure: Failure) -> bool:

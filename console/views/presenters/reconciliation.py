@@ -187,7 +187,9 @@ def make_run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
         refused=report.refused,
     )
     is_equal = difference_count == 0 and report.missing_there == 0 and report.refused == 0
-    return Toast(lead, counts_text, "check" if is_equal else "not_equal", "good" if is_equal else "care", subject="")
+    return Toast(
+        lead, counts_text, "check" if is_equal else "not_equal", "good" if is_equal else "care", subject_title=""
+    )
 
 
 def _count_compared_rows(report: ReconcileReport) -> int:

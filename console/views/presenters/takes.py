@@ -14,7 +14,7 @@ def make_take_toast(context: WindowContext, take: Take, record_title: str) -> To
     the take."""
     route = make_route_to_record(take.kind, take.subject_id)
     return Toast(
-        context.translate("act.taken", until=take.until), icon_name="person", route=route, subject=record_title
+        context.translate("act.taken", until=take.until), icon_name="person", route=route, subject_title=record_title
     )
 
 
@@ -25,4 +25,4 @@ def make_give_back_toast(
     `route` is the route to the record, None for an incident. `was_taken` is False if the person had no take, so that
     nothing was ended."""
     key, tone = ("act.given_back", _GOOD_TONE) if was_taken else ("act.nothing_given_back", _NEUTRAL_TONE)
-    return Toast(context.translate(key), icon_name="person", tone=tone, route=route, subject=record_title)
+    return Toast(context.translate(key), icon_name="person", tone=tone, route=route, subject_title=record_title)

@@ -66,14 +66,14 @@ class PagePrinter(QObject):
 
     def _read_and_print(
         self,
-        subject: str,
+        subject_title: str,
         read_contents_in_service: Callable[["Console"], ContentsT],
         print_contents: Callable[[ContentsT], bool],
     ) -> None:
         """In a background thread, run `read_contents_in_service`, which reads the contents and writes the audit
         entry. Then let `print_contents` print the contents in a thread, because a thousand rows take many seconds,
-        and show a toast, in which `subject` names the printed list or record. `print_contents` returns False if the
-        printer or its file didn't take the pages.
+        and show a toast, in which `subject_title` names the printed list or record. `print_contents` returns False if
+        the printer or its file didn't take the pages.
         """
         context, self.is_running = self._context, True
         acting_person = context.operator
@@ -85,15 +85,19 @@ class PagePrinter(QObject):
         def show_toast(is_printed: bool) -> None:
             self.is_running = False
             if is_printed:
-                context.show_toast(context.translate("print.sent"), subject=subject)
+                context.show_toast(context.translate("print.sent"), subject_title=subject_title)
             else:
                 reason = context.translate("print.failed")
-                context.show_toast(context.translate("act.refused"), reason, "square_bang", "bad", subject=subject)
+                context.show_toast(
+                    context.translate("act.refused"), reason, "square_bang", "bad", subject_title=subject_title
+                )
 
         def show_failure(failure: Failure) -> None:
             self.is_running = False
             message = context.format_failure(failure)
-            context.show_toast(context.translate("act.refused"), message, "square_bang", "bad", subject=subject)
+            context.show_toast(
+                context.translate("act.refused"), message, "square_bang", "bad", subject_title=subject_title
+            )
 
         label = context.translate("action.print")
         context.runner.run_with_progress(
@@ -134,9 +138,9 @@ class PagePrinter(QObject):
             sheet = PrintedSheet(printed_list.title, notes, printed_by, printed_list.columns, printed_list.rows)
             return print_sheet(sheet, printer)
 
-        subject = format_list_title(request, self._context)
+        subject_title = format_list_title(request, self._context)
         self._read_and_print(
-            subject, lambda services: services.printouts.read_list(request, language), print_read_list
+            subject_title, lambda services: services.printouts.read_list(request, language), print_read_list
         )
 
     # -- a record
@@ -185,8 +189,10 @@ class PagePrinter(QObject):
                 pages.close()
 
         printed_by = self._format_printed_by()
-        subject = self._context.translate("record.title", id=record_id)
-        self._read_and_print(subject, read_page_images, lambda images: print_images(images, printed_by, printer))
+        subject_title = self._context.translate("record.title", id=record_id)
+        self._read_and_print(
+            subject_title, read_page_images, lambda images: print_images(images, printed_by, printer)
+        )
 
 
 def render_printed_pages(pages: "PdfDocument") -> list[PrintedPage]:

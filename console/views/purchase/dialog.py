@@ -90,7 +90,7 @@ class PurchaseDialog(DialogFrame):
             make_toast=lambda record: Toast(
                 context.translate("dialog.purchase.bought_title"),
                 route=CreditCheckRoute(record.id),
-                subject=context.translate("record.title", id=record.id),
+                subject_title=context.translate("record.title", id=record.id),
             ),
             attempt=("purchase", request),
             key=("purchase", request.client_id, request.corporation_number),

@@ -123,7 +123,7 @@ class RefetchDialog(DialogFrame):
             make_toast=lambda _: Toast(
                 context.translate("dialog.refetch.done_title"),
                 route=CreditCheckRoute(record.id),
-                subject=context.translate("record.title", id=record.id),
+                subject_title=context.translate("record.title", id=record.id),
             ),
             attempt=("refetch", record.id, detail, pdf, record.version),
             key=("credit-check", record.id),

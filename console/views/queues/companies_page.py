@@ -193,7 +193,7 @@ class ChangedCompaniesPage(Page):
         if lists_acknowledged != self._has_listed_acknowledged:
             self._has_listed_acknowledged = lists_acknowledged
             sentence_key = "acknowledged_shown" if lists_acknowledged else "acknowledged_hidden"
-            self.context.show_toast(self.context.translate(f"queue.companies.{sentence_key}"), subject="")
+            self.context.show_toast(self.context.translate(f"queue.companies.{sentence_key}"), subject_title="")
         self.table_or_empty_state.show_rows(items, is_automatic=is_automatic)
         if not lists_acknowledged and len(items) < _MAX_READ_CHANGES:
             self.context.correct_queue_count(COMPANIES_QUEUE_NAME, len(items))
@@ -329,7 +329,9 @@ class ChangedCompaniesPage(Page):
         else:
             corporation_number = self.current_change.change.corporation_number
             QGuiApplication.clipboard().setText(corporation_number)
-            self.context.show_toast(self.context.translate("action.copied", text=corporation_number), subject="")
+            self.context.show_toast(
+                self.context.translate("action.copied", text=corporation_number), subject_title=""
+            )
 
 
 def _get_alert_id(changed_company: ChangedCompanyItem) -> int:

@@ -263,7 +263,7 @@ class UnmatchedNoticesPage(Page):
             self.show_key_refusal(self.context.translate(key))
         else:
             QGuiApplication.clipboard().setText(order_number)
-            self.context.show_toast(self.context.translate("action.copied", text=order_number), subject="")
+            self.context.show_toast(self.context.translate("action.copied", text=order_number), subject_title="")
 
 
 def _make_candidate_route(candidate: NoticeCandidate) -> RecordPageRoute:

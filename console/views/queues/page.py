@@ -804,7 +804,7 @@ class QueuesPage(Page):
         self.context.preferences.store(_PREVIEW_OPEN_PREFERENCE, "open" if is_open else "closed")
         self._fit_preview()
         key = "queue.preview.opened" if is_open else "queue.preview.closed"
-        self.context.show_toast(self.context.translate(key), subject="")
+        self.context.show_toast(self.context.translate(key), subject_title="")
 
     @property
     def _is_preview_open(self) -> bool:

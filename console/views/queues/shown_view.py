@@ -200,7 +200,7 @@ class ShownSavedView(QObject):
         False."""
         reason = self._find_disabled_reason()
         if reason:
-            self._context.toast_requested.emit(Toast(reason, icon_name="lock", tone="care", subject=""))
+            self._context.toast_requested.emit(Toast(reason, icon_name="lock", tone="care", subject_title=""))
         return bool(reason)
 
     @Slot(object)
@@ -230,7 +230,7 @@ class ShownSavedView(QObject):
             partial(self._show_refusal, view),
             caller=self,
             label=context.translate("act.about", title=view.name, message=context.translate("view.delete")),
-            make_toast=lambda deleted: Toast(context.translate("view.deleted"), subject=deleted.name),
+            make_toast=lambda deleted: Toast(context.translate("view.deleted"), subject_title=deleted.name),
             attempt=("delete view", view.id, view.version),
             key="saved views",
             provider="",
@@ -255,14 +255,14 @@ class ShownSavedView(QObject):
             partial(self._show_refusal, view),
             caller=self,
             label=context.translate("act.about", title=view.name, message=context.translate("view.restore")),
-            make_toast=lambda restored: Toast(context.translate("view.restored"), subject=restored.name),
+            make_toast=lambda restored: Toast(context.translate("view.restored"), subject_title=restored.name),
             attempt=("restore view", view.id, view.version),
             key="saved views",
             provider="",
         )
 
     def _show_restored_view(self, view: SavedView) -> None:
-        self._context.toast_requested.emit(Toast(self._context.translate("view.restored"), subject=view.name))
+        self._context.toast_requested.emit(Toast(self._context.translate("view.restored"), subject_title=view.name))
         self._context.saved_views_outdated.emit()
         if self._requested_view_id == view.id:  # otherwise the person has opened a queue or another view meanwhile
             self._show_view(view)

@@ -137,7 +137,7 @@ class SaveViewDialog(DialogFrame):
         return self.name_field.text().strip()
 
     def _make_saved_toast(self, view: SavedView) -> Toast:
-        return Toast(self._context.translate(f"dialog.{self.name}.done"), subject=view.name)
+        return Toast(self._context.translate(f"dialog.{self.name}.done"), subject_title=view.name)
 
     def _close_after_saving(self, view: SavedView) -> None:
         self._draft.delete()

@@ -96,7 +96,7 @@ class RecordActionHandlers(QObject):
         )
         self._probed_subjects.add(record_ref)
         request_wait = RequestWait()
-        withdraw_button = WithdrawButton(context, request_wait, subject=title)
+        withdraw_button = WithdrawButton(context, request_wait, subject_title=title)
         busy_bar = NotificationBar(
             translate("dialog.busy"),
             busy_text,
@@ -168,7 +168,7 @@ class RecordActionHandlers(QObject):
         is_record_shown = is_record_shown or (not title and self._get_shown_ref() is not None)
         message = context.format_failure(failure, is_record_shown=is_record_shown)
         if self._page.is_action_bar_busy:
-            context.show_toast(bold_text, message, icon_name, tone, subject=title)
+            context.show_toast(bold_text, message, icon_name, tone, subject_title=title)
             return
         if title:
             message = context.translate("act.about", title=title, message=message)
@@ -184,18 +184,18 @@ class RecordActionHandlers(QObject):
         is_record_shown = record_ref == self._get_shown_ref()
         self.show_refusal(failure, "" if is_record_shown else record_title, is_record_shown=is_record_shown)
 
-    def show_failed_read(self, failure: Failure, subject: str = "") -> None:
+    def show_failed_read(self, failure: Failure, subject_title: str = "") -> None:
         """Show the reason why the data that an action needs could not be read, in a bar of the page that stays until
         the person closes it. The title of the bar says that the action was not done, for every kind of failure,
-        because the action has not begun. `subject` names the record of the action; "" if it is about several.
+        because the action has not begun. `subject_title` names the record of the action; "" if it is about several.
         While the bar says that an action is still being executed, show the reason in a toast instead.
         """
         title, message = self._context.translate("act.refused"), self._context.format_failure(failure)
         if self._page.is_action_bar_busy:
-            self._context.show_toast(title, message, "square_bang", "bad", subject=subject)
+            self._context.show_toast(title, message, "square_bang", "bad", subject_title=subject_title)
             return
-        if subject:
-            message = self._context.translate("act.about", title=subject, message=message)
+        if subject_title:
+            message = self._context.translate("act.about", title=subject_title, message=message)
         close_button = self._make_close_button()
         self._page.show_bar(
             "act", NotificationBar(title, message, tone="bad", icon_name="square_bang", button=close_button)
@@ -255,8 +255,10 @@ class RecordActionHandlers(QObject):
 
             if isinstance(record, CreditCheck) and not is_decidable_check(record):
                 reason = f"reason.{find_undecidable_reason(record)}"
-                subject = case_words.format_subject_title(record, context)
-                context.show_toast(context.translate(reason), icon_name="square_bang", tone="care", subject=subject)
+                subject_title = case_words.format_subject_title(record, context)
+                context.show_toast(
+                    context.translate(reason), icon_name="square_bang", tone="care", subject_title=subject_title
+                )
             else:
                 is_record_shown = case_words.get_subject_kind_and_id(record) == self._get_shown_ref()
                 ResolveDialog(context, record, proposer, window, is_record_shown=is_record_shown).open()
@@ -377,7 +379,7 @@ class RecordActionHandlers(QObject):
     def show_copied_toast(self, text: str) -> None:
         """Show a toast which says that `text` was copied to the clipboard. The toast shortens a text of more than 16
         characters."""
-        self._context.show_toast(self._context.translate("action.copied", text=_shorten_text(text)), subject="")
+        self._context.show_toast(self._context.translate("action.copied", text=_shorten_text(text)), subject_title="")
 
     def copy_summary(self, record: ShownRecord) -> None:
         """Copy a summary of the record in one line, for a support ticket. The summary contains no personal data."""
@@ -401,7 +403,7 @@ class RecordActionHandlers(QObject):
             }
             summary = context.translate("case.summary", **placeholder_values)
         QGuiApplication.clipboard().setText(summary)
-        context.show_toast(context.translate("record.summary_copied"), summary, subject="")
+        context.show_toast(context.translate("record.summary_copied"), summary, subject_title="")
 
     def copy_enquiry(self, payment: Payment, refund: Refund | None) -> None:
         """Copy the text of a letter to the payment's provider, which asks for the outcome of `refund`, or of the
@@ -410,7 +412,9 @@ class RecordActionHandlers(QObject):
         QGuiApplication.clipboard().setText(format_enquiry(payment, refund))
         provider = case_words.get_provider_name(payment.provider, context)
         context.show_toast(
-            context.translate("enquiry.copied"), context.translate("enquiry.send", provider=provider), subject=""
+            context.translate("enquiry.copied"),
+            context.translate("enquiry.send", provider=provider),
+            subject_title="",
         )
 
 
@@ -455,21 +459,25 @@ def make_probe_toast(
     title_and_changes = translate("act.about", title=title, message=changes) if changes else title
     if not isinstance(record_after, Operation) and _waits_because_of_contradiction(record_after):
         icon_name, tone = _CONTRADICTED_ICON_AND_TONE
-        return Toast(translate("dialog.probe.contradicted"), title_and_changes, icon_name, tone, route, subject="")
+        return Toast(
+            translate("dialog.probe.contradicted"), title_and_changes, icon_name, tone, route, subject_title=""
+        )
     if is_unchanged:
         key = "record.no_change" if isinstance(record_before, Operation) else get_unchanged_probe_key(record_before)
         message = translate(key, at=context.now())
         unknown_text = translate("act.about", title=title, message=translate("dialog.probe.still_unknown"))
-        return Toast(message, unknown_text if is_unknown else title, icon_name, tone, route, subject="")
+        return Toast(message, unknown_text if is_unknown else title, icon_name, tone, route, subject_title="")
     if is_unknown:
-        return Toast(translate("dialog.probe.still_unknown"), title_and_changes, icon_name, tone, route, subject="")
+        return Toast(
+            translate("dialog.probe.still_unknown"), title_and_changes, icon_name, tone, route, subject_title=""
+        )
     if isinstance(record_after, Operation):
         state_word = translate(f"state.operation.{record_after.state}")
     else:
         state_word = record_words.make_state_cell(case_words.get_state_badge_key(record_after), context.language).word
     was_unknown = isinstance(record_before, Operation) or _is_outcome_unknown(record_before)
     key = "dialog.probe.known" if isinstance(record_after, CreditCheck) and was_unknown else "case.probed"
-    return Toast(translate(key, state=state_word), title_and_changes, route=route, subject="")
+    return Toast(translate(key, state=state_word), title_and_changes, route=route, subject_title="")
 
 
 def _is_outcome_unknown(record: ShownRecord | Operation) -> bool:
@@ -499,7 +507,7 @@ def _make_paid_order_toast(context: WindowContext, order: Order) -> Toast:
     return Toast(
         context.translate("case.order_moved", state=state_word),
         route=case_words.make_record_route(order),
-        subject=case_words.format_record_title(order, context),
+        subject_title=case_words.format_record_title(order, context),
     )
 
 

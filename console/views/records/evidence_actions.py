@@ -63,7 +63,7 @@ class EvidenceExportActions(QObject):
         self._context.run_read(
             lambda services: services.recovery.read_timeline(kind, id, MAX_COPIED_EVENTS).as_text(language),
             partial(self._copy_timeline_text, (kind, id), record_title),
-            partial(self._action_handlers.show_failed_read, subject=record_title),
+            partial(self._action_handlers.show_failed_read, subject_title=record_title),
             caller=self,
             key=("story", kind, id),
         )
@@ -71,7 +71,7 @@ class EvidenceExportActions(QObject):
     def _copy_timeline_text(self, record_ref: tuple[str, int], record_title: str, text: str) -> None:
         QGuiApplication.clipboard().setText(text)
         sentence, route = self._context.translate("story.copied"), make_route_to_record(*record_ref)
-        self._context.toast_requested.emit(Toast(sentence, route=route, subject=record_title))
+        self._context.toast_requested.emit(Toast(sentence, route=route, subject_title=record_title))
 
     # -- as a file
 
@@ -126,6 +126,6 @@ def _make_pack_toast(
     path, route = written_pack.file, make_route_to_record(*record_ref)
     if written_pack.left_out:
         message = context.translate("pack.told_part", size=written_pack.bytes, n=len(written_pack.left_out))
-        return Toast(message, path, "square_bang", "care", route, path, subject=record_title)
+        return Toast(message, path, "square_bang", "care", route, path, subject_title=record_title)
     message = context.translate("pack.told", size=written_pack.bytes, n=written_pack.files)
-    return Toast(message, path, route=route, path=path, subject=record_title)
+    return Toast(message, path, route=route, path=path, subject_title=record_title)

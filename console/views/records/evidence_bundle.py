@@ -86,11 +86,11 @@ class EvidenceBundleExport(QObject):
         translate = self._context.translate
         if not written_bundle.left_out:
             message = translate("bundle.told", size=written_bundle.bytes, n=written_bundle.packs)
-            return Toast(message, written_bundle.file, path=written_bundle.file, subject="")
+            return Toast(message, written_bundle.file, path=written_bundle.file, subject_title="")
         message = translate(
             "bundle.told_part",
             size=written_bundle.bytes,
             packs=written_bundle.packs,
             n=len(written_bundle.left_out),
         )
-        return Toast(message, written_bundle.file, "square_bang", "care", path=written_bundle.file, subject="")
+        return Toast(message, written_bundle.file, "square_bang", "care", path=written_bundle.file, subject_title="")

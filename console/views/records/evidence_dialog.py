@@ -208,10 +208,10 @@ def _make_decision_toast(context: WindowContext, result: ResolveResult, outcome_
             "hourglass",
             "progress",
             route,
-            subject=case_words.format_subject_title(result.record, context),
+            subject_title=case_words.format_subject_title(result.record, context),
         )
     detail = _format_decision(context, result.record)
-    return Toast(context.translate("dialog.resolve.done_title"), detail, route=route, subject="")
+    return Toast(context.translate("dialog.resolve.done_title"), detail, route=route, subject_title="")
 
 
 def _format_decision(context: WindowContext, record: CreditCheck | Order | Payment | Refund | Operation) -> str:

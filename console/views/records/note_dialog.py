@@ -89,7 +89,7 @@ class NoteDialog(FormDialog):
 
     def make_answer_toast(self, answer: Any) -> Toast:  # the service returns nothing that the toast could add
         route = make_route_to_record(self._kind, self._id)
-        return Toast(self.context.translate("dialog.note.kept"), route=route, subject=self._draft.title)
+        return Toast(self.context.translate("dialog.note.kept"), route=route, subject_title=self._draft.title)
 
     def show_answer(self, answer: Any) -> None:
         """Delete the draft, because the note is stored, then show the toast about the service's answer and close the

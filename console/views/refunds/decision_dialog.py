@@ -114,7 +114,7 @@ class _DecisionDialog(DialogFrame):
                 case_words.format_record_title(refund, context),
                 record_words.make_state_cell(case_words.get_state_badge_key(refund), context.language).word,
                 route=case_words.make_record_route(refund),
-                subject="",
+                subject_title="",
             ),
             attempt=(
                 f"refund {self.decision_name}",

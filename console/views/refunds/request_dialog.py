@@ -182,7 +182,7 @@ class RefundDialog(DialogFrame):
             caller=self,
             label=context.translate("act.probe_case", title=payment_title),
             make_toast=lambda _: Toast(
-                context.translate("record.no_change", at=context.now()), route=route, subject=payment_title
+                context.translate("record.no_change", at=context.now()), route=route, subject_title=payment_title
             ),
             attempt=("probe", "payment", payment.id),
             key=("payment", payment.id),
@@ -306,7 +306,7 @@ class RefundDialog(DialogFrame):
                 "hourglass",
                 "progress",
                 case_words.make_record_route(refund),
-                subject="",
+                subject_title="",
             ),
             attempt=("refund request", request),
             key=("payment", request.payment_id),

@@ -286,14 +286,18 @@ class DailyCloseSection(ReportSection):
         self.is_writing = False
         message = self._context.translate("close.written", file=Path(written_close.file).name)
         title = close_words.format_daily_close_title(written_close.close, self._context.language)
-        self._context.toast_requested.emit(Toast(message, written_close.file, path=written_close.file, subject=title))
+        self._context.toast_requested.emit(
+            Toast(message, written_close.file, path=written_close.file, subject_title=title)
+        )
         if shiboken6.isValid(self):
             self._read_chosen_close()
 
     def _show_writing_failure(self, title: str, failure: Failure) -> None:
         self.is_writing = False
         message = self._context.format_failure(failure)
-        self._context.show_toast(self._context.translate("act.refused"), message, "square_bang", "bad", subject=title)
+        self._context.show_toast(
+            self._context.translate("act.refused"), message, "square_bang", "bad", subject_title=title
+        )
 
 
 def _make_sum_rows(money: DailyCloseMoney) -> list[_MoneySumRow]:

@@ -591,19 +591,19 @@ class WindowContext(QObject):
         self.navigation_requested.emit(route)
 
     def show_toast(
-        self, message: str, detail: str = "", icon_name: str = "check", tone: Tone = "good", *, subject: str
+        self, message: str, detail: str = "", icon_name: str = "check", tone: Tone = "good", *, subject_title: str
     ) -> None:
-        """Show a toast for some seconds: the text `message`, the name `subject` of the record that it is about (see
+        """Show a toast for some seconds: the text `message`, the title `subject_title` of what it is about (see
         Toast), the secondary text `detail`, and the icon `icon_name` in the colour `tone`."""
-        self.toast_requested.emit(Toast(message, detail, icon_name, tone, subject=subject))
+        self.toast_requested.emit(Toast(message, detail, icon_name, tone, subject_title=subject_title))
 
-    def show_failure_toast(self, failure: Failure, title: str = "", *, subject: str) -> None:
+    def show_failure_toast(self, failure: Failure, title: str = "", *, subject_title: str) -> None:
         """Show a toast about an action that has failed: `title`, and the message of the failure. If the action may
-        have been executed, or if `title` is "", the title is that of `format_failure_title`. `subject` names the
-        record in the toast."""
+        have been executed, or if `title` is "", the title is that of `format_failure_title`. `subject_title`
+        names the record in the toast."""
         if not title or failure.may_have_acted:
             title = self.format_failure_title(failure)
-        self.show_toast(title, self.format_failure(failure), *failure.icon_and_tone, subject=subject)
+        self.show_toast(title, self.format_failure(failure), *failure.icon_and_tone, subject_title=subject_title)
 
     def add_visit(self, record: CreditCheck | Order | Payment | Refund) -> None:
         """Store in `visits` that the person has just opened this record. Of each record only the newest visit is
@@ -866,7 +866,7 @@ class _AttemptEnding(Generic[T]):
             self.on_failed(failure)
         else:
             message = self.context.format_failure(failure)
-            self.context.show_toast(self.label, message, *failure.icon_and_tone, subject="")
+            self.context.show_toast(self.label, message, *failure.icon_and_tone, subject_title="")
 
 
 def _return_no_password() -> None:

@@ -23,9 +23,9 @@ from console.views.theme.design_tokens import Tone
 @dataclass(frozen=True, slots=True)
 class Toast:
     """A short message that the window shows for some seconds: text (`message`), secondary text (`detail`), icon and
-    colour tone. `subject` is the text that names the record, file or list that the message is about; the message is
-    still shown when the person has moved on to another page. `subject` is "" if the message or the secondary text
-    names the record itself, or if the message is about no record. `route` is the route to the record; None means the
+    colour tone. `subject_title` is the text that names the record, file or list that the message is about, because the
+    person may have moved on to another page. It is "" if the message or the secondary text names the record itself,
+    or if the message is about no record. `route` is the route to the record; None means the
     record of the visible page.
 
     `path` is the file that the program has written: if it is given, the message stays until the person closes it, and
@@ -41,7 +41,7 @@ class Toast:
     route: RecordPageRoute | None = None
     path: str = ""
     topic: str = ""
-    subject: str = field(kw_only=True)
+    subject_title: str = field(kw_only=True)
 
 
 WAITING_QUEUE_NAMES = ("review", "notices", "companies")

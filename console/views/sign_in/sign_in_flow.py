@@ -170,6 +170,6 @@ class SignInFlow(QObject):
         if opened_services.is_password_unstored:
             translate = self._context.translate
             self._context.show_toast(
-                translate("sign_in.unkept"), translate("sign_in.unkept.words"), "warning", "care", subject=""
+                translate("sign_in.unkept"), translate("sign_in.unkept.words"), "warning", "care", subject_title=""
             )
         self.deleteLater()

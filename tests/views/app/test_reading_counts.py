@@ -133,7 +133,7 @@ def test_the_end_of_an_act_reports_the_changed_records(qapp: QApplication, conso
         lambda failure: pytest.fail(failure.code),
         caller=desk.context,
         label="",
-        make_toast=lambda _: Toast("", subject=""),
+        make_toast=lambda _: Toast("", subject_title=""),
         attempt="purchase",
     )
     desk.execute_all_tasks()

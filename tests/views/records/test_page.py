@@ -243,7 +243,7 @@ def test_the_bar_and_the_toast_describe_a_probe_without_outcome_alike(page: Paym
     page.action_handlers.show_refusal(failure, "Payment 7", is_record_shown=True)
     [toast] = toasts
     assert toast.message == page.context.translate("dialog.probe.still_unknown")
-    assert (toast.subject, toast.tone) == ("Payment 7", bar.tone)
+    assert (toast.subject_title, toast.tone) == ("Payment 7", bar.tone)
     assert bar.sentence == f"{toast.message} {toast.detail}"
 
 

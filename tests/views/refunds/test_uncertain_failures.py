@@ -190,10 +190,10 @@ def test_a_toast_says_not_done_only_if_it_is_known(appearance: object) -> None:
     context, toasts = make_window_context(), list[Toast]()
     context.toast_requested.connect(toasts.append)
     for failure in UNCERTAIN_FAILURES.values():
-        context.show_failure_toast(failure, "Not withdrawn", subject="R-1")
+        context.show_failure_toast(failure, "Not withdrawn", subject_title="R-1")
     assert {(toast.message, toast.tone) for toast in toasts} == {("It is not known whether this was done", "unknown")}
     toasts.clear()
-    context.show_failure_toast(CERTAIN_FAILURES["refused"], "Not withdrawn", subject="R-1")
+    context.show_failure_toast(CERTAIN_FAILURES["refused"], "Not withdrawn", subject_title="R-1")
     assert [(toast.message, toast.tone) for toast in toasts] == [("Not withdrawn", "bad")]
 
 

@@ -662,7 +662,7 @@ def test_each_message_of_an_action_names_its_record(
     click()
     assert labels or toasts
     for toast in toasts:
-        toast_texts = f"{toast.message} {toast.subject} {toast.detail}"
+        toast_texts = f"{toast.message} {toast.subject_title} {toast.detail}"
         assert RECORD_NAME_PATTERN.search(toast_texts), toast_texts
     for label in () if act in ACTIONS_WITHOUT_RECORD else labels:
         assert RECORD_NAME_PATTERN.search(label), label

@@ -182,7 +182,7 @@ def test_a_button_pressed_twice_makes_one_call(qtbot: Any, appearance: object) -
 
         at.run_acting_call(
             call_and_press_again, lambda _note: answers.append(by), lambda _failure: None,
-            caller=by, label="Note", make_toast=lambda _note: Toast("", subject=""), attempt=NOTE_ATTEMPT,
+            caller=by, label="Note", make_toast=lambda _note: Toast("", subject_title=""), attempt=NOTE_ATTEMPT,
         )  # fmt: skip
 
     press_note_button(caller, caller, caller)
