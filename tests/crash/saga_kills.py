@@ -23,6 +23,9 @@ from tests.support.waiting import wait_until
 
 KILLED_EXIT_STATUS = -9
 ORDER_TOTAL_MINOR = 3_000
+_TIME_SCALE_OF_KILLED = "8"
+"""Time scale of the killed processes. They wait longer for the provider than the desk does, because a saga that gets
+no answer on a busy machine waits before its step. The test also waits longer for the end of their leases."""
 _SAGA_FAILPOINTS = (
     "before_saga", "after_saga", "before_ask_provider", "answered_ask_provider", "after_ask_provider",
     "before_expire_payment", "after_expire_payment", "before_cancel_order", "after_cancel_order",
@@ -137,7 +140,7 @@ def _pay_at_provider(sandbox: Sandbox, cases: Sequence[SagaKillCase]) -> None:
 
 def _kill_sagas(place: Place, sandbox: Sandbox, cases: Sequence[SagaKillCase], step: str | None = None) -> None:
     """Kill the sagas of these cases, each at its step or all at `step`."""
-    extra = make_provider_settings(sandbox.url)
+    extra = make_provider_settings(sandbox.url) | {"TIME_SCALE": _TIME_SCALE_OF_KILLED}
     for some in (cases[i : i + 4] for i in range(0, len(cases), 4)):
         environments = [
             place.make_environment(sandbox.url, FAILPOINT=f"{step or case.step}:1:kill", **extra) for case in some
