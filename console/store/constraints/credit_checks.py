@@ -80,8 +80,8 @@ _DIGITS_TEMPLATE = "({0}) REGEXP '^[0-9]{{13}}$'"
 _HAS_OPERATION_FAILED_SQL = exists_sql(
     f"operations j WHERE j.id = op AND j.state = 'failed' AND {has_answer_key_sql('j', 'j')}"
 )
-"""SQL condition: the operation has failed, and its row in the journal has the answer key, a secret of the process
-that sent the request. Evidence alone proves nothing, because anybody may insert it.
+"""SQL condition: the operation `op` of the row has failed, and the journal has its answer key, which only desks with
+the store key know. Evidence alone proves nothing, because anybody may insert it.
 """
 _HAS_OWN_ANSWER_SQL = exists_sql(
     "evidence e WHERE e.subject_kind = 'credit-check' AND e.subject_id = OLD.id AND CAST(e.who AS BINARY) = me"

@@ -233,8 +233,8 @@ def has_provider_refusal_sql(operation_id: str) -> str:
 
 def has_answer_key_sql(operation_row: str, lock_row: str) -> str:
     """Return an SQL condition: the row `operation_row` of `operations` has the answer key that matches the column
-    `answer_lock` of the row `lock_row`, the SHA-256 of the key. The answer key is a secret that only the sender of
-    the operation's request knows.
+    `answer_lock` of the row `lock_row`, the SHA-256 of the key. Only desks with the store key know the answer
+    key.
     """
     return f"{lock_row}.answer_lock = SHA2({operation_row}.answer_key, 256)"
 

@@ -70,8 +70,8 @@ class NewOperation:
     """An operation to be inserted into the journal before its request is sent. `action` is the name of its guarded
     action, such as `credit-check.purchase`; `subject_kind` and `subject_id` are its record. `client_id` and
     `corporation_number` are those of its record (None if the record has none). `idempotency_key` is its idempotency
-    key, `fingerprint` the digest of the request. `answer_key` is a secret of the operation (None: it has no secret).
-    A trigger of the server accepts the state FAILED for the operation only together with this secret.
+    key, `fingerprint` the digest of the request. `answer_key` is the operation's answer key (None: it has none). A
+    trigger of the server accepts the state FAILED for the operation only together with this key.
     """
 
     id: str
@@ -83,8 +83,8 @@ class NewOperation:
     idempotency_key: str
     fingerprint: str
     answer_key: str | None = None
-    """Secret of the sending desk, as hex digits. The journal stores only its SHA-256. The secret itself is written
-    together with an answer that frees the claim, which shows that the answer comes from the sender.
+    """The answer key, as hex digits. At first the journal stores only its SHA-256. The key itself is written together
+    with an answer that frees the claim, which shows that the answer comes from a desk with the store key.
     """
 
 
@@ -205,8 +205,8 @@ def end_operation(
     COMMIT if the operation is no longer `calling` or its fencing token isn't `fence`: then another process has ended
     the operation or declared it lapsed.
 
-    `answer_key` is a secret of the desk that sent the call. It is written only for the state FAILED, which a
-    trigger of the database server accepts only together with this secret.
+    `answer_key` is the operation's answer key (None: it has none). It is written only for the state FAILED, which a
+    trigger of the database server accepts only together with this key.
     """
 
     def require_one_row(row_count: int) -> None:

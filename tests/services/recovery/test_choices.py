@@ -167,13 +167,17 @@ _EARLIER_PAYMENTS = (
 
 
 def _make_second_payment(
-    desk: ChoiceStage, total_minor: int, earlier: tuple[PaymentState, int, int, str], decided: tuple[Any, ...]
+    desk: ChoiceStage,
+    total_minor: int,
+    earlier: tuple[PaymentState, int, int, str],
+    second: tuple[PaymentState, ProviderStatement, bool],
 ) -> Payment:
-    """Insert an order with this total and two payments: the payment `earlier` (see _EARLIER_PAYMENTS), and a payment
-    with the state, the statement and the unknown outcome of `decided`. Return the second payment.
+    """Insert an order with this total and two payments, and return the second payment. `earlier` describes the first
+    payment (see _EARLIER_PAYMENTS). `second` has three values of the second one: its state, the provider's statement
+    about it, and whether its outcome is unknown. If the outcome is known, a person must look at the payment.
     """
     state, captured_minor, refunded_minor, currency = earlier
-    decided_state, statement, is_unknown = decided
+    second_state, statement, is_unknown = second
     first = desk.make_payment(state, currency=currency, captured_minor=captured_minor)
 
     def write_amounts(tx: Transaction) -> None:
@@ -185,7 +189,7 @@ def _make_second_payment(
 
     desk.context.database.write(write_amounts)
     return desk.make_payment(
-        decided_state, statement, is_unknown=is_unknown, needs_review=not is_unknown, order_id=first.order_id
+        second_state, statement, is_unknown=is_unknown, needs_review=not is_unknown, order_id=first.order_id
     )
 
 
