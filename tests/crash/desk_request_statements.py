@@ -160,8 +160,8 @@ def _send_until_answered(stage: TeamModeStage, desk: Console, target: ActionTarg
         "purchase": lambda: desk.credit_checks.purchase(
             PurchaseRequest(stage.get_number(target), "1"), request_id=request_id
         ),
-        "ask": lambda: request_refund(desk, target.payment, request_id=request_id),
-        "approve": lambda: desk.refunds.approve(target.refund, request_id=request_id),
+        "ask": lambda: request_refund(desk, target.payment_id, request_id=request_id),
+        "approve": lambda: desk.refunds.approve(target.refund_id, request_id=request_id),
     }
     codes: list[str] = []
 
@@ -186,7 +186,7 @@ def _check_request(stage: TeamModeStage, target: ActionTarget, code: str, situat
     reject this refund. `situation` is the message of a failed check.
     """
     assert code in statements.EXPECTED_REFUSALS | {"done"}, f"{code}: {situation}"
-    refund = find_newest_refund(stage.maker, target.payment)
+    refund = find_newest_refund(stage.maker, target.payment_id)
     assert (code == "done") == (refund is not None), f"{code}: {situation}"
     stage.move_clocks()
     if refund is not None:

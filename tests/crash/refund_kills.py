@@ -62,7 +62,8 @@ _STEPS_AFTER_TX1 = ("after_tx1",)
 
 @dataclass
 class RefundKillCase:
-    """One action on a refund that is killed at one step. Each case has a desk and a payment of its own.
+    """One action on a refund that is killed at one step. Each case has a payment and a desk of its own; `desk`
+    is the number of the desk. `payment_id` and `refund_id` are 0 until the records are prepared.
     `refund_count_before` is the number of refunds of the payment at the provider before the kill.
     """
 
@@ -71,9 +72,9 @@ class RefundKillCase:
     place: Place
     url: str
     desk: int
-    payment: int = 0
-    refund: int = 0
-    refund_count_before: int = 0  # refunds at the provider before the kill
+    payment_id: int = 0
+    refund_id: int = 0
+    refund_count_before: int = 0
 
     @property
     def number(self) -> str:
@@ -134,7 +135,7 @@ class MakerAndCheckerDesks:
 
     def read_newest_refund(self, case: RefundKillCase) -> Refund:
         """Return the newest refund of the case's payment with its present state."""
-        refund = find_newest_refund(self.maker, case.payment)
+        refund = find_newest_refund(self.maker, case.payment_id)
         assert refund is not None, f"the refund is gone: {case}"
         return refund
 
@@ -209,11 +210,11 @@ def _open_team(place: Place, sandbox: Sandbox) -> Iterator[MakerAndCheckerDesks]
 def _prepare_records(case: RefundKillCase, team: MakerAndCheckerDesks) -> None:
     """Create the records that the action needs before it can be killed."""
     atom = case.action == "approve at Atom"
-    case.payment = import_paid_payment(
+    case.payment_id = import_paid_payment(
         team.maker, team.sandbox, case.number, provider="atom" if atom else "paypay"
     ).id
     if case.action != "ask":
-        case.refund = request_refund(team.maker, case.payment, "10.00" if atom else 1_000).id
+        case.refund_id = request_refund(team.maker, case.payment_id, "10.00" if atom else 1_000).id
     if case.action in ("probe", "resolve", "poll", "send again"):
         _approve_refund(
             case, team, {"poll": "", "send again": "result:RATE_LIMIT"}.get(case.action, "close_after_charge")
@@ -223,7 +224,7 @@ def _prepare_records(case: RefundKillCase, team: MakerAndCheckerDesks) -> None:
         team.sandbox.control.payments_control.change_refund_state(provider_refund["key"], "completed")
     if case.action == "delivery":
         with start_children(
-            execute_money_action, [(case.make_environment("before_tx2:1:raise"), "approve", case.refund)]
+            execute_money_action, [(case.make_environment("before_tx2:1:raise"), "approve", case.refund_id)]
         ) as (child,):
             assert (child.wait_for_report(), child.wait_for_report()) == ("open", "outcome_unknown")
     case.refund_count_before = team.count_provider_refunds(case)
@@ -235,7 +236,7 @@ def _approve_refund(case: RefundKillCase, team: MakerAndCheckerDesks, fault: str
     """
     if fault:
         team.sandbox.control.add_fault(fault, call="paypay_refund", payment=case.number)
-    code = call_and_get_code(lambda: team.checker.refunds.approve(case.refund))
+    code = call_and_get_code(lambda: team.checker.refunds.approve(case.refund_id))
     expected_codes = {"": "done", "close_after_charge": "outcome_unknown", "result:RATE_LIMIT": "rate_limited"}
     assert code == expected_codes[fault], f"{code}: {case}"
 
@@ -250,7 +251,7 @@ def _kill_all(cases: Sequence[RefundKillCase]) -> None:
     alone = [[case] for case in cases if case.name_in_money_actors == "due"]
     others = [case for case in cases if case.name_in_money_actors != "due"]
     for some in (*(others[i : i + 4] for i in range(0, len(others), 4)), *alone):
-        subjects = [case.payment if case.action == "ask" else case.refund for case in some]
+        subjects = [case.payment_id if case.action == "ask" else case.refund_id for case in some]
         each = [
             (case.make_environment(f"{case.step}:1:kill"), case.name_in_money_actors, subject)
             for case, subject in zip(some, subjects, strict=True)
@@ -278,10 +279,10 @@ def _check_before_expiry(case: RefundKillCase, team: MakerAndCheckerDesks) -> No
     if not case.is_sending or case.step not in ("after_tx1", "after_send", "before_tx2"):
         return
     for send in (team.checker.refunds.submit, team.checker.refunds.approve):
-        code = call_and_get_code(lambda send=send: send(case.refund))  # type: ignore[misc]  # bound here
+        code = call_and_get_code(lambda send=send: send(case.refund_id))  # type: ignore[misc]  # bound here
         assert code in ("in_progress", "already_decided"), f"{code}: {case}"
     assert team.count_provider_refunds(case) == sent, f"sent again: {case}"
-    assert team.checker.refunds.read_refund(case.refund).explanation.next_step.code
+    assert team.checker.refunds.read_refund(case.refund_id).explanation.next_step.code
 
 
 def _are_leases_over(console: Console) -> bool:
@@ -293,14 +294,14 @@ def _are_leases_over(console: Console) -> bool:
 
 def _request_or_decide_refund(case: RefundKillCase, team: MakerAndCheckerDesks) -> None:
     """Bring the case's refund past its decision, as people would. Request it if it isn't stored. If it still waits
-    for its decision, withdraw or reject it if that was the case's action, otherwise approve it. Set `case.refund`.
+    for its decision, withdraw or reject it if that was the case's action, otherwise approve it. Set `case.refund_id`.
     Raises AssertionError if a request or decision is missing that was stored before the kill.
     """
-    refund = find_newest_refund(team.maker, case.payment)
+    refund = find_newest_refund(team.maker, case.payment_id)
     if refund is None:
         assert case.step == "before_request", f"the request is gone: {case}"
-        refund = request_refund(team.maker, case.payment)
-    case.refund = refund.id
+        refund = request_refund(team.maker, case.payment_id)
+    case.refund_id = refund.id
     if refund.state is not RefundState.REQUESTED:
         return
     assert case.step == "before_vote" or case.action == "ask", f"the decision is gone: {case}"

@@ -54,8 +54,8 @@ class SagaKillCase:
     payment_course: str
     step: str
     number: str
-    order: int = 0
-    payment: int = 0
+    order_id: int = 0
+    payment_id: int = 0
 
     @property
     def expected_end(self) -> tuple[str, str, str, SagaState | None, tuple[str, ...]]:
@@ -103,7 +103,7 @@ def kill_saga_at_each_step(place: Place) -> Counter[str]:
 def _is_leased(console: Console, cases: Sequence[SagaKillCase]) -> bool:
     """True if the lease of one of these payments is held."""
     names = {lease.name for lease in console.recovery.list_lease_holders()}
-    return bool(names & {make_lease_name(case.payment) for case in cases})
+    return bool(names & {make_lease_name(case.payment_id) for case in cases})
 
 
 def _list_courses_and_steps() -> Iterator[tuple[str, str]]:
@@ -122,13 +122,13 @@ def _open_desk(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, MovedC
 def _prepare_overdue_payment(place: Place, console: Console, case: SagaKillCase) -> None:
     """Begin a payment that no payer pays and whose time limit has passed, also by the server's clock. The shop has
     reserved stock for its order."""
-    case.order = insert_order(place, case.number, ORDER_TOTAL_MINOR)
-    case.payment = console.payments.start(case.order, "paypay").payment.id
+    case.order_id = insert_order(place, case.number, ORDER_TOTAL_MINOR)
+    case.payment_id = console.payments.start(case.order_id, "paypay").payment.id
     place.sql(
         "INSERT INTO stock_reservations (order_id, item, quantity, created_at)"
-        f" VALUES ({case.order}, 'SKU-1', 1, '2026-11-20 03:00:00')",
+        f" VALUES ({case.order_id}, 'SKU-1', 1, '2026-11-20 03:00:00')",
         f"UPDATE payments SET payment_expires_at = '2026-11-20 03:00:00', version = version + 1"
-        f" WHERE id = {case.payment}",
+        f" WHERE id = {case.payment_id}",
     )
 
 
@@ -145,7 +145,9 @@ def _kill_sagas(place: Place, sandbox: Sandbox, cases: Sequence[SagaKillCase], s
         environments = [
             place.make_environment(sandbox.url, FAILPOINT=f"{step or case.step}:1:kill", **extra) for case in some
         ]
-        each = [(environment, "time_out", case.payment) for case, environment in zip(some, environments, strict=True)]
+        each = [
+            (environment, "time_out", case.payment_id) for case, environment in zip(some, environments, strict=True)
+        ]
         with start_children(execute_money_action, each) as children:
             for case, child in zip(some, children, strict=True):
                 assert child.wait_for_report() == "open"
@@ -154,12 +156,12 @@ def _kill_sagas(place: Place, sandbox: Sandbox, cases: Sequence[SagaKillCase], s
 
 def _check_effects_once(place: Place, console: Console, case: SagaKillCase) -> None:
     """Check that each effect happened once, and that the saga has ended as expected."""
-    view = console.payments.read_order(case.order)
+    view = console.payments.read_order(case.order_id)
     ended: tuple[SagaProgress, ...] = view.sagas
     actual_end = (
         view.payments[0].state.value,
         view.record.state.value,
-        str(place.sql(f"SELECT status FROM stock_reservations WHERE order_id = {case.order}")[0][0]),
+        str(place.sql(f"SELECT status FROM stock_reservations WHERE order_id = {case.order_id}")[0][0]),
         ended[0].record.state if ended else None,
         _list_audit_steps(place, case),
     )
@@ -172,6 +174,6 @@ def _list_audit_steps(place: Place, case: SagaKillCase) -> tuple[str, ...]:
     what = ", ".join(f"'{one}'" for one in _AUDITED_STEPS)
     rows = place.sql(
         f"SELECT what FROM audit_log WHERE what IN ({what}) AND ((subject_kind = 'payment' AND subject_id ="
-        f" '{case.payment}') OR (subject_kind = 'order' AND subject_id = '{case.order}'))"
+        f" '{case.payment_id}') OR (subject_kind = 'order' AND subject_id = '{case.order_id}'))"
     )
     return tuple(sorted(str(one) for (one,) in rows))

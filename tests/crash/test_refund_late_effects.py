@@ -19,10 +19,10 @@ def make_delayed_refund(stage: MoneyStage) -> ActionTarget:
     """
     target = stage.prepare_target("approve")
     stage.sandbox.control.add_fault("late_charge:500", call="paypay_refund", payment=target.number)
-    assert call_and_get_code(lambda: stage.checker.refunds.approve(target.refund)) == "outcome_unknown"
+    assert call_and_get_code(lambda: stage.checker.refunds.approve(target.refund_id)) == "outcome_unknown"
     for _ in range(2):
         stage.move_clocks(timedelta(seconds=30))
-        call_and_get_code(lambda: stage.maker.refunds.probe(target.refund))
+        call_and_get_code(lambda: stage.maker.refunds.probe(target.refund_id))
     return target
 
 
@@ -31,8 +31,8 @@ def make_delayed_and_withdrawn_refund(stage: MoneyStage) -> tuple[ActionTarget, 
     withdraw it. Return the target of the action and the withdrawn refund.
     """
     target = make_delayed_refund(stage)
-    stage.maker.refunds.withdraw(target.refund)
-    withdrawn = find_newest_refund(stage.maker, target.payment)
+    stage.maker.refunds.withdraw(target.refund_id)
+    withdrawn = find_newest_refund(stage.maker, target.payment_id)
     assert withdrawn is not None
     return target, withdrawn
 
@@ -44,19 +44,19 @@ def test_a_refund_that_was_executed_late_is_not_withdrawn(place: Place) -> None:
     """
     with open_money_stage(place) as stage:
         target = make_delayed_refund(stage)
-        undone = find_newest_refund(stage.maker, target.payment)
+        undone = find_newest_refund(stage.maker, target.payment_id)
         assert undone is not None
         assert (undone.state, undone.not_found) == (RefundState.APPROVED, 2), undone
         stage.release_held_call(undone.provider_refund_key)
-        stage.maker.refunds.probe(target.refund)
-        assert call_and_get_code(lambda: stage.maker.refunds.withdraw(target.refund)) != "done", (
+        stage.maker.refunds.probe(target.refund_id)
+        assert call_and_get_code(lambda: stage.maker.refunds.withdraw(target.refund_id)) != "done", (
             "its money is free, and gone"
         )
-        assert call_and_get_code(lambda: request_refund(stage.maker, target.payment)) == "in_progress"
-        assert call_and_get_code(lambda: stage.checker.refunds.submit(target.refund)) == "done"
+        assert call_and_get_code(lambda: request_refund(stage.maker, target.payment_id)) == "in_progress"
+        assert call_and_get_code(lambda: stage.checker.refunds.submit(target.refund_id)) == "done"
         stage.move_clocks()
         stage.checker.recovery.run_all_tasks()
-        done = find_newest_refund(stage.maker, target.payment)
+        done = find_newest_refund(stage.maker, target.payment_id)
         assert done is not None
         assert (done.state, stage.count_provider_refunds(target.number)) == (RefundState.COMPLETED, 1), done
         stage.check_all_rules()
@@ -69,8 +69,8 @@ def test_a_withdrawn_refund_that_was_executed_stops_the_next_refund(place: Place
     with open_money_stage(place) as stage:
         target, withdrawn = make_delayed_and_withdrawn_refund(stage)
         stage.release_held_call(withdrawn.provider_refund_key)
-        stage.maker.refunds.probe(target.refund)
-        assert call_and_get_code(lambda: request_refund(stage.maker, target.payment)) == "in_progress"
+        stage.maker.refunds.probe(target.refund_id)
+        assert call_and_get_code(lambda: request_refund(stage.maker, target.payment_id)) == "in_progress"
         stage.check_all_rules()
 
 
@@ -80,7 +80,7 @@ def test_a_withdrawn_refund_that_was_executed_stops_the_next_approval(place: Pla
     """
     with open_money_stage(place) as stage:
         target, withdrawn = make_delayed_and_withdrawn_refund(stage)
-        again = request_refund(stage.maker, target.payment)
+        again = request_refund(stage.maker, target.payment_id)
         stage.release_held_call(withdrawn.provider_refund_key)
         assert call_and_get_code(lambda: stage.checker.refunds.approve(again.id)) != "done"
         assert stage.count_provider_refunds(target.number) == 1
@@ -101,7 +101,7 @@ def test_an_unanswered_question_stops_the_next_refund(
     """
     with open_money_stage(place) as stage:
         target, withdrawn = make_delayed_and_withdrawn_refund(stage)
-        again = request_refund(stage.maker, target.payment)
+        again = request_refund(stage.maker, target.payment_id)
         silent = ("paypay_payment", "paypay_refund_details")
         stage.sandbox.control.add_faults(*({"action": silence, "call": call, "times": 100} for call in silent))
         assert call_and_get_code(lambda: stage.checker.refunds.approve(again.id)) == answer_code
@@ -116,7 +116,7 @@ def test_an_unanswered_question_stops_the_next_refund(
         stage.sandbox.control.clear_faults()
         stage.move_clocks()
         stage.checker.recovery.run_all_tasks()
-        last = find_newest_refund(stage.maker, target.payment)
+        last = find_newest_refund(stage.maker, target.payment_id)
         assert last is not None
         ends = RefundState.APPROVED if is_first_refund_executed else RefundState.SUBMITTED
         assert (last.state, stage.count_provider_refunds(target.number)) == (ends, 1)

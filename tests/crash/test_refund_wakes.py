@@ -34,7 +34,7 @@ class PausedSending:
             "approve", TIME_SCALE="1"
         ) as console:  # whose heart beats too slowly to matter here
             send = console.refunds.submit if self._step == "asking" else console.refunds.approve
-            self.code = call_and_get_code(lambda: send(self._target.refund, progress=self._pause_at_step))
+            self.code = call_and_get_code(lambda: send(self._target.refund_id, progress=self._pause_at_step))
 
     def _pause_at_step(self, step: str) -> None:
         if step == self._step:
@@ -63,8 +63,8 @@ def let_sending_lapse(stage: MoneyStage, target: ActionTarget) -> Refund:
     stage.checker.recovery.run_all_tasks()
     for _ in range(2):
         stage.move_clocks(timedelta(seconds=30))
-        call_and_get_code(lambda: stage.maker.refunds.probe(target.refund))
-    refund = find_newest_refund(stage.maker, target.payment)
+        call_and_get_code(lambda: stage.maker.refunds.probe(target.refund_id))
+    refund = find_newest_refund(stage.maker, target.payment_id)
     assert refund is not None
     return refund
 
@@ -84,13 +84,13 @@ def test_an_old_refusal_fails_no_newer_sending(place: Place) -> None:
             with second.pause_sending():
                 first._go.set()
                 first._thread.join(MAX_WAIT_SECONDS)
-                now = find_newest_refund(stage.maker, target.payment)
+                now = find_newest_refund(stage.maker, target.payment_id)
                 assert now is not None
                 assert (now.state, now.certainty) == (RefundState.SUBMITTING, Certainty.KNOWN), f"overwritten: {now}"
         assert second.code == "done", second.code
         stage.move_clocks()
         stage.checker.recovery.run_all_tasks()
-        done = find_newest_refund(stage.maker, target.payment)
+        done = find_newest_refund(stage.maker, target.payment_id)
         assert done is not None
         assert (done.state, stage.count_provider_refunds(target.number)) == (RefundState.COMPLETED, 1), done
         stage.check_all_rules()

@@ -30,11 +30,12 @@ class PaymentProgress:
 
 @dataclass(frozen=True, slots=True)
 class ProgressCondition:
-    """The condition for which a course waits: `is_met` must return True for the progress of `payment`. `description`
+    """The condition for which a course waits: `is_met` must return True for the progress of the
+    payment `payment_id`. `description`
     describes the condition in an error message.
     """
 
-    payment: int
+    payment_id: int
     is_met: Callable[[PaymentProgress], bool]
     description: str
 
@@ -147,7 +148,7 @@ class CourseRunner:
         """
         with self._changed:
             if isinstance(step, ProgressCondition):
-                self._parked[step.payment] = _WaitingCourse(step, time.monotonic(), name, steps)
+                self._parked[step.payment_id] = _WaitingCourse(step, time.monotonic(), name, steps)
             else:
                 self._schedule_step(time.monotonic() + step, name, steps)
                 self._changed.notify()

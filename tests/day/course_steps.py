@@ -95,7 +95,7 @@ class OrderCourses:
             return
         self._payers.set_payment_state(payment, "paid")
         yield ProgressCondition(
-            payment.payment,
+            payment.payment_id,
             lambda progress: (progress.order_state, progress.payment_state) == ("paid", "completed"),
             "paid",
         )
@@ -111,37 +111,37 @@ class OrderCourses:
 
     def _record_planned_fault(self, payment: BegunPayment, course: OrderCourse) -> None:
         """Record in the diary the fault that this course has caused, and the rule that the order breaks."""
-        self.diary.broken_rule_by_order[payment.order] = RULE_BY_COURSE[course]
+        self.diary.broken_rule_by_order[payment.order_number] = RULE_BY_COURSE[course]
 
     def _make_alert_condition(self, payment: BegunPayment, event: str = "AlertRaised") -> ProgressCondition:
         """Return the condition that the receiver of alerts has got the event `event` about the order."""
-        alert_event = (event, self.diary.broken_rule_by_order[payment.order])
+        alert_event = (event, self.diary.broken_rule_by_order[payment.order_number])
         return ProgressCondition(
-            payment.payment, lambda progress: alert_event in progress.alert_events, f"{alert_event}"
+            payment.payment_id, lambda progress: alert_event in progress.alert_events, f"{alert_event}"
         )
 
     def _record_corrected_fault(self, payment: BegunPayment) -> RunningCourse:
         """Record in the diary that the fault was removed, and wait until the receiver of alerts has got the event
         that the alert is resolved.
         """
-        self.diary.corrected_orders.add(payment.order)
+        self.diary.corrected_orders.add(payment.order_number)
         yield self._make_alert_condition(payment, "AlertResolved")
 
     def _pay_too_little(self, plan: OrderPlan, payment: BegunPayment) -> RunningCourse:
         """The shop changes the order's total after the payment was begun, so that the captured amount differs."""
         if not self._payers.is_code_payable(payment):
             return
-        self._shop.change_order(payment.order, f"total_amount = {plan.minor + 500}")
+        self._shop.change_order(payment.order_number, f"total_amount = {plan.minor + 500}")
         self._payers.set_payment_state(payment, "paid")
         self._record_planned_fault(payment, plan.course)
         if plan.course is OrderCourse.UNDERPAID_AND_CORRECTED:
             yield self._make_alert_condition(payment)
-            self._shop.change_order(payment.order, f"total_amount = {plan.minor}")
+            self._shop.change_order(payment.order_number, f"total_amount = {plan.minor}")
             self._operators.set_order_paid_by_hand(payment)
             yield from self._record_corrected_fault(payment)
 
     def _set_paid_without_payment(self, plan: OrderPlan, payment: BegunPayment) -> RunningCourse:
-        if not (self._payers.is_code_payable(payment) and self._shop.set_order_paid(payment.order)):
+        if not (self._payers.is_code_payable(payment) and self._shop.set_order_paid(payment.order_number)):
             return
         self._record_planned_fault(payment, plan.course)
         if plan.course is OrderCourse.SET_PAID_THEN_PAID:
@@ -152,7 +152,7 @@ class OrderCourses:
     def _reverse_payment_by_bank(self, plan: OrderPlan, payment: BegunPayment) -> RunningCourse:
         self._payers.set_payment_state(payment, "paid")
         yield ProgressCondition(
-            payment.payment,
+            payment.payment_id,
             lambda progress: (progress.order_state, progress.payment_state) == ("paid", "completed"),
             "paid",
         )
@@ -160,7 +160,7 @@ class OrderCourses:
         self._record_planned_fault(payment, plan.course)
 
     def _pay_after_expiry(self, plan: OrderPlan, payment: BegunPayment) -> RunningCourse:
-        yield ProgressCondition(payment.payment, lambda progress: progress.order_state == "cancelled", "cancelled")
+        yield ProgressCondition(payment.payment_id, lambda progress: progress.order_state == "cancelled", "cancelled")
         self._payers.set_payment_state(payment, "paid", never_lost=True)
         self._record_planned_fault(payment, plan.course)
         if plan.course is OrderCourse.PAID_AFTER_EXPIRY_AND_REFUNDED:
@@ -178,7 +178,7 @@ class OrderCourses:
             states[:] = [progress.payment_state]
             return _has_failed(progress) or progress.payment_state == "expired"
 
-        yield ProgressCondition(payment.payment, has_ended, "failed, or expired by time just before")
+        yield ProgressCondition(payment.payment_id, has_ended, "failed, or expired by time just before")
         if states != ["payment_failed"]:
             return
         self._payers.set_payment_state(payment, "paid", never_lost=True, another_attempt=True)
@@ -187,7 +187,7 @@ class OrderCourses:
             yield self._make_alert_condition(payment)
             if not (yield from self._wait_for_order(payment)):
                 return
-            self._shop.change_order(payment.order, "status = 'shipped'")
+            self._shop.change_order(payment.order_number, "status = 'shipped'")
             yield from self._record_corrected_fault(payment)
 
     def _wait_for_order(self, payment: BegunPayment) -> Generator[Step, None, bool]:
@@ -200,13 +200,13 @@ class OrderCourses:
             states[:] = [progress.order_state]
             return progress.order_state in ("paid", "cancelled")
 
-        yield ProgressCondition(payment.payment, has_ended, "the order follows")
+        yield ProgressCondition(payment.payment_id, has_ended, "the order follows")
         return states == ["paid"]
 
     def _pay_after_cancel(self, plan: OrderPlan, payment: BegunPayment) -> RunningCourse:
         if not self._payers.is_code_payable(payment):
             return
-        self._shop.cancel_order(payment.order, payment.order_id)
+        self._shop.cancel_order(payment.order_number, payment.order_id)
         self._payers.set_payment_state(payment, "paid")
         self._record_planned_fault(payment, plan.course)
         yield 0

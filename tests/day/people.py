@@ -46,9 +46,9 @@ class BegunPayment:
     payment code (None: the code stays valid all day).
     """
 
-    order: str
+    order_number: str
     order_id: int
-    payment: int
+    payment_id: int
     provider: str
     number: str
     code_valid_until: datetime | None
@@ -196,7 +196,7 @@ class Operators:
     def request_refund(self, payment: BegunPayment, minor: int) -> int:
         """Request a refund of `minor` (minor units), and return its id."""
         text = str(minor) if payment.provider == "paypay" else f"{minor // 100}.{minor % 100:02}"
-        refund_request = RefundRequest(payment.payment, text, "sent back")
+        refund_request = RefundRequest(payment.payment_id, text, "sent back")
         request_refund = self._surroundings.operator.refunds.request
         refund_ids: list[int] = []
 
@@ -204,7 +204,7 @@ class Operators:
             try:
                 refund_ids.append(
                     self._act_until_answered(
-                        f"ask {payment.order}", lambda id: request_refund(refund_request, request_id=id)
+                        f"ask {payment.order_number}", lambda id: request_refund(refund_request, request_id=id)
                     ).id
                 )
             except ConsoleError as refusal:
@@ -212,12 +212,12 @@ class Operators:
                     raise
                 # An earlier try had arrived, without a request id; or the payment is busy, and is asked about again.
                 rows = self._surroundings.owner_sql.sql(
-                    f"SELECT id FROM refunds WHERE payment_id = {payment.payment}"
+                    f"SELECT id FROM refunds WHERE payment_id = {payment.payment_id}"
                 )
                 refund_ids.extend(int(id) for (id,) in rows)
             return bool(refund_ids)
 
-        wait_until(is_requested, f"a refund of {payment.order}", self._surroundings.day.max_wait_seconds)
+        wait_until(is_requested, f"a refund of {payment.order_number}", self._surroundings.day.max_wait_seconds)
         (refund,) = refund_ids
         return refund
 
@@ -256,7 +256,9 @@ class Operators:
         """Set the order to paid by hand, as its alert advises."""
         try:
             moved = self._surroundings.operator.payments.set_order_paid
-            self._act_until_answered(f"move {payment.order}", lambda id: moved(payment.payment, request_id=id))
+            self._act_until_answered(
+                f"move {payment.order_number}", lambda id: moved(payment.payment_id, request_id=id)
+            )
         except ConsoleError as refusal:
             if (
                 self._surroundings.day.uses_team_mode or refusal.code != "nothing_to_resolve"

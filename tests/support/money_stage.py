@@ -47,14 +47,15 @@ EXPECTED_REFUSALS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ActionTarget:
-    """The record on which an action is executed: `number` is the payment number, `payment` and `refund` are ids (0:
-    none).
+    """The record on which an action is executed. `number` is the payment number, for a notice the number of the
+    order, and for a purchase only a unique text. `payment_id` and `refund_id` are 0 if the action needs no such
+    record.
     """
 
     action: str
     number: str
-    payment: int = 0
-    refund: int = 0
+    payment_id: int = 0
+    refund_id: int = 0
     refund_count_before: int = 0
     """Number of the payment's refunds at the provider before the action."""
 
@@ -111,17 +112,17 @@ class MoneyStage:
         if action == "notice":
             insert_order(self.place, number, CAPTURED_MINOR)
             return ActionTarget(action, number)
-        payment = import_paid_payment(self.maker, self.sandbox, number).id
+        payment_id = import_paid_payment(self.maker, self.sandbox, number).id
         if action == "ask":
-            return ActionTarget(action, number, payment)
-        refund = request_refund(self.maker, payment).id
+            return ActionTarget(action, number, payment_id)
+        refund_id = request_refund(self.maker, payment_id).id
         if fault := _FAULT_BEFORE_ACTION.get(action):
             self.sandbox.control.add_fault(fault, call="paypay_refund", payment=number)
-            code = call_and_get_code(lambda: self.checker.refunds.approve(refund))
+            code = call_and_get_code(lambda: self.checker.refunds.approve(refund_id))
             assert code in ("outcome_unknown", "rate_limited"), code
         if action == "due":
             self.move_clocks(timedelta(seconds=15))
-        return ActionTarget(action, number, payment, refund, self.count_provider_refunds(number))
+        return ActionTarget(action, number, payment_id, refund_id, self.count_provider_refunds(number))
 
     def execute_action(self, console: Console, target: ActionTarget) -> str:
         """Execute the action at this desk, and return its ending (see `call_and_get_code` in money_desks.py)."""
@@ -141,7 +142,7 @@ class MoneyStage:
                 f"{ending}, but sent, at {situation}"
             )
         if target.action == "ask":
-            assert (ending == "done") <= (find_newest_refund(self.maker, target.payment) is not None), (
+            assert (ending == "done") <= (find_newest_refund(self.maker, target.payment_id) is not None), (
                 f"done, but lost, at {situation}"
             )
 
@@ -161,7 +162,7 @@ class MoneyStage:
         (self._check_notice if target.action == "notice" else self._check_refund)(target, ending, situation)
 
     def _is_target_ended(self, target: ActionTarget) -> bool:
-        refund = find_newest_refund(self.maker, target.payment) if target.payment else None
+        refund = find_newest_refund(self.maker, target.payment_id) if target.payment_id else None
         return refund is None or refund.state in ENDED_REFUND_STATES or refund.state is RefundState.REQUESTED
 
     def _check_refund(self, target: ActionTarget, ending: str, situation: str) -> None:
@@ -169,7 +170,7 @@ class MoneyStage:
         refund only if ours is completed. `ending` is "done" or an error code, `situation` describes the fault in
         failure messages.
         """
-        refund, there = find_newest_refund(self.maker, target.payment), self.count_provider_refunds(target.number)
+        refund, there = find_newest_refund(self.maker, target.payment_id), self.count_provider_refunds(target.number)
         if refund is None:
             assert (target.action, there) == ("ask", 0), f"the refund is gone after {situation}"
             return
@@ -229,8 +230,8 @@ _STATE_AFTER_ACTION = {
 
 
 def _resolve_refund(console: Console, target: ActionTarget, _stage: MoneyStage) -> object:
-    key = console.refunds.read_refund(target.refund).record.provider_refund_key
-    return console.refunds.resolve(target.refund, "completed", "seen on their screen", key)
+    key = console.refunds.read_refund(target.refund_id).record.provider_refund_key
+    return console.refunds.resolve(target.refund_id, "completed", "seen on their screen", key)
 
 
 def _make_bank_notice(target: ActionTarget, stage: MoneyStage):  # type: ignore[no-untyped-def]  # a post
@@ -248,12 +249,12 @@ def _make_bank_notice(target: ActionTarget, stage: MoneyStage):  # type: ignore[
 
 
 _FUNCTION_BY_ACTION: Mapping[str, Callable[[Console, ActionTarget, MoneyStage], object]] = {
-    "ask": lambda console, target, _: request_refund(console, target.payment),
-    "approve": lambda console, target, _: console.refunds.approve(target.refund),
-    "reject": lambda console, target, _: console.refunds.reject(target.refund, "not ours"),
-    "withdraw": lambda console, target, _: console.refunds.withdraw(target.refund),
-    "probe": lambda console, target, _: console.refunds.probe(target.refund),
-    "due": lambda console, _matter, _: console.recovery.run_all_tasks(),
+    "ask": lambda console, target, _: request_refund(console, target.payment_id),
+    "approve": lambda console, target, _: console.refunds.approve(target.refund_id),
+    "reject": lambda console, target, _: console.refunds.reject(target.refund_id, "not ours"),
+    "withdraw": lambda console, target, _: console.refunds.withdraw(target.refund_id),
+    "probe": lambda console, target, _: console.refunds.probe(target.refund_id),
+    "due": lambda console, _target, _: console.recovery.run_all_tasks(),
     "resolve": _resolve_refund,
     "notice": lambda console, target, stage: console.payments.receive_notice(_make_bank_notice(target, stage)),
 }

@@ -94,8 +94,8 @@ def call_and_read_answer(act: Callable[[], Refund]) -> tuple[Refund | ConsoleErr
 
 def _prepare_request(stage_of_desks: MoneyStage, id: str) -> tuple[int, Callable[[], Refund]]:
     """Return the id of a paid payment, and a function that requests its refund under the request id `id`."""
-    payment = stage_of_desks.prepare_target("ask").payment
-    return payment, lambda: request_refund(stage_of_desks.maker, payment, request_id=id)
+    payment_id = stage_of_desks.prepare_target("ask").payment_id
+    return payment_id, lambda: request_refund(stage_of_desks.maker, payment_id, request_id=id)
 
 
 def _read_refund_states(place: Place, payment: int) -> list[tuple[Any, ...]]:
@@ -154,7 +154,7 @@ def test_an_approval_is_returned_despite_its_refunds_unknown_outcome(place: Plac
     target = money_stage.prepare_target("approve")
 
     def approve_refund() -> Refund:
-        return money_stage.checker.refunds.approve(target.refund, request_id="approve")
+        return money_stage.checker.refunds.approve(target.refund_id, request_id="approve")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RefundSubmitter, "submit_refund", _raise_interrupt)
