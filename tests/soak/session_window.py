@@ -150,10 +150,12 @@ class PaintWatch(QObject):
         return True
 
     def _record_figures(self, figures: dict[str, list[tuple[float, float]]]) -> None:
-        """Add the times since the key press to `figures`."""
+        """Append the real time and the processor time since the key press (both seconds) to the list in `figures`
+        whose key is the name that `press_key` got. Do nothing if no key press is being measured."""
         if self._pressed:
-            what, began, cpu = self._pressed
-            figures.setdefault(what, []).append((time.perf_counter() - began, time.thread_time() - cpu))
+            figure_name, began_at, processor_seconds_before = self._pressed
+            times = (time.perf_counter() - began_at, time.thread_time() - processor_seconds_before)
+            figures.setdefault(figure_name, []).append(times)
 
 
 class ScriptedWindowSession(QObject):

@@ -49,7 +49,8 @@ class PageWord:
 
 @dataclass(frozen=True, slots=True)
 class PageWords:
-    """The words of a page. `has_unread_words` is True if the page has more words than are read."""
+    """The first words of a page. `has_unread_words` is True if the page has more words or characters than the limits
+    of the reader of PDF files."""
 
     words: tuple[PageWord, ...]
     has_unread_words: bool = False

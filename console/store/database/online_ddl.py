@@ -32,8 +32,9 @@ table that were made before it stay.
 _POLL_INTERVAL_SECONDS = 0.03
 _RETRY_WAITS_SECONDS = (0.5, 1.0, 2.0, 4.0)  # seconds between tries
 _CANCELLED_ERRORS = {1205, 1213, 1317, 1969, 3024}  # lock wait, deadlock, KILL QUERY, time limit of a statement
-_COPY_ERRORS = {1845, 1846}
-"""Numbers of the errors by which a server refuses to change a table in place."""
+_COPY_NEEDED_ERRORS = {1845, 1846}
+"""Numbers of the errors with which a server refuses to change a table in place; the change needs a copy of the
+table."""
 _STATEMENT_STATE_QUERY = text("SELECT state FROM information_schema.processlist WHERE id = :id")
 _log = logging.getLogger("console.store")
 
@@ -59,7 +60,7 @@ def alter_table(database: Database, sql: str, is_done: CompletionCheck) -> None:
             _run_watched_statement(database, sql)
         except DBAPIError as error:
             number = error_codes.find_error_number(error)
-            if number in _COPY_ERRORS:
+            if number in _COPY_NEEDED_ERRORS:
                 raise CopyNeeded(str(error.orig)) from error
             if number not in _CANCELLED_ERRORS:
                 raise

@@ -33,7 +33,7 @@ class PageScrollArea(QScrollArea):
         self._tab_timer.timeout.connect(self._show_opened_tab)
         self.verticalScrollBar().valueChanged.connect(self._release_opened_tab_bar)
         self.verticalScrollBar().actionTriggered.connect(self._stop_keeping_focus_visible)
-        current_appearance().size_about_to_change.connect(self._keep_focus_visible)
+        current_appearance().size_about_to_change.connect(self._store_focus_visibility)
         self.setWidget(page)
         page.installEventFilter(self)
         for tab_bar in page.findChildren(TabBar):
@@ -156,9 +156,9 @@ class PageScrollArea(QScrollArea):
             self._opened_tab_bar = None
 
     @Slot()
-    def _keep_focus_visible(self) -> None:
-        """Store that the focused widget, or the current row of a focused list, is visible before the text size
-        changes. `fit_page` then keeps it visible while Qt gives the widgets their new sizes."""
+    def _store_focus_visibility(self) -> None:
+        """Store whether the focused widget, or the current row of a focused list, is visible just before the text
+        size changes. If it is visible, `fit_page` keeps it visible while Qt gives the widgets their new sizes."""
         self._keeps_focus_visible = self.isVisible() and self._is_focus_visible(self.viewport().height())
 
     @Slot()

@@ -305,8 +305,9 @@ def test_a_snoozed_incident_is_reopened(scene: PaymentDesk) -> None:
 def test_an_incident_of_tasks_keeps_its_id_with_many_alerts(
     scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first alert about a task stays open while more alerts about tasks come and go than are read: the incident
-    keeps its id and its owner."""
+    """Of the alerts about tasks, only the 3 newest and the 3 oldest open ones are read here. While the first alert
+    stays open, six newer alerts are raised and closed, and one more is raised. The incident must keep its id and
+    its owner."""
     monkeypatch.setattr(causes, "MAX_AFFECTED_RECORDS_PER_CAUSE", 3)
     context = scene.context
 
@@ -383,9 +384,9 @@ def test_a_queue_with_records_above_the_age_limit_is_one_incident(scene: Payment
 def test_an_incident_with_unread_records_opens_again_when_a_record_is_added(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """An incident affects more records than are read; the others are counted. After a person has resolved it, it
-    opens again when one more record comes. It stays resolved while some of its records end, although other records
-    with a larger sum of money are then read instead.
+    """An incident affects four records; two of them are read here, and the others are only counted. After a person
+    has resolved the incident, it opens again when one more record comes. It stays resolved while some of its records
+    end, although other records with a larger sum of money are then read instead.
     """
     monkeypatch.setattr(causes, "MAX_AFFECTED_RECORDS_PER_CAUSE", 2)
     payments = [

@@ -41,9 +41,9 @@ def raise_alerts(console: Console, rule: str, kind: str, count: int) -> None:
 
 
 def test_alerts_with_a_queue_hide_no_other_alert(console: Console) -> None:
-    """More changed companies than are read come before the alerts about five slow providers and a provider that is
-    away. Every list and count has the later alerts. The count of unacknowledged alerts also contains the alerts
-    that aren't read.
+    """Six alerts about changed companies, of which four are read here, come before the alerts about five slow
+    providers and a provider that is away. Every list and count has the later alerts. The count of unacknowledged
+    alerts also contains the alerts that aren't read.
     """
     raise_alerts(console, "corporation_changed", "corporation", 6)
     raise_alerts(console, "provider_slow", "provider", 5)

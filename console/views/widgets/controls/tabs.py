@@ -49,7 +49,7 @@ class TabBar(QTabBar):
         self._set_arrow_icons()
         self._focus_before_change: QWidget | None = None
         self.currentChanged.connect(self._report_opened_tab)
-        self.currentChanged.connect(self._keep_focus_visible, Qt.ConnectionType.QueuedConnection)
+        self.currentChanged.connect(self._move_focus_to_bar_if_lost, Qt.ConnectionType.QueuedConnection)
 
     @Slot()
     def _report_opened_tab(self) -> None:
@@ -58,7 +58,7 @@ class TabBar(QTabBar):
             self.tab_opened.emit()
 
     @Slot()
-    def _keep_focus_visible(self) -> None:
+    def _move_focus_to_bar_if_lost(self) -> None:
         """Give this bar the focus if the change of the tab has hidden the focused widget, and the contents of the new
         tab have no widget that can have the focus. Otherwise Qt would leave the focus at the container of these
         contents, which has no name and shows no focus ring."""

@@ -7,7 +7,7 @@ import pytest
 
 from scripts.rooms import AcyclicPackages, count_longest_chain, find_import_cycles, find_package_imports
 
-MODULE_NAMES = (
+GRAPH_MODULE_NAMES = (
     "app",
     "views.page",
     "domain.clock",
@@ -15,6 +15,7 @@ MODULE_NAMES = (
     "domain.payments.records",
     "domain.payments.rules",
 )
+"""Names of the invented modules in the import graphs of these tests, without the root package `console`."""
 DOWNWARD_IMPORTS = (
     "app > views.page",
     "views.page > domain.payments.rules",
@@ -27,7 +28,7 @@ def make_graph(*imports: str) -> grimp.ImportGraph:
     imported`, without the root package.
     """
     graph = grimp.ImportGraph()
-    for module in MODULE_NAMES:
+    for module in GRAPH_MODULE_NAMES:
         parts = ["console", *module.split(".")]
         for end in range(1, len(parts) + 1):
             graph.add_module(".".join(parts[:end]))
@@ -40,7 +41,7 @@ def make_graph(*imports: str) -> grimp.ImportGraph:
 
 
 @pytest.mark.parametrize(
-    ("imports", "circles"),
+    ("imports", "cycles"),
     [
         (("domain.payments.records > domain.clock",), []),
         # No two modules import each other, but the two folders do.
@@ -55,12 +56,12 @@ def make_graph(*imports: str) -> grimp.ImportGraph:
         ),
     ],
 )
-def test_an_import_cycle_of_packages_breaks_the_contract(imports: tuple[str, ...], circles: list[set[str]]) -> None:
+def test_an_import_cycle_of_packages_breaks_the_contract(imports: tuple[str, ...], cycles: list[set[str]]) -> None:
     graph = make_graph(*DOWNWARD_IMPORTS, *imports)
-    assert [set(circle) for circle in find_import_cycles(find_package_imports(graph))] == circles
+    assert [set(cycle) for cycle in find_import_cycles(find_package_imports(graph))] == cycles
     check = AcyclicPackages("rooms", {}, {}).check(graph, verbose=False)
-    assert check.kept is not bool(circles)
-    assert bool(check.metadata["lines"]) is bool(circles)
+    assert check.kept is not bool(cycles)
+    assert bool(check.metadata["lines"]) is bool(cycles)
 
 
 def test_packages_imports_and_longest_chain_are_counted() -> None:
@@ -69,8 +70,8 @@ def test_packages_imports_and_longest_chain_are_counted() -> None:
     """
     downward = (*DOWNWARD_IMPORTS, "domain.payments.records > domain.clock")
     arrows = find_package_imports(make_graph(*downward))
-    rooms = {"console", "console.app", "console.views", "console.domain.payments", "console.domain"}
-    assert (set(arrows), sum(map(len, arrows.values())), count_longest_chain(arrows)) == (rooms, 3, 4)
+    packages = {"console", "console.app", "console.views", "console.domain.payments", "console.domain"}
+    assert (set(arrows), sum(map(len, arrows.values())), count_longest_chain(arrows)) == (packages, 3, 4)
     assert (
         count_longest_chain(find_package_imports(make_graph(*downward, "domain.errors > domain.payments.rules"))) == 3
     )
