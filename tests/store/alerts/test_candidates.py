@@ -86,7 +86,7 @@ def test_a_range_of_orders_is_read_by_the_primary_key(
 
 def test_every_order_that_breaks_a_rule_is_a_candidate(empty_database: Path, tmp_path: Path) -> None:
     """The query of candidates finds every order that breaks a rule. The orders have each state, each with one or two
-    payments in each state, late or not.
+    payments in each state, and with payments that are late, or that were given back in full.
     """
     file = tmp_path / "console.db"
     shutil.copy(empty_database, file)
@@ -105,12 +105,13 @@ def test_every_order_that_breaks_a_rule_is_a_candidate(empty_database: Path, tmp
 
 
 def _insert_orders(file: Path) -> None:
-    """Insert orders with each combination of states of one or two payments. The database file has no triggers,
-    because other programs may have written such rows before the triggers existed.
+    """Insert three orders for each combination of states of one or two payments: an ordinary one, one whose second
+    payment is late, and one whose payments were given back in full. The database file has no triggers, because other
+    programs may have written such rows before the triggers existed.
     """
     at = "2026-11-19 03:00:00.000000"
     pairs = [(one, other) for one in PaymentState for other in (None, *PaymentState)]
-    states = [(*pair, late) for pair in pairs for late in (None, "expired")]
+    states = [(*pair, *facts) for pair in pairs for facts in ((None, 0), ("expired", 0), (None, 9))]
     orders = [(state, *paid) for state in OrderState for paid in states]
     with closing(sqlite3.connect(file)) as conn:
         for (name,) in conn.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
@@ -121,14 +122,24 @@ def _insert_orders(file: Path) -> None:
             [(number, f"ORD-{number}", order[0], at, at) for number, order in enumerate(orders, start=1)],
         )
         paid = [
-            (number, f"ORD-{number}-{place}", state, late if place else None, at, at)
-            for number, (_, one, other, late) in enumerate(orders, start=1)
+            (
+                number,
+                f"ORD-{number}-{place}",
+                state,
+                late if place else None,
+                at,
+                at,
+                given_back_minor,
+                given_back_minor,
+            )
+            for number, (_, one, other, late, given_back_minor) in enumerate(orders, start=1)
             for place, state in enumerate((one, other))
             if state is not None
         ]
         conn.executemany(
             "INSERT INTO payments (order_id, provider, merchant_payment_id, status, late_after, created_at,"
-            " changed_at, currency, asked_minor) VALUES (?, 'paypay', ?, ?, ?, ?, ?, 'JPY', 9)",
+            " changed_at, captured_minor, refunded_minor, currency, asked_minor)"
+            " VALUES (?, 'paypay', ?, ?, ?, ?, ?, ?, ?, 'JPY', 9)",
             paid,
         )
         conn.commit()
