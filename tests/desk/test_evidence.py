@@ -241,7 +241,7 @@ def test_both_export_actions_are_in_the_list_of_keys(open_window: OpenWindow, co
 
 
 @pytest.mark.parametrize("has_waiting_record", [False, True])
-def test_an_empty_home_shows_a_message(
+def test_home_shows_a_message_only_if_no_record_waits(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, has_waiting_record: bool
 ) -> None:
     """If no record waits for the person, Home says so and has a button to the queues. If a record waits, Home's table

@@ -20,7 +20,7 @@ PARTIAL_RESULT_SENTENCE = translate("search.partial", "en")
 
 
 @pytest.mark.parametrize("are_left_out", [False, True])
-def test_a_search_of_the_newest_payments_says_that_older_ones_were_not_searched(
+def test_only_a_partial_search_says_that_older_payments_were_not_searched(
     open_window: OpenWindow,
     console: Console,
     sandbox: Sandbox,

@@ -147,7 +147,7 @@ def test_a_pdf_of_images_shows_a_message_about_its_missing_text(
 
 
 @pytest.mark.parametrize("is_other", [True, False])
-def test_a_refetch_with_another_pdf_opens_the_comparison(
+def test_only_a_refetch_with_another_pdf_opens_the_comparison(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, *, is_other: bool
 ) -> None:
     """If a re-fetch returns another PDF than the stored one, its dialog says that the copies differ, and its main

@@ -35,7 +35,7 @@ def read_visible_texts(dialog: RefetchDialog) -> list[str]:
 
 
 @pytest.mark.parametrize("is_other", [True, False])
-def test_a_refetch_shows_the_page_counts_of_both_pdfs(
+def test_only_a_refetch_with_another_pdf_shows_the_page_counts(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, *, is_other: bool
 ) -> None:
     """After a re-fetch with another PDF, the dialog shows the page counts of both copies. With an unchanged PDF it

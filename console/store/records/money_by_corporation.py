@@ -114,7 +114,7 @@ def list_records_of_number(conn: Connection, corporation_number: str) -> Records
     return RecordsOfNumber(
         _make_orders([row for row in rows if row[_ORDER_INDEX] is not None], payments_of_number),
         _make_payments(payments_of_number),
-        refunds.leave_out_former_approvers(
+        refunds.exclude_former_approvers_from_checkers(
             conn, _make_refunds([row for row in rows if row[_REFUND_INDEX] is not None])
         ),
     )

@@ -440,10 +440,10 @@ def read_refunds(
         if skips_unreadable
         else map(make_refund, rows)
     )
-    return leave_out_former_approvers(conn, records)
+    return exclude_former_approvers_from_checkers(conn, records)
 
 
-def leave_out_former_approvers(conn: Connection, records: Iterable[Refund]) -> tuple[Refund, ...]:
+def exclude_former_approvers_from_checkers(conn: Connection, records: Iterable[Refund]) -> tuple[Refund, ...]:
     """Return the refunds `records`, in their order. If a refund is in the state requested, people who approved it but
     are no longer approvers are left out of its `checkers`.
     """

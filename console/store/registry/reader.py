@@ -94,9 +94,9 @@ class _OpenRegistryFile:
             return read_corporation(row, self.places)
 
 
-class FoundNumbers(NamedTuple):
-    """The corporation numbers that a search has found, the best first. `other_spelling` is the spelling by which they
-    were found; "" if it is the searched text itself."""
+class CorporationNumberMatches(NamedTuple):
+    """The corporation numbers that a search has found, the best first. `other_spelling` is the other spelling of the
+    searched text that they match; "" if they match the searched text itself."""
 
     numbers: tuple[str, ...]
     other_spelling: str
@@ -184,18 +184,18 @@ class RegistryReader:
 
     def search_corporation_numbers(
         self, text: str, *, prefecture: str | None = None, limit: int, our_numbers: Collection[str] = ()
-    ) -> FoundNumbers:
+    ) -> CorporationNumberMatches:
         """Return the corporation numbers of the corporations that `search` finds for the same arguments, in the same
         order, and the spelling that has found them. This takes less time than to read the corporations.
         """
         prefecture_code = None if prefecture is None else find_prefecture_code(prefecture)
         if prefecture is not None and prefecture_code is None:
-            return FoundNumbers((), "")
+            return CorporationNumberMatches((), "")
         numbers = [number for number in our_numbers if _is_corporation_number(number)]
 
-        def find_numbers(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> FoundNumbers:
+        def find_numbers(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> CorporationNumberMatches:
             row_counts = open_file.read_frequent_term_counts(connection)
-            return FoundNumbers(
+            return CorporationNumberMatches(
                 *_search_spellings(
                     text,
                     lambda query: search_corporation_numbers(

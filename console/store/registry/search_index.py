@@ -178,8 +178,8 @@ def make_terms_of_columns(columns: FileColumns, folded_columns: FoldedColumns) -
     return _make_terms(
         _IndexedTexts(
             [
-                *_list_reading_columns(columns.name, folded_columns.names),
-                *_list_reading_columns(columns.furigana, folded_columns.furigana),
+                *_list_columns_of_first_and_second_readings(columns.name, folded_columns.names),
+                *_list_columns_of_first_and_second_readings(columns.furigana, folded_columns.furigana),
             ],
             columns.en_name,
             columns.prefecture_code,
@@ -190,9 +190,12 @@ def make_terms_of_columns(columns: FileColumns, folded_columns: FoldedColumns) -
     )
 
 
-def _list_reading_columns(texts: Sequence[str], forms: ComparisonForms) -> list[list[str | None]]:
+def _list_columns_of_first_and_second_readings(
+    texts: Sequence[str], forms: ComparisonForms
+) -> list[list[str | None]]:
     """Return a column with the comparison form of each text (None for an empty text). If any text has a second
-    reading, also return a column with the second readings (None for a text without one)."""
+    reading (with ケ read as ガ, for example), also return a column with the second readings (None for a text without
+    one)."""
     first_readings = [
         folded_text if text else None for text, folded_text in zip(texts, forms.folded_texts, strict=True)
     ]

@@ -571,7 +571,7 @@ def test_the_scheduler_runs_the_update_and_the_doctor_reports_failures(
 
 
 @pytest.mark.parametrize("is_missing", [True, False])
-def test_a_missing_watched_folder_is_reported(folder_desk: WatchedFolderDesk, is_missing: bool) -> None:
+def test_only_a_missing_watched_folder_is_reported(folder_desk: WatchedFolderDesk, is_missing: bool) -> None:
     """If the watched folder is missing, as with a disconnected network drive, or is empty, nothing is imported and
     the task does not fail. The command `doctor` reports only a missing folder as a problem.
     """

@@ -13,7 +13,7 @@ from tests.views.invented_checks import make_window_context
 
 
 @pytest.mark.parametrize("asks_password", [False, True])
-def test_the_window_stays_open_for_a_password(qtbot: QtBot, appearance: object, *, asks_password: bool) -> None:
+def test_the_window_stays_open_only_for_a_password(qtbot: QtBot, appearance: object, *, asks_password: bool) -> None:
     """The window closes when the running call has ended, but not if the call has ended because it needs the person's
     password: the decision isn't made yet."""
     context, window = make_window_context(), QWidget()

@@ -28,7 +28,7 @@ def test_the_time_of_sending_has_a_line_for_each_time_zone(
 
 
 @pytest.mark.parametrize("has_order", [True, False])
-def test_the_panel_of_the_order_has_a_link_to_the_order(
+def test_the_panel_of_the_order_has_a_link_only_if_there_is_an_order(
     qtbot: QtBot, appearance: object, monkeypatch: pytest.MonkeyPatch, has_order: bool
 ) -> None:
     """On the page of a refund, as on the page of a payment, the panel of the order has a link that opens the order.

@@ -319,7 +319,7 @@ def test_one_long_text_does_not_take_the_width_that_many_rows_need(appearance: o
 
 
 @pytest.mark.parametrize("has_owner", [True, False])
-def test_an_empty_column_gives_way_to_a_text_that_would_be_cut(
+def test_only_an_empty_column_is_hidden_for_a_text_that_would_be_cut(
     appearance: object, qtbot: QtBot, *, has_owner: bool
 ) -> None:
     """A hideable column without any text is hidden before a sentence is cut off, even if the sentence stays too long
