@@ -90,7 +90,7 @@ class WorkReason(StrEnum):
     PAID_TWICE = "paid_twice"
     """The order was paid by two payments."""
     PAID_WITHOUT_PAYMENT = "paid_without_payment"
-    """The order is paid, but none of its payments has succeeded."""
+    """The order is paid, but none of its payments has succeeded, or all its money went back."""
     POLL = "poll"
     """The provider has accepted the refund; a due task reads whether it is completed."""
     PROBES_ENDED = "probes_ended"

@@ -4,8 +4,8 @@ violation.
 - A: a payment was paid at the provider, but its order is still pending after a grace period. Action: set the order to
   paid; if only a callback says that the payment was paid, probe the payment first.
 - B: the order is paid, but none of its payments is known to have succeeded, or a payment was reversed and the others
-  were given back completely. Action: probe the payment that may have
-  paid for it: one with an unknown outcome, or else one that can still be paid, or else the newest.
+  were given back completely. Action: probe the payment that may have paid for it: one with an unknown outcome, or
+  else one that can still be paid, or else the newest of those that aren't in a paid state.
 - C: a payment was paid after it had expired or failed, or is a paid payment of a cancelled order, and the money was
   not given back completely. Action: refund the payment, or decide on another compensation.
 

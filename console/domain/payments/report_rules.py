@@ -241,13 +241,18 @@ def _may_be_second_payment(payment: Payment, report: PaymentReport, report_sourc
     be about two payments. Two reads are about one payment: the later read replaces the earlier one. A notice is about
     one payment, so a later report doesn't correct it.
     """
-    is_read_after_read = report_source is ReportSource.READ and payment.last_event_id is None
     return (
         is_other_amount_unknown(payment)
         and find_other_paid_amount(payment) != report.amount
         and report_source is not ReportSource.PEOPLE
-        and not is_read_after_read
+        and not is_read_after_reads(payment, report_source)
     )
+
+
+def is_read_after_reads(payment: Payment, report_source: ReportSource) -> bool:
+    """True if a report of this source is a read, and no notice was applied to the payment before. Then the read
+    replaces the earlier reports: all of them are about one payment at the provider."""
+    return report_source is ReportSource.READ and payment.last_event_id is None
 
 
 def _is_report_of_second_payment(payment: Payment, report: PaymentReport) -> bool:

@@ -68,7 +68,8 @@ class AlertRule(StrEnum):
     PAID_UNNOTICED = "A"
     """Broken if a payment was paid at the provider and its order is still pending after a grace period."""
     PAID_WITHOUT_PAYMENT = "B"
-    """Broken if an order is paid and has payments, but none of them has succeeded after a grace period."""
+    """Broken if an order is paid and has payments, and after a grace period none of them has succeeded, or all its
+    money went back."""
     PAID_TOO_LATE = "C"
     """Broken if a payment was paid after it had expired or failed, or is a paid payment of a cancelled order. People
     decide about a refund or another compensation.

@@ -27,6 +27,7 @@ from console.domain.payments.report_rules import (
     find_paid_time_problem,
     is_other_amount_missing,
     is_other_amount_unknown,
+    is_read_after_reads,
     replace_unclear_reversal,
 )
 from console.domain.payments.states import PaymentState, RefundState
@@ -250,16 +251,15 @@ def _add_earlier_other_amounts(
 ) -> ReportEffect:
     """Return the effect; if its case is about another paid amount than the requested one, the case also names the
     other amounts that earlier notices have reported as paid, and that no person has acknowledged. Each notice is
-    about one payment, so a later one doesn't correct it. A read replaces the earlier reads: if the report is a read,
-    and no notice was applied to the payment before, no amount is added.
+    about one payment, so a later one doesn't correct it. A read that follows only reads replaces them
+    (`is_read_after_reads`): no amount is added then.
     """
-    is_read_after_reads = sourced_report.source_kind is ReportSource.READ and payment.last_event_id is None
     is_case_of_amounts = effect.case_rule == WorkReason.AMOUNT_DIFFERS or (
         effect.case_rule == WorkReason.CONTRADICTED
         and effect.booked_amount is not None
         and is_other_amount_unknown(payment)
     )
-    if not is_case_of_amounts or is_read_after_reads:
+    if not is_case_of_amounts or is_read_after_reads(payment, sourced_report.source_kind):
         return effect
     rule, observed = WorkReason.AMOUNT_DIFFERS, effect.case_observed
     return replace(effect, case_observed=list_facts_with_open_case(tx.conn, payment.id, rule, observed))

@@ -79,8 +79,7 @@ def list_facts_with_open_case(conn: Connection, payment_id: int, rule: str, fact
     as far as the column has room. If the open case has `fact`, also with further words, return its text. Return
     `fact` alone if no case of this rule is open, or if a person has acknowledged an open case without it.
     """
-    cases_of_payment = alerts.find_by_subject(conn, payments.PAYMENT_KIND, payment_id)
-    open_case = next((case for case in cases_of_payment if case.rule_id == rule and case.resolved_at is None), None)
+    open_case = _find_open_case(conn, payment_id, rule)
     if open_case is None:
         return fact
     facts = _split_facts(open_case.observed)
@@ -94,12 +93,17 @@ def end_case_with_other_text(
 ) -> None:
     """Close the payment's open case of the alert rule `rule` if its text isn't `observed`, the text of the case that
     the caller opens next. Raises RunAgain if another process has just ended the open case."""
-    cases_of_payment = alerts.find_by_subject(tx.conn, payments.PAYMENT_KIND, payment_id)
-    open_case = next((case for case in cases_of_payment if case.rule_id == rule and case.resolved_at is None), None)
-    if open_case is None or open_case.observed == observed:
+    open_case = _find_open_case(tx.conn, payment_id, rule)
+    if open_case is None or open_case.observed == observed[: alerts.LONGEST_TEXT_CHARACTERS]:
         return
     if not alerts.resolve(tx.conn, open_case.id, context.now()):
         raise RunAgain
+
+
+def _find_open_case(conn: Connection, payment_id: int, rule: str) -> Alert | None:
+    """Return the payment's open case of the alert rule `rule`; None if there is none."""
+    cases_of_payment = alerts.find_by_subject(conn, payments.PAYMENT_KIND, payment_id)
+    return next((case for case in cases_of_payment if case.rule_id == rule and case.resolved_at is None), None)
 
 
 def find_acknowledged_keys(conn: Connection, payment_id: int, rule: WorkReason) -> frozenset[str]:
