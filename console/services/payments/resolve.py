@@ -96,7 +96,8 @@ class PaymentResolver:
         back by another way than the provider. `id_at_provider` is then the amount with the day
         (`OutsideRefund.format_statement`); the provider isn't asked, and two people must agree.
 
-        Raises usage if `target_state`, `id_at_provider` or `reason` has an invalid form; no_evidence if the proof is
+        Raises usage if `target_state`, `id_at_provider` or `reason` has an invalid form, or if the day of a refund
+        done outside is in the future or before the payment; no_evidence if the proof is
         empty, unreadable or too large; not_allowed if the acting person has no right to resolve, or may not be the
         second person; same_person if the proposer decides again; stale_view if the payment's version is not
         `expected_version`, or changes during the decision; nothing_to_resolve if people can't decide that the payment
