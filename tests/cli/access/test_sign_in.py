@@ -90,13 +90,15 @@ def test_the_doctor_says_that_nobody_has_signed_in(
     unreachable_server_terminal: Terminal, keyring: MemoryKeyring
 ) -> None:
     """If no person has signed in, `doctor` reports that as one failed check and skips the checks that need the
-    database. After a sign-in the same check names the account.
+    database, such as whether a worker acts, so that this desk needs no secrets of PayPay. After a sign-in the same
+    check names the account.
     """
+    unreachable_server_terminal.env["CONSOLE_PAYPAY_URL"] = "http://127.0.0.1:9"
     checks = {check["name"]: check for check in unreachable_server_terminal.json("doctor").data["checks"]}
     assert not checks["sign_in"]["ok"]
     assert "support-console sign-in" in checks["sign_in"]["next"]
     assert checks["home"]["ok"]
-    unchecked = [checks[name] for name in ("operator", "database", "tasks")]
+    unchecked = [checks[name] for name in ("operator", "database", "tasks", "paypay")]
     message = f"Not checked, because you are not signed in to {SERVER_AND_DATABASE}."
     assert {check["message"] for check in unchecked} == {message}
     bad = [check for check in checks.values() if not check["ok"]]
