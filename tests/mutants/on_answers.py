@@ -103,7 +103,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
             (
                 "a decision closes the case that its answer opens",
                 "console/services/payments/resolve.py",
-                "cases.close_cases_by_id(tx.conn, set(earlier_case_ids) - further_captures, now)",
+                "cases.close_cases_by_id(tx.conn, set(earlier_case_ids) - left_open_ids, now)",
                 "cases.close_cases(tx.conn, PAYMENT_KIND, payment_id, now)",
                 "test_a_decision_closes_no_case_that_its_own_answer_opens",
             ),

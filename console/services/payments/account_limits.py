@@ -50,9 +50,14 @@ def book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amou
 def close_set_aside_case(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
     """Close the payment's case about money set aside, unless such money waits for its refund. Call this after a
     set-aside was refunded, and after the payment was reversed."""
-    waiting_states = (SetAsideState.OPEN, SetAsideState.REFUNDING)
-    if all(item.state not in waiting_states for item in set_asides.find_by_payment(tx.conn, payment_id)):
+    if not has_waiting_set_aside(tx, payment_id):
         payment_work.close_case(context, tx, payment_work.require_payment(tx, payment_id), WorkReason.SET_ASIDE)
+
+
+def has_waiting_set_aside(tx: Transaction, payment_id: int) -> bool:
+    """True if money of the payment is set aside and waits for its refund, or if this refund is open."""
+    waiting_states = (SetAsideState.OPEN, SetAsideState.REFUNDING)
+    return any(item.state in waiting_states for item in set_asides.find_by_payment(tx.conn, payment_id))
 
 
 def release_amount(tx: Transaction, payment: Payment) -> None:

@@ -328,12 +328,16 @@ class PaymentResolver:
         payment's next work. A case that the same transaction has opened stays open, such as one about a second
         payment in the provider's answer. Exception: a case about the reversal that was decided (`target`). A case
         about a further capture also stays open, because its money is no part of the decided payment. So does the
-        proposal that an amount of a paid payment was given back outside: without it, a refund could give the money
-        back again. Work that sets the payment's order to paid is not replaced.
+        case about money set aside, as long as this money waits for its refund. So does the proposal that an amount of
+        a paid payment was given back outside: without it, a refund could give the money back again. Work that sets
+        the payment's order to paid is not replaced.
         """
         context, now = self._context, self._context.now()
-        further_captures = {case.id for case in order_status.list_further_capture_cases(tx.conn, payment_id)}
-        cases.close_cases_by_id(tx.conn, set(earlier_case_ids) - further_captures, now)
+        left_open_ids = {case.id for case in order_status.list_further_capture_cases(tx.conn, payment_id)}
+        set_aside_case_id = cases.find_open_case_id(tx.conn, WorkReason.SET_ASIDE, PAYMENT_KIND, payment_id)
+        if set_aside_case_id is not None and account_money.has_waiting_set_aside(tx, payment_id):
+            left_open_ids.add(set_aside_case_id)
+        cases.close_cases_by_id(tx.conn, set(earlier_case_ids) - left_open_ids, now)
         if target is PaymentState.REVERSED:
             cases.close_case(tx.conn, WorkReason.REVERSED, PAYMENT_KIND, payment_id, now)
         current_payment = payment_work.require_payment(tx, payment_id)

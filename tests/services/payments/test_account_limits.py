@@ -15,6 +15,7 @@ from console.domain.money import Money
 from console.domain.payments.consistency import compute_money_parts, compute_reversed_minor
 from console.domain.payments.records import Payment, SetAsideState
 from console.domain.payments.states import PaymentState, RefundState
+from console.domain.records import Work, WorkReason, WorkState
 from console.services.payments import account_limits as account_money
 from console.services.refunds import outcomes
 from console.store.database import unreadable_rows
@@ -24,7 +25,7 @@ from console.store.refunds import refunds
 from console.store.refunds.refunds import NewRefund
 from tests.services.payments.test_apply_report import apply_reports, make_payment, make_report, report_payment_as_paid
 from tests.support.desks import CORPORATION_NUMBERS
-from tests.support.payment_desks import PaymentDesk
+from tests.support.payment_desks import OpenDeskOf, PaymentDesk
 
 pytestmark = pytest.mark.engines("sqlite")
 CORPORATION_NUMBER, OTHER_NUMBER = CORPORATION_NUMBERS[0], CORPORATION_NUMBERS[1]
@@ -307,6 +308,28 @@ def test_money_set_aside_waits_again_after_a_failed_refund(scene: PaymentDesk) -
         history.apply_action(action, payment_index, 0)
     assert [item.record.state for item in scene.payments.list_set_asides()] == [SetAsideState.OPEN]
     assert scene.list_open_alert_rules() == ["set_aside"]
+
+
+@pytest.mark.parametrize("does_provider_answer", [True, False])
+def test_a_decision_leaves_the_case_about_money_set_aside_open(
+    scene: PaymentDesk, open_desk_of: OpenDeskOf, does_provider_answer: bool
+) -> None:
+    """People decide that a payment above its account's limit is completed, with the provider's answer or without one.
+    The money set aside still waits for its refund, so its case stays open and the payment still waits for a review.
+    """
+    order_id = scene.insert_order("ORD-1", 3300, corporation=CORPORATION_NUMBER)
+    payment = scene.payments.start(order_id, "paypay").payment
+    scene.insert_account(CORPORATION_NUMBER, 1000)
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
+    scene.payments.probe(payment.id)
+    if not does_provider_answer:
+        scene.control.add_fault("status:503", call="paypay_payment", times="always")
+    with open_desk_of("lead-b") as lead:
+        for desk in (scene,) if does_provider_answer else (scene, lead):
+            assert desk.payments.resolve(payment.id, "completed", "the bank's letter").record.state == "completed"
+    assert [item.record.amount_minor for item in scene.payments.list_set_asides()] == [2300]
+    assert scene.list_open_alert_rules() == ["set_aside"]
+    assert scene.read_payment(payment.id).work == Work(WorkState.NEEDS_REVIEW, reason=WorkReason.SET_ASIDE)
 
 
 def test_a_deleted_account_hides_no_set_aside(scene: PaymentDesk) -> None:
