@@ -129,20 +129,22 @@ class NoticeReceiver:
         With `must_store_before_reply`, the rate limit does not apply: the refused callback may be a damaged genuine
         callback, so a due task asks the provider about its payment.
         """
-        skipped_count = self._refusal_limit.take_token(self._context.clock.monotonic())
-        if skipped_count is None and not must_store_before_reply:
+        skipped_count = self._refusal_limit.take_token(
+            self._context.clock.monotonic(), must_write=must_store_before_reply
+        )
+        if skipped_count is None:
             return None
         event_state = common.EVENT_REFUSED_UNANSWERED if must_store_before_reply else common.EVENT_REFUSED
         if refusal.reason in _SIGNATURE_REFUSAL_REASONS:
             source = (
                 received_notice.source if NOTICE_SOURCE_NAME_PATTERN.fullmatch(received_notice.source) else "other"
             )
-            facts = {"source": source, "reason": refusal.reason, "not_written_before": skipped_count or 0}
+            facts = {"source": source, "reason": refusal.reason, "not_written_before": skipped_count}
             log_events.write_event(LogEvent.SIGNATURE_VERIFICATION_FAILED, **facts)
 
         def write_refusal() -> NoticeEffect:
             self._context.write(
-                lambda tx: self._store_refusal(tx, received_notice, refusal, event_state, skipped_count or 0)
+                lambda tx: self._store_refusal(tx, received_notice, refusal, event_state, skipped_count)
             )
             return NoticeEffect(event_state)
 

@@ -44,6 +44,24 @@ def test_a_refused_callback_about_a_payment_is_always_audited(scene: PaymentDesk
     assert scene.read_payment(payment.id).state == "completed"
 
 
+def test_a_callback_refusal_that_is_audited_above_the_limit_is_not_counted_as_skipped(scene: PaymentDesk) -> None:
+    """A refused callback is audited although the limit on audit entries is reached. Its entry contains the number of
+    the refusals before it that have no entry, and the next entry doesn't count the callback.
+    """
+    receiver = scene.machinery.payments._notice_receiver
+    receiver._refusal_limit = pace = TokenBucket(0, 0.0)
+    scene.payments.start(scene.insert_order("ORD-1", 50_000, "INR"), "atom")
+    scene.money.change_payment_state("atom", "ORD-1", "paid")
+    scene.payments.receive_notice(ReceivedNotice("bank", b"{}"))
+    assert scene.deliver_notice("atom", "ORD-1", manner="bad_signature").is_refused
+    pace._tokens = 1.0
+    pace._capacity = 1.0
+    scene.payments.receive_notice(ReceivedNotice("bank", b"{}"))
+    entries = "SELECT detail FROM audit_log WHERE what = 'payment.callback_refused' ORDER BY id"
+    counts = [json.loads(detail).get("passed_over") for (detail,) in scene.place.sql(entries)]
+    assert counts == [1, None]
+
+
 def test_the_pace_of_audit_entries_is_limited() -> None:
     """The limit on audit entries about refused notices allows a number of entries at once, and then a number in each
     second. A clock that goes back doesn't allow more entries.
