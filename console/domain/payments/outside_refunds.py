@@ -2,12 +2,14 @@
 a bank transfer. Two people record it with evidence; afterwards this amount can't be refunded any more.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from console.domain.calendar_days import JST, parse_day
 from console.domain.money import LARGEST_AMOUNT_MINOR
 from console.domain.payments.records import Payment
+from console.domain.payments.states import DONE_OUTSIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,15 @@ def parse_statement(text: str) -> OutsideRefund | None:
         return OutsideRefund(int(amount_text), parse_day(day_text))
     except ValueError:
         return None
+
+
+def read_recorded_refund(audit_facts: Mapping[str, object]) -> OutsideRefund | None:
+    """Return the refund done outside that two people have recorded with an audit entry with these facts; None for the
+    facts of another entry, or for an amount or a day that isn't one. Every database account may insert audit entries.
+    """
+    if audit_facts.get("as") != DONE_OUTSIDE or audit_facts.get("by") != "people":
+        return None
+    return parse_statement(f"{audit_facts.get('minor')} {audit_facts.get('day')}")
 
 
 def find_first_possible_day(payment: Payment) -> date | None:

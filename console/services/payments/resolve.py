@@ -2,7 +2,7 @@
 decision; otherwise two people must agree.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,12 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import ExceedsCapturedDetail
 from console.domain.money import make_stored_money
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
-from console.domain.payments.outside_refunds import OutsideRefund, is_possible_day, parse_statement
+from console.domain.payments.outside_refunds import (
+    OutsideRefund,
+    is_possible_day,
+    parse_statement,
+    read_recorded_refund,
+)
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import (
@@ -209,7 +214,7 @@ class PaymentResolver:
             "currency": payment.currency,
             "day": outside_refund.day.isoformat(),
         }
-        if _is_recorded_already(tx, payment.id, facts):
+        if _is_recorded_already(tx, payment.id, outside_refund):
             raise ConsoleError(
                 ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": EvidenceMismatchReason.RECORDED_BEFORE}
             )
@@ -494,12 +499,12 @@ def _require_decidable_payment(payment: Payment, target_state: str, expected_ver
         raise make_undecidable_error(payment)
 
 
-def _is_recorded_already(tx: Transaction, payment_id: int, facts: Mapping[str, object]) -> bool:
+def _is_recorded_already(tx: Transaction, payment_id: int, outside_refund: OutsideRefund) -> bool:
     """True if two people have already recorded a refund of this payment with the same amount and day. A person who
     didn't see the answer repeats the decision; as a new statement it could be confirmed, and the same money would
-    count twice. `facts` are the refund's facts in the audit trail."""
+    count twice."""
     return any(
-        entry.what == RESOLVE_ACTION and {**facts, "by": "people"}.items() <= entry.detail.items()
+        entry.what == RESOLVE_ACTION and read_recorded_refund(entry.detail) == outside_refund
         for entry in audit.list_entries_of_subject(tx.conn, PAYMENT_KIND, str(payment_id))
     )
 

@@ -3,16 +3,19 @@ the newest MAX_ROWS_ON_COMPANY_PAGE records of each kind only. The queries use t
 and of the records."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, case, func, select
+from sqlalchemy import Connection, Select, and_, case, func, select
 
+from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST
 from console.domain.evidence.timeline import TimelineEventKind
+from console.domain.money import LARGEST_AMOUNT_MINOR
 from console.domain.payments.consistency import PAID_STATES
-from console.domain.payments.states import DONE_OUTSIDE, PaymentState, RefundState
+from console.domain.payments.outside_refunds import read_recorded_refund
+from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Document
 from console.domain.tasks.records import Note
 from console.domain.views.company import (
@@ -40,6 +43,12 @@ from console.store.schema.payments import payment_events, payments, refunds
 from console.store.schema.worker import notes
 
 _KNOWN_CERTAINTY = Certainty.KNOWN.value
+_HAS_OUTSIDE_AMOUNT_CONDITION = and_(
+    payments.c.outside_minor.between(1, LARGEST_AMOUNT_MINOR), payments.c.status != PaymentState.REVERSED.value
+)
+"""SQL condition: an amount of the payment was given back outside. Reversed payments are left out, because their money
+is shown without such an amount. The upper limit excludes a text, which SQLite stores in a column of numbers, too.
+"""
 
 
 def sum_money_of_corporation(conn: Connection, corporation_number: str, since: datetime) -> tuple[CompanyTotals, ...]:
@@ -60,7 +69,7 @@ def sum_money_of_corporation(conn: Connection, corporation_number: str, since: d
         select(
             payments.c.currency,
             func.sum(case((is_paid, payments.c.captured_minor), else_=0)),
-            func.sum(payments.c.outside_minor),
+            func.max(case((_HAS_OUTSIDE_AMOUNT_CONDITION, 1), else_=0)),
         )
         .join_from(
             RECORD_IDS_OF_NUMBER_SUBQUERY, payments, payments.c.id == RECORD_IDS_OF_NUMBER_SUBQUERY.c.payment_id
@@ -84,40 +93,48 @@ def sum_money_of_corporation(conn: Connection, corporation_number: str, since: d
         .group_by(refunds.c.currency)
     )
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    outside_sums: Mapping[str, int] = {}
-    for currency, amount_minor, outside_minor in conn.execute(paid_sums_query, {"number": corporation_number}):
+    has_outside_amounts = False
+    for currency, amount_minor, has_outside_amount in conn.execute(paid_sums_query, {"number": corporation_number}):
         sums[currency][0] = int(amount_minor)
-        if outside_minor and not outside_sums:  # seldom, so that most reads need no statement more
-            outside_sums = _sum_amounts_given_back_outside(conn, corporation_number, since)
+        has_outside_amounts = has_outside_amounts or bool(has_outside_amount)
     for currency, *refund_sums in conn.execute(refunded, {"number": corporation_number}):
         sums[currency][1:] = map(int, refund_sums)
-    for currency, amount_minor in outside_sums.items():
-        sums[currency][1] += amount_minor
+    if has_outside_amounts:  # seldom, so that most reads need no further statement
+        for currency, amount_minor in _list_amounts_given_back_outside(conn, corporation_number, since):
+            sums[currency][1] += amount_minor
     return tuple(CompanyTotals(currency, *sums[currency]) for currency in sorted(sums, reverse=True))
 
 
-def _sum_amounts_given_back_outside(conn: Connection, corporation_number: str, since: datetime) -> Mapping[str, int]:
-    """Return, by currency, the sum (minor units) that payers of this corporation number got back outside on the
-    Japanese day of `since` or later. The day is only in the audit entry of the second person's decision. Reversed
-    payments are left out, because their sums no longer show such an amount."""
-    first_day = since.astimezone(JST).date().isoformat()
+def _list_amounts_given_back_outside(
+    conn: Connection, corporation_number: str, since: datetime
+) -> Iterator[tuple[str, int]]:
+    """Yield, for each payment of this corporation number, its currency and the sum (minor units) that its payer got
+    back outside on the Japanese day of `since` or later.
+
+    The day is only in the audit entry of the second person's decision. Every database account may insert such
+    entries, so a sum is never more than the amount in the payment's row.
+    """
     query = (
-        select(payments.c.id, payments.c.currency)
+        select(payments.c.id, payments.c.currency, payments.c.outside_minor)
         .join_from(
             RECORD_IDS_OF_NUMBER_SUBQUERY, payments, payments.c.id == RECORD_IDS_OF_NUMBER_SUBQUERY.c.payment_id
         )
-        .where(payments.c.outside_minor > 0, payments.c.status != PaymentState.REVERSED.value)
+        .where(_HAS_OUTSIDE_AMOUNT_CONDITION)
     )
-    currency_by_id = {str(id): currency for id, currency in conn.execute(query, {"number": corporation_number})}
+    rows = conn.execute(query, {"number": corporation_number}).all()
     entries_query = select(audit_log.c.subject_id, audit_log.c.detail).where(
-        audit_log.c.subject_kind == PAYMENT_KIND, audit_log.c.subject_id.in_(currency_by_id)
+        audit_log.c.subject_kind == PAYMENT_KIND,
+        audit_log.c.subject_id.in_([str(row.id) for row in rows]),
+        audit_log.c.what == AuditAction.PAYMENT_RESOLVE.value,
     )
-    sums: dict[str, int] = defaultdict(int)
+    first_day = since.astimezone(JST).date()
+    recorded_sums: dict[str, int] = defaultdict(int)
     for payment_id, detail_text in conn.execute(entries_query):
-        facts = parse_audit_detail(detail_text)
-        if facts.get("as") == DONE_OUTSIDE and facts.get("by") == "people" and str(facts["day"]) >= first_day:
-            sums[currency_by_id[payment_id]] += int(str(facts["minor"]))
-    return sums
+        outside_refund = read_recorded_refund(parse_audit_detail(detail_text))
+        if outside_refund is not None and outside_refund.day >= first_day:
+            recorded_sums[payment_id] += outside_refund.amount_minor
+    for row in rows:
+        yield row.currency, min(row.outside_minor, recorded_sums[str(row.id)])
 
 
 def read_notes(conn: Connection, references: Collection[RecordRef]) -> tuple[Note, ...]:

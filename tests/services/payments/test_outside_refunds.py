@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST
 from console.domain.explanations.badges import find_state_badge
 from console.domain.payments.consistency import compute_money_parts
@@ -293,6 +294,30 @@ def test_the_totals_of_a_company_contain_amounts_given_back_outside(
         day_after = datetime.fromisoformat(TODAY).replace(tzinfo=JST) + timedelta(days=1)
         (totals,) = company.sum_money_of_corporation(conn, str(payment.corporation_number), day_after)
     assert (totals.paid_minor, totals.refunded_minor) == (0, 0)
+
+
+def test_an_inserted_audit_entry_changes_no_total_of_a_company(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
+    """Every database account may insert an audit entry that looks like the record of a refund done outside. The total
+    has at most the amounts of the payments, and the page of the company is readable for every form of the entry."""
+    payment = record_outside_refund(scene, open_desk_of, f"1000 {TODAY}")
+    inserted_entries: tuple[tuple[AuditAction, dict[str, object]], ...] = (
+        (AuditAction.PAYMENT_RESOLVE, {}),
+        (AuditAction.PAYMENT_RESOLVE, {"minor": "none", "day": TODAY}),
+        (AuditAction.PAYMENT_RESOLVE, {"minor": 500, "day": "tomorrow"}),
+        (AuditAction.PAYMENT_RESOLVE, {"minor": -500, "day": TODAY}),
+        (AuditAction.PAYMENT_RESOLVE, {"minor": 10**30, "day": TODAY}),
+        (AuditAction.PAYMENT_PROBED, {"minor": 500, "day": TODAY}),
+        (AuditAction.PAYMENT_RESOLVE, {"minor": 500, "day": TODAY}),
+    )
+    for action, further_facts in inserted_entries:
+        facts = {"as": DONE_OUTSIDE, "by": "people", **further_facts}
+        _record_audit_entry(scene, action, payment.id, facts)
+        (totals,) = scene.console.lookup.find_records(CORPORATION_NUMBERS[0]).totals
+        assert totals.refunded_minor == 1000, (action, further_facts)
+
+
+def _record_audit_entry(scene: PaymentDesk, action: AuditAction, payment_id: int, facts: dict[str, object]) -> None:
+    scene.context.write(lambda tx: scene.context.record_audit(tx, action, payment_id, facts, kind="payment"))
 
 
 def test_the_same_refund_outside_is_not_recorded_twice(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
