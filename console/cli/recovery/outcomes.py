@@ -20,11 +20,10 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import UnusableEvidenceReason
 from console.domain.payments.outside_refunds import OutsideRefund
-from console.domain.payments.records import Payment
 from console.domain.payments.states import DONE_OUTSIDE
 from console.domain.reason import ForeignText
 from console.domain.recovery.decision_reasons import LONGEST_DECISION_REASON_CHARACTERS, DecisionReason, StatedReason
-from console.settings.private_files import is_ordinary_file
+from console.settings.private_files import is_folder, is_ordinary_file
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -90,15 +89,12 @@ def _make_outside_refund_statement(console: "Console", args: Namespace) -> str:
     or is no amount of the currency, and not_found if there is no such payment."""
     from console.services.refunds.request import parse_amount  # only this decision needs it
 
-    record_ref = args.kind, parse_row_id(args.kind, args.id)
-    record = console.lookup.read_records([record_ref]).get(record_ref)
-    if not isinstance(record, Payment):
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": args.kind, "id": args.id})
+    payment = console.payments.read_payment(parse_row_id(args.kind, args.id)).record
     try:
         day = parse_day(args.day or "")
     except ValueError:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTSIDE_REFUND}) from None
-    return OutsideRefund(parse_amount(args.amount or "", record), day).format_statement()
+    return OutsideRefund(parse_amount(args.amount or "", payment), day).format_statement()
 
 
 def _parse_stated_reason(args: Namespace) -> StatedReason | None:
@@ -131,7 +127,7 @@ def _parse_evidence(argument: str) -> str | Path:
             return path
         if argument and path.exists():
             # A shell gives `<(command)` as the name of a pipe; this name says nothing about the record.
-            _refuse_evidence(argument, "is_folder" if path.is_dir() else "special_file")
+            _refuse_evidence(argument, "is_folder" if is_folder(path) else "special_file")
         is_missing = os.path.lexists(path) or _has_name_of_evidence_file(path)
     except ValueError:  # with a character that no path has
         is_missing = _has_name_of_evidence_file(path)

@@ -1,5 +1,5 @@
-"""Reads one record (credit check, order, payment or refund) by its kind and id, and the numbers by which people know
-the subjects of audit entries.
+"""Reads records (credit checks, orders, payments and refunds) by their kinds and ids, and the numbers by which people
+know the subjects of audit entries.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from sqlalchemy import Connection
 
 from console.store.credit_checks import credit_checks
+from console.store.database import unreadable_rows
 from console.store.payments import orders, payments
 from console.store.queues.table_queries import QueuedRecord
 from console.store.refunds import refunds
@@ -29,6 +30,22 @@ def find(
     """
     find_record = _FINDER_BY_KIND.get(kind)
     return find_record(conn, record_id, lapsed_ids.get(kind, frozenset())) if find_record else None
+
+
+def find_readable(
+    conn: Connection, record_keys: Collection[tuple[str, int]], lapsed_ids: Mapping[str, AbstractSet[int]]
+) -> dict[tuple[str, int], QueuedRecord]:
+    """Return the existing records among `record_keys` (pairs of kind and id), by these pairs. Records that this
+    program can't read are left out and reported (`unreadable_rows`). For `lapsed_ids` see `find`."""
+
+    def find_by_key(key: tuple[str, int]) -> tuple[tuple[str, int], QueuedRecord | None]:
+        kind, record_id = key
+        return key, find(conn, kind, record_id, lapsed_ids)
+
+    records_by_key = unreadable_rows.read_readable_rows(
+        "records", record_keys, find_by_key, lambda key: key, lambda key: f"{key[0]} {key[1]}"
+    )
+    return {key: record for key, record in records_by_key if record is not None}
 
 
 def read_numbers_of_subjects(conn: Connection, subjects: Collection[str]) -> Mapping[str, str]:

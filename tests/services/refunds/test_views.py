@@ -4,6 +4,7 @@ may execute.
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -286,3 +287,14 @@ def test_a_page_states_that_a_refund_has_no_other_approver(desk: RefundDesk) -> 
     desk.sql("UPDATE operators SET disabled_at = NULL WHERE name = 'lead-c'")
     assert read_next_steps() == usual
     assert not usual & alone
+
+
+@pytest.mark.expects_log("a payment that can't be read is told")
+def test_an_unreadable_payment_stops_no_export_of_the_approvals(desk: RefundDesk, tmp_path: Path) -> None:
+    """The export lists a refund whose payment this program can't read, without a corporation number."""
+    refund = desk.request_refund(desk.make_paid_payment(), "1000")
+    desk.sql("UPDATE payments SET late_after = 'future', version = version + 1")
+    assert desk.console.exports.write(ExportRequest(ListName.APPROVALS), tmp_path / "approvals.csv", "en").row_count
+    assert f"R-{refund.id}" in (tmp_path / "approvals.csv").read_text("utf-8-sig")
+    keys = (("payment", refund.payment_id), ("refund", refund.id))
+    assert list(desk.console.lookup.read_records(keys)) == [("refund", refund.id)]
