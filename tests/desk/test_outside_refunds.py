@@ -1,4 +1,4 @@
-"""Two people record in the window that a payer got an amount back by another way than the gateway."""
+"""Two people record in the window that a payer got an amount back other than through the gateway."""
 
 from PySide6.QtWidgets import QWidget
 
@@ -106,7 +106,7 @@ def test_a_draft_of_a_refund_outside_is_continued_from_home(
     home = person.wait_for_page(HomePage)
     person.wait_until(lambda: "drafts" in home._bar_by_name)
     bar = home._bar_by_name["drafts"]
-    assert "Draft: record of a refund outside, Payment ORD-1" in bar.accessibleName()
+    assert "Draft: record of a refund done outside, Payment ORD-1" in bar.accessibleName()
     assert bar.button is not None
     bar.button.click()
     assert person.wait_for_dialog(OutsideRefundDialog).form.amount_field.text() == "1,000"

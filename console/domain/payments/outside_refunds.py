@@ -1,4 +1,4 @@
-"""Refunds that were done outside: the payer got an amount of a payment back by another way than its provider, such as
+"""Refunds that were done outside: the payer got an amount of a payment back other than through its provider, such as
 a bank transfer. Two people record it with evidence; afterwards this amount can't be refunded any more.
 """
 

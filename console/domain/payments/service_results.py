@@ -54,7 +54,7 @@ class ComparedSide:
 class MoneyParts:
     """Parts of a payment's captured amount, in minor units of one currency: refunded, accepted by the provider for
     refund (`on_its_way`), in refunds with an unknown outcome, in other open refunds, which wait or are being sent
-    (`waiting`), set aside, given back by another way than the provider (`outside`), and refundable.
+    (`waiting`), set aside, given back other than through the provider (`outside`), and refundable.
     """
 
     currency: str

@@ -43,7 +43,7 @@ class RefundState(StrEnum):
 
 
 DONE_OUTSIDE = "done_outside"
-"""The decision of two people that the payer of a payment got an amount back by another way than its provider, such as
+"""The decision of two people that the payer of a payment got an amount back other than through its provider, such as
 a bank transfer. It isn't a state: the payment stays paid, and the amount can't be refunded any more."""
 RECORD_OUTSIDE_ACTION = "record_outside"
 """Name of the action by which a person makes the decision DONE_OUTSIDE."""

@@ -231,7 +231,7 @@ def find_payment_decision_refusal(payment: Payment, target: PaymentState) -> str
 
 def find_done_outside_refusal(payment: Payment) -> str | None:
     """Return the code of the reason (the end of a wording key `reason.*`) for which people can't record that an
-    amount of a payment was given back by another way than its provider; None if they can. Only an amount that could
+    amount of a payment was given back other than through its provider; None if they can. Only an amount that could
     also be requested as a refund can be recorded.
     """
     if payment.certainty is Certainty.UNKNOWN:

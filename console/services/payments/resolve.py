@@ -98,7 +98,7 @@ class PaymentResolver:
         statement; `id_at_provider` is the id that the provider gave to the payment, None if the person doesn't have
         it; `expected_version` is the payment's version on the person's screen, None to skip the comparison; `reason`
         is the person's reason, None for a script without one. DONE_OUTSIDE isn't a state: the payer got an amount
-        back by another way than the provider. `id_at_provider` is then the amount with the day
+        back other than through the provider. `id_at_provider` is then the amount with the day
         (`OutsideRefund.format_statement`); the provider isn't asked, and two people must agree.
 
         Raises usage if `target_state`, `id_at_provider` or `reason` has an invalid form, or if the day of a refund

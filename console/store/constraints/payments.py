@@ -148,7 +148,7 @@ _WAS_DONE_OUTSIDE_SQL = is_second_person_sql(
         " AND f.body LIKE CONCAT('number ', NEW.outside_minor - OLD.outside_minor, ' %')"
     ),
 )
-"""SQL condition: two people have decided that the payer got this amount back by another way than the provider. The
+"""SQL condition: two people have decided that the payer got this amount back other than through the provider. The
 evidence of both people begins with the amount (minor units) and the day.
 """
 _PAYMENT_LINK_RULE = TriggerRule(

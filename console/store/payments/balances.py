@@ -136,7 +136,7 @@ def set_amount_aside(conn: Connection, payment_id: int, amount_minor: int, now: 
 
 def record_amount_done_outside(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> bool:
     """Move `amount_minor` of a payment from the refundable amount to the amount given back outside, because two
-    people have decided that the payer got it by another way than the provider. Return False, without a write, if the
+    people have decided that the payer got it other than through the provider. Return False, without a write, if the
     refundable amount is smaller than `amount_minor`, or if the payment was reversed."""
     return _move_amount(conn, _MOVE_TO_OUTSIDE_STATEMENT, payment_id, amount_minor, now)
 

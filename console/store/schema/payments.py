@@ -71,7 +71,7 @@ payments = Table(
     Column("reserved_minor", BigInteger, nullable=False, server_default="0"),
     Column("refunded_minor", BigInteger, nullable=False, server_default="0"),
     Column("set_aside_minor", BigInteger, nullable=False, server_default="0"),
-    Column("outside_minor", BigInteger, nullable=False, server_default="0"),  # two people: given back by another way
+    Column("outside_minor", BigInteger, nullable=False, server_default="0"),  # two people: given back outside
     Column("account_minor", BigInteger, nullable=False, server_default="0"),  # part in the account's reservations
     Column("by_code", Boolean, nullable=False, server_default=text("1")),
     Column("handle", String(128)),

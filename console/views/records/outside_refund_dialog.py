@@ -1,4 +1,4 @@
-"""The dialog in which a person records that the payer of a payment got an amount back by another way than the
+"""The dialog in which a person records that the payer of a payment got an amount back other than through the
 gateway. A second person must state the same amount and day."""
 
 from collections.abc import Sequence

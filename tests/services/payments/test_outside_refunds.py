@@ -1,4 +1,4 @@
-"""Two people record that the payer of a payment got an amount back by another way than its provider."""
+"""Two people record that the payer of a payment got an amount back other than through its provider."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

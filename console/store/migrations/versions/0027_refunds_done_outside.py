@@ -1,4 +1,4 @@
-"""Add the part of a payment that was given back by another way than its provider (`outside_minor`)."""
+"""Add the part of a payment that was given back other than through its provider (`outside_minor`)."""
 
 import sqlalchemy as sa
 
