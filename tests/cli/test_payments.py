@@ -281,6 +281,7 @@ def test_a_refund_done_outside_is_recorded_by_two_people(paying_terminal: Paying
         (("--amount", "150.505", "--day", TODAY), (2, "invalid_amount")),
         (("--amount", "150.50", "--day", "2036-11-01"), (2, "usage")),
         (("--amount", "150.50", "--day", "2025-11-01"), (2, "usage")),
+        (("--amount", "150.50", "--day", TODAY, "--provider-id", "BANK-7"), (2, "usage")),  # never ignored
         (("--amount", "500.01", "--day", TODAY), (3, "exceeds_captured")),
     ):
         assert paying_terminal.json(*words, *more).exit_status_and_code == refused, more

@@ -13,6 +13,7 @@ from console.cli.json_output import results as cli_json
 from console.cli.json_output.records import AnyRecord, TranslateFunction
 from console.cli.process.command import Command, ServiceCommand, parse_id_at_provider, parse_row_id
 from console.cli.process.output import AnswerWriter
+from console.cli.process.parser import make_usage_error
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.calendar_days import parse_day
@@ -85,10 +86,12 @@ def _resolve_record(console: "Console", args: Namespace, _: AnswerWriter) -> "Re
 
 def _make_outside_refund_statement(console: "Console", args: Namespace) -> str:
     """Return the statement of the refund done outside that `--amount` (in the payment's currency) and `--day` name.
-    Raises ConsoleError `usage` if the day is missing or has another form, `invalid_amount` if the amount is missing
-    or is no amount of the currency, and not_found if there is no such payment."""
+    Raises ConsoleError `usage` if the day is missing or has another form, or with `--provider-id`; `invalid_amount`
+    if the amount is missing or is no amount of the currency, and not_found if there is no such payment."""
     from console.services.refunds.request import parse_amount  # only this decision needs it
 
+    if args.provider_id is not None:
+        raise make_usage_error("--provider-id: the provider has no id of a refund done outside")
     payment = console.payments.read_payment(parse_row_id(args.kind, args.id)).record
     try:
         day = parse_day(args.day or "")

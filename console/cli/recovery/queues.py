@@ -26,7 +26,7 @@ from console.cli.text_output.records import format_aligned_lines
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.queue_names import QUEUE_NAMES, QUEUES_WITHOUT_RECORDS
+from console.domain.queue_names import COMPANIES_QUEUE_NAME, NOTICES_QUEUE_NAME, QUEUE_NAMES, QUEUES_WITHOUT_RECORDS
 from console.domain.queues.causes import CauseGroup, CausePage
 from console.domain.queues.filters import NO_CAUSE, RecordFilter
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn, parse_sort_order
@@ -88,9 +88,9 @@ def _read_saved_view_page(console: "Console", args: Namespace) -> SavedViewPage:
 
 
 def _read_named_queue(console: "Console", args: Namespace) -> "AnyPage":
-    if args.name == "notices":
+    if args.name == NOTICES_QUEUE_NAME:
         return console.notices.read_page(args.limit, args.after)
-    if args.name == "companies":
+    if args.name == COMPANIES_QUEUE_NAME:
         return console.alerts.read_company_queue(args.limit, args.after)
     record_filter, order = parse_queue_filter(console, args.filter), _parse_queue_order(args.sort)
     if args.by_cause:
