@@ -179,7 +179,8 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/services/refunds/probe.py",
-                "            self._compare_outdated_answer(tx, refund, outcome)\n            return None\n",
+                "            self._compare_outdated_answer(tx, queried_refund, refund, outcome, asked_at)\n"
+                "            return None\n",
                 "            return None\n",
             ),
         ),

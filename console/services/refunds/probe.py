@@ -28,6 +28,7 @@ from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.guarded.leases import refuse_running_operation
 from console.services.payments.merchants import refuse_record_of_other_merchant
+from console.services.payments.probe import read_question_time
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.refunds import outcomes as refund_outcomes
@@ -42,7 +43,6 @@ from console.services.refunds.outcomes import (
 from console.services.refunds.records import RefundWithPayment
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
-from console.store.database.instants import read_current_time
 from console.store.refunds import refunds
 
 REFUND_KIND = refunds.REFUND_KIND
@@ -101,8 +101,7 @@ class RefundProber:
             refuse_record_of_other_merchant(context, self._payment_providers, refund_with_payment.payment)
             reader = self._payment_providers.get_reader(refund_with_payment.payment.provider)
             capabilities = reader.capabilities
-            with context.database.read() as conn:
-                asked_at = read_current_time(conn, context.now())
+            asked_at = read_question_time(context)
             if is_automatic and self._may_submission_still_run(refund_with_payment.refund, capabilities, asked_at):
                 self._postpone_probe(refund_with_payment.refund, capabilities)
                 raise self._make_still_unknown_error(refund_id, None, "too_early")
@@ -138,7 +137,7 @@ class RefundProber:
         outcome = refund_outcomes.mark_answer_about_other_refund(refund, outcome)
         refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
         if refund.certainty is Certainty.KNOWN:
-            self._compare_outdated_answer(tx, refund, outcome)
+            self._compare_outdated_answer(tx, queried_refund, refund, outcome, asked_at)
             return None
         if refund.operation_id != queried_refund.operation_id:
             return None
@@ -155,19 +154,23 @@ class RefundProber:
         self._record_unsettled_answer(tx, refund, outcome, columns, is_automatic=is_automatic)
         return outcome.reason
 
-    def _compare_outdated_answer(self, tx: Transaction, refund: Refund, outcome: RefundAnswer) -> None:
+    def _compare_outdated_answer(
+        self, tx: Transaction, queried_refund: Refund, refund: Refund, outcome: RefundAnswer, asked_at: datetime
+    ) -> None:
         """Compare the answer to a probe with the refund, whose outcome became known, or which was sent, between the
-        question and the answer. An answer that contradicts the refund's state, or is about another refund, opens a
-        case. The answers "not found" and "failed" may have been true only before the provider accepted the refund:
-        about a submitted refund they open no case, and its state doesn't change.
+        question at `asked_at` and the answer. `queried_refund` is the refund as it was at the question. An answer
+        that contradicts the refund's state, or is about another refund, opens a case. The answers "not found" and
+        "failed" may have been true only before the provider accepted the refund: about a submitted refund they open
+        no case, and its state doesn't change. About a refund that was sent after the question they say nothing.
         """
+        was_sent_later = refund.operation_id != queried_refund.operation_id
         if outcome.reason in ANSWER_MISMATCH_REASONS:
             refund_outcomes.open_contradiction_case(
                 self._context, tx, refund, outcome.reason, WorkReason.ANSWER_DOES_NOT_FIT
             )
-        else:
+        elif outcome.kind in OUTCOME_CLASSES_WITH_EFFECT or not was_sent_later:
             refund_outcomes.compare_late_answer(self._context, tx, refund, outcome)
-            refund_outcomes.store_stated_facts(self._context, tx, refund.id, outcome)
+            refund_outcomes.store_stated_facts(self._context, tx, refund.id, outcome, asked_at)
 
     def _make_not_found_columns(
         self, refund: Refund, outcome: RefundAnswer, capabilities: PaymentCapabilities, asked_at: datetime
@@ -328,11 +331,14 @@ class RefundProber:
         transaction (`_compare_known_refund`), and return the answer. `is_automatic` is True for a due task."""
         context, reader = self._context, self._payment_providers.get_reader(refund_with_payment.payment.provider)
         refuse_record_of_other_merchant(context, self._payment_providers, refund_with_payment.payment)
+        asked_at = read_question_time(context)
         context.failpoints.reach("before_probe")
         outcome = reader.read_refund(refund_with_payment.refund_instruction)
         context.failpoints.reach("after_probe")
         context.write(
-            lambda tx: self._compare_known_refund(tx, refund_with_payment, outcome, reader.capabilities, is_automatic)
+            lambda tx: self._compare_known_refund(
+                tx, refund_with_payment, outcome, reader.capabilities, asked_at, is_automatic=is_automatic
+            )
         )
         return outcome
 
@@ -343,19 +349,22 @@ class RefundProber:
         refund_with_payment: RefundWithPayment,
         outcome: RefundAnswer,
         capabilities: PaymentCapabilities,
+        asked_at: datetime,
+        *,
         is_automatic: bool,
     ) -> None:
         """Store the provider's answer as evidence, and compare it with the refund, whose outcome is known. If the
         provider had only accepted the refund before, the answer can set the refund to completed or failed. An answer
-        that contradicts the refund opens a case. `is_automatic` is True for a due task, which also schedules the next
-        poll of an accepted refund."""
+        that contradicts the refund opens a case. `asked_at` is the time of the question by the clock of the database;
+        `is_automatic` is True for a due task, which also schedules the next poll of an accepted refund.
+        """
         context = self._context
-        refund = refund_outcomes.require_refund(tx, refund_with_payment.refund.id)
+        queried_refund = refund_with_payment.refund
+        refund = refund_outcomes.require_refund(tx, queried_refund.id)
         outcome = refund_outcomes.mark_answer_about_other_refund(refund, outcome)
         refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
-        if refund.operation_id != refund_with_payment.refund.operation_id:
-            # The refund was sent after the question, so "not found" and "failed" may have been true only before that.
-            self._compare_outdated_answer(tx, refund, outcome)
+        if refund.operation_id != queried_refund.operation_id:
+            self._compare_outdated_answer(tx, queried_refund, refund, outcome, asked_at)
         elif outcome.reason in ANSWER_MISMATCH_REASONS:
             refund_outcomes.open_contradiction_case(
                 context, tx, refund, outcome.reason, WorkReason.ANSWER_DOES_NOT_FIT

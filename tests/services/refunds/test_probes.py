@@ -429,7 +429,7 @@ def test_an_answer_from_before_the_sending_changes_no_accepted_refund(
     desk: RefundDesk, control: SandboxControl, kind: OutcomeClass
 ) -> None:
     """A refund whose first sending was refused because of too many calls is probed. Before the answer arrives, a due
-    task sends the refund and PayPay accepts it: the answer releases no money and opens no case.
+    task sends the refund and PayPay accepts it: the answer changes nothing, also after the refund is completed.
     """
     payment = desk.make_paid_payment("ORD1", 50_000)
     refund = desk.request_refund(payment, "100")
@@ -441,10 +441,25 @@ def test_an_answer_from_before_the_sending_changes_no_accepted_refund(
     desk.run_due_tasks()
     assert desk.read_refund(refund).state is RefundState.SUBMITTED
     capabilities = desk.providers.get_reader("paypay").capabilities
-    answer: Outcome[RefundReport] = Outcome(kind, "old", SendingCertainty.YES)
-    context.write(lambda tx: prober._compare_known_refund(tx, queried, answer, capabilities, is_automatic=False))
-    assert (desk.read_refund(refund).state, desk.sql("SELECT rule_id FROM alerts")) == (RefundState.SUBMITTED, [])
+    key = queried.refund.provider_refund_key or ""
+    report = RefundReport(key, key, "FAILED", RefundState.FAILED, None)
+    content = report if kind is OutcomeClass.FAILED_DEFINITE else None
+    answer = Outcome(kind, "old", SendingCertainty.YES, content)
+
+    def apply_old_answer() -> Refund:
+        asked_at = context.now() - timedelta(hours=2)
+        context.write(
+            lambda tx: prober._compare_known_refund(tx, queried, answer, capabilities, asked_at, is_automatic=False)
+        )
+        assert desk.sql("SELECT rule_id FROM alerts") == []
+        return desk.read_refund(refund)
+
+    accepted_refund = desk.read_refund(refund)
+    assert apply_old_answer() == accepted_refund
     assert desk.check_payment_agrees(payment).reserved_minor == 100
+    completed_refund = desk.probe_refund(refund)
+    assert completed_refund.state is RefundState.COMPLETED
+    assert apply_old_answer() == completed_refund
 
 
 def test_a_late_success_of_a_failed_refund_opens_a_case(desk: RefundDesk, control: SandboxControl) -> None:
