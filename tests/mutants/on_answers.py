@@ -267,8 +267,8 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/services/refunds/probe.py",
-                "                asked_at = read_current_time(conn, context.now())\n",
-                "                asked_at = context.now()\n",
+                "            asked_at = read_question_time(context)\n            if is_automatic",
+                "            asked_at = context.now()\n            if is_automatic",
             ),
         ),
         _WRONG_CLOCK_TESTS,
