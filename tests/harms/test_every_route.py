@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -60,6 +61,11 @@ _SET_CHECKS_OFF_SQL = (
     "SET SESSION sql_mode = '', foreign_key_checks = 0, unique_checks = 0, group_concat_max_len = 4"
     " /*M! , default_regex_flags = 'MULTILINE,EXTENDED,DOTALL' */"
 )
+
+
+def _make_soak_variants(*variants: tuple[str, ...]) -> Iterator[object]:
+    """Yield pytest parameters of variants that only the soak runs. Each variant is a tuple of argument values."""
+    return (pytest.param(*variant, marks=pytest.mark.soak) for variant in variants)
 
 
 @dataclass(frozen=True)
@@ -317,7 +323,11 @@ def test_a_person_in_team_mode_changes_nothing_by_sql(attacked_team: AttackedTea
 
 @pytest.mark.parametrize(
     ("attacked_team", "person"),
-    [*((one, "op-a") for one in _ENGINES), *((one, "lead-b") for one in _ENGINES if one != "galera")],
+    [
+        *((one, "op-a") for one in _ENGINES),
+        *((one, "lead-b") for one in _ENGINES if one != "galera"),
+        *_make_soak_variants(("galera", "lead-b"), *product(_ENGINES, ("aud-e", "adm-f"))),
+    ],
     indirect=["attacked_team"],
 )
 def test_no_desk_request_changes_more_than_its_command_allows(attacked_team: AttackedTeam, person: str) -> None:
@@ -435,7 +445,11 @@ def test_the_worker_alone_stores_no_decision_and_frees_no_claim(attacked_team: A
     attacked_team.check_ordinary_work()
 
 
-@pytest.mark.parametrize("attacked_team", [engine for engine in _ENGINES if engine != "galera"], indirect=True)
+@pytest.mark.parametrize(
+    "attacked_team",
+    [*(engine for engine in _ENGINES if engine != "galera"), *_make_soak_variants(("galera",))],
+    indirect=True,
+)
 @pytest.mark.parametrize(
     ("person", "action", "kind"), [("op-b", "refund approve", "refund"), ("op-a", "resolve", "credit-check")]
 )
