@@ -61,8 +61,9 @@ class Saga:
 
 class AlertRule(StrEnum):
     """Rules that an order and its payments must fulfil. If an order breaks a rule, the program raises an alert.
-    PAID_UNNOTICED: a payment is paid but its order is still pending; PAID_WITHOUT_PAYMENT: the order is paid but has
-    no successful payment; PAID_TOO_LATE: a payment was paid too late. Each value is the rule's id.
+    PAID_UNNOTICED: a payment is paid but its order is still pending; PAID_WITHOUT_PAYMENT: the order is paid, but
+    no payment succeeded or all its money went back; PAID_TOO_LATE: a payment was paid too late. Each value is the
+    rule's id.
     """
 
     PAID_UNNOTICED = "A"
