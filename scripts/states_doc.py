@@ -30,8 +30,8 @@ pending row with an unknown outcome stays `pending` with certainty `unknown`, an
 _LATE_PAYMENT_TEXT = """\
 From `initializing` to `user_payment` the payer may still pay. A success that is reported after the end
 (`expired`, `payment_failed`) is booked with its evidence. If the bank takes the money back, the payment is
-`reversed`. Reports that come late, twice or out of order make only these transitions. If a report of a failed attempt crossed an
-answer *paid*, the outcome is unknown until the next probe
+`reversed`. Reports that come late, twice or out of order make only these transitions. If a report of a
+failed attempt crossed an answer *paid*, the outcome is unknown until the next probe
 ([0081](decisions/0081-one-clock-for-payments.md)). A signed callback leads to
 `signature_verified` at most; only the provider's answer to our own call leads to `completed`.
 """
