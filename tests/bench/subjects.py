@@ -82,24 +82,24 @@ class MeasuredTable:
         self._engine.dispose()
 
     def _record_statements(
-        self, when: Literal["before_execute", "before_cursor_execute"], work: MeasuredFunction
+        self, event_name: Literal["before_execute", "before_cursor_execute"], work: MeasuredFunction
     ) -> list[tuple[Any, Any]]:
         """Return the statements that `work` executes, with their parameters, as Core or as the driver gets them."""
-        heard: list[tuple[Any, Any]] = []
+        statements: list[tuple[Any, Any]] = []
 
         def record_statement(_conn: object, *event_arguments: Any) -> None:
             statement, values = (
                 (event_arguments[0], event_arguments[2])
-                if when == "before_execute"
+                if event_name == "before_execute"
                 else (event_arguments[1], event_arguments[2])
             )
-            if when == "before_execute" or not statement.startswith("BEGIN"):
-                heard.append((statement, values))
+            if event_name == "before_execute" or not statement.startswith("BEGIN"):
+                statements.append((statement, values))
 
-        event.listen(Engine, when, record_statement)
+        event.listen(Engine, event_name, record_statement)
         work()
-        event.remove(Engine, when, record_statement)
-        return heard
+        event.remove(Engine, event_name, record_statement)
+        return statements
 
     # Lookups
 

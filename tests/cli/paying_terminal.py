@@ -43,12 +43,14 @@ class PayingTerminal(Terminal):
             words += ["--amount", f"{minor // 100}.{minor % 100:02}", "--date", day]
         return int(self.json(*words).data["id"])
 
-    def request_refund(self, payment: int, amount: str = "1000", *more: str, by: str = MAKER) -> CommandResult:
+    def request_refund(self, payment: int, amount: str = "1000", *more: str, person: str = MAKER) -> CommandResult:
         words = ("refund", "request", str(payment), f"--amount={amount}", "--reason", "一部返金", *more)
-        return self.json(*words, OPERATOR=by)
+        return self.json(*words, OPERATOR=person)
 
-    def decide_refund(self, decision: str, refund: int, *more: str, by: str = CHECKER, **env: str) -> CommandResult:
-        return self.json("refund", decision, str(refund), *more, OPERATOR=by, **env)
+    def decide_refund(
+        self, decision: str, refund: int, *more: str, person: str = CHECKER, **env: str
+    ) -> CommandResult:
+        return self.json("refund", decision, str(refund), *more, OPERATOR=person, **env)
 
     def create_order(self, number: str, minor: int, currency: str = "JPY") -> int:
         """Insert an order with the order number `number` and a total of `minor` (minor units) into the database, as

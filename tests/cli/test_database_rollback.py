@@ -34,9 +34,9 @@ class DeskCommands:
     def __init__(self, place: Place, sandbox: Sandbox) -> None:
         self.place, self.sandbox = place, sandbox
 
-    def __call__(self, desk: int, *words: str, by: str = "op-a", **more: str) -> CommandResult:
+    def __call__(self, desk: int, *words: str, person: str = "op-a", **more: str) -> CommandResult:
         gateways = make_settings(self.sandbox.url) | {"ALARMBOX_FIND_PURCHASES": "1"}
-        env = self.place.make_environment(self.sandbox.url, by, desk, **gateways)
+        env = self.place.make_environment(self.sandbox.url, person, desk, **gateways)
         if "FAILPOINT" not in more:
             return Terminal(env).json(*words, **more)
         env |= {f"CONSOLE_{name}": value for name, value in more.items()}
@@ -56,7 +56,7 @@ class DeskCommands:
         if request_result.status:
             return request_result
         password = pass_password(self.place, "lead-b")
-        return self(desk, "refund", "approve", str(request_result.data["id"]), by="lead-b", **password)
+        return self(desk, "refund", "approve", str(request_result.data["id"]), person="lead-b", **password)
 
     def list_lost_operations(self, desk: int) -> dict[str, str]:
         """Return the state of each operation that `alerts lost` names at this desk, by the operation's id."""

@@ -179,7 +179,8 @@ def _check_killed(case: CreditCheckKillCase, child: Child) -> None:
 
 def _check_before_expiry(case: CreditCheckKillCase, console: Console, sandbox: Sandbox) -> None:
     """Check the state before the lease of the killed process expires. The number of charges is right, a second
-    purchase is refused, and no record is an error, except if its desk could already prove that nothing was sent.
+    purchase is refused, and no record has the state `error`, except if its desk could already prove that nothing was
+    sent.
     """
     sent = case.step not in _STEPS_BEFORE_SENDING or case.action not in ("purchase", "renewal")
     expected = case.charges_before + (1 if sent and case.is_purchase else 0)

@@ -96,14 +96,14 @@ def test_a_change_is_written_while_the_window_is_open(console: Console, open_win
     assert values["language"] == person.opening.context.language
 
 
-def drag_column(page: QueuesPage, number: int, by: int) -> int:
-    """Drag the right edge of the column with the index `number` by `by` px; return its new width."""
+def drag_column(page: QueuesPage, number: int, distance_px: int) -> int:
+    """Drag the right edge of the column with the index `number` by `distance_px` px; return its new width."""
     header = page.table.horizontalHeader()
     edge = QPoint(header.sectionViewportPosition(number) + header.sectionSize(number) - 1, header.height() // 2)
     QTest.mousePress(header.viewport(), Qt.MouseButton.LeftButton, pos=edge)
-    for step in (edge + QPoint(by // 2, 0), edge + QPoint(by, 0)):
+    for step in (edge + QPoint(distance_px // 2, 0), edge + QPoint(distance_px, 0)):
         QTest.mouseMove(header.viewport(), step)
-    QTest.mouseRelease(header.viewport(), Qt.MouseButton.LeftButton, pos=edge + QPoint(by, 0))
+    QTest.mouseRelease(header.viewport(), Qt.MouseButton.LeftButton, pos=edge + QPoint(distance_px, 0))
     return header.sectionSize(number)
 
 

@@ -104,7 +104,7 @@ def test_a_local_time_is_converted_to_utc_and_back(name: str, written: datetime)
     assert dates.convert_to_naive_local(INSTANT.astimezone(dates.IST), name) == written
 
 
-def test_an_instant_outside_the_calendar_is_none() -> None:
+def test_an_instant_outside_the_calendar_is_converted_to_none() -> None:
     """A time that is outside the calendar of Python in UTC is converted to None."""
     assert dates.convert_to_utc(datetime(1, 1, 1, 3), "Asia/Tokyo") is None  # noqa: DTZ001  # written without a zone
     assert dates.convert_to_utc(datetime(1, 1, 2), "Asia/Tokyo") is not None  # noqa: DTZ001  # written without a zone

@@ -71,11 +71,11 @@ class FaultScene:
         """End the session with this id, as an administrator may."""
         self.place.database.nodes[0].sql(f"KILL CONNECTION {session}")
 
-    def move_leases_back(self, by: timedelta) -> None:
-        """Move the stored end of each lease back by `by`, as if that time had passed on the clock that dates the
-        leases.
+    def move_leases_back(self, duration: timedelta) -> None:
+        """Move the stored end of each lease back by `duration`, as if that time had passed on the clock that dates
+        the leases.
         """
-        step = round(by.total_seconds() * 1000)
+        step = round(duration.total_seconds() * 1000)
         self.execute(
             *(
                 f"UPDATE {table} SET {column} = {column} - {step} WHERE {column} > 0"

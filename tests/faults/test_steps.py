@@ -18,8 +18,8 @@ from tests.support.servers import Server
 @pytest.mark.parametrize("action", steps.ACTIONS)
 def test_a_lost_command_loses_no_purchase(place: ServerPlace, action: str, seed: int) -> None:
     """An action on a credit check or its provider's token is disturbed in each possible way once, each time at a
-    random command. The number is charged at most once, the reported ending is correct, and no charged record is an
-    error. After the next due tasks no operation has the state `calling`.
+    random command. The number is charged at most once, the reported ending is correct, and no record of a charged
+    purchase has the state `error`. After the next due tasks no operation has the state `calling`.
     """
     with open_scene(place) as stage:
         tally = steps.disturb_random_commands(stage, action, seed)
@@ -33,7 +33,7 @@ def test_a_server_killed_at_any_command_loses_no_purchase(
     own_place: ServerPlace, own_server: Server, seed: int
 ) -> None:
     """The server is killed at a random command of a purchase and restarted. The number is charged at most once, and
-    no charged record is an error.
+    no record of a charged purchase has the state `error`.
     """
     chance = random.Random(f"dies{seed}")
     endings: Counter[str] = Counter()

@@ -964,7 +964,9 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
                 "            if False:\n",
             ),
         ),
-        ("tests/services/payments/test_resolve.py::test_a_not_found_that_contains_the_payment_denies_nothing",),
+        (
+            "tests/services/payments/test_resolve.py::test_an_answer_not_found_that_contains_the_payment_denies_nothing",
+        ),
         "sqlite",
     ),
     Mutant(
@@ -1077,7 +1079,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         ),
         (
             "tests/providers/http/test_answer_age.py::test_a_stored_answer_proves_nothing",
-            "tests/services/refunds/test_probes.py::test_a_not_found_from_a_cache_proves_nothing",
+            "tests/services/refunds/test_probes.py::test_an_answer_not_found_from_a_cache_proves_nothing",
         ),
     ),
     Mutant(

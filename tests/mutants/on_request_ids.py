@@ -39,7 +39,7 @@ REQUEST_ID_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant("other arguments are the same", _IDS_FILE,
         "        if (row.command, row.fingerprint) != (request.command, request.fingerprint):",
         "        if row.command != request.command:",
-        f"{_REQUEST_IDS_TESTS}::test_other_arguments_and_other_commands_are_refused"),
+        f"{_REQUEST_IDS_TESTS}::test_a_request_id_with_other_arguments_or_another_command_is_refused"),
     _make_mutant("who runs is not looked for", _IDS_FILE,
         "            self._refuse_running_call(request, row)\n", "",
         f"{_REQUEST_IDS_TESTS}::test_a_repeat_is_refused_while_the_first_call_runs"),

@@ -268,16 +268,16 @@ def _read_report(desk: "subprocess.Popen[str]", person: str) -> ReceivedEvents:
     return ReceivedEvents(person, facts["told"], Counter(facts["done"]))
 
 
-def _deliver_notices(posts: Sequence[Any], workers: Sequence[WorkerProcess], until: float) -> None:
-    """Deliver the notices to the workers in turn, one every 0.25 s, until `until` (monotonic seconds). A notice that
-    one worker refuses or can't receive is delivered to the other worker.
+def _deliver_notices(posts: Sequence[Any], workers: Sequence[WorkerProcess], end_time: float) -> None:
+    """Deliver the notices to the workers in turn, one every 0.25 s, until `end_time` (monotonic seconds). A notice
+    that one worker refuses or can't receive is delivered to the other worker.
     """
     for number, post in enumerate(posts):
         for again in range(10):
             if deliver_notice(workers[(number + again) % len(workers)], post) == 200:
                 break
-        time.sleep(max(0.0, min(_NOTICE_INTERVAL_SECONDS, until - time.monotonic())))
-        if time.monotonic() > until:
+        time.sleep(max(0.0, min(_NOTICE_INTERVAL_SECONDS, end_time - time.monotonic())))
+        if time.monotonic() > end_time:
             return
 
 

@@ -112,9 +112,9 @@ class Place(ABC):
         """
 
     @abstractmethod
-    def move_lease_clock(self, by: timedelta) -> None:
-        """Move the clock of the leases forward by `by`. On a server this reduces the stored times at which leases
-        expire and, if `by` is a day or longer, the times at which credit checks expire."""
+    def move_lease_clock(self, duration: timedelta) -> None:
+        """Move the clock of the leases forward by `duration`. On a server this reduces the stored times at which
+        leases expire and, if `duration` is a day or longer, the times at which credit checks expire."""
 
     @abstractmethod
     def drop_table_triggers(self, table: str) -> None:
@@ -268,7 +268,7 @@ class SqlitePlace(Place):
     def execute_as_shop(self, *statements: str) -> list[tuple[Any, ...]]:
         return self.sql(*statements)
 
-    def move_lease_clock(self, by: timedelta) -> None:
+    def move_lease_clock(self, duration: timedelta) -> None:
         """Do nothing: on SQLite the leases use the machine's uptime, which tests replace (see `use_lease_clock`)."""
 
     def drop_table_triggers(self, table: str) -> None:
@@ -294,18 +294,18 @@ class ServerPlace(Place):
         return self.database.sql(*statements)
 
     def execute_as_shop(self, *statements: str) -> list[tuple[Any, ...]]:
-        return self.database.sql(*statements, by="shop")
+        return self.database.sql(*statements, person="shop")
 
-    def move_lease_clock(self, by: timedelta) -> None:
-        step = round(by.total_seconds() * 1000)
+    def move_lease_clock(self, duration: timedelta) -> None:
+        step = round(duration.total_seconds() * 1000)
         self.sql(
             *(
                 f"UPDATE {table} SET {column} = {column} - {step} WHERE {column} > 0"
                 for table, column in _LEASE_END_COLUMNS
             )
         )
-        if by >= timedelta(days=1):  # renewals go by the server's clock, which isn't moved
-            self.sql(f"UPDATE {CHECKS_TABLE} SET expired_at = expired_at - INTERVAL {by.days} DAY")
+        if duration >= timedelta(days=1):  # renewals go by the server's clock, which isn't moved
+            self.sql(f"UPDATE {CHECKS_TABLE} SET expired_at = expired_at - INTERVAL {duration.days} DAY")
 
     def drop_table_triggers(self, table: str) -> None:
         self.database.drop_table_triggers(table)

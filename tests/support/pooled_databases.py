@@ -88,12 +88,12 @@ class PooledDatabase:
         fallbacks = "&".join(f"fallback={other.host}:{other.port}" for other in others)
         return f"{url}?{fallbacks}" if fallbacks else url
 
-    def sql(self, *statements: str, by: str = "") -> list[tuple[Any, ...]]:
-        """Run the statements with the schema account or the account of the person `by`, and return the rows of the
+    def sql(self, *statements: str, person: str = "") -> list[tuple[Any, ...]]:
+        """Run the statements with the schema account or the account of `person`, and return the rows of the
         last one. On a cluster the statements see all changes that other nodes have acknowledged.
         """
         rows: list[tuple[Any, ...]] = []
-        connection = self._connect_as(by)
+        connection = self._connect_as(person)
         with connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)

@@ -36,8 +36,8 @@ class ManualClock:
         return self._at
 
     @at.setter
-    def at(self, then: datetime) -> None:
-        step, self._at = then - self._at, then
+    def at(self, new_time: datetime) -> None:
+        step, self._at = new_time - self._at, new_time
         for listener in self.move_listeners.values():
             listener(step)
 

@@ -179,36 +179,36 @@ class RefundDesk:
 
     # Acts of people
 
-    def request_refund(self, payment: Payment, amount: str = "1000", by: str = "op-a", **more: Any) -> Refund:
-        """Request a refund of `amount` (major units) as the person `by`. `more` are further arguments of
+    def request_refund(self, payment: Payment, amount: str = "1000", person: str = "op-a", **more: Any) -> Refund:
+        """Request a refund of `amount` (major units) as `person`. `more` are further arguments of
         RefundRequest.
         """
-        with self.console.acting_as(by):
+        with self.console.acting_as(person):
             return self.refunds.request(RefundRequest(payment.id, amount, more.pop("reason", "sent back"), **more))
 
-    def approve_refund(self, refund: Refund, by: str = "lead-b", expected_version: int | None = None) -> Refund:
-        with self.console.acting_as(by):
+    def approve_refund(self, refund: Refund, person: str = "lead-b", expected_version: int | None = None) -> Refund:
+        with self.console.acting_as(person):
             return self.refunds.approve(refund.id, expected_version)
 
-    def reject_refund(self, refund: Refund, by: str = "lead-b", reason: str = "paid out in cash") -> Refund:
-        with self.console.acting_as(by):
+    def reject_refund(self, refund: Refund, person: str = "lead-b", reason: str = "paid out in cash") -> Refund:
+        with self.console.acting_as(person):
             return self.refunds.reject(refund.id, reason)
 
-    def withdraw_refund(self, refund: Refund, by: str = "op-a") -> Refund:
-        with self.console.acting_as(by):
+    def withdraw_refund(self, refund: Refund, person: str = "op-a") -> Refund:
+        with self.console.acting_as(person):
             return self.refunds.withdraw(refund.id)
 
-    def probe_refund(self, refund: Refund, by: str = "op-a") -> Refund:
-        with self.console.acting_as(by):
+    def probe_refund(self, refund: Refund, person: str = "op-a") -> Refund:
+        with self.console.acting_as(person):
             return self.refunds.probe(refund.id)
 
     def resolve_refund(
-        self, refund: Refund, as_state: str, by: str, number: str | None = None, proof: str = "seen"
+        self, refund: Refund, as_state: str, person: str, number: str | None = None, proof: str = "seen"
     ) -> Any:
         """Resolve the refund with the state `as_state`. `number` is the provider's id of the refund, and `proof` the
         person's evidence. Return the result of the decision.
         """
-        with self.console.acting_as(by):
+        with self.console.acting_as(person):
             return self.refunds.resolve(refund.id, as_state, proof, number)
 
     def run_due_tasks(self) -> dict[str, int]:

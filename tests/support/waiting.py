@@ -8,13 +8,13 @@ MAX_WAIT_SECONDS = 300.0
 """Time limit (seconds) of a wait for an event that must happen. It is longer than even a slow, busy machine needs."""
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = MAX_WAIT_SECONDS) -> None:
+def wait_until(condition: Callable[[], bool], expected_event: str, seconds: float = MAX_WAIT_SECONDS) -> None:
     """Check the condition every 20 ms until it is true.
 
-    Raises AssertionError with the text `what` if the condition isn't true after `seconds`.
+    Raises AssertionError with the text `expected_event` if the condition isn't true after `seconds`.
     """
     pause = Event()
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds} s: {expected_event}"
         pause.wait(0.02)

@@ -346,7 +346,7 @@ def test_a_timeline_line_lists_changed_fields() -> None:
 
 
 def test_every_outcome_class_has_words() -> None:
-    """Each outcome class of a call to a provider has words."""
+    """The catalogue has a text for each outcome class of a call to a provider."""
     assert [kind for kind in OutcomeClass if f"outcome.{kind.value}" not in JAPANESE_SENTENCES] == []
 
 

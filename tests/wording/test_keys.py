@@ -81,7 +81,7 @@ def test_every_sentence_is_used() -> None:
 
 
 def test_every_timeline_action_has_words() -> None:
-    """Each action of the audit trail has words."""
+    """The catalogue has a sentence for each action of the audit trail."""
     actions = word_use.find_audit_actions(ROOT)
     assert len(actions) > 15
     timeline = [word.removeprefix("timeline.") for word in WORDING_KEYS if word.startswith("timeline.")]
@@ -205,7 +205,7 @@ def test_every_reason_of_an_outcome_has_a_word() -> None:
 
 
 def test_every_reported_state_of_a_refund_has_words() -> None:
-    """The reason of an outcome that comes from the provider's report about a refund has words for each state that
+    """The reason of an outcome that comes from the provider's report about a refund has a text for each state that
     the provider reports.
     """
     reasons = {f"seen_{state.value}" for state in late_outcomes._OUTCOME_CLASS_OF_STATE}

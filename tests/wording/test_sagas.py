@@ -1,4 +1,6 @@
-"""Tests that each step, each state and each reason in the saga of a timed-out payment has words."""
+"""Tests that each step, each state and each reason in the saga of a timed-out payment has
+a text on the screens.
+"""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,8 +43,8 @@ def test_every_step_and_state_has_words(language: str) -> None:
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_every_reason_has_words(language: str) -> None:
-    """Each reason in the steps of the saga, and each state of an order at which the saga ends, has words. The code of
-    a refusal has the words of the refusal, an unknown code has general words, and no code has none."""
+    """Each reason in the steps of the saga, and each state of an order at which the saga ends, has a text. The code
+    of a refusal has the text of the refusal, an unknown code a general one, and without a code there is no text."""
     reasons = {
         one.text
         for one in word_use.find_arguments(

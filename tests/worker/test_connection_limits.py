@@ -1,5 +1,5 @@
-"""Tests of malformed requests, slow clients and too many connections. The receiver continues to run, refuses them
-uniformly, and still books real notices.
+"""Tests of malformed requests, slow clients and too many connections. The receiver continues to run, refuses
+them all with the same answer, and still books real notices.
 """
 
 import asyncio
@@ -89,7 +89,7 @@ def test_a_notice_whose_body_is_late_may_be_sent_again(scene: PaymentDesk, monke
         assert receiver.get("/healthz").status == 0
 
 
-def test_a_connection_ends_after_so_many_requests(scene: PaymentDesk) -> None:
+def test_a_connection_ends_after_its_largest_number_of_requests(scene: PaymentDesk) -> None:
     """The receiver closes a connection after `max_requests_per_connection` requests. Its last answer has the header
     `connection: close`.
     """

@@ -1,5 +1,5 @@
 """Tests of notices over real sockets. A genuine notice is booked once and answered with 200; every other request gets
-the same uniform refusal."""
+the same refusal."""
 
 import json
 import queue
@@ -35,7 +35,7 @@ def make_begun_payment(scene: PaymentDesk, provider: str, number: str = "ORD-1")
 
 
 def is_refusal(answer: Answer) -> bool:
-    """Return True if the answer is the uniform refusal, with its status, body and header."""
+    """Return True if the answer has the status, body and header that all refused requests get."""
     return (answer.status, answer.body, answer.headers.get("connection")) == (400, b"refused\n", "close")
 
 

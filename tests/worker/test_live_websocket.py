@@ -354,7 +354,8 @@ BAD_HANDSHAKES = {
 def test_an_invalid_handshake_is_refused_like_any_request(
     scene: PaymentDesk, title: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A malformed WebSocket handshake gets the uniform refusal and counts against the client's address."""
+    """A malformed WebSocket handshake gets the same answer as every refused request, and counts against the
+    client's address."""
     monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", 3.0)
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     head = b"GET /live HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n"

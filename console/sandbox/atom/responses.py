@@ -171,21 +171,21 @@ def _format_signed_value(value: object) -> str:
     )
 
 
-def make_encrypted_callback(merchant: AtomMerchant, data: JsonObject, signature_manner: str) -> bytes:
-    """Return a callback as an encrypted form. `signature_manner` selects its signature and encryption: `good` (both
+def make_encrypted_callback(merchant: AtomMerchant, data: JsonObject, signature_kind: str) -> bytes:
+    """Return a callback as an encrypted form. `signature_kind` selects its signature and encryption: `good` (both
     valid), `other_key` (signed with the hash key of requests), `no_signature`, `bad_signature`, or `other_seal`
     (encrypted with the key of requests).
     """
     contents = data["payInstrument"]
-    key = merchant.request_hash_key if signature_manner == "other_key" else merchant.response_hash_key
+    key = merchant.request_hash_key if signature_kind == "other_key" else merchant.response_hash_key
     signature: str | None = compute_callback_signature(key, data)
-    if signature_manner == "bad_signature":
+    if signature_kind == "bad_signature":
         signature = "0" * len(str(signature))
-    if signature_manner == "no_signature":
+    if signature_kind == "no_signature":
         signature = None
     signed_data = {**contents, "payDetails": {**contents["payDetails"], "signature": signature}}
     key_and_salt = (merchant.response_key, merchant.response_salt)
-    if signature_manner == "other_seal":
+    if signature_kind == "other_seal":
         key_and_salt = (merchant.request_key, merchant.request_salt)
     encrypted_text = encrypt_text(encode_exact_json({"payInstrument": signed_data}), *key_and_salt)
     return f"merchId={merchant.merch_id}&encData={encrypted_text}".encode("ascii")

@@ -197,7 +197,7 @@ class NoticeSender:
                 notice.payment_number,
                 sent_at,
                 len(body),
-                notice.signature_manner,
+                notice.signature_kind,
             )
             self._sent_notices.append(sent_notice)
         self._state.held_calls.notify_waiters()

@@ -194,7 +194,7 @@ class PaymentControl:
         body = request.read_json()
         notice = self._notice_sender.compose_notice(self._require_payment(body))
         notice = notice.replace_fields(
-            data=notice.data | body.get("fields", {}), signature_manner=body.get("manner", "good")
+            data=notice.data | body.get("fields", {}), signature_kind=body.get("manner", "good")
         )
         return make_json_reply({"media_type": notice.media_type, "body": notice.body.decode()})
 

@@ -53,14 +53,14 @@ def _register_changed_notice_fault(
     register_fault(name, answer_description, "happens", NOTICE_CALLS)(send_changed_notice)
 
 
-def _register_wrong_signature_fault(name: str, answer_description: str, signature_manner: str) -> None:
-    """Register the fault `name`: a callback is signed or encrypted in the wrong way `signature_manner`, such as
+def _register_wrong_signature_fault(name: str, answer_description: str, signature_kind: str) -> None:
+    """Register the fault `name`: a callback is signed or encrypted in the wrong way `signature_kind`, such as
     `bad_signature`. `answer_description` describes the callback that the receiver gets.
     """
 
     def send_wrongly_signed_notice(call_in_progress: CallInProgress) -> None:
         notice, deliver = _get_notice_and_sender(call_in_progress)
-        deliver(notice.replace_fields(signature_manner=signature_manner))
+        deliver(notice.replace_fields(signature_kind=signature_kind))
 
     register_fault(name, answer_description, "happens", ATOM_CALLBACK_CALLS)(send_wrongly_signed_notice)
 

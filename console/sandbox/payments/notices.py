@@ -12,8 +12,8 @@ from console.sandbox.payments.ledger import Payment
 
 @dataclass(frozen=True, slots=True)
 class SimulatedNotice:
-    """One notice before it is sent. `signature_manner` selects its encryption and signature, if the provider has any;
-    `render` makes the body from `data` and `signature_manner`.
+    """One notice before it is sent. `signature_kind` selects its encryption and signature, if the provider has any;
+    `render` makes the body from `data` and `signature_kind`.
     """
 
     provider: str
@@ -21,7 +21,7 @@ class SimulatedNotice:
     data: JsonObject
     render: Callable[[JsonObject, str], bytes]
     media_type: str
-    signature_manner: str = "good"
+    signature_kind: str = "good"
 
     def replace_fields(self, **changes: Any) -> "SimulatedNotice":
         """Return a copy of the notice in which the attributes named in `changes` have the given values."""
@@ -30,7 +30,7 @@ class SimulatedNotice:
     @property
     def body(self) -> bytes:
         """The bytes of the notice, made from its contents and the manner of its signature."""
-        return self.render(self.data, self.signature_manner)
+        return self.render(self.data, self.signature_kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ def test_an_invalid_acknowledgement_is_refused(paying_terminal: PayingTerminal) 
     )
 
 
-def test_an_acknowledgement_without_a_note_is_withdrawn(paying_terminal: PayingTerminal) -> None:
+def test_an_acknowledgement_can_be_withdrawn(paying_terminal: PayingTerminal) -> None:
     paying_terminal.json("worker", "--once")
     number = str(list_alerts_by_order(paying_terminal)[0]["id"])
     assert paying_terminal.json("alerts", "ack", number).data["acknowledged_by"] == "op-a"

@@ -82,7 +82,7 @@ def test_an_outdated_first_answer_has_no_explanation(paying_terminal: PayingTerm
     words = ("refund", "request", str(payment), "--amount=1000", "--reason", "part", *REQUEST_ID_ARGUMENTS)
     requested_refund = paying_terminal.json(*words, OPERATOR=MAKER).data
     assert paying_terminal.json(*words, OPERATOR=MAKER).data == {**requested_refund, "duplicate": True}
-    paying_terminal.decide_refund("reject", requested_refund["id"], "--reason", "no", by=CHECKER)
+    paying_terminal.decide_refund("reject", requested_refund["id"], "--reason", "no", person=CHECKER)
     again = paying_terminal.json(*words, OPERATOR=MAKER).data
     assert (again["state"], set(select_explanation(again).values())) == ("requested", {None})
     text = paying_terminal(*words, OPERATOR=MAKER, LANGUAGE="en").out.decode()

@@ -91,7 +91,7 @@ def test_a_reason_is_a_code_or_words(paying_terminal: PayingTerminal) -> None:
     coded = ("--reason-code", "returned")
     requested_refund = paying_terminal.json("refund", "request", payment, "--amount=7", *coded, OPERATOR=MAKER).data
     assert (requested_refund["reason"], requested_refund["reason_code"]) == ("", "returned")
-    paying_terminal.decide_refund("withdraw", requested_refund["id"], by=MAKER)
+    paying_terminal.decide_refund("withdraw", requested_refund["id"], person=MAKER)
     both = paying_terminal.json(
         "refund", "request", payment, "--amount=9", *coded, "--reason", "傷あり", OPERATOR=MAKER
     ).data
@@ -105,18 +105,24 @@ def test_only_other_people_decide_about_a_refund(paying_terminal: PayingTerminal
     """
     payment = paying_terminal.make_booked_payment()
     refund = paying_terminal.request_refund(payment).data["id"]
-    assert paying_terminal.decide_refund("approve", refund, by="OP-A").exit_status_and_code == (3, "same_person")
-    assert paying_terminal.decide_refund("reject", refund, "--reason", "no", by=MAKER).exit_status_and_code == (
+    assert paying_terminal.decide_refund("approve", refund, person="OP-A").exit_status_and_code == (3, "same_person")
+    assert paying_terminal.decide_refund("reject", refund, "--reason", "no", person=MAKER).exit_status_and_code == (
         3,
         "same_person",
     )
-    assert paying_terminal.decide_refund("withdraw", refund, by=CHECKER).exit_status_and_code == (3, "not_allowed")
+    assert paying_terminal.decide_refund("withdraw", refund, person=CHECKER).exit_status_and_code == (
+        3,
+        "not_allowed",
+    )
     rejected = paying_terminal.decide_refund("reject", refund, "--reason", "納品済みです").data
     assert (rejected["state"], rejected["declined_because"]) == ("rejected", "納品済みです")
     assert paying_terminal.decide_refund("approve", refund).exit_status_and_code == (3, "already_decided")
-    assert paying_terminal.decide_refund("withdraw", refund, by=MAKER).exit_status_and_code == (3, "already_decided")
+    assert paying_terminal.decide_refund("withdraw", refund, person=MAKER).exit_status_and_code == (
+        3,
+        "already_decided",
+    )
     another = paying_terminal.request_refund(payment).data["id"]
-    assert paying_terminal.decide_refund("withdraw", another, by=MAKER).data["state"] == "withdrawn"
+    assert paying_terminal.decide_refund("withdraw", another, person=MAKER).data["state"] == "withdrawn"
     assert paying_terminal.decide_refund("reject", another, "--reason", "late").exit_status_and_code == (
         3,
         "already_decided",
@@ -174,7 +180,7 @@ def test_a_large_refund_needs_two_approvers_and_cools_off(paying_terminal: Payin
     half_approved = paying_terminal.decide_refund("approve", refund).data
     assert (half_approved["state"], half_approved["checkers"]) == ("requested", [CHECKER])
     assert paying_terminal.decide_refund("approve", refund).exit_status_and_code == (3, "same_person")
-    whole = paying_terminal.decide_refund("approve", refund, by=SECOND_CHECKER).data
+    whole = paying_terminal.decide_refund("approve", refund, person=SECOND_CHECKER).data
     assert (whole["state"], whole["checkers"]) == ("approved", [CHECKER, SECOND_CHECKER])
     assert paying_terminal.money.read_refunds() == []
 

@@ -341,24 +341,24 @@ def test_the_next_step_of_a_proposal_is_the_second_decision() -> None:
 
 
 @pytest.mark.parametrize(
-    ("paid_at", "until"),
+    ("paid_at", "reversal_deadline"),
     [
         (datetime(2026, 11, 20, 18, 29, 59, tzinfo=UTC), datetime(2026, 11, 22, 18, 30, tzinfo=UTC)),
         (datetime(2026, 11, 20, 18, 30, tzinfo=UTC), datetime(2026, 11, 23, 18, 30, tzinfo=UTC)),
     ],
 )
-def test_a_bank_can_reverse_a_payment_for_two_indian_days(paid_at: datetime, until: datetime) -> None:
+def test_a_bank_can_reverse_a_payment_for_two_indian_days(paid_at: datetime, reversal_deadline: datetime) -> None:
     """A bank can reverse a payment until the end of the second day in India after the payment. Only a captured
     payment at Atom has this deadline."""
     paid = replace(PAID_PAYMENT, provider="atom", paid_at=paid_at)
-    assert find_reversal_deadline(paid) == until
+    assert find_reversal_deadline(paid) == reversal_deadline
     assert find_reversal_deadline(replace(paid, paid_at=None)) is None
     assert find_reversal_deadline(replace(paid, provider="paypay")) is None
     for state in PaymentState:
         assert (find_reversal_deadline(replace(paid, state=state)) is not None) is (state in PAID_STATES)
-    last = explain_payment(paid, until - MICROSECOND)
-    assert (last.verdict, last.facts["until"]) == ("verdict.payment_reversible", until)
-    assert explain_payment(paid, until).verdict == "verdict.payment_complete"
+    last = explain_payment(paid, reversal_deadline - MICROSECOND)
+    assert (last.verdict, last.facts["until"]) == ("verdict.payment_reversible", reversal_deadline)
+    assert explain_payment(paid, reversal_deadline).verdict == "verdict.payment_complete"
 
 
 def test_a_paid_payment_names_its_failed_refund_while_money_is_refundable() -> None:

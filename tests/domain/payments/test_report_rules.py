@@ -179,7 +179,7 @@ def test_no_report_leaves_the_transition_table_or_books_twice(
 
 
 @given(st.lists(ANY_FACT, max_size=12))
-def test_only_a_read_completes_and_no_callback_reverses(facts: list[ReportFact]) -> None:
+def test_only_a_read_completes_a_payment_and_no_callback_reverses_it(facts: list[ReportFact]) -> None:
     """Only a read at the provider sets a payment to completed, and no callback sets one to reversed."""
     payment = STARTED_PAYMENT
     for one in facts:

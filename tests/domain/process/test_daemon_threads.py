@@ -30,7 +30,7 @@ def _raise_memory_error() -> None:
 
 
 @pytest.mark.parametrize("kind", ["thread", "timer"])
-def test_the_start_of_a_thread_without_memory_ends(kind: str) -> None:
+def test_the_start_of_a_thread_without_memory_raises_an_error(kind: str) -> None:
     """If a thread ends before it reports that it runs, `start` raises the same error as for a thread that the
     operating system refuses, and doesn't wait for ever."""
     called = Event()

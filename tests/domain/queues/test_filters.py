@@ -83,7 +83,7 @@ def test_certainty_unknown_finds_records_with_the_unknown_badge() -> None:
         assert is_called_unknown == (name in names_with_badge), name
 
 
-def test_an_end_decided_by_people_is_a_cause_only_if_unsuccessful() -> None:
+def test_a_decision_of_people_is_a_cause_only_if_the_record_failed() -> None:
     """Without a reason of its work, a payment or refund about which people have decided has the cause
     `resolved_by_people` if it has failed, and no cause if it is completed. If its work has a reason, this reason is
     the cause.
@@ -343,6 +343,6 @@ def test_a_bound_that_is_finer_than_the_currency_is_exact() -> None:
     assert replace(between, currency=None).compute_minor_bounds("INR") == (50, 90)
 
 
-def test_each_operator_is_known() -> None:
+def test_each_filter_operator_is_parsed() -> None:
     """The list of operator names for the search box contains `status`, `provider`, `amount`, `age` and `owner`."""
     assert {"status", "provider", "amount", "age", "owner"} <= set(FILTER_OPERATORS)

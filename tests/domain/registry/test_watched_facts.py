@@ -33,7 +33,7 @@ def test_every_change_of_a_corporation_has_a_text(successor_name: str) -> None:
 
 
 def test_every_text_of_a_change_is_translated() -> None:
-    """Each text of an alert about a changed corporation has words in both languages."""
+    """The catalogue has the text of each alert about a changed corporation in both languages."""
     texts = {format_observed_change(before, after, "見本") for before, after in product(STATES, STATES)} - {""}
     for text, language in product(texts, LANGUAGES):
         words = format_finding(text, language)

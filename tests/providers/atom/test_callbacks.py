@@ -169,7 +169,7 @@ HOSTILE_BODIES = {
 
 
 @pytest.mark.parametrize("body", HOSTILE_BODIES.values(), ids=HOSTILE_BODIES)
-def test_hostile_bodies_get_one_uniform_refusal(body: bytes) -> None:
+def test_all_hostile_bodies_get_the_same_refusal(body: bytes) -> None:
     """Every malformed callback body gets the same refusal, without an exception and without a report."""
     assert is_refused(parse_body(body))
 

@@ -228,7 +228,7 @@ OUTCOME_CLASS_BY_STATUS_BY_CALL = {
 
 
 @pytest.mark.parametrize("call", AtomCall)
-def test_the_http_status_decides_without_a_success(call: AtomCall) -> None:
+def test_an_http_status_of_no_success_decides_the_outcome(call: AtomCall) -> None:
     """If the HTTP status isn't a success, it decides the outcome; an unlisted status is UNKNOWN. A 429 without a
     readable body means "too many requests". For a call with an effect, an unreadable body leaves the outcome unknown,
     and so does a body with the status code of a success.

@@ -67,7 +67,7 @@ def test_no_approved_refund_is_sent(desk: RefundDesk, scope: str) -> None:
     """
     refund = desk.request_refund(desk.make_paid_payment(minor=900_000), "600000")
     desk.approve_refund(refund)
-    assert desk.approve_refund(refund, by="lead-c").state == "approved"
+    assert desk.approve_refund(refund, person="lead-c").state == "approved"
     desk.move_clock(hours=1)
     desk.console.read_only_switches.set_switch(scope, True, "障害")
     assert call_for_refusal(desk.refunds.submit, refund.id).code == "read_only"

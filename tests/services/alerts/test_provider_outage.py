@@ -33,11 +33,11 @@ _SELECT_OUTAGE_ALERTS_SQL = (
 )
 
 
-def pass_time(scene: PaymentDesk, clock: MovedClock, by: timedelta) -> None:
-    """Move the clocks of the desk, the sandbox and the leases by `by`, and run all due tasks."""
-    clock.offset += by
-    scene.control.change_settings(advance_seconds=by.total_seconds())
-    scene.place.move_lease_clock(by)
+def pass_time(scene: PaymentDesk, clock: MovedClock, duration: timedelta) -> None:
+    """Move the clocks of the desk, the sandbox and the leases by `duration`, and run all due tasks."""
+    clock.offset += duration
+    scene.control.change_settings(advance_seconds=duration.total_seconds())
+    scene.place.move_lease_clock(duration)
     scene.console.recovery.run_all_tasks()
 
 

@@ -204,13 +204,13 @@ def test_all_chain_heads_are_stored_in_several_roots(
 # ---------------------------------------------------------------- forged roots
 
 
-def forge_root(place: Place, console: Console, by: str, detail: str) -> int:
-    """Write an audit root with this detail as the person `by`, in a new chain with a valid hash; return the id of
+def forge_root(place: Place, console: Console, person: str, detail: str) -> int:
+    """Write an audit root with this detail as `person`, in a new chain with a valid hash; return the id of
     its row. The triggers, which refuse such a row on a server, are removed first.
     """
     place.drop_table_triggers("audit_log")
     entry = NewAuditEntry(
-        place.get_account_name(by),
+        place.get_account_name(person),
         audit_roots.ROOT_ACTION,
         audit_roots.AUDIT_KIND,
         audit_roots.ROOT_SUBJECT_ID,

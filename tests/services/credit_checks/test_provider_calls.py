@@ -184,8 +184,8 @@ def test_a_number_is_bought_again_only_after_two_people_decide_with_evidence(pla
         ]
         assert isinstance(record, CreditCheck)
 
-        def resolve_as_error(evidence: str, by: Console = console) -> object:
-            return by.recovery.resolve("credit-check", record.id, "error", evidence)
+        def resolve_as_error(evidence: str, acting_console: Console = console) -> object:
+            return acting_console.recovery.resolve("credit-check", record.id, "error", evidence)
 
         assert call_for_refusal(lambda: resolve_as_error("")).code == "no_evidence"
         resolve_as_error("their list is empty")

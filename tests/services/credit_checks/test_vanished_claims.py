@@ -202,8 +202,8 @@ def test_two_people_resolve_a_lost_purchase_as_not_bought(
     delete_rows(place, record, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     operation_id = record.operation_id or ""
 
-    def resolve_operation(evidence: str, by: Console = console) -> object:
-        return by.recovery.resolve("operation", operation_id, "error", evidence).record
+    def resolve_operation(evidence: str, acting_console: Console = console) -> object:
+        return acting_console.recovery.resolve("operation", operation_id, "error", evidence).record
 
     assert call_for_refusal(lambda: resolve_operation("  ")).code == "no_evidence"
     resolve_operation("their list is empty")
@@ -230,8 +230,8 @@ def test_a_decision_during_the_second_one_opens_no_further_proposal(
     assert isinstance(record, CreditCheck)
     delete_rows(place, record, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
 
-    def resolve_operation(evidence: str, by: Console = console) -> object:
-        return by.recovery.resolve("operation", record.operation_id or "", "error", evidence)
+    def resolve_operation(evidence: str, acting_console: Console = console) -> object:
+        return acting_console.recovery.resolve("operation", record.operation_id or "", "error", evidence)
 
     resolve_operation("their list is empty")
     with place.open_console_of_person(console, "lead-b") as other:

@@ -35,7 +35,7 @@ OPENED_RECORD_ENTRY = json.dumps(
 
 @dataclass(frozen=True)
 class DisabledScene:
-    """The desk of op-a, who will be disabled, the desk of op-b, and a worker."""
+    """A worker, the desk of op-b, and the desk of op-a, whose database account a test disables."""
 
     place: ServerPlace
     worker: Console

@@ -67,11 +67,11 @@ class PackDesk:
     record: CreditCheck
     folder: Path
 
-    def write_pack(self, name: str = "case.zip", *, by: str = "aud-e", id: int | None = None) -> WrittenPack:
+    def write_pack(self, name: str = "case.zip", *, person: str = "aud-e", id: int | None = None) -> WrittenPack:
         """Write the evidence pack of this desk's credit check, or of the credit check with this `id`, to the file
-        `name` in the desk's folder, while the person `by` acts. Return the result of the export.
+        `name` in the desk's folder, while `person` acts. Return the result of the export.
         """
-        with self.console.acting_as(by):
+        with self.console.acting_as(person):
             return self.console.recovery.write_evidence_pack("credit-check", id or self.record.id, self.folder / name)
 
     def execute_sql(self, statement: str, **values: object) -> None:
@@ -210,10 +210,10 @@ def test_only_people_who_read_audit_rows_may_export_a_pack(
     export is refused, writes no file, and has an audit entry.
     """
     if may_export:
-        assert pack_desk.write_pack(by=person).bytes
+        assert pack_desk.write_pack(person=person).bytes
         return
     with pytest.raises(ConsoleError) as caught:
-        pack_desk.write_pack(by=person)
+        pack_desk.write_pack(person=person)
     assert caught.value.code == "not_allowed"
     assert list(pack_desk.folder.iterdir()) == []
     assert [row[:2] for row in pack_desk.read_audit_entries()] == [(person, "refused")]
@@ -225,7 +225,7 @@ def test_an_approvers_pack_has_only_own_audit_rows(pack_desk: PackDesk) -> None:
     """
     with pack_desk.console.acting_as("lead-b"):
         pack_desk.console.credit_checks.refetch(pack_desk.record.id)
-    lines = json.loads(read_parts(Path(pack_desk.write_pack(by="lead-b").file))["audit.json"])
+    lines = json.loads(read_parts(Path(pack_desk.write_pack(person="lead-b").file))["audit.json"])
     assert {line["row"]["who"] for line in lines if "row" in line} == {"lead-b"}
     withheld = [line["withheld"] for line in lines if "withheld" in line]
     assert withheld
@@ -517,7 +517,7 @@ def test_a_part_longer_than_stated_is_reported(tmp_path: Path) -> None:
 HOSTILE_TEXT = "../../../etc/passwd\r\n=cmd|' /C calc'!A0\x1b[2J\u202e\x00@SUM(A1)"
 
 
-def test_hostile_texts_stay_texts(pack_desk: PackDesk) -> None:
+def test_hostile_texts_are_not_interpreted(pack_desk: PackDesk) -> None:
     """A hostile text of a provider or a person does not become a file name, a separate line or a formula in the
     pack.
     """

@@ -552,7 +552,7 @@ def make_hostile_table() -> ExportTable:
     return ExportTable("a/b[c]: *?'" + "x" * 60, columns, lambda: iter([rows]), lambda _: ("=about",))
 
 
-def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
+def test_hostile_texts_are_not_interpreted(tmp_path: Path) -> None:
     """Hostile texts are exported as a workbook and as CSV: no cell becomes a formula or a link, breaks its line or
     changes the reading direction. A number of 22 digits keeps all its digits.
     """

@@ -186,7 +186,7 @@ def test_every_list_opens_in_a_spreadsheet(desk: SampleDesk, tmp_path: Path, lan
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_hostile_texts_stay_texts_in_a_spreadsheet(tmp_path: Path, language: str) -> None:
+def test_hostile_texts_are_not_interpreted_by_a_spreadsheet(tmp_path: Path, language: str) -> None:
     """LibreOffice turns no hostile text into a formula, link, number or day, and keeps each digit of a number of 22
     digits.
     """

@@ -154,7 +154,7 @@ def test_a_call_that_sent_nothing_releases_its_request_id(console: Console, alar
     assert alarmbox.count_charges(CORPORATION_NUMBER) == 1
 
 
-def test_other_arguments_and_other_commands_are_refused(
+def test_a_request_id_with_other_arguments_or_another_command_is_refused(
     place: Place, console: Console, alarmbox: InMemoryAlarmBox
 ) -> None:
     """A request id is used again with other arguments or for another command: the call is refused and audited, and
@@ -338,9 +338,9 @@ def test_a_request_id_is_free_after_a_day(
     assert read_purchase_error(console).code == "possible_repeat"
 
 
-def _make_request_ids_older(place: Place, by: timedelta) -> None:
+def _make_request_ids_older(place: Place, duration: timedelta) -> None:
     """Change the stored request ids so that they are older by this time."""
-    place.sql(f"UPDATE request_ids SET begun_ms = begun_ms - {round(by.total_seconds() * 1000)}")
+    place.sql(f"UPDATE request_ids SET begun_ms = begun_ms - {round(duration.total_seconds() * 1000)}")
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt(), SystemExit(143), ValueError("a bug")])

@@ -138,7 +138,7 @@ def test_two_people_decide_a_success_that_lacks_a_payment_number(
 
 
 @pytest.mark.parametrize("reason", ["refused_but_made", "old_answer"])
-def test_a_not_found_that_contains_the_payment_denies_nothing(
+def test_an_answer_not_found_that_contains_the_payment_denies_nothing(
     scene: PaymentDesk, open_desk_of: OpenDeskOf, reason: str
 ) -> None:
     """The payer has paid, but Atom's answer has the code for "no data" and also contains the payment, or a cache

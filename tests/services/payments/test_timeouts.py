@@ -52,10 +52,10 @@ def start_with_stock(
     return scene.payments.start(order, provider).payment
 
 
-def pass_time(scene: PaymentDesk, clock: MovedClock, by: timedelta) -> None:
-    """Move our clock and the provider's clock forward by `by`."""
-    clock.offset += by
-    scene.control.change_settings(advance_seconds=by.total_seconds())
+def pass_time(scene: PaymentDesk, clock: MovedClock, duration: timedelta) -> None:
+    """Move our clock and the provider's clock forward by `duration`."""
+    clock.offset += duration
+    scene.control.change_settings(advance_seconds=duration.total_seconds())
 
 
 def hold_stock(scene: PaymentDesk, order: int, pieces: int, state: str = "held") -> None:

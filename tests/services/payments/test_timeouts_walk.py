@@ -97,11 +97,11 @@ class RandomWalk:
         if payments := self._list_payments():
             self.scene.deliver_notice("paypay", self.dice.choice(payments).merchant_payment_id)
 
-    def move_clocks(self, by: timedelta | None = None) -> None:
-        """Move the clocks forward by `by`, or by a random time if it is None."""
-        by = by or timedelta(minutes=self.dice.choice([1, 2, 4, 6, 30]))
-        self.clock.offset += by
-        self.scene.control.change_settings(advance_seconds=by.total_seconds())
+    def move_clocks(self, duration: timedelta | None = None) -> None:
+        """Move the clocks forward by `duration`, or by a random time if it is None."""
+        duration = duration or timedelta(minutes=self.dice.choice([1, 2, 4, 6, 30]))
+        self.clock.offset += duration
+        self.scene.control.change_settings(advance_seconds=duration.total_seconds())
 
     def _list_payments(self) -> list[Payment]:
         """Return all stored payments."""

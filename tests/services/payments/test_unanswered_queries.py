@@ -26,10 +26,10 @@ def overdue_scene(scene: PaymentDesk, clock: MovedClock) -> PaymentDesk:
     return scene
 
 
-def pass_time(scene: PaymentDesk, clock: MovedClock, by: timedelta) -> None:
-    """Move our clock and the provider's clock forward by `by`."""
-    clock.offset += by
-    scene.control.change_settings(advance_seconds=by.total_seconds())
+def pass_time(scene: PaymentDesk, clock: MovedClock, duration: timedelta) -> None:
+    """Move our clock and the provider's clock forward by `duration`."""
+    clock.offset += duration
+    scene.control.change_settings(advance_seconds=duration.total_seconds())
 
 
 def run_task_and_count_queries_and_cancellations(scene: PaymentDesk) -> tuple[int, int]:

@@ -926,8 +926,8 @@ def test_a_second_capture_at_atom_is_a_difference(scene: PaymentDesk, clock: Mov
 @pytest.mark.engines("sqlite")
 def test_a_page_shows_the_time_of_the_answer_of_a_match(scene: PaymentDesk, clock: MovedClock) -> None:
     """If Atom's answer agrees with our payment, the page of the payment shows the time of this answer and has the
-    answer among its raw answers. The same answer of a later run renews the time, but isn't stored again; another
-    answer is. A dry run stores neither."""
+    answer among its raw answers. The same answer of a later run renews the time, but isn't stored again; a
+    different answer is stored. A dry run stores neither the answer nor the time."""
     day, run = scene.context.now().astimezone(IST).date(), scene.console.reconciliation.run
     scene.money.register_payment("atom", "ORD-1", 50_000, "paid")
     payment = scene.payments.import_payment(PaymentImport("atom", "ORD-1", amount="500.00", day=day))

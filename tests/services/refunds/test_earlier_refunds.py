@@ -24,7 +24,7 @@ def test_a_refund_decided_as_failed_that_arrives_stops_the_next_one(desk: Refund
     second = desk.request_refund(payment, "120")
     desk.control.release_calls()
     assert desk.control.wait_until_reached(refunds=1)
-    assert call_and_get_code(lambda: desk.approve_refund(second, by="lead-c")) == "in_progress"
+    assert call_and_get_code(lambda: desk.approve_refund(second, person="lead-c")) == "in_progress"
     assert len(desk.list_provider_keys(payment)) == 1, "a second refund was sent"
     assert desk.read_refund(first).work.reason == "contradicted"
     assert desk.read_refund(second).certainty is Certainty.KNOWN
@@ -67,7 +67,7 @@ def test_an_acknowledged_refund_that_arrived_counts_as_refunded(desk: RefundDesk
     else:
         whole = desk.request_refund(payment, str(50_000 // per_unit))
         refusal, reason = call_for_refusal(lambda: desk.approve_refund(whole)), "provider"
-        desk.reject_refund(whole, by="lead-c")
+        desk.reject_refund(whole, person="lead-c")
     assert (refusal.code, refusal.detail["reason"]) == ("exceeds_captured", reason)
     rest = desk.request_refund(payment, str(40_000 // per_unit))
     while (
@@ -160,7 +160,7 @@ def test_a_no_data_answer_that_contains_the_refund_permits_no_other(desk: Refund
     desk.control.add_fault("set_fields", call="atom_refund_status", times="always", fields=no_data)
     if is_denied:
         for person in ("op-e", "lead-b"):
-            refusal = call_for_refusal(lambda by=person: desk.resolve_refund(first, "failed", by))
+            refusal = call_for_refusal(lambda person=person: desk.resolve_refund(first, "failed", person))
             assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "refused_but_made")
         assert call_and_get_code(lambda: desk.request_refund(payment, "120")) == "in_progress"
         desk.move_clock(hours=1)

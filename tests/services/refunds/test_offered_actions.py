@@ -23,7 +23,7 @@ def make_requested_refund(desk: RefundDesk, payment: Payment) -> Refund:
 
 def make_half_approved_refund(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a large refund with one of its two votes."""
-    refund = desk.approve_refund(desk.request_refund(payment, "600000"), by="lead-b")
+    refund = desk.approve_refund(desk.request_refund(payment, "600000"), person="lead-b")
     assert (refund.state, refund.checkers) == (RefundState.REQUESTED, ("lead-b",))
     return refund
 
@@ -97,7 +97,7 @@ def make_withdrawn_refund(desk: RefundDesk, payment: Payment) -> Refund:
 
 def make_maker_disabled_refund(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a requested refund whose requester is disabled."""
-    refund = desk.request_refund(payment, by="op-e")
+    refund = desk.request_refund(payment, person="op-e")
     desk.disable_person("op-e")
     return refund
 

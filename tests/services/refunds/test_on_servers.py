@@ -59,15 +59,15 @@ class PeopleDesks:
         """Return a paid payment of `minor` yen."""
         return self.get_desk("owner").make_paid_payment(f"ORD-{next(_payment_numbers)}", minor)
 
-    def request_refund(self, payment: Payment, amount: str = "1000", by: str = "op-a", **more: Any) -> Refund:
-        """Request a refund of the amount (yen) as the operator `by`, and return it. `more` are further fields of
+    def request_refund(self, payment: Payment, amount: str = "1000", person: str = "op-a", **more: Any) -> Refund:
+        """Request a refund of the amount (yen) as the operator `person`, and return it. `more` are further fields of
         the request.
         """
-        return self.get_desk(by).refunds.request(RefundRequest(payment.id, amount, "sent back", **more))
+        return self.get_desk(person).refunds.request(RefundRequest(payment.id, amount, "sent back", **more))
 
-    def approve_refund(self, refund: Refund, by: str = "lead-b") -> Refund:
-        """Approve the refund as the operator `by`, and return it as it is then."""
-        return self.get_desk(by).refunds.approve(refund.id)
+    def approve_refund(self, refund: Refund, person: str = "lead-b") -> Refund:
+        """Approve the refund as the operator `person`, and return it as it is then."""
+        return self.get_desk(person).refunds.approve(refund.id)
 
     def make_unknown_refund(self, payment: Payment, *, is_executed: bool = False) -> Refund:
         """Return a refund whose sending got no answer. With `is_executed`, the provider has made it."""
@@ -158,7 +158,7 @@ def test_a_refund_is_requested_approved_sent_and_completed(desks: PeopleDesks, c
         True,
     )
     assert desks.check_payment_agrees(payment).refunded_minor == 1_000
-    rest = desks.request_refund(payment, "2300", by="lead-c")
+    rest = desks.request_refund(payment, "2300", person="lead-c")
     assert desks.approve_refund(rest).state is RefundState.SUBMITTED
     assert desks.check_payment_agrees(payment).refundable_minor == 0
 
@@ -232,7 +232,7 @@ def test_a_large_refund_needs_two_approvers(desks: PeopleDesks) -> None:
     refund = desks.request_refund(payment, "600000")
     half_approved = desks.approve_refund(refund)
     assert (half_approved.state, len(half_approved.checkers)) == (RefundState.REQUESTED, 1)
-    both = desks.approve_refund(refund, by="lead-c")
+    both = desks.approve_refund(refund, person="lead-c")
     assert (both.state, len(both.checkers)) == (RefundState.APPROVED, 2)
     early = desks.get_desk("lead-c").refunds.submit
     desks.move_clocks(hours=1)
@@ -301,7 +301,7 @@ def test_a_refund_whose_requester_lost_the_role_expires(
     after its time. It does not expire a refund that its requester can still withdraw.
     """
     payment, of_others = desks.make_paid_payment(), desks.make_paid_payment()
-    refund, waiting = desks.request_refund(payment, by="op-b"), desks.request_refund(of_others)
+    refund, waiting = desks.request_refund(payment, person="op-b"), desks.request_refund(of_others)
     with control.cause_outage():
         for one in (refund, waiting):
             assert call_and_get_code(lambda one=one: desks.approve_refund(one)) == "provider_unreachable"
@@ -368,8 +368,8 @@ def test_two_people_decide_an_unknown_refund(
     refund = desks.make_unknown_refund(payment)
     control.add_fault("status:503", call="paypay_refund_details", times="always")
 
-    def resolve_by_letter(by: str) -> Any:
-        return desks.get_desk(by).refunds.resolve(refund.id, end, f"a letter to {by}", number)
+    def resolve_by_letter(person: str) -> Any:
+        return desks.get_desk(person).refunds.resolve(refund.id, end, f"a letter to {person}", number)
 
     assert resolve_by_letter("op-a").awaiting == "second_person"
     assert call_and_get_code(lambda: resolve_by_letter("op-a")) == "same_person"
@@ -497,12 +497,12 @@ def test_the_worker_requests_a_refund_of_set_aside_money(desks: PeopleDesks) -> 
         desks._people.names["worker"],
         2,
     )
-    assert call_and_get_code(lambda: desks.approve_refund(first, by="op-a")) == "not_allowed"
-    assert call_and_get_code(lambda: desks.approve_refund(first, by="worker")) == "not_allowed"
+    assert call_and_get_code(lambda: desks.approve_refund(first, person="op-a")) == "not_allowed"
+    assert call_and_get_code(lambda: desks.approve_refund(first, person="worker")) == "not_allowed"
     half_approved = desks.approve_refund(first)
     assert (half_approved.state, half_approved.sent_count) == (RefundState.REQUESTED, 0)
     assert call_and_get_code(lambda: desks.approve_refund(first)) == "same_person"
-    sent = desks.approve_refund(first, by="lead-c")
+    sent = desks.approve_refund(first, person="lead-c")
     assert (sent.state, desks.check_payment_agrees(items[0][0]).reserved_minor) == (RefundState.SUBMITTED, 1_300)
     desks.get_desk("lead-b").refunds.reject(second.id, "we raise the limit")
     assert desks.get_desk("worker").run_due_tasks()["set_aside_refunds"] == 0
@@ -535,7 +535,7 @@ def test_the_database_refuses_an_approval_by_the_requester(
 ) -> None:
     """The database refuses an approval by the refund's own requester, even if the service's check is switched off."""
     payment = desks.make_paid_payment()
-    refund = desks.request_refund(payment, by="lead-b")
+    refund = desks.request_refund(payment, person="lead-b")
     assert call_and_get_code(lambda: desks.approve_refund(refund)) == "same_person"
     monkeypatch.setattr("console.domain.recovery.decidable.is_same_person", lambda one, other: False)
     refusal = call_for_refusal(lambda: desks.approve_refund(refund))
@@ -587,7 +587,7 @@ def test_a_vote_after_the_last_needed_vote_is_not_stored(desks: PeopleDesks) -> 
     refused, and that approver's vote is not stored.
     """
     refund = desks.request_refund(desks.make_paid_payment())
-    assert desks.approve_refund(refund, by="lead-c").state is RefundState.SUBMITTED
+    assert desks.approve_refund(refund, person="lead-c").state is RefundState.SUBMITTED
     assert call_and_get_code(lambda: desks.approve_refund(refund)) == "already_decided"
     votes = desks.run_as_owner(
         lambda tx: tx.conn.scalar(text(f"SELECT COUNT(*) FROM approvals WHERE vote_of = '{refund.id}'"))
@@ -607,16 +607,16 @@ def test_the_daily_limit_counts_by_the_servers_clock(desks: PeopleDesks, people:
     try:
         # Refunds of earlier tests that have moved no money don't count, so the console says how much does.
         owner.sql(set_limit, value=1, name=name)
-        already = call_for_refusal(lambda: desks.request_refund(first, by="op-b")).detail["today"]
+        already = call_for_refusal(lambda: desks.request_refund(first, person="op-b")).detail["today"]
         owner.sql(set_limit, value=already + 1_500, name=name)
-        earlier = desks.request_refund(first, by="op-b")
+        earlier = desks.request_refund(first, person="op-b")
         maker.clock.offset += timedelta(days=1)
-        refused = call_for_refusal(lambda: desks.request_refund(second, by="op-b"))
+        refused = call_for_refusal(lambda: desks.request_refund(second, person="op-b"))
         assert (refused.code, refused.detail["reason"]) == ("over_limit", "per_person_day")
         desks.get_desk("lead-b").refunds.reject(earlier.id, "not this one")
-        done = desks.approve_refund(desks.request_refund(first, "500", by="op-b"))
+        done = desks.approve_refund(desks.request_refund(first, "500", person="op-b"))
         owner.sql(set_limit, value=before, name=name)
         assert done.state is RefundState.SUBMITTED
-        assert call_and_get_code(lambda: desks.request_refund(first, "500", by="op-b")) == "possible_repeat"
+        assert call_and_get_code(lambda: desks.request_refund(first, "500", person="op-b")) == "possible_repeat"
     finally:
         owner.sql(set_limit, value=before, name=name)

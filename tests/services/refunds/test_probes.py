@@ -117,7 +117,7 @@ def test_two_not_found_answers_lead_to_a_repeat_with_the_same_key(desk: RefundDe
     desk.check_payment_agrees(payment)
 
 
-def test_a_not_found_from_a_cache_proves_nothing(desk: RefundDesk, control: SandboxControl) -> None:
+def test_an_answer_not_found_from_a_cache_proves_nothing(desk: RefundDesk, control: SandboxControl) -> None:
     """A stored answer `not found` from a cache between us and PayPay counts neither as the first nor as the second
     answer, and nothing is sent again.
     """
@@ -143,7 +143,7 @@ def test_a_refund_with_a_cached_answer_cannot_be_denied(
     call = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider]
     control.add_fault("stored", call=call, times=2)
     for person in ("op-e", "lead-b"):
-        refusal = call_for_refusal(lambda by=person: desk.resolve_refund(refund, "failed", by))
+        refusal = call_for_refusal(lambda person=person: desk.resolve_refund(refund, "failed", person))
         assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "old_answer")
     assert desk.read_refund(refund).certainty is Certainty.UNKNOWN
     assert desk.probe_refund(refund).certainty is Certainty.KNOWN
@@ -160,7 +160,7 @@ def test_a_refund_that_is_reported_with_another_amount_is_not_denied(
     call = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider]
     control.add_fault("other_amount", call=call, times=2)
     for person in ("op-e", "lead-b"):
-        refusal = call_for_refusal(lambda by=person: desk.resolve_refund(refund, "failed", by))
+        refusal = call_for_refusal(lambda person=person: desk.resolve_refund(refund, "failed", person))
         assert refusal.code == "evidence_mismatch"
         assert refusal.detail["reason"] in ("CREATED", "REFUNDED", "REFUND INITIATED", "REFUND PROCESSED")
     assert desk.read_refund(refund).certainty is Certainty.UNKNOWN
@@ -180,7 +180,7 @@ def test_an_answer_that_may_mean_refunded_permits_no_denial(
     call = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider]
     control.add_fault(fault, call=call, times="always")
     for person in ("op-e", "lead-b"):
-        refusal = call_for_refusal(lambda by=person: desk.resolve_refund(refund, "failed", by))
+        refusal = call_for_refusal(lambda person=person: desk.resolve_refund(refund, "failed", person))
         assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "unusable_answer")
     assert desk.read_refund(refund).certainty is Certainty.UNKNOWN
     control.clear_faults()
@@ -199,7 +199,7 @@ def test_a_refund_listed_with_its_key_in_another_notation_is_not_denied(
     fields = {f"{entry}.prodRefundId": (refund.provider_refund_key or "").swapcase()}
     control.add_fault("set_fields", call="atom_refund_status", times="always", fields=fields)
     for person in ("op-e", "lead-b"):
-        refusal = call_for_refusal(lambda by=person: desk.resolve_refund(refund, "failed", by))
+        refusal = call_for_refusal(lambda person=person: desk.resolve_refund(refund, "failed", person))
         assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "unusable_answer")
     assert desk.read_refund(refund).certainty is Certainty.UNKNOWN
 
@@ -235,7 +235,7 @@ def test_a_refund_that_arrives_late_is_found_and_not_sent_twice(desk: RefundDesk
     assert len(control.read_requests(call="paypay_refund")) == 1
 
 
-def test_a_not_found_at_atom_proves_nothing(desk: RefundDesk, control: SandboxControl) -> None:
+def test_an_answer_not_found_of_atom_proves_nothing(desk: RefundDesk, control: SandboxControl) -> None:
     """Atom's answer `not found` never settles a refund. After the schedule of probes a person must look, and nothing
     is sent again.
     """

@@ -43,12 +43,12 @@ def test_two_approvers_send_a_refund_requested_by_the_program(desk: RefundDesk) 
     facts = (refund.state, refund.maker, refund.amount_minor, refund.set_aside_id, refund.checkers_needed)
     assert facts == (RefundState.REQUESTED, WORKER, 300, item, 2)
     assert desk.list_provider_keys(payment) == []
-    assert call_and_get_code(lambda: desk.approve_refund(refund, by="op-a")) == "not_allowed"
+    assert call_and_get_code(lambda: desk.approve_refund(refund, person="op-a")) == "not_allowed"
     half_approved = desk.approve_refund(refund)
     assert (half_approved.state, desk.list_provider_keys(payment)) == (RefundState.REQUESTED, [])
     assert call_and_get_code(lambda: desk.approve_refund(refund)) == "same_person"
-    assert call_and_get_code(lambda: desk.approve_refund(refund, by=" Lead-B")) != "done"
-    assert desk.approve_refund(refund, by="lead-c").state is RefundState.SUBMITTED
+    assert call_and_get_code(lambda: desk.approve_refund(refund, person=" Lead-B")) != "done"
+    assert desk.approve_refund(refund, person="lead-c").state is RefundState.SUBMITTED
     desk.move_clock(seconds=31)
     desk.run_due_tasks()
     assert len(desk.list_provider_keys(payment)) == 1

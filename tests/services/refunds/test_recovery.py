@@ -136,7 +136,8 @@ def test_the_answer_is_evidence_of_a_decision_that_is_refused(desk: RefundDesk) 
     for person, number, code in (("op-e", "1519", "same_person"), ("lead-b", "1520", "evidence_mismatch")):
         before = count_answers()
         assert (
-            call_and_get_code(lambda by=person, of=number: desk.resolve_refund(refund, "completed", by, of)) == code
+            call_and_get_code(lambda person=person, of=number: desk.resolve_refund(refund, "completed", person, of))
+            == code
         )
         assert count_answers() == before + 1
     with pytest.MonkeyPatch.context() as patch:

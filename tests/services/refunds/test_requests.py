@@ -100,7 +100,7 @@ def test_a_refund_above_its_limit_is_refused(desk: RefundDesk) -> None:
         "per_person_day",
         3_000_000,
     )
-    assert desk.request_refund(big, "1", by="op-e").maker == "op-e"
+    assert desk.request_refund(big, "1", person="op-e").maker == "op-e"
     desk.move_clock(hours=24 * 20)
     assert desk.request_refund(desk.make_paid_payment("NEXT", 1_000), "1").maker == "op-a", "another day in Japan"
 
@@ -111,7 +111,7 @@ def test_a_repeated_amount_is_refused_unless_it_is_intended(desk: RefundDesk) ->
     """
     payment = desk.make_paid_payment()
     first = desk.request_refund(payment, "1000")
-    refusal = call_for_refusal(lambda: desk.request_refund(payment, "1000", by="op-e"))
+    refusal = call_for_refusal(lambda: desk.request_refund(payment, "1000", person="op-e"))
     assert (refusal.code, refusal.detail["record"]) == ("possible_repeat", first)
     assert call_and_get_code(lambda: desk.request_refund(payment, "1000", intended_repeat=True)) == "in_progress"
     desk.withdraw_refund(first)
@@ -164,7 +164,9 @@ def test_only_one_of_simultaneous_requests_is_stored(desk: RefundDesk) -> None:
 
     def request_refund(index: int) -> None:
         start.wait()
-        results.append(call_and_get_code(lambda: desk.request_refund(payment, str(2000 + index), by=f"op-{index}")))
+        results.append(
+            call_and_get_code(lambda: desk.request_refund(payment, str(2000 + index), person=f"op-{index}"))
+        )
 
     threads = [Thread(target=request_refund, args=(n,)) for n in range(8)]
     for thread in threads:
@@ -219,10 +221,10 @@ def test_operators_and_approvers_request_refunds(desk: RefundDesk) -> None:
     """Operators and approvers can request refunds; an auditor cannot."""
     desk.insert_team()
     payment = desk.make_paid_payment()
-    assert call_and_get_code(lambda: desk.request_refund(payment, by="aud-f")) == "not_allowed"
-    assert call_and_get_code(lambda: desk.request_refund(payment, by="nobody")) == "not_allowed"
-    assert desk.request_refund(payment, by="lead-b").maker == "lead-b"
-    assert desk.request_refund(desk.make_paid_payment("ORD-2"), by="op-e").maker == "op-e"
+    assert call_and_get_code(lambda: desk.request_refund(payment, person="aud-f")) == "not_allowed"
+    assert call_and_get_code(lambda: desk.request_refund(payment, person="nobody")) == "not_allowed"
+    assert desk.request_refund(payment, person="lead-b").maker == "lead-b"
+    assert desk.request_refund(desk.make_paid_payment("ORD-2"), person="op-e").maker == "op-e"
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_a_refund_at_the_last_instant_of_the_window_is_allowed(
 def test_a_refund_with_one_of_two_votes_is_not_sent(desk: RefundDesk) -> None:
     """If a refund in the state `approved` has one vote where two are needed, its sending is refused."""
     payment = desk.make_paid_payment(minor=900_000)
-    refund = desk.approve_refund(desk.approve_refund(desk.request_refund(payment, "600000")), by="lead-c")
+    refund = desk.approve_refund(desk.approve_refund(desk.request_refund(payment, "600000")), person="lead-c")
     assert (refund.state, refund.checkers_needed, len(refund.checkers)) == (RefundState.APPROVED, 2, 2)
     desk.move_clock(minutes=15, seconds=1)
     for (trigger,) in desk.sql("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'approvals'"):

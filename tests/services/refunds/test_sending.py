@@ -250,7 +250,7 @@ def test_an_unsendable_refund_of_a_former_requester_expires(desk: RefundDesk, co
     expired = desk.read_refund(refund)
     assert (expired.sent_count, expired.state, expired.work.state) == (1, RefundState.EXPIRED, WorkState.NONE)
     assert desk.check_payment_agrees(payment).refundable_minor == payment.captured_minor
-    assert desk.approve_refund(desk.request_refund(payment, by="op-e")).state is RefundState.SUBMITTED
+    assert desk.approve_refund(desk.request_refund(payment, person="op-e")).state is RefundState.SUBMITTED
     assert len(control.read_requests(call="paypay_refund")) == 1
 
 

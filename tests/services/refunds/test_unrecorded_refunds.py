@@ -184,7 +184,7 @@ def test_a_refund_made_elsewhere_while_the_machine_slept_stops_the_sending(
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_acknowledged_refunds_count_towards_the_paid_amount(desk: RefundDesk, provider: str) -> None:
     """The amount of an acknowledged refund that this database does not have reduces the refundable amount, also at
-    Atom, which publishes no limit.
+    Atom, whose documentation states no limit of refunds.
     """
     desk.control.change_settings(accepts_refunds_above_captured=True)
     payment = desk.make_paid_payment(minor=50_000, provider=provider)

@@ -114,7 +114,7 @@ def test_possible_actions_follow_the_rights_of_a_person(desk: RefundDesk) -> Non
     After the withdrawal an approver can no longer approve it.
     """
     desk.insert_team()
-    refund = desk.request_refund(desk.make_paid_payment(), by="lead-d")
+    refund = desk.request_refund(desk.make_paid_payment(), person="lead-d")
     for person, approve, withdraw in (
         ("lead-b", None, "reason.refund_not_maker"),
         ("lead-d", "reason.refund_own", None),
@@ -125,7 +125,7 @@ def test_possible_actions_follow_the_rights_of_a_person(desk: RefundDesk) -> Non
         assert (actions["approve"].reason, actions["withdraw"].reason) == (approve, withdraw), person
         assert actions["reject"].allowed == actions["approve"].allowed
         assert not actions["submit"].allowed
-    desk.withdraw_refund(refund, by="lead-d")
+    desk.withdraw_refund(refund, person="lead-d")
     assert read_actions(desk, refund.id, "lead-b")["approve"].reason == "reason.refund_decided"
 
 
@@ -134,9 +134,9 @@ def test_the_inbox_separates_decidable_refunds(desk: RefundDesk) -> None:
     the person has already approved.
     """
     desk.insert_team()
-    mine = desk.request_refund(desk.make_paid_payment("ORD-1"), by="lead-d")
+    mine = desk.request_refund(desk.make_paid_payment("ORD-1"), person="lead-d")
     half = desk.request_refund(desk.make_paid_payment("ORD-2", 900_000), "600000")
-    desk.approve_refund(half, by="lead-d")
+    desk.approve_refund(half, person="lead-d")
     third = desk.request_refund(desk.make_paid_payment("ORD-3"))
     with desk.console.acting_as("lead-d"):
         inbox = desk.refunds.read_inbox()
@@ -246,7 +246,7 @@ def test_openings_and_refusals_are_in_the_trail(desk: RefundDesk) -> None:
     refund = desk.request_refund(desk.make_paid_payment())
     with desk.console.acting_as("lead-b"):
         desk.refunds.read_refund(refund.id)
-    assert call_and_get_code(lambda: desk.approve_refund(refund, by="op-a")) == "same_person"
+    assert call_and_get_code(lambda: desk.approve_refund(refund, person="op-a")) == "same_person"
     desk.reads.flush()
     rows = desk.sql("SELECT who, what, subject_kind, subject_id, result FROM audit_log WHERE subject_kind = 'refund'")
     audit_rows = [tuple(row) for row in rows]
@@ -272,7 +272,7 @@ def test_a_page_states_that_a_refund_has_no_other_approver(desk: RefundDesk) -> 
     """
     desk.insert_team()
     payment = desk.make_paid_payment()
-    refund = desk.request_refund(payment, by="lead-d")
+    refund = desk.request_refund(payment, person="lead-d")
 
     def read_next_steps() -> set[str]:
         views = desk.refunds.read_refund(refund.id), desk.readers.payment_details.read_payment(payment.id)

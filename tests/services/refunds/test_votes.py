@@ -45,8 +45,8 @@ def test_a_requester_cannot_approve_their_own_refund(desk: RefundDesk, name: str
     """
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
-    assert call_and_get_code(lambda: desk.approve_refund(refund, by=name)) == "same_person"
-    assert call_and_get_code(lambda: desk.reject_refund(refund, by=name)) == "same_person"
+    assert call_and_get_code(lambda: desk.approve_refund(refund, person=name)) == "same_person"
+    assert call_and_get_code(lambda: desk.reject_refund(refund, person=name)) == "same_person"
     assert (desk.read_refund(refund).state, desk.list_provider_keys(payment), desk.list_refusal_reasons()) == (
         RefundState.REQUESTED,
         [],
@@ -59,8 +59,8 @@ def test_only_approvers_decide(desk: RefundDesk) -> None:
     desk.insert_team()
     refund = desk.request_refund(desk.make_paid_payment())
     for name in ("op-e", "aud-f", "nobody"):
-        assert call_and_get_code(lambda name=name: desk.approve_refund(refund, by=name)) == "not_allowed"
-        assert call_and_get_code(lambda name=name: desk.reject_refund(refund, by=name)) == "not_allowed"
+        assert call_and_get_code(lambda name=name: desk.approve_refund(refund, person=name)) == "not_allowed"
+        assert call_and_get_code(lambda name=name: desk.reject_refund(refund, person=name)) == "not_allowed"
     assert desk.approve_refund(refund).state is RefundState.SUBMITTED
 
 
@@ -78,9 +78,9 @@ def test_a_large_refund_takes_two_checkers(desk: RefundDesk) -> None:
         2,
     )
     assert call_and_get_code(lambda: desk.approve_refund(refund)) == "same_person"
-    assert call_and_get_code(lambda: desk.approve_refund(refund, by="LEAD-B")) == "same_person"
-    assert call_and_get_code(lambda: desk.approve_refund(refund, by="op-a")) == "same_person"
-    whole = desk.approve_refund(refund, by="lead-c")
+    assert call_and_get_code(lambda: desk.approve_refund(refund, person="LEAD-B")) == "same_person"
+    assert call_and_get_code(lambda: desk.approve_refund(refund, person="op-a")) == "same_person"
+    whole = desk.approve_refund(refund, person="lead-c")
     assert (whole.state, whole.work.state, whole.work.reason) == (
         RefundState.APPROVED,
         WorkState.SCHEDULED,
@@ -104,7 +104,7 @@ def test_the_requester_withdraws_a_refund_until_it_is_sent(desk: RefundDesk) -> 
     payment = desk.make_paid_payment(minor=900_000)
     refund = desk.approve_refund(desk.request_refund(payment, "200000"))
     assert refund.state is RefundState.APPROVED
-    assert call_for_refusal(lambda: desk.withdraw_refund(refund, by="op-e")).detail["reason"] == "not_maker"
+    assert call_for_refusal(lambda: desk.withdraw_refund(refund, person="op-e")).detail["reason"] == "not_maker"
     assert desk.withdraw_refund(refund).state is RefundState.WITHDRAWN
     assert desk.check_payment_agrees(payment).refundable_minor == 900_000
     sent = desk.approve_refund(desk.request_refund(payment, "1000"))
@@ -121,7 +121,7 @@ def test_an_approver_sends_an_approved_refund(desk: RefundDesk) -> None:
     payment = desk.make_paid_payment(minor=900_000)
     refund = desk.approve_refund(desk.request_refund(payment, "200000"))
     assert desk.approve_refund(refund).state is RefundState.APPROVED
-    assert call_and_get_code(lambda: desk.approve_refund(refund, by="lead-c")) == "already_decided"
+    assert call_and_get_code(lambda: desk.approve_refund(refund, person="lead-c")) == "already_decided"
     with desk.console.acting_as("lead-b"):
         assert call_for_refusal(lambda: desk.refunds.submit(refund.id)).detail["reason"] == "cooling_off"
     desk.move_clock(minutes=15, seconds=1)
@@ -157,7 +157,7 @@ def test_an_old_view_decides_nothing(desk: RefundDesk) -> None:
     """A decision that states an earlier version of the refund is refused."""
     payment = desk.make_paid_payment(minor=900_000)
     refund = desk.request_refund(payment, "600000")
-    desk.approve_refund(refund, by="lead-c")
+    desk.approve_refund(refund, person="lead-c")
     refusal = call_for_refusal(lambda: desk.approve_refund(refund, expected_version=refund.version))
     assert (refusal.code, refusal.detail["changed"]["version"]) == ("stale_view", {"saw": 1, "now": 2})  # type: ignore[index]
     with desk.console.acting_as("lead-b"):
@@ -170,7 +170,7 @@ def test_a_refund_of_a_disabled_requester_is_not_approved(desk: RefundDesk) -> N
     desk.insert_team()
     payment = desk.make_paid_payment(minor=900_000)
     cooling = desk.approve_refund(desk.request_refund(payment, "200000"))
-    other = desk.request_refund(desk.make_paid_payment("ORD-2"), by="op-e")
+    other = desk.request_refund(desk.make_paid_payment("ORD-2"), person="op-e")
     desk.disable_person("op-e")
     refusal = call_for_refusal(lambda: desk.approve_refund(other))
     assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "maker_active")
@@ -201,7 +201,7 @@ def test_a_refund_of_a_requester_without_the_role_is_not_approved(desk: RefundDe
     cooling = desk.approve_refund(desk.request_refund(payment, "200000"))
     waiting, promoted = (
         desk.request_refund(desk.make_paid_payment("ORD-2")),
-        desk.request_refund(desk.make_paid_payment("ORD-3"), by="op-e"),
+        desk.request_refund(desk.make_paid_payment("ORD-3"), person="op-e"),
     )
     desk.sql("UPDATE operators SET roles = 'auditor' WHERE name = 'op-a'")
     desk.sql("UPDATE operators SET roles = 'approver' WHERE name = 'op-e'")
@@ -338,7 +338,7 @@ def test_simultaneous_approvals_send_a_refund_once(desk: RefundDesk) -> None:
 
     def approve_at_start(index: int) -> None:
         start.wait()
-        answers.append(call_and_get_code(lambda: desk.approve_refund(refund, by=f"lead-{index}")))
+        answers.append(call_and_get_code(lambda: desk.approve_refund(refund, person=f"lead-{index}")))
 
     threads = [Thread(target=approve_at_start, args=(n,)) for n in range(6)]
     for thread in threads:
@@ -440,10 +440,10 @@ def test_stored_decisions_are_returned_without_a_further_read(desk: RefundDesk) 
         refund = desk.request_refund(payment, "600000")
     assert refund == desk.read_refund(refund)
     with _lose_database_after(desk, "after_vote"):
-        half_approved = desk.approve_refund(refund, by="lead-b")
+        half_approved = desk.approve_refund(refund, person="lead-b")
     assert (half_approved, half_approved.checkers) == (desk.read_refund(refund), ("lead-b",))
     with _lose_database_after(desk, "after_vote"):
-        cooling = desk.approve_refund(refund, by="lead-c")
+        cooling = desk.approve_refund(refund, person="lead-c")
     assert (cooling, cooling.state) == (desk.read_refund(refund), RefundState.APPROVED)
     with _lose_database_after(desk, "after_vote"):
         withdrawn = desk.withdraw_refund(refund)
@@ -490,7 +490,7 @@ def test_a_refusal_by_a_trigger_is_not_reported_as_a_bug(desk: RefundDesk, monke
     """If a trigger of SQLite refuses an approval that the service's checks have missed, the refusal is
     `not_allowed` and not `internal_error`. The refusal's text on screen doesn't contain the trigger's message.
     """
-    refund = desk.request_refund(desk.make_paid_payment(), by="lead-b")
+    refund = desk.request_refund(desk.make_paid_payment(), person="lead-b")
     monkeypatch.setattr("console.domain.recovery.decidable.is_same_person", lambda one, other: False)
     refusal = call_for_refusal(lambda: desk.approve_refund(refund))
     assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "refused_by_the_database")

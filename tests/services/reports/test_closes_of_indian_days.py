@@ -49,7 +49,7 @@ def read_reconciliation(console: Console) -> CloseReconciliation:
     return reconciliation
 
 
-def test_a_japanese_day_needs_a_run_of_both_indian_days(console: Console, place: Place) -> None:
+def test_a_japanese_day_needs_a_reconciliation_of_both_indian_days(console: Console, place: Place) -> None:
     """The close is final if a complete run has compared both Indian days, each after the end of its part of the
     Japanese day. A run of the second one may begin before the Indian day ends.
     """

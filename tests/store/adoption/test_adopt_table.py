@@ -437,16 +437,16 @@ def test_invalid_dates_are_kept_by_the_adoption(server_database: Database, tmp_p
         assert conn.scalar(text(f"SELECT CAST(purchased_at AS CHAR) FROM {TABLE_NAME}")) == "0000-00-00 00:00:00"
 
 
-@pytest.mark.parametrize(("first", "then"), [("Asia/Tokyo", "UTC"), (None, "Europe/Paris")])
+@pytest.mark.parametrize(("first_time_zone", "second_time_zone"), [("Asia/Tokyo", "UTC"), (None, "Europe/Paris")])
 def test_the_time_zone_of_adopted_rows_never_changes(
-    database: Database, tmp_path: Path, first: str | None, then: str
+    database: Database, tmp_path: Path, first_time_zone: str | None, second_time_zone: str
 ) -> None:
     """After the adoption the time zone of the rows can't be changed: an adoption with another time zone is refused. A
     repeated adoption without a time zone succeeds."""
     legacy.create_table_with_rows(database, [make_bought_row(FIRST_CORPORATION_NUMBER, 1)])
-    run_adoption(database, tmp_path, first)
+    run_adoption(database, tmp_path, first_time_zone)
     with pytest.raises(ConsoleError) as refused:
-        run_adoption(database, tmp_path, then)
+        run_adoption(database, tmp_path, second_time_zone)
     assert get_code_and_problem(refused) == ("usage", "other_timezone")
     run_adoption(database, tmp_path)
 

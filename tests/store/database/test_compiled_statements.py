@@ -110,7 +110,7 @@ def test_statements_that_cannot_be_compiled_once_are_refused(database: Database)
             execute_compiled(tx.conn, statement, parameters)
 
 
-def test_time_with_a_zone_is_stored_like_by_sqlalchemy(database: Database) -> None:
+def test_a_time_with_a_zone_is_stored_as_sqlalchemy_stores_it(database: Database) -> None:
     """`execute_compiled` stores a time with a time zone as SQLAlchemy does: without the zone on SQLite. Each value
     is converted by the type of its own column.
     """

@@ -197,7 +197,7 @@ def run_filter(program: bytes, processor: int, system_call: int) -> int:
         ("aarch64", 0xC00000B7, (198, 220, 221, 281, 425, 435), (56, 57, 59, 63, 64, 222, 261)),
     ],
 )
-def test_the_filter_of_each_processor_refuses_its_own_numbers(
+def test_the_filter_of_each_processor_refuses_its_system_call_numbers(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     machine: str,

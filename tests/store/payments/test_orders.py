@@ -95,7 +95,7 @@ def test_a_payment_moves_its_order_along_the_transitions(connection: Connection)
 
 
 @pytest.mark.parametrize("word", ["on hold", "PAID", ""])
-def test_an_unknown_state_of_the_shop_stays(connection: Connection, word: str) -> None:
+def test_a_shop_state_that_the_program_does_not_know_is_not_changed(connection: Connection, word: str) -> None:
     """An order with a state that the program doesn't know waits for a person, and the program refuses to change that
     state.
     """

@@ -22,17 +22,17 @@ FIVE_MINUTES_LATER = NOW + timedelta(minutes=5)
 
 
 class BeginRun(Protocol):
-    def __call__(self, provider: str = "paypay", to: date = LAST_DAY) -> ReconciliationRun: ...
+    def __call__(self, provider: str = "paypay", last_day: date = LAST_DAY) -> ReconciliationRun: ...
 
 
 @pytest.fixture
 def begin_run(person_connection: Connection, acting_person: str) -> BeginRun:
     """Return a function that begins a run, or returns the unfinished run of the same days."""
 
-    def open_run(provider: str = "paypay", to: date = LAST_DAY) -> ReconciliationRun:
+    def open_run(provider: str = "paypay", last_day: date = LAST_DAY) -> ReconciliationRun:
         run = reconciliations.find(
             person_connection,
-            reconciliations.open_run(person_connection, provider, FIRST_DAY, to, acting_person, NOW),
+            reconciliations.open_run(person_connection, provider, FIRST_DAY, last_day, acting_person, NOW),
         )
         assert run is not None
         return run
@@ -55,7 +55,7 @@ def test_a_second_call_continues_the_run_of_the_same_days(
         acting_person,
     )
     assert begin_run() == run
-    others = begin_run(to=FIRST_DAY), begin_run("atom")
+    others = begin_run(last_day=FIRST_DAY), begin_run("atom")
     assert reconciliations.list_unfinished_runs(person_connection, "paypay") == (run, others[0])
     ended = reconciliations.save_progress(
         person_connection, run, FIVE_MINUTES_LATER, state=reconciliations.DONE_RUN_STATE
@@ -127,7 +127,7 @@ def test_the_latest_runs_are_listed_newest_first(person_connection: Connection, 
     """The latest runs of one provider or of all providers are listed from the newest to the oldest. Each change of a
     run is in the change feed."""
     mark, _ = change_feed.list_changes_since(person_connection, None)
-    one, two, three = begin_run(), begin_run("atom"), begin_run(to=FIRST_DAY)
+    one, two, three = begin_run(), begin_run("atom"), begin_run(last_day=FIRST_DAY)
     assert reconciliations.list_latest_runs(person_connection, "paypay", 9) == (three, one)
     assert reconciliations.list_latest_runs(person_connection, None, 2) == (three, two)
     assert set(change_feed.list_changes_since(person_connection, mark)[1]) == {

@@ -228,7 +228,7 @@ def test_the_content_is_stored_under_the_key_of_earlier_versions() -> None:
         answers.encode_answer(PURCHASE_ANSWER).replace("company_name", "name"),
     ],
 )
-def test_a_text_that_was_not_encoded_is_refused(text: str) -> None:
+def test_a_text_that_is_no_encoded_answer_is_refused(text: str) -> None:
     """Decoding refuses a text that `encode_answer` didn't write, as a whole."""
     with pytest.raises(ValueError):
         answers.decode_answer(text)

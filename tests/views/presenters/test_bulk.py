@@ -86,7 +86,7 @@ def test_each_reason_has_words(code: str) -> None:
     assert bulk_words.find_bulk_reason_key(code), code
 
 
-def test_the_list_of_reasons_has_the_known_ones() -> None:
+def test_the_known_reasons_of_bulk_rows_are_found() -> None:
     """`list_reasons_of_bulk_rows` finds the known reason codes. If it found none, the test of the texts would check
     nothing and pass.
     """

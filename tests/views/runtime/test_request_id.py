@@ -174,16 +174,21 @@ def test_a_button_pressed_twice_makes_one_call(qtbot: Any, appearance: object) -
     at.runner = InlineRunner()
     at.store_services(desk)  # type: ignore[arg-type]  # has notes alone
 
-    def press_note_button(by: QWidget, *again: QWidget) -> None:
+    def press_note_button(pressed_button: QWidget, *again: QWidget) -> None:
         def call_and_press_again(services: Any, request_id: str) -> Note:
             for presser in again:
                 press_note_button(presser)  # the call runs
             return desk.add_note("payment", 5, "called", request_id=request_id)
 
         at.run_acting_call(
-            call_and_press_again, lambda _note: answers.append(by), lambda _failure: None,
-            caller=by, label="Note", make_toast=lambda _note: Toast("", subject_title=""), attempt=NOTE_ATTEMPT,
-        )  # fmt: skip
+            call_and_press_again,
+            lambda _note: answers.append(pressed_button),
+            lambda _failure: None,
+            caller=pressed_button,
+            label="Note",
+            make_toast=lambda _note: Toast("", subject_title=""),
+            attempt=NOTE_ATTEMPT,
+        )
 
     press_note_button(caller, caller, caller)
     assert answers == [caller]

@@ -25,9 +25,9 @@ def list_ids(model: PagedModel) -> list[int | None]:
     return [None if row is None else row.id for row in rows]
 
 
-def scroll_down(model: PagedModel, to: int) -> None:
-    """Scroll down from the first row, three rows at a time, until the row before `to` has been visible."""
-    for first in range(0, to, 3):
+def scroll_down(model: PagedModel, end_row: int) -> None:
+    """Scroll down from the first row, three rows at a time, until the row before `end_row` has been visible."""
+    for first in range(0, end_row, 3):
         model.set_visible_rows(first, first + 2)
 
 

@@ -763,7 +763,7 @@ def test_a_selected_view_is_not_cut_off_by_bold_letters(appearance: Appearance) 
     assert fit_name(name, width - 1, is_bold=True)[0].endswith("…")
 
 
-def test_an_age_without_room_at_the_edge_moves_to_its_number() -> None:
+def test_an_age_without_room_at_the_right_edge_is_beside_its_number() -> None:
     """All ages of a column end at the same x position. An age for which there is no room there is placed next to its
     number.
     """
