@@ -25,6 +25,7 @@ from console.domain.payments.consistency import (
     PAID_BY_CALLBACK_STATES,
     PAID_STATES,
     WAITING_STATES,
+    are_all_in_order_currency,
     compare_payment_sides,
     compute_order_difference_minor,
     compute_reversed_minor,
@@ -456,14 +457,15 @@ def _make_order_review_codes(record: Order) -> tuple[str, str]:
 def _make_payment_facts(record: Payment, relations: PaymentRelations, now: datetime) -> Facts:
     """Return the facts for the sentences that explain a payment: values of the payment, of its order and of its
     pending refund (names that begin with `refund`). `at` and `attempt` are the time and the number (from 1) of the
-    next scheduled attempt, `of` is the number of all attempts. `paid` is the sum of the order's paid payments;
-    `missing` and `excess` are the amounts by which `paid` is below or above the order's total, 0 otherwise. A fact is
-    None if its value isn't known.
+    next scheduled attempt, `of` is the number of all attempts. `paid` is the sum of the order's paid payments in its
+    currency; `missing` and `excess` are the amounts by which `paid` is below or above the order's total, 0 otherwise.
+    A fact is None if its value isn't known.
     """
     captured_amount = _make_money(record.captured_minor, record.currency)
     order, refund = relations.order, relations.pending_refund
+    currency = record.currency if order is None else order.currency
     difference = 0 if order is None else compute_order_difference_minor(record, order)
-    paid_minor = sum(payment.captured_minor for payment in list_paid_order_payments(record))
+    paid_minor = sum(payment.captured_minor for payment in list_paid_order_payments(record, currency))
     return {
         "id": record.id,
         "provider": record.provider,
@@ -487,9 +489,9 @@ def _make_payment_facts(record: Payment, relations: PaymentRelations, now: datet
         "provider_state": record.provider_state,
         "reason": record.work.reason,
         "total": _make_money(order.total_minor, order.currency) if order else None,
-        "paid": _make_money(paid_minor, record.currency),
-        "missing": _make_money(-difference, record.currency),
-        "excess": _make_money(difference, record.currency),
+        "paid": _make_money(paid_minor, currency),
+        "missing": _make_money(-difference, currency),
+        "excess": _make_money(difference, currency),
         "refund": refund.id if refund else None,
         "refund_amount": _make_money(refund.amount_minor, refund.currency) if refund else None,
         "refund_at": find_next_attempt_time(refund.work, now) if refund else None,
@@ -616,17 +618,27 @@ def _explain_payment_of_pending_order(
     record: Payment, relations: PaymentRelations, facts: Facts, now: datetime
 ) -> Explanation:
     """Return the explanation of a paid payment whose order is still pending. If the order's paid payments cover its
-    total, the order can be moved to paid without a call to the provider; otherwise the shop must decide.
+    total, the order can be moved to paid without a call to the provider; otherwise the shop must decide. If a
+    payment isn't in the order's currency, the fact `amount` is that of such a payment.
     """
     order, paid_payments = relations.order, list_paid_order_payments(record)
     if order is not None and not is_order_covered(paid_payments, order):
-        retained_minor = sum_retained_minor(paid_payments)
-        facts = {
-            **facts,
-            "paid": _make_money(retained_minor, record.currency),
-            "missing": _make_money(order.total_minor - retained_minor, record.currency),
-        }
-        code_suffix = "payment_other_currency" if order.currency != record.currency else "payment_short"
+        code_suffix = "payment_short"
+        if not are_all_in_order_currency(paid_payments, order):
+            code_suffix = "payment_other_currency"
+            other_payment = next(
+                payment
+                for payment in paid_payments
+                if payment.state in CONFIRMED_PAID_STATES and payment.currency != order.currency
+            )
+            facts = {**facts, "amount": _make_money(other_payment.captured_minor, other_payment.currency)}
+        else:
+            retained_minor = sum_retained_minor(paid_payments)
+            facts = {
+                **facts,
+                "paid": _make_money(retained_minor, order.currency),
+                "missing": _make_money(order.total_minor - retained_minor, order.currency),
+            }
         step = _make_refund_request_step(
             record, relations, "next.payment_ask_shop", facts, now, asks_others_first=True
         )
@@ -749,7 +761,7 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
         return Explanation("verdict.payment_noticed", "why.payment_noticed", step, facts)
     if record.state in PAID_BY_CALLBACK_STATES:
         return _explain_unconfirmed_notice(record, relations, facts)
-    if order is not None and has_unrefunded_amount(record) and compute_order_difference_minor(record, order) > 0:
+    if order is not None and has_unrefunded_amount(record) and _is_part_of_excess(record, order):
         return _explain_excess(record, relations, order, facts, now)
     reversal_deadline = find_reversal_deadline(record)
     if reversal_deadline is not None and now < reversal_deadline:
@@ -786,6 +798,11 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
     return Explanation(verdict, reason, NextStep("next.nothing", facts), facts)
 
 
+def _is_part_of_excess(record: Payment, order: Order) -> bool:
+    """True if the order is paid in excess, and the payment, in the order's currency, is a part of the sum."""
+    return record.currency == order.currency and compute_order_difference_minor(record, order) > 0
+
+
 def _explain_excess(
     record: Payment, relations: PaymentRelations, order: Order, facts: Facts, now: datetime
 ) -> Explanation:
@@ -795,7 +812,7 @@ def _explain_excess(
     The fact `excess` is then the whole excess that isn't refunded yet.
     """
     verdict, reason = "verdict.payment_excess", "why.payment_excess"
-    paid_payments = list_paid_order_payments(record)
+    paid_payments = list_paid_order_payments(record, order.currency)
     retained_minor = sum_retained_minor(paid_payments)
     is_unconfirmed = any(payment.state in PAID_BY_CALLBACK_STATES for payment in paid_payments)
     if is_unconfirmed or retained_minor <= order.total_minor:

@@ -171,10 +171,10 @@ def _list_differences_at_order(payment: Payment, order: Order) -> Sequence[str]:
         is_order_paid and is_only_payment and payment.state not in PAID_STATES
     ):
         fields.append("state")
-    if has_unrefunded_amount(payment) and compute_order_difference_minor(payment, order):
-        fields.append("amount")
     if order.currency != payment.currency:
         fields.append("currency")
+    elif has_unrefunded_amount(payment) and compute_order_difference_minor(payment, order):
+        fields.append("amount")
     return fields
 
 
@@ -193,22 +193,28 @@ def is_refunded_in_full(payment: Payment) -> bool:
 def compute_order_difference_minor(payment: Payment, order: Order) -> int:
     """Return the amount (minor units) by which the paid payments of the payment's order exceed the order's total. The
     result is negative if they are less than the total, and 0 if the excess was refunded. The other payments of the
-    order are read from `payment.relations`; without relations only this payment counts. The currencies are not
-    compared.
+    order are read from `payment.relations`; without relations only this payment counts. A payment in another currency
+    than the order's doesn't count.
     """
-    paid_payments = list_paid_order_payments(payment)
+    paid_payments = list_paid_order_payments(payment, order.currency)
     captured_minor = sum(paid_payment.captured_minor for paid_payment in paid_payments)
     remaining_minor = captured_minor - sum(paid_payment.given_back_minor for paid_payment in paid_payments)
     is_excess_refunded = captured_minor > order.total_minor >= remaining_minor
     return 0 if is_excess_refunded else captured_minor - order.total_minor
 
 
-def list_paid_order_payments(payment: Payment) -> list[Payment]:
-    """Return the payments of the payment's order that are in a paid state. `payment` itself is one of them if it is
-    paid. The other payments are read from `payment.relations`; without relations there are none."""
+def list_paid_order_payments(payment: Payment, currency: str | None = None) -> list[Payment]:
+    """Return the payments of the payment's order that are in a paid state; with `currency`, only those in this
+    currency, whose amounts can be added. `payment` itself is one of them if it is paid. The other payments are read
+    from `payment.relations`; without relations there are none.
+    """
     order_payments = payment.relations.order_payments if payment.relations is not None else ()
     other_payments = [other_payment for other_payment in order_payments if other_payment.id != payment.id]
-    return [other_payment for other_payment in (payment, *other_payments) if other_payment.state in PAID_STATES]
+    return [
+        order_payment
+        for order_payment in (payment, *other_payments)
+        if order_payment.state in PAID_STATES and currency in (None, order_payment.currency)
+    ]
 
 
 def compute_overpaid_minor(payment: Payment, order: Order | None, order_payments: Iterable[Payment]) -> int:

@@ -473,6 +473,39 @@ def test_only_confirmed_payments_count_for_a_pending_order() -> None:
     assert (explanation.facts["paid"], explanation.facts["missing"]) == (Money(2000, "JPY"), Money(1300, "JPY"))
 
 
+def test_a_pending_order_with_payments_of_two_currencies_states_no_sum() -> None:
+    """Amounts of two currencies can't be added. Each payment's page names the payment in the other currency."""
+    rupee_payment = replace(
+        PAID_PAYMENT, id=6, provider="atom", currency="INR", asked_minor=50_000, captured_minor=50_000
+    )
+    for payment, other_payment in ((PAID_PAYMENT, rupee_payment), (rupee_payment, PAID_PAYMENT)):
+        relations = PaymentRelations(PENDING_ORDER, order_payments=(payment, other_payment))
+        explanation = explain_payment(replace(payment, relations=relations), NOW)
+        assert explanation.verdict == "verdict.payment_other_currency"
+        assert explanation.facts["amount"] == Money(50_000, "INR")
+        assert (explanation.facts["paid"], explanation.facts["missing"]) == (Money(3300, "JPY"), Money(0, "JPY"))
+
+
+def test_a_payment_in_another_currency_is_no_excess_of_the_order() -> None:
+    """A payment in another currency than the order's makes no excess, neither of itself nor of the order's other
+    payments."""
+    rupee_payment = replace(
+        PAID_PAYMENT, id=6, provider="atom", currency="INR", asked_minor=50_000, captured_minor=50_000
+    )
+    second_payment = replace(PAID_PAYMENT, id=7)
+    for payment, order_payments, excess in (
+        (PAID_PAYMENT, (PAID_PAYMENT, rupee_payment), 0),
+        (rupee_payment, (PAID_PAYMENT, rupee_payment), 0),
+        (rupee_payment, (PAID_PAYMENT, rupee_payment, second_payment), 3300),
+        (PAID_PAYMENT, (PAID_PAYMENT, rupee_payment, second_payment), 3300),
+    ):
+        relations = PaymentRelations(ORDER, order_payments=order_payments)
+        explanation = explain_payment(replace(payment, relations=relations), NOW)
+        is_in_excess = bool(excess) and payment is PAID_PAYMENT
+        assert (explanation.verdict == "verdict.payment_excess") is is_in_excess
+        assert explanation.facts["excess"] == Money(excess, "JPY")
+
+
 def test_the_advised_refund_of_an_excess_leaves_out_earlier_refunds() -> None:
     relations = PaymentRelations(replace(ORDER, total_minor=2000))
     step = explain_payment(replace(PAID_PAYMENT, refunded_minor=300, relations=relations), NOW).next_step
