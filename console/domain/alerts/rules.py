@@ -22,6 +22,7 @@ from console.domain.payments.consistency import (
     FINAL_STATES,
     PAID_BY_CALLBACK_STATES,
     PAID_STATES,
+    has_unrefunded_amount,
     is_order_covered,
     is_refunded_in_full,
 )
@@ -84,10 +85,7 @@ def find_broken_rule(
     period. `scale` divides the grace periods in tests.
     """
     grace_periods = _GracePeriods(now, scale, open_rules)
-    paid_payments = sorted(
-        (payment for payment in payments if payment.state in PAID_STATES and _has_unrefunded_money(payment)),
-        key=lambda payment: payment.id,
-    )
+    paid_payments = sorted(filter(has_unrefunded_amount, payments), key=lambda payment: payment.id)
     paid_too_late = _list_payments_paid_too_late(order, paid_payments)
     if paid_too_late:
         return BrokenRule(
@@ -176,12 +174,6 @@ def _list_payments_paid_too_late(order: Order, paid_payments: Sequence[Payment])
     if order.state is OrderState.REFUNDED or (order.state in _SHIPPED_STATES and len(paid_payments) < 2):
         return ()
     return [payment for payment in paid_payments if payment.late_after is not None]
-
-
-def _has_unrefunded_money(payment: Payment) -> bool:
-    """True if the amount that the payer has got back is smaller than the captured amount. Also True if both amounts
-    are 0, because then the amounts aren't known."""
-    return payment.given_back_minor < max(payment.captured_minor, 1)
 
 
 def _get_known_as_paid_since(payment: Payment) -> datetime:

@@ -144,7 +144,7 @@ def find_state_badge(record: "CreditCheck | Order | Payment | Refund") -> str:
     if isinstance(record, CreditCheck):
         return _find_credit_check_badge(record)
     # imported late, because a list of credit checks doesn't need these modules
-    from console.domain.payments.consistency import PAID_STATES
+    from console.domain.payments.consistency import PAID_STATES, is_refunded_in_full
     from console.domain.payments.records import Order, Payment
 
     if isinstance(record, Order):
@@ -152,8 +152,7 @@ def find_state_badge(record: "CreditCheck | Order | Payment | Refund") -> str:
     if not isinstance(record, Payment):
         return f"refund.{record.state.value}"
     if record.given_back_minor and record.state in PAID_STATES:
-        is_refunded_in_full = record.given_back_minor >= record.captured_minor
-        return f"business.{REFUNDED_BADGE_STATE if is_refunded_in_full else PARTLY_REFUNDED_BADGE_STATE}"
+        return f"business.{REFUNDED_BADGE_STATE if is_refunded_in_full(record) else PARTLY_REFUNDED_BADGE_STATE}"
     return f"payment.{record.state.value}"
 
 

@@ -179,8 +179,8 @@ def _list_differences_at_order(payment: Payment, order: Order) -> Sequence[str]:
 
 
 def has_unrefunded_amount(payment: Payment) -> bool:
-    """True if the payment is paid and a part of its amount hasn't been refunded. Such a payment still counts as
-    payment of its order.
+    """True if the payment is paid and a part of its amount hasn't been refunded or given back outside, or if its
+    captured amount isn't known (0). Such a payment still counts as payment of its order.
     """
     return payment.state in PAID_STATES and not is_refunded_in_full(payment)
 
