@@ -66,6 +66,18 @@ def test_a_term_on_screen_is_the_word_of_the_catalogue(term: Term) -> None:
     assert term.english.lower() in read_sentences("en")[term.key].lower()
 
 
+def test_outside_is_only_said_of_refunds_done_outside() -> None:
+    """A Japanese text contains 外部 if its English text is about a refund done outside, and only then. A refund at
+    the gateway's own page is made elsewhere: the gateway knows it, and nobody records it.
+    """
+    patterns = {"ja": "外部|done_outside", "en": "(?:done|given back|refunded) outside|done_outside"}
+    keys = {
+        language: sorted(key for key, text in read_sentences(language).items() if re.search(pattern, text, re.I))
+        for language, pattern in patterns.items()
+    }
+    assert keys["ja"] == keys["en"]
+
+
 @pytest.mark.parametrize("column", ["japanese", "code", "key"])
 def test_a_term_has_one_word_and_a_word_one_term(column: str) -> None:
     """Each Japanese word, each name in the code and each wording key belongs to only one term of the glossary."""
