@@ -7,6 +7,7 @@ import random
 import socket
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,8 +82,8 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
             start_team_mode(place, "op-a")
             if REQUEST_GOAL_NUMBER in goal_numbers:
                 yield from _measure_requests(engine, place, url)
-            if IDLE_LOAD_GOAL_NUMBER in goal_numbers and len(nodes) == 1:
-                yield from _measure_idle_load(place, url, nodes[0])
+            if IDLE_LOAD_GOAL_NUMBER in goal_numbers:
+                yield from _measure_idle_load(engine, place, url, nodes)
 
 
 # 25: from the INSERT to the provider, and from its answer to the desk
@@ -225,14 +226,13 @@ def _measure_plain_polling(server: SqlServer) -> list[float]:
 # 26: nobody asks for anything
 
 
-def _measure_idle_load(place: ServerPlace, url: str, server: SqlServer) -> Iterator[ReportRow]:
+def _measure_idle_load(engine: str, place: ServerPlace, url: str, nodes: Sequence[SqlServer]) -> Iterator[ReportRow]:
     """Measure goal 26: desks read the change feed and the counts as windows do, and workers poll for requests and run
-    their tasks. A figure is the median of measurements in turn, because the first ones contain the start of the
-    workers. Yield a row of the report for each of the two intervals at which desks read. Its floor is the time that
-    the server needs for as many statements that do nothing, so the ratio doesn't depend on the machine.
+    their tasks. The desks are distributed over the nodes of a cluster, and the load is that of the busiest node. A
+    figure is the median of measurements in turn, because the first ones contain the start of the workers. Yield a row
+    of the report for each of the two intervals at which desks read. Its floor is the time that the first node needs
+    for as many statements that do nothing, so the ratio doesn't depend on the machine.
     """
-    ((file,),) = server.sql("SELECT @@pid_file")
-    pid = int(Path(file).read_text())
     with ExitStack() as opened, Sandbox() as nobody:
         for number in range(_WORKER_COUNT):
             desk = 1 + number
@@ -244,16 +244,17 @@ def _measure_idle_load(place: ServerPlace, url: str, server: SqlServer) -> Itera
         for _ in range(_IDLE_MEASUREMENT_COUNT):
             for person, (feed_ms, counts_ms) in _INTERVALS_MS.items():
                 with _read_at_all_desks(desks, feed_ms, counts_ms):
-                    loads[person].append(_measure_server_load(server, pid))
+                    loads[person].append(_measure_busiest_node(nodes))
+    where = "busiest node " if len(nodes) > 1 else ""
     for person, measured in loads.items():
         busy = compute_median([load.processor_share for load in measured])
         rate = compute_median([load.statements_per_second for load in measured])
-        with _send_empty_statements(server, rate):
-            floor = _measure_server_load(server, pid)
+        with _send_empty_statements(nodes[0], rate):
+            floor = _measure_server_load(nodes[0])
         yield ReportRow(
             str(IDLE_LOAD_GOAL_NUMBER),
-            f"{_DESK_COUNT} desks, {person}, and {_WORKER_COUNT} workers that wait, MariaDB",
-            f"{100 * busy:.1f} % of one core, {rate:.0f} statements a second",
+            f"{_DESK_COUNT} desks, {person}, and {_WORKER_COUNT} workers that wait, {engine}",
+            f"{where}{100 * busy:.1f} % of one core, {rate:.0f} statements a second",
             f"DO 0 as often {100 * floor.processor_share:.1f} %",
             "–",
             format_ratio(busy / floor.processor_share),
@@ -356,8 +357,16 @@ class ServerLoad:
     statements_per_second: float
 
 
-def _measure_server_load(server: SqlServer, pid: int) -> ServerLoad:
-    """Measure the server, whose process has the id `pid`, over _MEASURED_IDLE_SECONDS."""
+def _measure_busiest_node(nodes: Sequence[SqlServer]) -> ServerLoad:
+    """Measure all nodes at the same time, and return the load of the one that used most processor time."""
+    with ThreadPoolExecutor(len(nodes)) as pool:
+        return max(pool.map(_measure_server_load, nodes), key=lambda load: load.processor_share)
+
+
+def _measure_server_load(server: SqlServer) -> ServerLoad:
+    """Measure the server over _MEASURED_IDLE_SECONDS."""
+    ((file,),) = server.sql("SELECT @@pid_file")
+    pid = int(Path(file).read_text())
     with server.connect() as connection, connection.cursor() as cursor:
         seconds, statements, began = _read_processor_seconds(pid), _read_statement_count(cursor), time.monotonic()
         time.sleep(_MEASURED_IDLE_SECONDS)
