@@ -304,9 +304,10 @@ class ServiceContext:
 
     def _renew_desk_request_lease(self) -> None:
         """Renew the lease of the desk request that this thread executes, after the database has refused a change. The
-        lease expires if the database is unreachable for too long, or if another worker believes that this worker has
-        ended. A lease that hasn't expired is renewed too, because the heartbeat's thread may have renewed it after
-        the refusal. Do nothing if another worker has taken the request, or if this thread executes no request.
+        lease expires if the database is unreachable for too long; another worker ends it if it believes that this
+        worker has ended. A lease that hasn't expired is renewed too, because the heartbeat's thread may have renewed
+        it after the refusal. Do nothing if another worker has taken the request, or if this thread executes no
+        request.
         """
         request = _executed_request.get()
         if request is None:
@@ -315,7 +316,9 @@ class ServiceContext:
 
         lease_seconds = self.heartbeat.scale_lease_seconds
         with act_for_requester(None):
-            self.database.write(lambda tx: requests.renew_lease(tx.conn, request, lease_seconds))
+            self.database.write(
+                lambda tx: requests.renew_lease(tx.conn, request, lease_seconds, renews_ended_lease=True)
+            )
 
     @cached_property
     def heartbeat(self) -> Heartbeat:

@@ -246,6 +246,8 @@ _RENEW_REQUEST_LEASE_STATEMENT = (
     .where(_REQUEST_TAKEN_BY_THIS_WORKER_CONDITION, or_(_LIVE_LEASE_CONDITION, _MAY_BE_EXECUTED_CONDITION))
     .values(lease_expires=make_lease_expiry_sql())
 )
+# A beat of the heartbeat may still run when a worker ends the lease (`lease_expires` 0): this lease stays ended.
+_RENEW_UNENDED_REQUEST_LEASE_STATEMENT = _RENEW_REQUEST_LEASE_STATEMENT.where(requests.c.lease_expires > 0)
 _REQUESTS_TAKEN_BY_WORKERS_QUERY = select(requests.c.id, requests.c.who, requests.c.worker).where(
     requests.c.state == DeskRequestState.TAKEN,
     requests.c.worker.in_(bindparam("workers", expanding=True)),
@@ -701,13 +703,16 @@ def end_leases_of_workers(tx: Transaction, workers: Collection[str], account: st
             tx.conn.execute(_END_LEASE_OF_WORKER_STATEMENT, {"desk_request_id": id, "token": token})
 
 
-def renew_lease(conn: Connection, taken_request: TakenDeskRequest, lease_seconds: float) -> bool:
-    """Extend the lease of a taken desk request to `lease_seconds` from now. Return False if another worker has taken
-    the request meanwhile, or if the lease and the request's time are over and no worker has begun its command.
+def renew_lease(
+    conn: Connection, taken_request: TakenDeskRequest, lease_seconds: float, *, renews_ended_lease: bool = False
+) -> bool:
+    """Extend the lease of a taken desk request to `lease_seconds` from now, even if it has expired. Return False if
+    another worker has taken the request meanwhile, or if the lease and the request's time are over and no worker has
+    begun its command; without `renews_ended_lease`, also if a worker has ended the lease.
     """
     return (
         conn.execute(
-            _RENEW_REQUEST_LEASE_STATEMENT,
+            _RENEW_REQUEST_LEASE_STATEMENT if renews_ended_lease else _RENEW_UNENDED_REQUEST_LEASE_STATEMENT,
             _make_taken_request_parameters(taken_request) | {"lease_ms": int(lease_seconds * 1000)},
         ).rowcount
         == 1

@@ -336,6 +336,19 @@ def test_a_worker_that_slept_executes_nothing_late(scene: DeskWithTwoWorkers) ->
     assert not scene.first_worker._context.write(lambda tx: requests.renew_lease(tx.conn, taken, 45.0))
 
 
+def test_a_late_beat_begins_no_lease_again_that_the_worker_has_ended(scene: DeskWithTwoWorkers) -> None:
+    """A worker that ends gives a request back while a beat of its heartbeat is running. The beat doesn't renew the
+    lease, so that another worker can take the request at once.
+    """
+    scene.store_request("probe", "credit-check", 1, kind="credit-check", id=1)
+    taken = scene.take_request()
+    executor = scene.first_worker.desk_requests
+    assert executor._renew_desk_request_lease(taken)
+    scene.first_worker._context.write(lambda tx: requests.end_lease(tx.conn, taken))
+    assert not executor._renew_desk_request_lease(taken)
+    assert scene.second_worker.desk_requests.count_waiting_requests() == 1
+
+
 _TAKE_OVER_SQL = (
     "UPDATE requests SET taken_by = '{worker}', worker = 's', lease_expires = {lease_ms}, fence = fence + 1"
     " WHERE id = '{request}'"
