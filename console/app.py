@@ -709,7 +709,7 @@ def restore_backup(settings: Settings, folder: "Path", request_id: str | None) -
             result = backup.restore(settings, folder, clock, begin_last_steps, request)
         else:
             begin_last_steps()
-            result = backup.complete_begun_restore(settings, folder, begun, clock.now())
+            result = backup.complete_begun_restore(settings, begun, clock.now())
         with open_console(settings) as console:
             result = backup.record_restore(console._context, result, is_repeated=begun is not None)
         backup.store_restore_result(settings, result, request, clock.now())

@@ -12,7 +12,7 @@ from console.cli.text_output.translator import Translator
 
 if TYPE_CHECKING:
     from console.services.backup.backup import RestoreResult, VerifiedBackup
-    from console.store.backup.archive import BackupManifest
+    from console.store.backup.archive import BackupManifest, BackupSummary
 
 
 class BackUpDatabaseCommand:
@@ -27,7 +27,7 @@ class BackUpDatabaseCommand:
         folder = parse_path(args.folder)
         manifest = back_up(writer.read_settings(), folder, SystemClock())
         writer.write_answer(
-            lambda: build_backup_json(folder, manifest),
+            lambda: build_backup_json(manifest.summarize(folder)),
             lambda: list(format_backup_lines(folder, manifest, writer.translator)),
         )
 
@@ -46,7 +46,9 @@ class RestoreDatabaseCommand:
         if args.check:
             verified_backup = check_backup(settings, folder)
             writer.write_answer(
-                lambda: build_verified_backup_json(verified_backup),
+                lambda: build_verified_backup_json(
+                    verified_backup.manifest.summarize(folder), verified_backup.store_key
+                ),
                 lambda: list(format_verified_backup_lines(verified_backup, writer.translator)),
             )
             return
@@ -58,29 +60,29 @@ class RestoreDatabaseCommand:
         )
 
 
-def build_backup_json(folder: Path, manifest: "BackupManifest") -> JsonObject:
+def build_backup_json(backup: "BackupSummary") -> JsonObject:
     """Return the answer of `db backup` as a JSON object: the folder, and the contents of the backup as its
     manifest lists them.
     """
     return {
-        "folder": str(folder),
-        "database_id": manifest.database_id,
-        "version": manifest.version,
-        "schema": manifest.schema,
-        "kind": manifest.kind,
-        "taken_at": manifest.taken_at,
-        "files": len(manifest.files),
-        "bytes": manifest.total_bytes,
-        "documents": len(manifest.documents),
-        "unreadable_documents": list(manifest.unreadable),
+        "folder": backup.folder,
+        "database_id": backup.database_id,
+        "version": backup.version,
+        "schema": backup.schema,
+        "kind": backup.kind,
+        "taken_at": backup.taken_at,
+        "files": backup.files,
+        "bytes": backup.bytes,
+        "documents": backup.documents,
+        "unreadable_documents": list(backup.unreadable),
     }
 
 
-def build_verified_backup_json(backup: "VerifiedBackup") -> JsonObject:
+def build_verified_backup_json(backup: "BackupSummary", store_key: str) -> JsonObject:
     """Return the answer of `db restore --check` as a JSON object. `store_key` compares this desk's store key with the
     backup's: `same`, `missing` (this desk has none or can't read it) or `unused` (the backup needs none). There is no
     value for another key, because a check with another key fails."""
-    return {**build_backup_json(backup.folder, backup.manifest), "whole": True, "store_key": backup.store_key}
+    return {**build_backup_json(backup), "whole": True, "store_key": store_key}
 
 
 def build_restore_result_json(result: "RestoreResult", translator: Translator) -> JsonObject:
@@ -88,7 +90,7 @@ def build_restore_result_json(result: "RestoreResult", translator: Translator) -
     has and the restored database lacks, as in the error `database_went_back`.
     """
     return {
-        **build_verified_backup_json(result.backup),
+        **build_verified_backup_json(result.backup, result.store_key),
         "restored": True,
         "kept": None if result.earlier_database_file is None else str(result.earlier_database_file),
         "spool": result.spool,
@@ -100,7 +102,8 @@ def build_restore_result_json(result: "RestoreResult", translator: Translator) -
 
 def format_backup_lines(folder: Path, manifest: "BackupManifest", translator: Translator) -> Iterator[str]:
     """Yield the answer of `db backup` as text."""
-    yield translator("cli.backup.made", folder=str(folder), files=len(manifest.files), bytes=manifest.total_bytes)
+    backup = manifest.summarize(folder)
+    yield translator("cli.backup.made", folder=backup.folder, files=backup.files, bytes=backup.bytes)
     if manifest.unreadable:
         yield translator("cli.backup.unreadable", n=len(manifest.unreadable))
     if manifest.store_key is not None:
@@ -109,20 +112,18 @@ def format_backup_lines(folder: Path, manifest: "BackupManifest", translator: Tr
 
 def format_verified_backup_lines(backup: "VerifiedBackup", translator: Translator) -> Iterator[str]:
     """Yield the answer of `db restore --check` as text."""
-    manifest = backup.manifest
-    yield translator(
-        "cli.restore.whole", taken_at=manifest.taken_at, files=len(manifest.files), bytes=manifest.total_bytes
-    )
+    summary = backup.manifest.summarize(backup.folder)
+    yield translator("cli.restore.whole", taken_at=summary.taken_at, files=summary.files, bytes=summary.bytes)
     if backup.store_key == "missing":
         yield translator("cli.restore.key_missing")
 
 
 def format_restore_result_lines(result: "RestoreResult", translator: Translator) -> Iterator[str]:
     """Yield the answer of `db restore` as text."""
-    yield translator("cli.restore.done", taken_at=result.backup.manifest.taken_at, documents=result.document_count)
+    yield translator("cli.restore.done", taken_at=result.backup.taken_at, documents=result.document_count)
     if result.earlier_database_file is not None:
         yield translator("cli.restore.kept", file=str(result.earlier_database_file))
-    if result.backup.store_key == "missing":
+    if result.store_key == "missing":
         yield translator("cli.restore.key_missing")
     if result.lost_operations:
         yield translator("cli.restore.missing", n=len(result.lost_operations))

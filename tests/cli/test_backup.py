@@ -380,6 +380,33 @@ def test_a_killed_restore_is_not_repeated_under_its_request_id(
     assert terminal.json(*words).data == repeated
 
 
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_repeated_restore_does_not_need_the_folder_of_the_backup(
+    terminal: Terminal, backup: Path, monkeypatch: pytest.MonkeyPatch, *, is_killed: bool
+) -> None:
+    """The folder of a backup is moved after a restore, or after its process was killed. The repeated call under the
+    same request id answers what the first call answered, or completes the restore."""
+    words = ("db", "restore", str(backup), "--request-id", "r-1")
+    with monkeypatch.context() as killed:
+        if is_killed:
+            killed.setattr("console.services.backup.backup.record_restore", _end_process)
+        first = terminal.json(*words)
+    assert (first.status == 0) is not is_killed
+    replaced_files = list_replaced_files(terminal)
+    made = archive.read_manifest(backup)
+    backup.rename(backup.with_name("elsewhere"))
+    repeated = terminal.json(*words).data
+    assert repeated["duplicate"] is True
+    assert is_killed or repeated == {**first.data, "duplicate": True}
+    assert (repeated["folder"], repeated["files"], repeated["taken_at"]) == (
+        str(backup),
+        len(made.files),
+        made.taken_at,
+    )
+    assert list_replaced_files(terminal) == replaced_files
+    assert terminal.json(*words).data == repeated
+
+
 def test_a_locked_database_is_not_restored_again_under_the_request_id(
     terminal: Terminal, backup: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -424,16 +451,13 @@ def _end_process(*_: object, **__: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def test_a_stored_result_of_a_restore_belongs_to_one_account(
-    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stored_result_of_a_restore_belongs_to_one_account(backup: Path, tmp_path: Path) -> None:
     """At a desk of a database server without the setting of an operator, a restore with the request id of another
     account's restore isn't answered with the result of that account. A repeated restore of the same account returns
     its own result with all facts.
     """
-    now, checked = SystemClock().now(), VerifiedBackup(backup, archive.read_manifest(backup), "same")
-    result = RestoreResult(checked, None, "kept", 1, None, ({"operation_id": "x"},), has_raised_alert=True)
-    monkeypatch.setattr(backups, "check_backup", lambda *_: checked)
+    now, summary = SystemClock().now(), archive.read_manifest(backup).summarize(backup)
+    result = RestoreResult(summary, "same", None, "kept", 1, None, ({"operation_id": "x"},), has_raised_alert=True)
     found_results = []
     for account in ("adm-a", "adm-b"):
         url = f"mysql+pymysql://{account}@127.0.0.1:1/console"
@@ -686,6 +710,44 @@ DAMAGED_BACKUPS: dict[str, tuple[Callable[[Path], object], tuple[int, str]]] = {
     "a server's": (make_manifest_rewriter(kind="server"), (2, "bad_backup")),
     "a server's without its version": (replace_database_by_tables_without_version, (2, "bad_backup")),
 }
+
+
+def write_server_dump(folder: Path, *, schema: str, database_id: str) -> None:
+    """Change the backup into that of a server. Its dumps have every table, and the given version of the schema and id
+    of the database."""
+    tables = "".join(f"CREATE TABLE `{name}` (\n" for name in metadata.tables)
+    meta = f"INSERT INTO `console_meta` VALUES\n('adoption','done'),\n('database_id','{database_id}');\n"
+    make_listed_file_adder("tables.sql", (tables + meta).encode())(folder)
+    version = f"CREATE TABLE `alembic_version` (\nINSERT INTO `alembic_version` VALUES ('{schema}');\n"
+    make_listed_file_adder("version.sql", version.encode())(folder)
+    make_manifest_rewriter(kind="server")(folder)
+
+
+def test_a_servers_backup_is_refused_at_an_embedded_desk(terminal: Terminal, backup: Path) -> None:
+    """The check of a complete backup of a server at a desk with an embedded database doesn't call it restorable: it
+    names the kind of the backup, as the restore does."""
+    made = archive.read_manifest(backup)
+    write_server_dump(backup, schema=made.schema, database_id=made.database_id)
+    for words in (("--check",), ()):
+        refused = terminal.json("db", "restore", str(backup), *words)
+        assert refused.exit_status_and_code == (2, "bad_backup")
+        assert refused.error["detail"] == {"problem": "kind", "file": str(backup), "hint": "server"}
+        assert refused.error["message"].startswith("This is a backup of a server database")
+
+
+@pytest.mark.parametrize(
+    ("changes", "file"), [({"schema": "0026"}, "version.sql"), ({"database_id": "0" * 32}, "tables.sql")]
+)
+def test_a_servers_dump_must_match_its_manifest(
+    terminal: Terminal, backup: Path, changes: dict[str, str], file: str
+) -> None:
+    """A server's backup whose dump has another schema version, or another database id, than its manifest states is
+    refused before anything is loaded."""
+    made = archive.read_manifest(backup)
+    write_server_dump(backup, **{"schema": made.schema, "database_id": made.database_id, **changes})
+    refused = terminal.json("db", "restore", str(backup), "--check")
+    assert refused.exit_status_and_code == (2, "bad_backup")
+    assert refused.error["detail"] == {"problem": "database", "file": file}
 
 
 @pytest.mark.parametrize(("schema", "problem"), [("9999", "backup_newer"), ("0001", "backup_too_old")])

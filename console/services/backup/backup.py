@@ -7,7 +7,7 @@ key. It contains no data of the corporation registry, because these data are pub
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from glob import escape
 from pathlib import Path
@@ -25,7 +25,11 @@ from console.domain.error_reasons import (
 )
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.setting_problems import SettingProblem
-from console.services.backup.restore_requests import RestoreFacts, store_request_of_restore
+from console.services.backup.restore_requests import (
+    RestoreFacts,
+    parse_backup_summary,
+    store_request_of_restore,
+)
 from console.services.guarded import answer_serialization, database_rollback
 from console.services.process.context import STORE_KEY_FINGERPRINT_NAME, ServiceContext
 from console.settings.private_files import SQLITE_SIDE_FILE_SUFFIXES
@@ -33,7 +37,7 @@ from console.settings.settings import Settings
 from console.settings.urls import make_sqlite_url
 from console.store.audit import trail as audit_trail
 from console.store.backup import archive, server_dump, sqlite_copy
-from console.store.backup.archive import ArchiveWriter, BackupManifest
+from console.store.backup.archive import ArchiveWriter, BackupManifest, BackupSummary
 from console.store.backup.restore_claim import RestoreClaim, hold_restore_claim
 from console.store.database.engine import Database, Transaction
 from console.store.database.server import reads_views
@@ -55,7 +59,12 @@ from console.store.spool.cipher import Cipher
 from console.store.spool.spool import Spool
 
 if TYPE_CHECKING:
-    from console.domain.errors.details import BadProfileDetail, NotOurDatabaseDetail, SchemaMismatchDetail
+    from console.domain.errors.details import (
+        BadBackupDetail,
+        BadProfileDetail,
+        NotOurDatabaseDetail,
+        SchemaMismatchDetail,
+    )
 
 _REPLACED_FILE_SUFFIX = ".before-restore-"
 """Beginning of the suffix of a database file that a restore has replaced; the time of the restore follows."""
@@ -80,16 +89,18 @@ class VerifiedBackup:
 class RestoreResult:
     """The result of a restore.
 
-    `earlier_database_file`: the new path of the database file that the restore replaced; None if there was no such
-    file. `spool`: `kept` (this desk already had a spool, which stays), `restored`, or `none` (the backup has no
-    spool). `document_count`: number of documents that were restored. `schema_before`: version of the backup's schema
-    if it differs from this program's version, so that an upgrade is necessary; otherwise None. `lost_operations`:
-    facts of the operations that are in this desk's spool and not in the restored database (see `database_rollback`);
-    empty until `record_restore` has searched for them. `has_raised_alert`: True if, before the database file was
-    replaced, the alert that the database went back to an earlier state was raised.
+    `store_key`: as in `VerifiedBackup`. `earlier_database_file`: the new path of the database file that the restore
+    replaced; None if there was no such file. `spool`: `kept` (this desk already had a spool, which stays),
+    `restored`, or `none` (the backup has no spool). `document_count`: number of documents that were restored.
+    `schema_before`: version of the backup's schema if it differs from this program's version, so that an upgrade
+    is necessary; otherwise None. `lost_operations`: facts of the operations that are in this desk's spool and not
+    in the restored database (see `database_rollback`); empty until `record_restore` has searched for them.
+    `has_raised_alert`: True if, before the database file was replaced, the alert that the database went back to
+    an earlier state was raised.
     """
 
-    backup: VerifiedBackup
+    backup: BackupSummary
+    store_key: str
     earlier_database_file: Path | None
     spool: str
     document_count: int
@@ -155,9 +166,10 @@ def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
     """Read the whole backup in `folder`, and compare its database id and its store key with those of this desk.
     Return the backup with the result of the comparison; nothing is changed.
 
-    Raises bad_backup if a file is missing, altered or unusable; not_our_database if a database other than that of the
-    backup is at this desk's database address, or was there when this desk last used it; schema_mismatch if a newer
-    program or a program that is too old made the backup; bad_profile (other_key) if this desk has another store key.
+    Raises bad_backup if a file is missing, altered or unusable, or if the backup is of another kind of database
+    (SQLite or server) than this desk's; not_our_database if a database other than that of the backup is at this
+    desk's database address, or was there when this desk last used it; schema_mismatch if a newer program or a
+    program that is too old made the backup; bad_profile (other_key) if this desk has another store key.
     """
     manifest = archive.read_manifest(folder)
     archive.require_intact_files(folder, manifest)
@@ -173,22 +185,40 @@ def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
     elif manifest.kind != _KIND_OF_SERVER_BACKUP or not set(_SERVER_DUMP_FILES) <= manifest.files.keys():
         raise archive.make_bad_backup_error(BackupProblem.MANIFEST_DAMAGED, archive.MANIFEST_NAME)
     else:
-        _require_every_table(folder, manifest)
+        _require_intact_dump(folder, manifest)
     _require_restorable_backup(folder, manifest)
     database, spool = Database(settings.database_url), Spool(settings.home, cipher=None)
     with closing(database), closing(spool):
+        _require_same_kind_of_database(database, folder, manifest)
         _require_same_database(database, spool, manifest)
     return VerifiedBackup(folder, manifest, _compare_store_key(settings, manifest))
 
 
-def _require_every_table(folder: Path, manifest: BackupManifest) -> None:
-    """Raise bad_backup (tables_missing) if the dumps of a server's backup in `folder` lack a table of this program's
-    schema. Don't check a backup of an older schema, which has fewer tables.
+def _require_intact_dump(folder: Path, manifest: BackupManifest) -> None:
+    """Raise bad_backup if the dumps of a server's backup in `folder` have another schema version or database id than
+    the manifest (database), or if they lack a table of this program's schema (tables_missing). The tables of an older
+    schema, which has fewer, are not checked.
     """
-    if manifest.schema == SCHEMA_VERSION:
-        dumps = [folder / name for name in _SERVER_DUMP_FILES]
-        if not metadata.tables.keys() <= server_dump.read_dumped_table_names(dumps):
-            raise archive.make_bad_backup_error(BackupProblem.TABLES_MISSING, archive.DUMP_FILE)
+    dumped = server_dump.read_dumped_database([folder / name for name in _SERVER_DUMP_FILES])
+    if dumped.schema != manifest.schema:
+        raise archive.make_bad_backup_error(BackupProblem.DATABASE_DAMAGED, archive.VERSION_DUMP_FILE)
+    if manifest.schema == SCHEMA_VERSION and not metadata.tables.keys() <= dumped.tables:
+        raise archive.make_bad_backup_error(BackupProblem.TABLES_MISSING, archive.DUMP_FILE)
+    if dumped.database_id != manifest.database_id:
+        raise archive.make_bad_backup_error(BackupProblem.DATABASE_DAMAGED, archive.DUMP_FILE)
+
+
+def _require_same_kind_of_database(database: Database, folder: Path, manifest: BackupManifest) -> None:
+    """Raise bad_backup (kind) if the backup in `folder` is of a server and this desk's database is an SQLite file, or
+    the reverse."""
+    is_server_backup = manifest.kind == _KIND_OF_SERVER_BACKUP
+    if database.is_server != is_server_backup:
+        facts: BadBackupDetail = {
+            "problem": BackupProblem.OTHER_KIND_OF_DATABASE,
+            "file": str(folder),
+            "hint": "server" if is_server_backup else "sqlite",
+        }
+        raise ConsoleError(ErrorCode.BAD_BACKUP, facts)
 
 
 def _require_restorable_backup(folder: Path, manifest: BackupManifest) -> None:
@@ -225,44 +255,51 @@ def restore(
     no request id. The restored database has this request from the moment at which it replaces an SQLite file, or
     after the upgrade of a server's database.
 
-    Raises bad_backup if a file of the backup is missing or altered, if the backup is of another kind of database
-    (SQLite or server) than this desk's, or if a server's database is not empty; the other errors of `check_backup`;
-    database_locked if a process has the database file open (in_use) or, on a server, if another restore runs.
+    Raises the errors of `check_backup`; bad_backup if a server's database is not empty, or if a file of the backup
+    can't be read any more; database_locked if a process has the database file open (in_use) or, on a server, if
+    another restore runs.
     """
     backup = check_backup(settings, folder)
     manifest, spool_file = backup.manifest, settings.home / spools.SPOOL_FILE_NAME
     schema_before = manifest.schema if manifest.schema != SCHEMA_VERSION else None
     replaced_file_suffix = f"{_REPLACED_FILE_SUFFIX}{clock.now():%Y%m%dT%H%M%SZ}"
     database = Database(settings.database_url, without_time_limit=True)
-    with closing(database):
-        if database.is_server != (manifest.kind == _KIND_OF_SERVER_BACKUP):
-            raise archive.make_bad_backup_error(BackupProblem.OTHER_KIND_OF_DATABASE, str(folder))
-        with _prepare_restore_target(database, manifest) as claim:
-            spool_outcome = _restore_spool(folder, manifest, spool_file, replaced_file_suffix)
-            # before the database: after a server's database is loaded, a second restore is refused
-            restored_documents = _restore_documents(Documents(settings.documents_url), folder, manifest)
-            earlier_database_file, has_raised_alert = None, False
-            facts = RestoreFacts(None, spool_outcome, restored_documents, schema_before, has_raised_alert)
-            if database.file is None:
-                _load_server_dump(database, folder, settings, manifest, clock.now(), claim)
-                begin_last_steps()
-            else:
-                _anchor_replaced_database(settings, database.file, manifest.database_id)
-                begin_last_steps()
-                former_file_name = database.file.resolve().name + replaced_file_suffix
-                earlier_database_file, has_raised_alert = _replace_sqlite_file(
-                    settings,
-                    folder / archive.SQLITE_FILE,
-                    database.file,
-                    former_file_name,
-                    manifest,
-                    facts,
-                    request,
-                    clock,
-                )
-    _complete_restored_database(settings, manifest, request, facts, clock.now())
+    with closing(database), _prepare_restore_target(database, manifest) as claim:
+        spool_outcome = _restore_spool(folder, manifest, spool_file, replaced_file_suffix)
+        # before the database: after a server's database is loaded, a second restore is refused
+        restored_documents = _restore_documents(Documents(settings.documents_url), folder, manifest)
+        earlier_database_file, has_raised_alert = None, False
+        summary = manifest.summarize(folder)
+        facts = RestoreFacts(
+            summary,
+            backup.store_key,
+            None,
+            spool_outcome,
+            restored_documents,
+            schema_before,
+            has_raised_alert,
+        )
+        if database.file is None:
+            _load_server_dump(database, folder, settings, manifest, clock.now(), claim)
+            begin_last_steps()
+        else:
+            _anchor_replaced_database(settings, database.file, manifest.database_id)
+            begin_last_steps()
+            former_file_name = database.file.resolve().name + replaced_file_suffix
+            earlier_database_file, has_raised_alert = _replace_sqlite_file(
+                settings,
+                folder / archive.SQLITE_FILE,
+                database.file,
+                former_file_name,
+                manifest,
+                facts,
+                request,
+                clock,
+            )
+    _complete_restored_database(settings, request, facts, clock.now())
     return RestoreResult(
-        backup,
+        summary,
+        backup.store_key,
         earlier_database_file,
         spool_outcome,
         restored_documents,
@@ -303,14 +340,14 @@ def _replace_sqlite_file(
     return earlier_database_file, has_raised_alert
 
 
-def complete_begun_restore(settings: Settings, folder: Path, facts: RestoreFacts, now: datetime) -> RestoreResult:
-    """Complete a restore of the backup in `folder` whose process ended after the restored database had taken its
-    place, and return its result. `facts` are the facts of that restore."""
-    backup = check_backup(settings, folder)
-    _complete_restored_database(settings, backup.manifest, None, facts, now)
+def complete_begun_restore(settings: Settings, facts: RestoreFacts, now: datetime) -> RestoreResult:
+    """Complete a restore whose process ended after the restored database had taken its place, and return its result.
+    `facts` are the facts of that restore. The folder of the backup isn't read; it may have been moved since."""
+    _complete_restored_database(settings, None, facts, now)
     earlier_database_file = None if facts.earlier_database_file is None else Path(facts.earlier_database_file)
     return RestoreResult(
-        backup,
+        facts.backup,
+        facts.store_key,
         earlier_database_file,
         facts.spool,
         facts.documents,
@@ -320,7 +357,7 @@ def complete_begun_restore(settings: Settings, folder: Path, facts: RestoreFacts
 
 
 def _complete_restored_database(
-    settings: Settings, manifest: BackupManifest, request: RequestKey | None, facts: RestoreFacts, now: datetime
+    settings: Settings, request: RequestKey | None, facts: RestoreFacts, now: datetime
 ) -> None:
     """Upgrade the schema of the restored database, and store its resolved alerts of the rule `database_went_back` in
     the spool. In a server's database, also store the request of the restore, if there is one; a restored SQLite file
@@ -329,7 +366,7 @@ def _complete_restored_database(
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database), closing(Spool(settings.home, cipher=None)) as spool:
         migrate.upgrade(database)
-        database_rollback.store_alerts_of_backup(database, spool, manifest.database_id)
+        database_rollback.store_alerts_of_backup(database, spool, facts.backup.database_id)
         if request is not None and database.is_server:
             with database.write_without_retries() as tx:
                 store_request_of_restore(tx, request, facts, spool.desk_id, now)
@@ -386,17 +423,17 @@ def record_restore(context: ServiceContext, result: RestoreResult, *, is_repeate
         for kept_file in _list_replaced_database_files(context.database.file, context.database_id):
             _store_lost_operations(context, kept_file)
     if context.database.is_server:
-        database_rollback.require_alert_of_restored_server(context, result.backup.manifest.taken_at)
+        database_rollback.require_alert_of_restored_server(context, result.backup.taken_at)
     rollback = database_rollback.find_database_rollback(context)
 
     def write_epoch_and_audit_entry(tx: Transaction) -> None:
         idempotency.replace_epoch(tx, context.make_holder(), context.now())
         if result.has_raised_alert and rollback is not None:
             database_rollback.audit_operations_lost_by_restore(tx, context, len(rollback.lost_operations))
-        facts = {"taken_at": result.backup.manifest.taken_at, "documents": result.document_count}
+        facts = {"taken_at": result.backup.taken_at, "documents": result.document_count}
         context.record_audit(tx, AuditAction.DATABASE_RESTORED, context.database_id, facts, kind="database")
 
-    if not (is_repeated and _is_restore_recorded(context, result.backup.manifest.taken_at)):
+    if not (is_repeated and _is_restore_recorded(context, result.backup.taken_at)):
         context.write(write_epoch_and_audit_entry)
     return replace(
         result, lost_operations=() if rollback is None else tuple(rollback.make_refusal().detail["missing"])
@@ -451,9 +488,9 @@ def find_earlier_restore(
 ) -> RestoreResult | None:
     """Return the result of the restore that was made at this desk, by the same person with the same request id, in
     the last 24 hours before `now`; None if there is no such restore. The result is read from the spool, because a
-    restore replaces the database.
+    restore replaces the database. The folder of the backup isn't read; it may have been moved since.
 
-    Raises possible_repeat if the id belongs to the restore of another folder, and the errors of `check_backup`.
+    Raises possible_repeat if the id belongs to the restore of another folder.
     """
     with closing(Spool(settings.home, cipher=None)) as spool:
         text = spool.read_value(_make_restore_result_key(request)) if spool.file_exists else None
@@ -462,7 +499,8 @@ def find_earlier_restore(
     stored_result = json.loads(text)
     if now - datetime.fromisoformat(stored_result["at"]) > ANSWER_RETENTION:
         return None
-    if stored_result["folder"] != str(folder):
+    summary = parse_backup_summary(stored_result["backup"])
+    if summary.folder != str(folder):
         raise ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.REQUEST_ID})
     earlier_database_file = None if stored_result["kept"] is None else Path(stored_result["kept"])
     result_parts = (
@@ -470,16 +508,17 @@ def find_earlier_restore(
         stored_result["documents"],
         stored_result["schema_before"],
         tuple(answer_serialization.deserialize_value(stored_result["missing"])),
-        stored_result.get("has_raised_alert", False),
+        stored_result["has_raised_alert"],
     )
-    return RestoreResult(check_backup(settings, folder), earlier_database_file, *result_parts)
+    return RestoreResult(summary, stored_result["store_key"], earlier_database_file, *result_parts)
 
 
 def store_restore_result(settings: Settings, result: RestoreResult, request: RequestKey, now: datetime) -> None:
     """Store the result of a restore under its request in the spool of this desk."""
     stored_result = {
         "at": now.isoformat(),
-        "folder": str(result.backup.folder),
+        "backup": asdict(result.backup),
+        "store_key": result.store_key,
         "kept": None if result.earlier_database_file is None else str(result.earlier_database_file),
         "spool": result.spool,
         "documents": result.document_count,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from console.domain.error_reasons import InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode
@@ -17,6 +18,7 @@ from console.services.process.context import WORKER
 from console.settings.private_files import hold_exclusive_file_lock
 from console.settings.settings import Settings
 from console.store.backup import sqlite_copy
+from console.store.backup.archive import BackupSummary
 from console.store.database.engine import Database, Transaction
 from console.store.migrations import upgrade as migrate
 from console.store.operations import request_ids
@@ -35,6 +37,8 @@ class RestoreFacts:
     of `RestoreResult` with the same names, and its `document_count` under the name `documents`.
     `earlier_database_file` is a path as text, or None."""
 
+    backup: BackupSummary
+    store_key: str
     earlier_database_file: str | None
     spool: str
     documents: int
@@ -80,7 +84,16 @@ def find_begun_restore(settings: Settings, request: RequestKey) -> RestoreFacts 
             if error.code in (ErrorCode.POSSIBLE_REPEAT, ErrorCode.DATABASE_LOCKED):
                 raise
             return None
-    return None if use is None else RestoreFacts(**json.loads(use.answer or "{}"))
+    return None if use is None else _parse_restore_facts(**json.loads(use.answer or "{}"))
+
+
+def _parse_restore_facts(backup: dict[str, Any], **facts: Any) -> RestoreFacts:
+    return RestoreFacts(parse_backup_summary(backup), **facts)
+
+
+def parse_backup_summary(stored_summary: dict[str, Any]) -> BackupSummary:
+    """Return the facts of a backup that were stored as the JSON object `stored_summary`."""
+    return BackupSummary(**{**stored_summary, "unreadable": tuple(stored_summary["unreadable"])})
 
 
 def store_request_of_restore(

@@ -78,10 +78,39 @@ class BackupManifest:
         """The paths of the documents in the backup, relative to its folder of documents."""
         return tuple(path.partition("/")[2] for path in self.files if path.startswith(f"{DOCUMENTS_FOLDER_NAME}/"))
 
-    @property
-    def total_bytes(self) -> int:
-        """The length in bytes of all files of the backup together, without the manifest."""
-        return sum(file.bytes for file in self.files.values())
+    def summarize(self, folder: Path) -> "BackupSummary":
+        """Return the facts of this backup, which is in `folder`, without the list of its files. The length of the
+        manifest itself isn't counted."""
+        return BackupSummary(
+            str(folder),
+            self.version,
+            self.schema,
+            self.database_id,
+            self.kind,
+            self.taken_at,
+            len(self.files),
+            sum(file.bytes for file in self.files.values()),
+            len(self.documents),
+            self.unreadable,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BackupSummary:
+    """The facts of a backup that the program reports: those of its manifest, with the number of its files, their
+    length in bytes together, and the number of its documents, in place of the list of its files. `folder`: the path
+    of its folder, as text."""
+
+    folder: str
+    version: str
+    schema: str
+    database_id: str
+    kind: str
+    taken_at: str
+    files: int
+    bytes: int
+    documents: int
+    unreadable: tuple[str, ...]
 
 
 class ArchiveWriter:

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,9 @@ gtid_mode=ON, which a worker's account lacks, and writes a statement that only a
 _ROW_LIMIT_QUERY = "SELECT @@GLOBAL.sql_select_limit"
 _NO_ROW_LIMIT = 2**64 - 1
 _CREATE_TABLE_PATTERN = re.compile(rb"CREATE TABLE (?:IF NOT EXISTS )?`([^`]+)`")
+_INSERT_PATTERN = re.compile(rb"INSERT INTO `([^`]+)` VALUES")
+_DATABASE_ID_ROW_PATTERN = re.compile(rb"\('database_id','([^'\\]+)'\)")
+_VERSION_ROW_PATTERN = re.compile(rb"\('([^'\\]+)'\)")
 _TABLES_QUERY = (
     "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'"
 )
@@ -92,16 +96,46 @@ def dump_tables(database: Database, tables: Sequence[str], target: Path) -> None
     _require_success(completed_process)
 
 
-def read_dumped_table_names(dumps: Iterable[Path]) -> frozenset[str]:
-    """Return the names of the tables that the SQL files of `dump_tables` create. The function finds them in the lines
-    that begin with CREATE TABLE. A stored value can't begin a line, because the programs for dumps escape a line
-    break within a value.
+@dataclass(frozen=True, slots=True)
+class DumpedDatabase:
+    """Facts of a database that its SQL files contain: the names of its tables, its id and the version of its schema.
+    The id and the version are None if the files contain none, or several."""
+
+    tables: frozenset[str]
+    database_id: str | None
+    schema: str | None
+
+
+def read_dumped_database(dumps: Iterable[Path]) -> DumpedDatabase:
+    """Return the facts of the database that the SQL files of `dump_tables` contain. The function finds them in the
+    lines of the statements CREATE TABLE and INSERT. A stored value can't begin a line and can't look like a row,
+    because the programs for dumps escape the line breaks and quotes in it.
     """
-    names: set[str] = set()
+    tables = set[str]()
+    ids, versions = set[str](), dict[str, set[str]]()
     for dump in dumps:
+        filled_table = None
         with dump.open("rb") as file:
-            names.update(match[1].decode() for line in file if (match := _CREATE_TABLE_PATTERN.match(line)))
-    return frozenset(names)
+            for line in file:
+                if match := _CREATE_TABLE_PATTERN.match(line):
+                    tables.add(match[1].decode())
+                elif match := _INSERT_PATTERN.match(line):
+                    filled_table = match[1].decode()
+                if filled_table == "console_meta":
+                    ids.update(found.decode() for found in _DATABASE_ID_ROW_PATTERN.findall(line))
+                elif filled_table in SCHEMA_VERSION_TABLES:
+                    found_versions = _VERSION_ROW_PATTERN.findall(line)
+                    versions.setdefault(filled_table, set()).update(map(bytes.decode, found_versions))
+                if line.rstrip().endswith(b";"):
+                    filled_table = None
+    version_table = OWN_VERSION_TABLE if OWN_VERSION_TABLE in tables else "alembic_version"
+    return DumpedDatabase(
+        frozenset(tables), _get_only_value(ids), _get_only_value(versions.get(version_table, set()))
+    )
+
+
+def _get_only_value(values: Collection[str]) -> str | None:
+    return next(iter(values)) if len(values) == 1 else None
 
 
 def load_dump(database: Database, dump: Path) -> None:
