@@ -1,6 +1,7 @@
 # One word per job. `make help` lists them; each can be repeated at any time and is quick when nothing changed.
 
-SHELL := /bin/bash
+# By its name, because on Windows it is in the folder of Git.
+SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 

@@ -3,8 +3,9 @@
 import argparse
 import json
 import re
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -113,9 +114,8 @@ def assemble_program(words: Sequence[str]) -> None:
     analysis.binaries = contents.choose_entries(analysis.binaries, _list_libraries)
     analysis.datas = contents.choose_data(analysis.datas, analysis.binaries)
     work = Path(CONF["workpath"])
-    (work / BINARIES_FILE_NAME).write_text(
-        json.dumps({path: source for path, source, kind in analysis.binaries if kind != "SYMLINK"})
-    )
+    source_by_binary = {path: source for path, source, kind in analysis.binaries if kind != "SYMLINK"}
+    (work / BINARIES_FILE_NAME).write_text(json.dumps(source_by_binary))
     archive = PYZ(analysis.pure)
     is_stripped = PLATFORM == "linux"
     programs = [
@@ -136,7 +136,7 @@ def assemble_program(words: Sequence[str]) -> None:
     ]
     folder = COLLECT(*programs, analysis.binaries, analysis.datas, name=PROGRAM_NAME, strip=is_stripped)
     if PLATFORM == "darwin":
-        _make_macos_application(folder, work)
+        make_macos_application(folder, work, list_document_entries(work / "documents", extras, source_by_binary))
 
 
 # A frozen interpreter doesn't turn to UTF-8 in the C locale by itself; JSON and Japanese need it.
@@ -176,8 +176,22 @@ def make_macos_information() -> dict[str, Any]:
     return {**information, "CFBundleShortVersionString": __version__, "CFBundleVersion": __version__}
 
 
-def _make_macos_application(folder: Any, work: Path) -> None:
-    """Make `Support console.app` from `folder`, the result of PyInstaller's step COLLECT."""
+def list_document_entries(
+    folder: Path, extras: Sequence[str], source_by_binary: Mapping[str, str]
+) -> list[contents.FileEntry]:
+    """Write the licences of the application's parts into the new folder `folder`, and return them as entries that
+    PyInstaller adds to an application. An existing folder is replaced."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    third_party_documents.write_documents(folder, extras, source_by_binary)
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return [(file.relative_to(folder).as_posix(), str(file), "DATA") for file in files]
+
+
+def make_macos_application(folder: Any, work: Path, documents: Sequence[contents.FileEntry]) -> None:
+    """Make `Support console.app` from `folder`, the result of PyInstaller's step COLLECT, and from the `documents`
+    about its parts. These are added now, because a file that is added later breaks the signature of the application.
+    """
     from PyInstaller.building.osx import BUNDLE
 
     icon = work / f"{PROGRAM_NAME}.icns"
@@ -185,7 +199,13 @@ def _make_macos_application(folder: Any, work: Path) -> None:
     information = make_macos_information()
     name, identifier = f"{information['CFBundleName']}.app", information["CFBundleIdentifier"]
     BUNDLE(
-        folder, name=name, icon=str(icon), bundle_identifier=identifier, version=__version__, info_plist=information
+        folder,
+        list(documents),
+        name=name,
+        icon=str(icon),
+        bundle_identifier=identifier,
+        version=__version__,
+        info_plist=information,
     )
 
 

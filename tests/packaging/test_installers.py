@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -206,5 +207,18 @@ def test_macos_has_an_application_with_a_version() -> None:
     assert information["CFBundleURLTypes"][0]["CFBundleURLSchemes"] == ["support-console"]
     assert set(information["CFBundleLocalizations"]) == {"ja", "en"}
     assert re.fullmatch(r"[a-z.-]+", information["CFBundleIdentifier"])
+    assert information["LSBackgroundOnly"] is False  # otherwise PyInstaller makes it an application without windows
     assert plistlib.dumps(information)
     assert f"{information['CFBundleName']}.app" in installer.make_installer_command("darwin")[-2]
+
+
+def test_the_macos_application_has_notice_and_licence_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The application for macOS is made from the collected files and from the documents about its parts: notice, list
+    of components and licence texts."""
+    bundled = list[Any]()
+    monkeypatch.setattr("PyInstaller.building.osx.BUNDLE", lambda *parts, **_: bundled.extend(parts))
+    documents = build_spec.list_document_entries(tmp_path / "documents", (), {})
+    build_spec.make_macos_application("collected", tmp_path, documents)
+    assert bundled == ["collected", documents]
+    names = {name for name, source, kind in documents if Path(source).is_file() and kind == "DATA"}
+    assert {"NOTICE.txt", "sbom.cdx.json", "THIRD_PARTY/licenses/OFL-1.1-NotoSans.txt"} <= names

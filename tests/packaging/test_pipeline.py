@@ -65,7 +65,22 @@ def test_the_matrix_has_every_supported_version() -> None:
     assert {
         name.partition("-")[0] for name in re.findall(r"(?:ubuntu|windows|macos)-\d+", read_job("packages"))
     } == systems
-    assert read_matrix_values("database", read_job("databases")) == ["mariadb", "galera", "mysql"]
+    databases = read_job("databases")
+    assert read_matrix_values("database", databases) == ["mariadb", "galera", "mysql"]
+    assert set(re.findall(r'"mysql:([\d.]+)"', databases)) == {"8.4", "9"}
+
+
+def test_every_job_on_linux_installs_system_packages_as_root() -> None:
+    """Each step that runs a Makefile target on Ubuntu's own system runs it as root, because only root installs the
+    system packages. The job `packages` is root in its container."""
+    for name in ("all", "desks", "databases", "window", "nightly"):
+        commands = re.findall(r"- run: (.*\bmake .*)", read_job(name))
+        assert commands, name
+        assert all("sudo --preserve-env=CI" in command for command in commands), name
+
+
+def test_a_push_cancels_no_nightly_run() -> None:
+    assert "github.event_name" in PIPELINE_TEXT.partition("concurrency:")[2].partition("cancel-in-progress")[0]
 
 
 def test_the_versions_of_python_run_all_costly_tests() -> None:
