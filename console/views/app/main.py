@@ -23,6 +23,7 @@ from console.views.app.garbage_collection import GarbageCollectionTimer
 from console.views.app.signal_handlers import EndRequestTimer
 from console.views.app.window_geometry import WindowGeometry, restore_geometry
 from console.views.frame.splash_window import MainWindow
+from console.views.links.application import LinkApplication
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -55,8 +56,10 @@ def run_window(
     existing_app = QApplication.instance()
     QGuiApplication.setDesktopFileName("support-console")
     QGuiApplication.setApplicationVersion(__version__)
-    app = existing_app if isinstance(existing_app, QApplication) else QApplication(sys.argv[:1])
+    app = existing_app if isinstance(existing_app, QApplication) else LinkApplication(sys.argv[:1])
     window_opening = WindowOpener(settings, open_services, link=link)
+    if isinstance(app, LinkApplication):
+        app.link_opened.connect(window_opening.show_link)
     end_timer, collector = EndRequestTimer(app, is_end_requested), GarbageCollectionTimer(app)
     window_opening.window.show()
     status = app.exec()
@@ -106,6 +109,14 @@ class WindowOpener(QObject):
         restore_geometry(window, values.get("window"))
         window.painted.connect(self._begin_opening)
         return window
+
+    @Slot(object)
+    def show_link(self, link: "Link") -> None:
+        """Show the page of this link: at once, or as the first page if the services aren't open yet."""
+        if self.controller is None:
+            self._link = link
+        else:
+            self.controller.link_handler.show_link(link)
 
     @Slot()
     def _begin_opening(self) -> None:
