@@ -117,7 +117,7 @@ sbom: setup  ## what runs, as CycloneDX, into dist/sbom.json
 audit: setup  ## asks about known vulnerabilities of every pin (needs the network; 2: out of reach)
 	@$(PY) -m scripts.audit
 
-lock: setup  ## requirements.lock and docs.lock from pyproject.toml; pins that still fit stay
+lock: setup  ## the three lock files from pyproject.toml; pins that still fit stay
 	@$(PY) -m scripts.lock
 
 upgrade: setup  ## both locks with the newest versions that fit

@@ -1,4 +1,4 @@
-"""Writes `requirements.lock` and `docs.lock` from pyproject.toml, or checks (`--check`) that they were made from the
+"""Writes `requirements.lock`, `runtime.lock` and `docs.lock` from pyproject.toml, or checks (`--check`) that they were made from the
 present pyproject.toml.
 
 python -m scripts.lock             # keep every pin that still fits
@@ -21,6 +21,9 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK_FILE = ROOT / "requirements.lock"
+RUNTIME_LOCK_FILE = ROOT / "runtime.lock"
+"""The lock of what runs, without the packages for development: those of the program, its extras, and what builds it.
+"""
 DOCS_LOCK_FILE = ROOT / "docs.lock"
 PYPROJECT_FILE = ROOT / "pyproject.toml"
 
@@ -35,6 +38,7 @@ MARKER_BY_FOREIGN_PACKAGE = {
     "macholib": 'sys_platform == "darwin"',
     "tzdata": 'sys_platform == "win32"',
 }
+_FOREIGN_PACKAGES_OF_DEVELOPMENT = {"pefile", "macholib"}  # of PyInstaller
 
 LOCK_FILE_HEADER = """\
 # Every version with the hashes of its files. Written by `make lock` (`make upgrade` for newer versions);
@@ -56,7 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not args.check:
         write_locks(upgrade=args.upgrade)
         return 0
-    locks = ((LOCK_FILE, read_requirements()), (DOCS_LOCK_FILE, read_docs_requirements()))
+    locks = (
+        (LOCK_FILE, read_requirements()),
+        (RUNTIME_LOCK_FILE, read_runtime_requirements()),
+        (DOCS_LOCK_FILE, read_docs_requirements()),
+    )
     problems = [
         f"{lock.name}: {problem}"
         for lock, requirements in locks
@@ -70,16 +78,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def write_locks(*, upgrade: bool) -> None:
-    """Resolve the requirements and write both locks; with `upgrade` take the newest versions that fit, otherwise keep
+    """Resolve the requirements and write the locks; with `upgrade` take the newest versions that fit, otherwise keep
     every pin that still fits. The packages that build the documentation site have a lock of their own, because only
-    `make docs` installs them. A package in both locks has the same version in both.
+    `make docs` installs them. What runs has one, too, so that a server needs no packages of development. A package in
+    two locks has the same version in both.
     """
     print("Resolving versions and collecting hashes; this asks the configured package index.", flush=True)
     options = ["--upgrade"] if upgrade else []
     _resolve_versions(
         LOCK_FILE, read_requirements(), ["--extra", "dev", *options, "pyproject.toml"], MARKER_BY_FOREIGN_PACKAGE
     )
-    _add_markers_of_other_systems()
+    _add_markers_of_other_systems(LOCK_FILE)
+    runtime_requirements = read_runtime_requirements()
+    foreign_packages = MARKER_BY_FOREIGN_PACKAGE.keys() - _FOREIGN_PACKAGES_OF_DEVELOPMENT
+    _resolve_versions(
+        RUNTIME_LOCK_FILE,
+        runtime_requirements,
+        ["--constraint", LOCK_FILE.name, *options],
+        [*map(str, runtime_requirements), *sorted(foreign_packages)],
+    )
+    _add_markers_of_other_systems(RUNTIME_LOCK_FILE)
     requirements = read_docs_requirements()
     _resolve_versions(
         DOCS_LOCK_FILE, requirements, ["--constraint", LOCK_FILE.name, *options], map(str, requirements)
@@ -144,6 +162,14 @@ def read_requirements() -> list[Requirement]:
     return [Requirement(line) for line in [*lines, *declared["build-system"]["requires"]]]
 
 
+def read_runtime_requirements() -> list[Requirement]:
+    """Return the requirements in pyproject.toml that the program and its extras need, and those that build it."""
+    declared = tomllib.loads(PYPROJECT_FILE.read_text())
+    project = declared["project"]
+    extras = [line for extra in ("gs", "kafka") for line in project["optional-dependencies"][extra]]
+    return [Requirement(line) for line in [*project["dependencies"], *extras, *declared["build-system"]["requires"]]]
+
+
 def read_docs_requirements() -> list[Requirement]:
     """Return the requirements in pyproject.toml that build the site of the guides."""
     groups = tomllib.loads(PYPROJECT_FILE.read_text())["dependency-groups"]
@@ -156,9 +182,9 @@ def compute_inputs_digest(requirements: Sequence[Requirement]) -> str:
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
-def _add_markers_of_other_systems() -> None:
-    """Add an environment marker to each pinned package that only other operating systems need."""
-    LOCK_FILE.write_text("\n".join(map(_add_marker, LOCK_FILE.read_text().splitlines())) + "\n")
+def _add_markers_of_other_systems(lock_file: Path) -> None:
+    """Add an environment marker to each package in the lock that only other operating systems need."""
+    lock_file.write_text("\n".join(map(_add_marker, lock_file.read_text().splitlines())) + "\n")
 
 
 def _add_marker(line: str) -> str:

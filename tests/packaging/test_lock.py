@@ -29,6 +29,19 @@ def test_the_docs_lock_has_the_same_versions_as_the_program_lock(lock_text: str)
     assert {name: version for name, version in lock.iterate_pins(docs) if pinned.get(name, version) != version} == {}
 
 
+def test_the_runtime_lock_has_no_package_of_development(lock_text: str) -> None:
+    """The lock file of what runs agrees with its requirements, has the versions of the common lock file, and no
+    package that only development needs. The container of the worker installs it."""
+    runtime_text = lock.RUNTIME_LOCK_FILE.read_text(encoding="utf-8")
+    assert list(lock.find_problems(runtime_text, lock.read_runtime_requirements())) == []
+    runtime, pinned = dict(lock.iterate_pins(runtime_text)), dict(lock.iterate_pins(lock_text))
+    assert runtime.items() <= pinned.items()
+    assert not runtime.keys() & {"pytest", "mypy", "ruff", "hypothesis", "pyinstaller", "pip-tools", "python-stdnum"}
+    assert {"tzdata", "colorama", "pywin32-ctypes"} <= runtime.keys()
+    container = (lock.ROOT / "resources" / "worker" / "Containerfile").read_text(encoding="utf-8")
+    assert "-r runtime.lock" in container
+
+
 def test_a_lock_file_without_a_changed_requirement_is_reported(lock_text: str) -> None:
     """If a requirement is removed from pyproject.toml, the check reports the lock file as outdated."""
     fewer = lock.read_requirements()[1:]
