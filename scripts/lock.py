@@ -1,5 +1,5 @@
-"""Writes `requirements.lock`, `runtime.lock` and `docs.lock` from pyproject.toml, or checks (`--check`) that they were
-made from the present pyproject.toml.
+"""Writes `requirements.lock`, `runtime.lock` and `docs.lock` from pyproject.toml, or checks (`--check`) that they
+were made from the present pyproject.toml.
 
 python -m scripts.lock             # keep every pin that still fits
 python -m scripts.lock --upgrade   # take the newest versions that fit
