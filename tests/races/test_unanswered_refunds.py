@@ -34,7 +34,7 @@ def test_a_late_refund_after_a_time_out_is_made_once(place: Place) -> None:
     """PayPay executes refunds before, between and after its answers that they don't exist. The program sends a refund
     again, with the same key, only after two such answers. PayPay executes each refund once.
     """
-    with open_money_stage(place) as stage:
+    with unanswered_refunds.open_late_refund_stage(place) as stage:
         tally = unanswered_refunds.run_late_refunds(stage, LATE_REFUND_COUNT)
         unanswered_refunds.check_money(stage)
     print(f"demand 14: {place.engine}: {dict(tally)}")

@@ -82,7 +82,7 @@ def run_late_refunds(engine: Engine, _shard: int, folder: Path) -> Counter[str]:
     that can be sent again, or were, after the second question), `again` (refunds sent more than once) and `doubles`
     (refunds not executed exactly once, always 0).
     """
-    with open_place(engine, folder) as place, open_money_stage(place) as scene:
+    with open_place(engine, folder) as place, unanswered_refunds.open_late_refund_stage(place) as scene:
         tally = unanswered_refunds.run_late_refunds(scene, 100)
         unanswered_refunds.check_money(scene)
     return tally

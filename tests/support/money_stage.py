@@ -279,14 +279,16 @@ def open_console_as(
 
 
 @contextmanager
-def open_money_stage(place: Place) -> Iterator[MoneyStage]:
-    """Yield a MoneyStage with the empty database of `place`."""
+def open_money_stage(place: Place, **extra: str) -> Iterator[MoneyStage]:
+    """Yield a MoneyStage with the empty database of `place`. `extra` are further settings of `maker` and `checker`
+    without their prefix `CONSOLE_`.
+    """
     clock, uptime = MovedClock(), boot_clock.read_uptime_ms
     with pytest.MonkeyPatch.context() as patch, Sandbox() as sandbox:
         patch.setattr(boot_clock, "read_uptime_ms", lambda: uptime() + round(clock.offset.total_seconds() * 1000))
         server_clock.use_desk_time(patch)
         with (
-            open_console_as(place, sandbox, clock, MAKER) as maker,
-            open_console_as(place, sandbox, clock, CHECKER) as checker,
+            open_console_as(place, sandbox, clock, MAKER, **extra) as maker,
+            open_console_as(place, sandbox, clock, CHECKER, **extra) as checker,
         ):
             yield MoneyStage(place, sandbox, clock, maker, checker)
