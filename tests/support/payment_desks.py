@@ -11,13 +11,12 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from console.app import Console
 from console.domain.clock import SystemClock
-from console.domain.errors import ConsoleError
 from console.domain.payments.records import Order, Payment, ReceivedNotice
 from console.domain.payments.service_results import NoticeResult
 from console.domain.service_results import TaskRun
@@ -36,6 +35,7 @@ from console.wiring.providers import open_adapter
 from console.wiring.record_readers import RecordReaders
 from tests.support.desks import CORPORATION_NUMBERS, make_payment_provider_settings
 from tests.support.places import Place
+from tests.support.refusals import call_for_refusal_code
 
 BANK_KEY = "a-bank's-own-key-for-notices"
 
@@ -216,8 +216,8 @@ def make_unknown_payment(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
     """Return an unknown payment of a new order (order number `number`): its start got no usable answer from the
     provider."""
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
-    with suppress(ConsoleError):
-        scene.payments.start(scene.insert_order(number, 3300, corporation=CORPORATION_NUMBERS[0]), "paypay")
+    order_id = scene.insert_order(number, 3300, corporation=CORPORATION_NUMBERS[0])
+    assert call_for_refusal_code(lambda: scene.payments.start(order_id, "paypay")) == "outcome_unknown"
     payment = scene.find_payment("paypay", number)
     assert payment is not None
     return payment
