@@ -293,15 +293,3 @@ def call_and_get_code(call: Any) -> str:
     except ConsoleError as refusal:
         return refusal.code
     return "done"
-
-
-def call_for_refusal(call: Any) -> ConsoleError:
-    """Call `call`, and return the ConsoleError that it raises.
-
-    Raises AssertionError if `call` raises no ConsoleError.
-    """
-    try:
-        result = call()
-    except ConsoleError as refusal:
-        return refusal
-    raise AssertionError(f"not refused: {result}")

@@ -2,7 +2,6 @@
 resolution and reopening.
 """
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -18,14 +17,9 @@ from console.wording.incident_words import format_affected_record_count
 from console.wording.sentences.catalogue import translate
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import PaymentDesk
-from tests.support.refusals import call_for_refusal as refused
+from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
 ONE_DAY = timedelta(days=1)
-
-
-def read_refusal_code(call: Callable[[], object]) -> str:
-    """Return the error code with which the call is refused."""
-    return str(refused(call).code)
 
 
 def get_acting_name(scene: PaymentDesk) -> str:
@@ -80,7 +74,7 @@ def test_alerts_of_an_order_and_its_payment_are_one_incident(scene: PaymentDesk,
     assert scene.console.incidents.list_incidents() == ()
     (closed,) = scene.console.incidents.list_incidents(includes_closed=True)
     assert (closed.id, closed.state, closed.closed_at is not None) == (incident.id, IncidentState.CLOSED, True)
-    assert read_refusal_code(lambda: scene.console.incidents.take(incident.id)) == "already_decided"
+    assert call_for_refusal_code(lambda: scene.console.incidents.take(incident.id)) == "already_decided"
     now = scene.context.now() + timedelta(seconds=1)
     scene.context.write(lambda tx: cases.open_case(tx.conn, "contradicted", "payment", payment, "x", "y", now))
     assert read_single_incident(scene).id not in {one.id for one in incident.alerts}
@@ -95,16 +89,16 @@ def test_an_incident_has_one_owner(scene: PaymentDesk, clock: MovedClock) -> Non
     assert incidents.take(id, request_id="t-1").owner == get_acting_name(scene)
     assert len(incidents.take(id, request_id="t-1").steps) == len(incidents.take(id).steps) == 1
     with scene.place.open_console_of_person(scene.console, "lead-b") as lead:
-        assert read_refusal_code(lambda: lead.incidents.take(id)) == "in_progress"
-        assert read_refusal_code(lambda: lead.incidents.release(id)) == "in_progress"
-        assert read_refusal_code(lambda: lead.incidents.hand_over(id, "lead-b", " ")) == "usage"
+        assert call_for_refusal_code(lambda: lead.incidents.take(id)) == "in_progress"
+        assert call_for_refusal_code(lambda: lead.incidents.release(id)) == "in_progress"
+        assert call_for_refusal_code(lambda: lead.incidents.hand_over(id, "lead-b", " ")) == "usage"
         name = lead.people.read_acting_person().name
         taken_over = lead.incidents.hand_over(id, name, "op-a is ill")
         assert (taken_over.owner, taken_over.steps[-1].words) == (name, "op-a is ill")
         assert lead.incidents.release(id).owner is None
-    assert read_refusal_code(lambda: incidents.take(999_999)) == "not_found"
+    assert call_for_refusal_code(lambda: incidents.take(999_999)) == "not_found"
     if scene.place.engine != "sqlite":  # without accounts everybody has all roles
-        assert read_refusal_code(lambda: incidents.hand_over(id, "nobody-here", "x")) == "usage"
+        assert call_for_refusal_code(lambda: incidents.hand_over(id, "nobody-here", "x")) == "usage"
     entries = scene.place.sql("SELECT what, result FROM audit_log WHERE subject_kind = 'incident' ORDER BY id")
     assert [what for what, result in entries if result == "done"] == [
         "incident.taken", "incident.handed_over", "incident.released",
@@ -144,7 +138,7 @@ def test_an_alert_that_was_not_on_the_screen_is_not_resolved(scene: PaymentDesk)
         lambda: incidents.resolve(shown_incident.id, "settled", shown_incident.extent.newest_alert_id),
         lambda: incidents.snooze(shown_incident.id, now + ONE_DAY, "later", shown_incident.extent.newest_alert_id),
     ):
-        refusal = refused(decide)
+        refusal = call_for_refusal(decide)
         changes = {"newest_alert": {"saw": shown_incident.extent.newest_alert_id, "now": newest_alert_id}}
         assert (refusal.code, refusal.detail) == ("stale_view", {"about": "incident", "changed": changes})
     assert read_single_incident(scene).state is IncidentState.OPEN
@@ -161,7 +155,7 @@ def test_a_snoozed_incident_opens_at_its_time_or_when_worse(scene: PaymentDesk, 
     incidents, id = scene.console.incidents, read_single_incident(scene).id
     now = scene.context.now()
     for wrong in (now, now - ONE_DAY, now + 15 * ONE_DAY):
-        assert read_refusal_code(lambda wrong=wrong: incidents.snooze(id, wrong)) == "usage"  # type: ignore[misc]  # of this turn
+        assert call_for_refusal_code(lambda wrong=wrong: incidents.snooze(id, wrong)) == "usage"  # type: ignore[misc]  # of this turn
     assert incidents.count_waiting_incidents() == 1
     assert incidents.snooze(id, now + timedelta(minutes=2)).state is IncidentState.SNOOZED
     assert incidents.count_waiting_incidents() == 0
@@ -181,7 +175,7 @@ def test_a_snoozed_incident_opens_at_its_time_or_when_worse(scene: PaymentDesk, 
     incidents.snooze(id, scene.context.now() + ONE_DAY, "the shop answers tomorrow")
     assert incidents.wake(id).state is IncidentState.OPEN
     before = scene.place.sql("SELECT id, resolved_at, acknowledged_by FROM alerts ORDER BY id")
-    assert read_refusal_code(lambda: incidents.resolve(id, "")) == "usage"
+    assert call_for_refusal_code(lambda: incidents.resolve(id, "")) == "usage"
     resolved = incidents.resolve(id, "the shop corrects the order tonight")
     assert (resolved.state, resolved.resolution and resolved.resolution.words) == (
         IncidentState.RESOLVED,
@@ -211,12 +205,12 @@ def test_an_acknowledgement_is_withdrawn(scene: PaymentDesk, clock: MovedClock) 
     )
     assert scene.console.incidents.count_waiting_incidents() == 0
     with scene.place.open_console_of_person(scene.console, "lead-b") as lead:
-        assert read_refusal_code(lambda: lead.alerts.undo_acknowledgement(alert.id)) == "already_decided"
+        assert call_for_refusal_code(lambda: lead.alerts.undo_acknowledgement(alert.id)) == "already_decided"
     taken_back = desk.undo_acknowledgement(alert.id)
     assert (taken_back.acknowledged_by, taken_back.acknowledged_at, taken_back.note) == (None, None, None)
     assert desk.undo_acknowledgement(alert.id) == taken_back
     assert desk.acknowledge(alert.id, "seen again").note == "seen again"
-    assert read_refusal_code(lambda: desk.undo_acknowledgement(999_999)) == "not_found"
+    assert call_for_refusal_code(lambda: desk.undo_acknowledgement(999_999)) == "not_found"
 
 
 def test_another_person_reopens_an_acknowledged_incident(scene: PaymentDesk, clock: MovedClock) -> None:
@@ -233,7 +227,7 @@ def test_another_person_reopens_an_acknowledged_incident(scene: PaymentDesk, clo
     assert read_single_incident(scene).is_acknowledged
     with scene.place.open_console_of_person(scene.console, "lead-b") as lead:
         name = lead.people.read_acting_person().name
-        assert read_refusal_code(lambda: lead.incidents.reopen(incident.id, " ")) == "usage"
+        assert call_for_refusal_code(lambda: lead.incidents.reopen(incident.id, " ")) == "usage"
         assert read_single_incident(scene).is_acknowledged
         reopened = lead.incidents.reopen(incident.id, " the shop has not been called ", request_id="r-1")
         assert lead.incidents.reopen(incident.id, " the shop has not been called ", request_id="r-1") == reopened

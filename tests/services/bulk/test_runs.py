@@ -38,7 +38,7 @@ from tests.support.children import start_children
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.overtaking import start_other_process
 from tests.support.places import Place
-from tests.support.refusals import call_for_refusal_code
+from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
 ROW_COUNT = 8
 
@@ -52,14 +52,6 @@ def alarmbox() -> InMemoryAlarmBox:
 def console(place: Place, alarmbox: InMemoryAlarmBox) -> Iterator[Console]:
     with place.desk(alarmbox, TIME_SCALE="1") as desk:  # its lease outlasts a slow machine
         yield desk
-
-
-def call_for_refusal(call: object) -> ConsoleError:
-    """Return the error with which the call is refused."""
-    assert callable(call)
-    with pytest.raises(ConsoleError) as caught:
-        call()
-    return caught.value
 
 
 def read_results(console: Console, run_id: int) -> list[tuple[str | None, str | None]]:

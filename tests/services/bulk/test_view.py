@@ -18,7 +18,6 @@ from console.services.process.context import WORKER, act_as
 from console.store.refunds.refunds import REFUND_KIND
 from console.store.registry.import_files import import_registry_files
 from console.wording.records import get_corporation_number
-from tests.services.bulk.test_runs import call_for_refusal
 from tests.store.money_rows import insert_begun_payment, insert_requested_refund
 from tests.support.bulk_stage import (
     CHECK_KIND,
@@ -29,7 +28,7 @@ from tests.support.bulk_stage import (
 )
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
-from tests.support.refusals import call_for_refusal_code
+from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
 RECORD_COUNT = 6
 

@@ -10,13 +10,13 @@ import pytest
 
 from console.app import Console, open_console
 from console.domain.access.permissions import ADMIN, OPERATOR
-from console.domain.errors import ConsoleError
 from console.domain.payments.limits import LARGEST_LIMIT, Limit
 from console.domain.records import Person
 from console.sandbox.server import Sandbox
 from console.settings.settings import load_settings
 from tests.support.desks import UNUSED_URL, make_environment
 from tests.support.places import Place, ServerPlace
+from tests.support.refusals import call_for_refusal_code
 from tests.support.team_mode import answer_password_prompts, keep_executing_desk_requests
 from tests.support.teams import apply_accounts
 
@@ -33,9 +33,7 @@ def read_refusal_code(console: Console, *arguments: object) -> str:
     """Try to set a limit, and return the code of the error with which that is refused. `arguments` are the
     arguments of `console.limits.set_limit`.
     """
-    with pytest.raises(ConsoleError) as refused:
-        console.limits.set_limit(*arguments)  # type: ignore[arg-type]
-    return str(refused.value.code)
+    return call_for_refusal_code(lambda: console.limits.set_limit(*arguments))  # type: ignore[arg-type]
 
 
 def test_a_second_administrator_sets_the_proposed_limit(place: Place, sandbox: Sandbox) -> None:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors import ErrorCode
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, CheckState, PurchaseRequest
 from console.sandbox.server import Sandbox
@@ -18,6 +18,7 @@ from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
 from tests.support.money_desks import import_paid_payment, make_provider_settings, request_refund
 from tests.support.places import Place
+from tests.support.refusals import call_for_refusal
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there is no limit of descriptors")
 
@@ -73,8 +74,8 @@ def test_a_desk_without_resources_blames_no_provider(
                     checker.refunds.approve(refund.id)
             with use_up():
                 refusals = [
-                    _call_and_read_refusal(lambda: maker.credit_checks.purchase(PurchaseRequest(number, "1"))),
-                    _call_and_read_refusal(lambda: checker.refunds.approve(refund.id)),
+                    call_for_refusal(lambda: maker.credit_checks.purchase(PurchaseRequest(number, "1"))),
+                    call_for_refusal(lambda: checker.refunds.approve(refund.id)),
                 ]
             for refusal in refusals:
                 assert (refusal.code, refusal.detail["reason"]) == (ErrorCode.STORAGE_FULL, "out_of_resources")
@@ -101,7 +102,7 @@ def test_a_desk_that_can_open_no_connection_does_not_report_an_unreachable_datab
         console.credit_checks.purchase(PurchaseRequest(number, "2"))  # loads the modules of a purchase
         console.database.engine.dispose()
         with _use_up_descriptors():
-            refusal = _call_and_read_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(number, "1")))
+            refusal = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(number, "1")))
         assert (refusal.code, refusal.detail["reason"]) == (ErrorCode.STORAGE_FULL, "out_of_resources")
         assert console.credit_checks.purchase(PurchaseRequest(number, "1")).state is CheckState.SUCCESS
 
@@ -116,13 +117,7 @@ def test_a_desk_that_cannot_open_its_spool_names_the_cause(place: Place, alarmbo
         console.credit_checks.purchase(PurchaseRequest(number, "2"))
         console._context.spool._file._close_idle_connections()
         with _use_up_descriptors():
-            refusal = _call_and_read_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(number, "1")))
+            refusal = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(number, "1")))
         assert (refusal.code, refusal.detail["reason"]) == (ErrorCode.STORAGE_FULL, "out_of_resources")
         assert "no free file descriptors" in format_error_message(refusal, "en")
         assert console.credit_checks.purchase(PurchaseRequest(number, "1")).state is CheckState.SUCCESS
-
-
-def _call_and_read_refusal(act: Callable[[], object]) -> ConsoleError:
-    with pytest.raises(ConsoleError) as refused:
-        act()
-    return refused.value

@@ -9,7 +9,8 @@ import pytest
 from console.domain.error_reasons import RefundWindowReason
 from console.domain.payments.states import RefundState
 from console.services.refunds.rules import check_refund_rules, read_facts
-from tests.support.refund_desks import RefundDesk, call_for_refusal
+from tests.support.refund_desks import RefundDesk
+from tests.support.refusals import call_for_refusal
 
 
 def check_rules(desk: RefundDesk, *, minor: int = 1_000, set_aside_minor: int | None = None) -> dict[str, bool]:
