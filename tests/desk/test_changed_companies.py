@@ -167,8 +167,11 @@ def test_a_change_is_acknowledged_by_keyboard(
     company = person.wait_for_page(LookupPage).company_panel
     assert company.number == closed
     assert isinstance(company.registry_facts, CorporationFactsView)
-    closure_bar, change_bar = company.registry_facts.findChildren(NotificationBar)
-    assert (closure_bar.button, change_bar.button is not None) == (None, True), "the open alert has a bar of its own"
+    (closure_bar,) = company.registry_facts.findChildren(NotificationBar)
+    assert closure_bar.sentence.lower().count("closed") == 1, "the registry and its alert say it once"
+    assert "not acknowledged yet" in closure_bar.sentence
+    assert closure_bar.button is not None
+    assert closure_bar.button.property("alert"), "the button of the open alert"
     person.press("Esc")
     person.wait_until(lambda: person.frame.current_route == ChangedCompaniesRoute())
     _select_company(person, page, closed)

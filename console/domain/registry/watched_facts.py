@@ -184,6 +184,13 @@ def format_observed_change(before: WatchedFacts, after: WatchedFacts, successor_
     return next((text for text in texts if len(text) <= _MAX_OBSERVED_CHARACTERS), "")
 
 
+def is_only_about_closure(observed: str, day: date) -> bool:
+    """Return True if the text `observed` of an alert says that the corporation was closed or merged on `day`, and
+    nothing else."""
+    beginnings = tuple(f"company {word} {day.isoformat()} " for word in ("closed", "merged"))
+    return observed.startswith(beginnings) and PART_SEPARATOR not in observed
+
+
 def _join_changes(before: WatchedFacts, after: WatchedFacts, successor_name: str, max_characters: int) -> str:
     """Return the changes between `before` and `after` as one text for the alert's column `observed`. Each name and
     each address in it is cut to `max_characters` characters.

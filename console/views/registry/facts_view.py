@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.domain.registry.corporations import RegistryMatch
 from console.domain.registry.facts import CorporationFacts, find_other_names
+from console.domain.registry.watched_facts import is_only_about_closure
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import AlertsRoute
 from console.views.widgets.base import TextLabel, discard_widget, make_column
@@ -16,6 +17,7 @@ from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording import registry as registry_words
 from console.wording.sentences import catalogue as wording
+from console.wording.sentences.formats import join_sentences
 
 _MAX_SHOWN_PREDECESSORS = 3
 
@@ -88,38 +90,56 @@ class CorporationFactsView(QWidget):
             widgets.append(
                 TextLabel(translate("corporation.other_names", names=name_text), tone="care", wraps_lines=True)
             )
-        if corporation.closure is not None:
-            widgets.append(self._make_closure_bar(facts))
-        if open_change is not None:
+        # One bar if both would say the same: on the page of a company whose closure nobody has acknowledged.
+        closure, closure_alert_id = corporation.closure, None
+        if open_change is not None and closure is not None and is_only_about_closure(open_change[1], closure.day):
+            closure_alert_id = open_change[0]
+        if closure is not None:
+            widgets.append(self._make_closure_bar(facts, closure_alert_id))
+        if open_change is not None and closure_alert_id is None:
             widgets.append(self._make_change_bar(*open_change))
         if facts.predecessors:
             widgets.append(self._make_predecessor_links(facts.predecessors))
         return [*widgets, source_text]
 
-    def _make_closure_bar(self, facts: CorporationFacts) -> NotificationBar:
+    def _make_closure_bar(self, facts: CorporationFacts, alert_id: int | None) -> NotificationBar:
         """Return the bar with the day and the cause of the corporation's closure, with the corporations into which
-        it was merged, and with a button that opens the last of them.
+        it was merged, and with a button that opens the last of them. `alert_id` is the open alert about the closure;
+        the bar then says that nobody has acknowledged it, and has a button for the alert.
         """
         translate = self._context.translate
         bold_text = registry_words.format_corporation_closure_heading(facts, translate)
         successor_chain = translate("corporation.chain_arrow").join(
             registry_words.get_official_name(match.corporation, translate) for match in facts.successors
         )
-        closure_text = translate("corporation.merged_into", chain=successor_chain) if successor_chain else ""
-        button = self._make_successor_button(facts.successors[-1]) if facts.successors else None
+        texts = [translate("corporation.merged_into", chain=successor_chain)] if successor_chain else []
+        buttons = [self._make_successor_button(facts.successors[-1])] if facts.successors else []
+        if alert_id is not None:
+            texts.append(translate("corporation.closure_not_acknowledged"))
+            buttons.append(self._make_alert_button(alert_id))
+        button, second_button = (*buttons, None, None)[:2]
         return NotificationBar(
-            bold_text, closure_text, tone="care", icon_name="ring_slash", button=button, is_announced=False
+            bold_text,
+            join_sentences(texts, translate),
+            tone="care",
+            icon_name="ring_slash",
+            button=button,
+            second_button=second_button,
+            is_announced=False,
         )
 
     def _make_change_bar(self, alert_id: int, observed: str) -> NotificationBar:
         """Return the bar about a change of the corporation that nobody has acknowledged, with a button for its
         alert."""
-        translate = self._context.translate
-        button = KeyButton(translate("action.open_alert"), kind="inline")
+        text = self._context.translate("why.complete_company_changed", observed=observed)
+        button = self._make_alert_button(alert_id)
+        return NotificationBar("", text, tone="care", icon_name="square_bang", button=button, is_announced=False)
+
+    def _make_alert_button(self, alert_id: int) -> KeyButton:
+        button = KeyButton(self._context.translate("action.open_alert"), kind="inline")
         button.setProperty("alert", alert_id)
         button.clicked.connect(self._open_alert)
-        text = translate("why.complete_company_changed", observed=observed)
-        return NotificationBar("", text, tone="care", icon_name="square_bang", button=button, is_announced=False)
+        return button
 
     @Slot()
     def _open_alert(self) -> None:
