@@ -315,13 +315,11 @@ def _get_sum_row_key(row: _MoneySumRow) -> tuple[str, str]:
 def _make_sum_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
     return [
-        Column("currency", translate("reports.currency"), 96, lambda row: row.currency, "data"),
         Column(
             "sum",
             translate("close.column.sum"),
             240,
             lambda row: close_words.get_daily_sum_name(row.name, context.language),
-            is_stretched=True,
         ),
         Column(
             "count",
@@ -337,6 +335,8 @@ def _make_sum_columns(context: WindowContext) -> Sequence[Column]:
             lambda row: wording.format_amount(row.amount_minor, row.currency),
             "amount",
         ),
+        # Last, because the last column takes the free width of a wide window, and a sum must be near its name.
+        Column("currency", translate("reports.currency"), 96, lambda row: row.currency, "data", is_stretched=True),
     ]
 
 

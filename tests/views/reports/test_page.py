@@ -456,6 +456,29 @@ def test_the_sums_of_a_daily_close_are_visible_without_scrolling(qtbot: QtBot, a
     assert text.height() >= text.minimumSizeHint().height() > 0
 
 
+@pytest.mark.parametrize("width", [1080, 1720])
+def test_sums_of_a_daily_close_are_near_their_names(qtbot: QtBot, appearance: Appearance, width: int) -> None:
+    """In a wide window, too, the eye doesn't lose the row between the name of a sum and its amount."""
+    money = (DailyCloseMoney("JPY", *(CountAndSum(),) * 5),)
+    reports = DailyCloseServices(DailyClose("paypay", NOW.date(), money, (), None, (), NOW, None, ()))
+    context = make_window_context()
+    services = SimpleNamespace(reports=reports, daily_closes=reports, acting_as=nullcontext)
+    context.store_services(services)  # type: ignore[arg-type]  # enough of them
+    page = ReportsPage(context)
+    qtbot.addWidget(page)
+    page.resize(width, 700)
+    page.show()
+    page.show_route(ReportsRoute("close"))
+    section = page.section
+    assert isinstance(section, DailyCloseSection)
+    table = section.sums_table
+    place_by_key = {column.key: place for place, column in enumerate(table.rows.columns)}
+    name, amount = place_by_key["sum"], place_by_key["amount"]
+    qtbot.waitUntil(lambda: table.viewport().width() > width - 40)
+    end_of_amounts = table.columnViewportPosition(amount) + table.columnWidth(amount)
+    assert end_of_amounts - table.columnViewportPosition(name) <= 900
+
+
 @pytest.mark.parametrize(
     ("percent", "text"),
     [(0.0, "0 %"), (0.2, "1 %"), (95.4, "95 %"), (95.65, "96 %"), (99.9, "99 %"), (100.0, "100 %"), (None, "–")],
