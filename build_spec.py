@@ -2,8 +2,10 @@
 
 import argparse
 import json
+import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -144,6 +146,13 @@ UTF8_OPTIONS = [("X utf8=1", None, "OPTION")]
 
 
 def _list_libraries(file: str) -> list[str]:
+    """Return the names of the libraries that a binary loads. On Linux they are read from the file itself, because
+    PyInstaller also returns those of its libraries: the application would get what only the system's libcups loads.
+    """
+    if PLATFORM == "linux":
+        words = ["objdump", "-p", file]
+        printed = subprocess.run(words, capture_output=True, text=True, check=True, env={**os.environ, "LC_ALL": "C"})
+        return re.findall(r"^ +NEEDED +(\S+)", printed.stdout, re.MULTILINE)
     from PyInstaller.depend.bindepend import get_imports
 
     return [name for name, _ in get_imports(file)]
