@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select, update
 
-from console.domain.access.permissions import has_right
+from console.domain.access.permissions import has_right, is_same_person
 from console.domain.payments.limits import (
     LIMIT_KIND,
     PROPOSAL_TIME_LIMIT,
@@ -114,11 +114,12 @@ def close_proposals_of_person(conn: Connection, limit_subject: str, person: str,
     proposal of a person counts, the one that the list of limits shows. `limit_subject` is the id that
     `make_limit_subject` returns for the limit and its present value.
     """
-    conn.execute(
-        update(approvals)
-        .where(*_make_open_proposal_conditions(limit_subject), approvals.c.person == person)
-        .values(closed_at=convert_to_naive_utc(now))
-    )
+    is_open_proposal = _make_open_proposal_conditions(limit_subject)
+    rows = conn.execute(select(approvals.c.id, approvals.c.person).where(*is_open_proposal)).all()
+    own_ids = [row.id for row in rows if is_same_person(row.person, person)]
+    if own_ids:
+        is_own_proposal = (*is_open_proposal, approvals.c.id.in_(own_ids))
+        conn.execute(update(approvals).where(*is_own_proposal).values(closed_at=convert_to_naive_utc(now)))
 
 
 def change_limit_value(conn: Connection, limit: Limit, limit_value: int, now: datetime) -> None:

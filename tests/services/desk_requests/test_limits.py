@@ -158,3 +158,17 @@ def test_a_replaced_proposal_does_not_count(tmp_path: Path) -> None:
             assert console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY).proposed_by == "adm-g"
             assert read_limit(console).value == before.value
             assert console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY + 1).value == NEW_LIMIT_JPY + 1
+
+
+def test_a_person_replaces_an_own_proposal_in_another_spelling_of_the_name(tmp_path: Path) -> None:
+    """On an embedded database without people, a name in capitals is the same administrator: the second value replaces
+    the first one, so a colleague who requests the first value makes a new proposal, and doesn't set the limit."""
+    environment = make_environment(tmp_path, UNUSED_URL, OPERATOR="adm-f")
+    with open_console(load_settings(environment)) as console:
+        before = read_limit(console)
+        console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY)
+        with console.acting_as("ADM-F"):
+            console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY + 1)
+        with console.acting_as("adm-g"):
+            assert console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY).proposed_by == "adm-g"
+            assert read_limit(console).value == before.value
