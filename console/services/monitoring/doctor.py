@@ -77,6 +77,9 @@ _DATABASE_ERROR_CODES = (
 _CHECKS_THAT_NEED_DATABASE = frozenset({"lease_clock", "merchants", "tasks", "went_back"})
 """Names of the checks that can't be made if the database can't write because its disk is full: the error storage_full
 then says nothing about the subject of the check. In every other check, this error is the result of the check."""
+_CHECKS_OF_CREDENTIALS = frozenset({"alarmbox", "gateway", "store_key"})
+"""Names of the checks that read the database only to learn whether a worker acts for the person, so that the desk needs
+no credentials: every error of that read says nothing about the subject of the check."""
 
 
 _CheckFacts: TypeAlias = dict[str, object]
@@ -235,7 +238,9 @@ class HealthCheckService:
         if error.code == ErrorCode.STORAGE_FULL and check_name == "documents":
             return "doctor.documents.unwritable", "error.storage_full.next"
         has_no_room = error.code == ErrorCode.STORAGE_FULL and check_name in _CHECKS_THAT_NEED_DATABASE
-        if has_no_room or (error.code in _DATABASE_ERROR_CODES and check_name != "database"):
+        is_read_error = error.code != ErrorCode.BAD_PROFILE and check_name in _CHECKS_OF_CREDENTIALS
+        is_database_unavailable = error.code in _DATABASE_ERROR_CODES and check_name != "database"
+        if has_no_room or is_read_error or is_database_unavailable:
             return "doctor.unseen.bad", "doctor.unseen.next"
         return f"doctor.{check_name}.bad", next_step
 

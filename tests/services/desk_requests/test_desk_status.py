@@ -8,13 +8,14 @@ from dataclasses import replace
 import pytest
 
 from console.app import open_console, open_health_checks
-from console.domain.errors import ConsoleError
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.provider_outcome import SendingCertainty
 from console.domain.records import PurchaseRequest
 from console.domain.service_results import HealthCheck
 from console.sandbox.server import Sandbox
 from console.services.payments.probe import make_question
 from console.settings.settings import Settings, load_settings
+from console.store.access import operators
 from console.wording.sentences.catalogue import translate
 from tests.support.desks import UNUSED_URL, MovedClock
 from tests.support.invented import invent_numbers
@@ -120,6 +121,23 @@ def test_an_account_that_acts_itself_needs_its_credentials(place: Place) -> None
         with pytest.raises(ConsoleError) as refused:
             desk.desk_status.delete_unneeded_credentials()
     assert (refused.value.code, refused.value.detail["problem"]) == ("usage", "desk_acts")
+
+
+@pytest.mark.parametrize("code", [ErrorCode.NOT_ALLOWED, ErrorCode.READ_ONLY, ErrorCode.STORAGE_FULL])
+def test_no_credentials_are_called_missing_if_the_worker_is_unknown(
+    place: Place, monkeypatch: pytest.MonkeyPatch, code: ErrorCode
+) -> None:
+    """The database refuses the read that shows whether a worker acts for this person. Then the desk perhaps needs no
+    credentials, so the checks of the store key, AlarmBox and a gateway only say that the database can't be used."""
+
+    def refuse_read(*_: object) -> bool:
+        raise ConsoleError(code, {})
+
+    monkeypatch.setattr(operators, "acts_through_worker", refuse_read)
+    checks = run_checks(load_settings_without_credentials(place, CONSOLE_PAYPAY_URL=UNUSED_URL))
+    for name in ("store_key", "alarmbox", "paypay"):
+        assert (checks[name].ok, checks[name].message) == (False, "doctor.unseen.bad"), name
+        assert checks[name].next == "doctor.unseen.next"
 
 
 def test_left_over_credentials_are_reported_and_deleted(place: Place) -> None:
