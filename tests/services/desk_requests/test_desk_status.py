@@ -131,7 +131,7 @@ def test_no_credentials_are_called_missing_if_the_worker_is_unknown(
     credentials, so the checks of the store key, AlarmBox and a gateway only say that the database can't be used."""
 
     def refuse_read(*_: object) -> bool:
-        raise ConsoleError(code, {})
+        raise ConsoleError(code)
 
     monkeypatch.setattr(operators, "acts_through_worker", refuse_read)
     checks = run_checks(load_settings_without_credentials(place, CONSOLE_PAYPAY_URL=UNUSED_URL))
