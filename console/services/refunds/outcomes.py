@@ -41,6 +41,7 @@ from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
+from console.store.database.instants import read_current_time
 from console.store.operations import idempotency, journal
 from console.store.payments import payments, set_asides
 from console.store.records import evidence
@@ -268,7 +269,8 @@ def _write_known_state(
     """
     now = context.now()
     columns: dict[str, object] = {"status": state, "certainty": Certainty.KNOWN, "error_code": None}
-    columns |= refunds.make_work_values(Work()) | make_report_columns(report, now) | values
+    stated_at = now if report is None else read_current_time(tx.conn, now)
+    columns |= refunds.make_work_values(Work()) | make_report_columns(report, stated_at) | values
     refunds.change_refund(tx.conn, refund, now, **columns)
     _close_proposals_and_cases(context, tx, refund)
 
@@ -465,13 +467,13 @@ def _close_proposals_and_cases(context: ServiceContext, tx: Transaction, refund:
     cases.close_cases(tx.conn, REFUND_KIND, refund.id, context.now())
 
 
-def make_report_columns(report: RefundReport | None, now: datetime) -> dict[str, object]:
-    """Return the values of the refund's columns that store the provider's own state and the time of its report; no
-    values if `report` is None."""
+def make_report_columns(report: RefundReport | None, stated_at: datetime) -> dict[str, object]:
+    """Return the values of the refund's columns that store the provider's own state and `stated_at`, the time of its
+    report by the clock of the database; no values if `report` is None."""
     return (
         {}
         if report is None
-        else {"provider_state": report.provider_state[:LONGEST_PROVIDER_STATE_CHARACTERS], "told_at": now}
+        else {"provider_state": report.provider_state[:LONGEST_PROVIDER_STATE_CHARACTERS], "told_at": stated_at}
     )
 
 
@@ -487,14 +489,25 @@ def store_stated_facts(
     the facts of the newest answer with the age of this answer. Change nothing else. The caller has asked the provider
     about this refund or its payment, and has compared the answer with the refund. Do nothing if the answer contains
     no state, or if the refund has the facts of a newer answer. `effective_at` is the time at which the answer was
-    true; None: now.
+    true, for an answer to a question the time of the question; None: now.
     """
-    if outcome.kind is OutcomeClass.UNKNOWN or outcome.content is None:
+    if outcome.kind is OutcomeClass.UNKNOWN:
         return
-    now, refund = context.now(), require_refund(tx, refund_id)
-    stated_at = now if effective_at is None else effective_at
-    if refund.told_at is None or refund.told_at <= stated_at or refund.told_at > now + PROVIDER_CLOCK_TOLERANCE:
-        refunds.change_refund(tx.conn, refund, now, **make_report_columns(outcome.content, stated_at))
+    refund = require_refund(tx, refund_id)
+    stated_at = read_current_time(tx.conn, context.now()) if effective_at is None else effective_at
+    values = make_newer_report_columns(context, refund, outcome.content, stated_at)
+    if values:
+        refunds.change_refund(tx.conn, refund, context.now(), **values)
+
+
+def make_newer_report_columns(
+    context: ServiceContext, refund: Refund, report: RefundReport | None, stated_at: datetime
+) -> dict[str, object]:
+    """Return the same values as `make_report_columns` for a report that was true at `stated_at`; no values if the
+    refund has the facts of a newer report. A stored time in the future, which a wrong clock has written, is older."""
+    is_from_future = refund.told_at is not None and refund.told_at > context.now() + PROVIDER_CLOCK_TOLERANCE
+    is_newer = refund.told_at is None or refund.told_at <= stated_at or is_from_future
+    return make_report_columns(report, stated_at) if is_newer else {}
 
 
 def _make_audit_facts(refund: Refund) -> dict[str, object]:

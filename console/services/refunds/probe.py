@@ -370,12 +370,12 @@ class RefundProber:
                 context, tx, refund, outcome.reason, WorkReason.ANSWER_DOES_NOT_FIT
             )
         elif refund.state is RefundState.SUBMITTED:
-            self._apply_poll_answer(tx, refund, outcome, capabilities, is_automatic=is_automatic)
+            self._apply_poll_answer(tx, refund, outcome, capabilities, asked_at, is_automatic=is_automatic)
         elif outcome.kind is OutcomeClass.NOT_FOUND and refund.state is RefundState.COMPLETED:
             refund_outcomes.open_contradiction_case(context, tx, refund, "not_found")
         else:
             refund_outcomes.compare_late_answer(context, tx, refund, outcome)
-            refund_outcomes.store_stated_facts(context, tx, refund.id, outcome)
+            refund_outcomes.store_stated_facts(context, tx, refund.id, outcome, asked_at)
 
     def _apply_poll_answer(
         self,
@@ -383,12 +383,13 @@ class RefundProber:
         refund: Refund,
         outcome: RefundAnswer,
         capabilities: PaymentCapabilities,
+        asked_at: datetime,
         *,
         is_automatic: bool,
     ) -> None:
         """Write the provider's answer to a poll into an accepted refund: completed, failed, or not completed yet.
-        An answer "not found" opens a case, and the refund's state stays. `is_automatic` is True for a due task,
-        which also schedules the next poll.
+        An answer "not found" opens a case, and the refund's state stays. `asked_at` is the time of the question by
+        the clock of the database; `is_automatic` is True for a due task, which also schedules the next poll.
         """
         context, now = self._context, self._context.now()
         if outcome.kind in (OutcomeClass.SUCCEEDED, OutcomeClass.FAILED_DEFINITE):
@@ -399,7 +400,7 @@ class RefundProber:
         if outcome.kind is OutcomeClass.NOT_FOUND:
             refund_outcomes.open_contradiction_case(context, tx, refund, "not_found")
             return
-        values = refund_outcomes.make_report_columns(outcome.content, now)
+        values = refund_outcomes.make_newer_report_columns(context, refund, outcome.content, asked_at)
         if outcome.reason == ORDER_DELETED_AT_PROVIDER_REASON:
             values |= refunds.make_work_values(
                 Work(WorkState.NEEDS_REVIEW, None, ORDER_DELETED_AT_PROVIDER_REASON, refund.work.attempt)

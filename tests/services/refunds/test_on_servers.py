@@ -3,7 +3,7 @@ services.
 """
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -259,6 +259,17 @@ def test_a_desk_with_a_clock_ahead_sends_no_refund_early(desks: PeopleDesks) -> 
     desks.move_clocks(minutes=1, seconds=1)
     assert desks.get_desk("worker").run_due_tasks()["refund_submissions"] == 1
     assert desks.read_refund(refund).state is RefundState.SUBMITTED
+
+
+def test_answers_about_a_refund_have_the_time_of_the_servers_clock(desks: PeopleDesks) -> None:
+    """The clock of the sending machine is two hours behind: the time of PayPay's answer is the server's time, because
+    the time of a later question, with which it is compared, is that as well."""
+    refund = desks.request_refund(desks.make_paid_payment())
+    desks.get_desk("lead-b").clock.offset -= timedelta(hours=2)
+    accepted_refund = desks.approve_refund(refund)
+    assert accepted_refund.state is RefundState.SUBMITTED
+    assert accepted_refund.told_at is not None
+    assert datetime.now(UTC) - accepted_refund.told_at < timedelta(minutes=30)
 
 
 def test_ended_refunds_release_their_amounts(desks: PeopleDesks) -> None:

@@ -463,6 +463,31 @@ def test_an_answer_from_before_the_sending_changes_no_accepted_refund(
     assert apply_old_answer() == completed_refund
 
 
+def test_the_older_of_two_answers_shows_no_older_state(desk: RefundDesk, control: SandboxControl) -> None:
+    """Two desks ask about an accepted refund. The second question is answered first: PayPay is repeating the refund,
+    and then it has completed it. The answer to the first question, which comes after each of these, leaves the newer
+    state and its time on the refund's page."""
+    control.change_settings(waits_for_manual_settling=True)
+    _, accepted_refund = make_accepted_refund(desk)
+    context, prober = desk.context, desk.refunds._refund_prober
+    queried, asked_at = read_refund_with_payment(context, accepted_refund.id), context.now()
+    key = accepted_refund.provider_refund_key or ""
+    report = RefundReport(key, key, "CREATED", RefundState.SUBMITTED, None)
+    old_answer = Outcome(OutcomeClass.PENDING, "created", SendingCertainty.YES, report)
+    capabilities = desk.providers.get_reader("paypay").capabilities
+    desk.move_clock(minutes=10)
+    for state, word in (("failed", "REFUND_FAILED"), ("completed", "REFUNDED")):
+        control.payments_control.change_refund_state(key, state)
+        probed_refund = desk.probe_refund(accepted_refund)
+        assert probed_refund.provider_state == word
+        context.write(
+            lambda tx: prober._compare_known_refund(
+                tx, queried, old_answer, capabilities, asked_at, is_automatic=False
+            )
+        )
+        assert desk.read_refund(accepted_refund) == probed_refund
+
+
 def test_a_late_success_of_a_failed_refund_opens_a_case(desk: RefundDesk, control: SandboxControl) -> None:
     """If a failed refund is later reported as made, it stays failed and a person must look. Until then no other
     refund of the payment is sent.
