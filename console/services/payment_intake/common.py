@@ -122,12 +122,11 @@ def find_event_state(effect: ReportEffectName) -> str:
 
 
 def is_late_answer_possible(context: ServiceContext, event: PaymentEvent) -> bool:
-    """True if the notice arrived less than LATE_ANSWER_PERIOD ago, or just now (`received_at` is None). The
-    provider's answer may then be older than the notice."""
-    if event.received_at is None:
-        return True
+    """True if the notice arrived less than LATE_ANSWER_PERIOD ago, just now (`received_at` is None), or at an unknown
+    time (`received_at` is in the future, because a clock was ahead). The provider's answer may then be older than the
+    notice."""
     age = compute_age(event.received_at, context.now())
-    return age is not None and age < context.scale.scale_delta(LATE_ANSWER_PERIOD)
+    return age is None or age < context.scale.scale_delta(LATE_ANSWER_PERIOD)
 
 
 def find_final_effect(

@@ -102,6 +102,21 @@ def test_a_worker_whose_clock_is_behind_reads_the_payment_again(scene: PaymentDe
 
 
 @pytest.mark.engines("sqlite")
+def test_a_hint_received_by_a_clock_ahead_is_asked_about_again(scene: PaymentDesk, clock: MovedClock) -> None:
+    """The desk that received a hint has a clock that is an hour ahead. PayPay's first answer is older than the hint:
+    the worker asks again, because it doesn't know how old the hint is."""
+    payment_id = make_expired_paid_payment(scene)
+    scene.control.add_fault("set_fields", call="paypay_payment", fields=OLD_PAYPAY_ANSWER, times=1)
+    clock.offset += timedelta(hours=1)
+    assert scene.payments.check_notice(scene.make_provider_notice("paypay", "ORD-1")).store_notice().done == "queued"
+    clock.offset -= timedelta(hours=1)
+    scene.run_due_tasks()
+    assert scene.place.sql("SELECT done FROM payment_events") == [("queued",)]
+    scene.run_due_tasks()
+    assert scene.read_payment(payment_id).state == "completed"
+
+
+@pytest.mark.engines("sqlite")
 def test_the_provider_is_queried_about_a_false_hint_for_a_limited_time(scene: PaymentDesk, clock: MovedClock) -> None:
     """A hint reports a state that PayPay's answers never confirm: when LATE_ANSWER_PERIOD has passed since the hint,
     the program accepts PayPay's answer and asks no more. If the same hint arrives later, the program reads the
