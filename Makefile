@@ -30,7 +30,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PY := $(BIN)/python
 STAMPS := $(VENV)/.stamps
 
-.PHONY: help setup run test nightly quick rooms databases check soak window bench shots mutants docs build deb appimage installer sbom audit lock upgrade clean
+.PHONY: help setup run test nightly quick rooms databases check soak window bench shots mutants docs build deb appimage bare installer sbom audit lock upgrade clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -107,6 +107,15 @@ deb: $(BUILT)  ## the package for Debian and Ubuntu, into dist/
 
 appimage: $(BUILT)  ## the AppImage, into dist/; APPIMAGE_RUNTIME=FILE names its runtime
 	@$(PY) -m scripts.bundle.appimage
+
+# A Debian that has nothing of ours, for the packages and what they depend on.
+BARE := build/debian-12
+$(BARE).made:
+	@debootstrap --variant=minbase bookworm $(BARE) && touch $@
+
+bare: $(BUILT) $(BARE).made  ## installs both in a bare Debian 12, starts and removes them; as root, with debootstrap
+	@[ "$$(id -u)" = 0 ] || { echo "Only root can install packages in the bare Debian."; exit 1; }
+	@CONSOLE_TEST_BARE_DEBIAN=$(abspath $(BARE)) $(PY) -m pytest -m soak tests/packaging/test_bare_debian.py $(ARGS)
 
 installer: $(BUILT)  ## the installer of this system: a .deb, on Windows a setup program, on macOS a disk image
 	@$(PY) -m scripts.bundle.installer

@@ -45,6 +45,7 @@ def test_every_make_target_in_the_pipeline_exists() -> None:
         "build",
         "installer",
         "appimage",
+        "bare",
         "nightly",
         "soak",
         "mutants",

@@ -3,6 +3,7 @@ their own in any order. Of the arguments of a demand's function, `engine` is the
 of the shard (from 0), and `folder` a folder for its files.
 """
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -213,14 +214,20 @@ def run_mutants(_shard: int, _folder: Path) -> Counter[str]:
 
 def run_test_file_of_full_size(shard: int, _folder: Path) -> Counter[str]:
     """Run one pytest file with all of its cases, also those that have the mark `soak`. `shard` selects the file.
-    Return one count: `lines`, the number of printed lines about demands.
+    Return the same counts as `run_marked_cases`.
     """
-    return _run_command(
-        sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", _FILES_WITH_FULL_COUNT[shard]
-    )
+    return _run_command(*_PYTEST_COMMAND, FILES_WITH_FULL_COUNT[shard])
 
 
-_FILES_WITH_FULL_COUNT = (
+def run_marked_cases(shard: int, _folder: Path) -> Counter[str]:
+    """Run those cases of one pytest file that have the mark `soak`. `shard` selects the file. Return `passed` and
+    `skipped`, the numbers of these cases, and `lines`, the number of printed lines about demands.
+    """
+    return _run_command(*_PYTEST_COMMAND, "-m", "soak", FILES_WITH_MARKED_CASES[shard])
+
+
+_PYTEST_COMMAND = (sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider")
+FILES_WITH_FULL_COUNT = (
     "tests/faults/test_galera.py",
     "tests/faults/test_server_states.py",
     "tests/faults/test_clocks.py",
@@ -240,17 +247,30 @@ _FILES_WITH_FULL_COUNT = (
     "tests/store/queues/test_chosen_records.py",
     "tests/desk/test_words_where_people_look.py",
 )
+FILES_WITH_MARKED_CASES = (
+    "tests/cli/access/test_administration_guide.py",
+    "tests/packaging/test_docs_site.py",
+    "tests/services/bulk/test_runs.py",
+    "tests/services/guarded/test_database_rollback.py",
+    "tests/services/recovery/test_choices.py",
+    "tests/store/registry/test_interruptions.py",
+    "tests/store/spool/test_spool.py",
+)
+"""Files with few costly cases. `make test` runs the others, so the soak doesn't repeat these."""
 
 
 def _run_command(*words: str) -> Counter[str]:
     """Run a command, and print those lines of its output that begin with "demand" (each states one demand and its
-    counts). Return one count: `lines`, the number of these lines. Raises AssertionError if the command fails.
+    counts). Return `lines`, the number of these lines; a pytest command also returns `passed` and `skipped` (tests).
+    Raises AssertionError if the command fails.
     """
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     demand_lines = [line.lstrip(".") for line in done.stdout.splitlines() if line.lstrip(".").startswith("demand ")]
     print("\n".join(demand_lines))
     assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-3_000:]
-    return Counter(lines=len(demand_lines))
+    last_line = (done.stdout.splitlines() or [""])[-1]
+    test_counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|skipped)", last_line)}
+    return Counter({**test_counts, "lines": len(demand_lines)})
 
 
 _DESK_COUNT_BY_ENGINE: dict[Engine, int] = {"sqlite": 2, "mariadb": 2, "galera": 3, "mysql": 2}
@@ -343,8 +363,9 @@ DEMANDS: tuple[Demand, ...] = (
     ),
     Demand("4", 1, run_mutants, "mutants, see above"),
     Demand(
-        "6, 12, 15, 19, 20, 22", len(_FILES_WITH_FULL_COUNT), run_test_file_of_full_size, "{lines} figures, see above"
+        "6, 12, 15, 19, 20, 22", len(FILES_WITH_FULL_COUNT), run_test_file_of_full_size, "{lines} figures, see above"
     ),
+    Demand("marked cases", len(FILES_WITH_MARKED_CASES), run_marked_cases, "{passed} passed, {skipped} skipped"),
     *make_demands(
         SINGLE_SERVER_ENGINES, "13", 5, run_unanswered_purchases, "{again} re-sends after {time_outs} time-outs"
     ),

@@ -49,10 +49,11 @@ def _list_mariadb_settings() -> list[str]:
 def guide_server(request: pytest.FixtureRequest) -> Iterator[SqlServer]:
     """Yield an empty database server of this kind, whose client program is installed on this machine."""
     kind: str = request.param
+    mysql_server: SqlServer | None = request.getfixturevalue("mysql_server") if kind == "mysql" else None
     if shutil.which(kind) is None:
         (pytest.fail if are_servers_required() else pytest.skip)(f"no client {kind} here")
-    if kind == "mysql":
-        yield request.getfixturevalue("mysql_server")
+    if mysql_server:
+        yield mysql_server
         return
     require_server("mariadb")
     with servers.start_private_mariadb(tls=True, extra_config=_list_mariadb_settings()) as server:
