@@ -252,7 +252,7 @@ HARM_MUTANTS: tuple[Mutant, ...] = (
         "return value if value is None or isinstance(value, datetime) else EPOCH_START",
         "return value", _MALFORMED_ROWS_TESTS, ""),
     _make_mutant("who asks late says what a notice came to", "console/services/payment_intake/common.py",
-        "            and (event.state in _WAITING_EVENT_STATES or event_state == EVENT_QUEUED)\n", "",
+        "        and (event.state in _WAITING_EVENT_STATES or event_state == EVENT_QUEUED)\n", "",
         "tests/services/payment_intake/test_receive.py::test_simultaneous_answers_are_booked_once", "sqlite"),
     _make_mutant("a person who asks from now on is told of a rollback",
     "console/services/guarded/database_rollback.py",

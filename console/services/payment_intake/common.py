@@ -219,17 +219,26 @@ def settle_event(
     `payment_id` None: no payment is known for the event.
     """
 
-    def write_state(tx: Transaction) -> None:
-        event = payment_events.find_by_event_id(tx.conn, notice_source, event_id)
-        if (
-            event is not None
-            and event.state != event_state
-            and (event.state in _WAITING_EVENT_STATES or event_state == EVENT_QUEUED)
-        ):
-            payment_events.write_event_state(tx.conn, event, event_state, payment_id or event.payment_id)
-            if event.state == EVENT_UNMATCHED:
-                for rule in UNMATCHED_NOTICE_RULES:
-                    cases.close_case(tx.conn, rule, NOTICE_KIND, event.id, context.now())
-
     context.failpoints.reach("before_notice_end")
-    context.write(write_state)
+    context.write(lambda tx: write_event_state(context, tx, notice_source, event_id, event_state, payment_id))
+
+
+def write_event_state(
+    context: ServiceContext,
+    tx: Transaction,
+    notice_source: str,
+    event_id: str,
+    event_state: str,
+    payment_id: int | None,
+) -> None:
+    """Do the same as `settle_event` in the caller's transaction."""
+    event = payment_events.find_by_event_id(tx.conn, notice_source, event_id)
+    if (
+        event is not None
+        and event.state != event_state
+        and (event.state in _WAITING_EVENT_STATES or event_state == EVENT_QUEUED)
+    ):
+        payment_events.write_event_state(tx.conn, event, event_state, payment_id or event.payment_id)
+        if event.state == EVENT_UNMATCHED:
+            for rule in UNMATCHED_NOTICE_RULES:
+                cases.close_case(tx.conn, rule, NOTICE_KIND, event.id, context.now())

@@ -154,20 +154,22 @@ class SignedNoticeHandler:
 
     def retry_unmatched_event(self, event: PaymentEvent) -> str:
         """Apply the report of a stored signed notice again. The order or payment of the notice was missing when the
-        notice came. The report is applied only if the order or payment exists now and the signature is valid. Return
-        the event's state (column `done`).
+        notice came. The report is applied only if the order or payment exists now and the signature is valid; the
+        event's state is written in the same transaction. Return the event's state (column `done`).
         """
         try:
             notice = self.verify_event(event)
         except NoticeRefused as refusal:
             self._report_unverified_event(event, refusal.reason)
             return event.state
-        applied_event = self._context.write(lambda tx: self._apply_notice(tx, notice))
-        if applied_event.payment_id is not None:
-            common.settle_event(
-                self._context, event.source, event.event_id, applied_event.state, applied_event.payment_id
-            )
-        return applied_event.state
+        self._context.failpoints.reach("before_notice_end")
+        return self._context.write(lambda tx: self._apply_unmatched_notice(tx, notice))
+
+    def _apply_unmatched_notice(self, tx: Transaction, notice: SignedNotice) -> str:
+        event = self._apply_notice(tx, notice)
+        if event.payment_id is not None:
+            common.write_event_state(self._context, tx, event.source, event.event_id, event.state, event.payment_id)
+        return event.state
 
     def _report_unverified_event(self, event: PaymentEvent, reason: str) -> None:
         """Open a case about a stored event whose signature this desk can't verify; `reason` is the code of the

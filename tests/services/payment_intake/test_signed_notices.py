@@ -204,6 +204,23 @@ def test_a_stored_notice_that_contradicts_its_body_books_nothing(scene: PaymentD
     assert "unverified_notice" in scene.list_open_alert_rules("notice")
 
 
+@pytest.mark.expects_log("the failpoint is a warning in the log")
+@pytest.mark.engines("sqlite")
+def test_a_late_match_of_a_notice_is_stored_with_its_booking(scene: PaymentDesk) -> None:
+    """The worker ends while it applies a notice whose order was missing: neither the payment nor the match is stored,
+    so that the notice isn't shown as one without effect. The next worker books the notice once."""
+    assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "unmatched"
+    scene.insert_order("ORD-1", 3300)
+
+    scene.context.failpoints = Failpoints(("before_notice_end", 1, "raise"))
+    scene.run_due_tasks()
+    assert scene.find_payment("bank", "ORD-1") is None
+    assert scene.place.sql("SELECT done FROM payment_events") == [("unmatched",)]
+    scene.run_due_tasks()
+    assert scene.place.sql("SELECT done FROM payment_events") == [("booked",)]
+    assert scene.count_audit_entries("payment.booked") == 1
+
+
 def make_invalid_notices(scene: PaymentDesk) -> dict[str, ReceivedNotice]:
     """Return invalid notices, by the names of their defects."""
     good = scene.make_bank_notice("ev-1", "ORD-1")
