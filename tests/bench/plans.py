@@ -28,7 +28,7 @@ from console.store.queues import chosen_records, future_dated_work, queues, view
 from console.store.queues import definitions as queue_tables
 from console.store.queues.filter_sql import QueueChoice
 from console.store.queues.table_queries import QueueKey, RecordTableQueries
-from console.store.records import money_by_corporation
+from console.store.records import company, money_by_corporation
 from console.store.records import prefix_search as beginnings
 from console.store.refunds import approvals, refunds
 from console.store.registry import our_records
@@ -211,6 +211,12 @@ QUERIES_SORTED_IN_MEMORY: dict[str, Query] = {
     "holders": leases.list_holders,
     "money of a number": lambda conn: money_by_corporation.list_records_of_number(
         conn, CORPORATION_NUMBER_WITH_PAYMENTS
+    ),
+    "totals of a company": lambda conn: company.sum_money_of_corporation(
+        conn, CORPORATION_NUMBER_WITH_PAYMENTS, _NOW
+    ),
+    "amounts given back outside": lambda conn: list(
+        company._list_amounts_given_back_outside(conn, CORPORATION_NUMBER_WITH_PAYMENTS, _NOW)
     ),
     "beginning of a name": lambda conn: beginnings.find_ids_by_prefix(conn, "ORD-7", 20),
     "refunds of an order": lambda conn: refunds.find_by_order(conn, 70),
