@@ -3,6 +3,7 @@ and due tasks.
 """
 
 import hashlib
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -15,11 +16,12 @@ from console.domain.recovery.decision_reasons import DecisionReason, StatedReaso
 from console.domain.views.any_record import ResolveResult
 from console.sandbox.server import Sandbox
 from console.services.credit_checks.readings import CreditCheckPartReader, FetchedPart
+from console.wording.sentences.catalogue import format_error_message
 from console.wording.timelines import format_event_sentence
 from tests.support.desks import CORPORATION_NUMBERS, MovedClock
 from tests.support.failing_methods import let_reads_fail_after_commit
 from tests.support.places import Place
-from tests.support.refusals import call_for_refusal_code
+from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
 CORPORATION_NUMBER = CORPORATION_NUMBERS[0]
 
@@ -242,6 +244,23 @@ def test_a_changed_pdf_becomes_the_current_one(console: Console, sandbox: Sandbo
     assert [document.is_current for document in result.documents] == [True, False]
     old = next(document for document in result.documents if not document.is_current)
     assert console.credit_checks.read_pdf(record.id, old.sha256).startswith(b"%PDF-")
+
+
+def test_a_pdf_that_a_check_lacks_is_not_found(console: Console, sandbox: Sandbox) -> None:
+    """A credit check has no PDF with the given SHA-256, and another one has no PDF at all: the error and its sentence
+    name the credit check, and say that the PDF is missing and not the credit check."""
+    record = buy_check(console)
+    sandbox.control.add_fault("status:503", call="pdf", times="always")
+    without_pdf = buy_check(console, CORPORATION_NUMBERS[1])
+    calls: dict[int, Callable[[], object]] = {
+        record.id: partial(console.pdfs.open_comparison, record.id, "0" * 64),
+        without_pdf.id: partial(console.credit_checks.read_pdf, without_pdf.id),
+    }
+    for record_id, read_missing_pdf in calls.items():
+        refusal = call_for_refusal(read_missing_pdf)
+        assert (refusal.code, refusal.detail["problem"]) == ("not_found", "no_pdf")
+        sentence = f"Credit check {record_id} has no such PDF."
+        assert format_error_message(refusal, "en").startswith(sentence)
 
 
 def test_a_check_after_its_viewing_period_is_not_requested(console: Console, sandbox: Sandbox) -> None:
