@@ -3,10 +3,11 @@ its plan and its result as sentences or as JSON.
 """
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from console.cli.process.command import Command, watch_for_repeated_command
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.errors import rebuild_error
@@ -25,7 +26,6 @@ class AdoptDatabaseCommand:
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         from console.app import act_once_by_request_id, open_adoption
-        from console.cli.process.command import watch_for_repeated_command
         from console.services.adoption.run import AdoptionResult
 
         with (
@@ -202,3 +202,6 @@ def format_adoption_result_lines(result: "AdoptionResult", translator: Translato
     if result.incomplete_row_count:
         lines.append(translator("cli.adopted.incomplete", rows=result.incomplete_row_count))
     return lines
+
+
+COMMANDS: Mapping[str, Command] = {"db adopt": AdoptDatabaseCommand()}

@@ -100,7 +100,7 @@ def make_damaged_pack_error(verdict: "PackVerification", file: str) -> ConsoleEr
     return ConsoleError(ErrorCode.AUDIT_BROKEN, {**detail, "first_bad": first_bad_row, "problems": problems})
 
 
-AUDIT_COMMANDS: Mapping[str, Command] = {
+COMMANDS: Mapping[str, Command] = {
     "audit list": ServiceCommand(
         _list_audit_entries, cli_json.build_audit_page_json, cli_text.format_audit_page_lines
     ),

@@ -1,12 +1,12 @@
 """The commands `db backup` (write a backup of the database, the documents and this desk's spool) and `db restore`."""
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli.json_output.results import JsonObject, build_any_value_json
-from console.cli.process.command import parse_path
+from console.cli.process.command import Command, parse_path
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Translator
 
@@ -127,3 +127,9 @@ def format_restore_result_lines(result: "RestoreResult", translator: Translator)
         yield translator("cli.restore.key_missing")
     if result.lost_operations:
         yield translator("cli.restore.missing", n=len(result.lost_operations))
+
+
+COMMANDS: Mapping[str, Command] = {
+    "db backup": BackUpDatabaseCommand(),
+    "db restore": RestoreDatabaseCommand(),
+}

@@ -1,43 +1,63 @@
-"""All commands of the terminal. Each command turns its arguments into a service call, and the result into text or
-JSON.
+"""The table of the terminal's commands: the module of each command, and what a command line does. Each command turns
+its arguments into a service call, and the result into text or JSON.
 """
 
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from console.cli.access.accounts import ApplyAccountsCommand
-from console.cli.access.authorisation import AUTHORISATION_COMMANDS
-from console.cli.access.merchants import MERCHANT_COMMAND
-from console.cli.access.read_only import READ_ONLY_COMMANDS
-from console.cli.access.sign_in import ForgetCredentialsCommand, SignInCommand, SignOutCommand, WhoAmICommand
-from console.cli.adoption import AdoptDatabaseCommand
-from console.cli.alerts.alerts import ALERT_COMMANDS
-from console.cli.alerts.incidents import INCIDENT_COMMANDS
-from console.cli.audit import AUDIT_COMMANDS
-from console.cli.backup import BackUpDatabaseCommand, RestoreDatabaseCommand
-from console.cli.credit_checks import CREDIT_CHECK_COMMANDS
-from console.cli.documents import DOCUMENT_COMMANDS
-from console.cli.evidence import EVIDENCE_COMMAND, SHOW_COMMAND
-from console.cli.exports import EXPORT_COMMANDS
-from console.cli.lookup.commands import LOOKUP_COMMANDS
-from console.cli.monitoring import HEALTH_COMMANDS
-from console.cli.payments import PAYMENT_COMMANDS
-from console.cli.process.command import Command
-from console.cli.reconciliation import RECONCILE_COMMAND
-from console.cli.recovery.left_open import LEFT_OPEN_COMMAND
-from console.cli.recovery.mentions import MENTION_COMMANDS
-from console.cli.recovery.outcomes import OUTCOME_COMMANDS
-from console.cli.recovery.queues import QUEUE_COMMAND
-from console.cli.recovery.saved_views import VIEW_COMMANDS
-from console.cli.refunds.limits import LIMIT_COMMANDS
-from console.cli.refunds.refunds import REFUND_COMMANDS
-from console.cli.registry import REGISTRY_COMMANDS
-from console.cli.replay import ReplayPackCommand
-from console.cli.reports.commands import REPORT_COMMANDS
-from console.cli.servers.commands import DemoCommand, SandboxCommand, WorkerCommand
-from console.cli.servers.training import TrainingCommand
-from console.cli.window.links import LINK_COMMANDS
+if TYPE_CHECKING:
+    from console.cli.process.command import Command
 
+# Modules are named by strings, because a process runs one command and needs the module of this command only.
+MODULE_BY_COMMAND_WORDS: Mapping[str, str] = {
+    "lookup": "console.cli.lookup.commands",
+    "find": "console.cli.lookup.commands",
+    "registry": "console.cli.registry",
+    "queue": "console.cli.recovery.queues",
+    "show": "console.cli.evidence",
+    "evidence": "console.cli.evidence",
+    "unfinished": "console.cli.recovery.left_open",
+    "mentions": "console.cli.recovery.mentions",
+    "purchase": "console.cli.credit_checks",
+    "refetch": "console.cli.credit_checks",
+    "probe": "console.cli.recovery.outcomes",
+    "resolve": "console.cli.recovery.outcomes",
+    "audit": "console.cli.audit",
+    "export": "console.cli.exports",
+    "payment": "console.cli.payments",
+    "refund": "console.cli.refunds.refunds",
+    "alerts": "console.cli.alerts.alerts",
+    "incidents": "console.cli.alerts.incidents",
+    "open": "console.cli.window.links",
+    "views": "console.cli.recovery.saved_views",
+    "limits": "console.cli.refunds.limits",
+    "read-only": "console.cli.access.read_only",
+    "provider": "console.cli.access.authorisation",
+    "reports": "console.cli.reports.commands",
+    "documents": "console.cli.documents",
+    "reconcile": "console.cli.reconciliation",
+    "sign-in": "console.cli.access.sign_in",
+    "sign-out": "console.cli.access.sign_in",
+    "whoami": "console.cli.access.sign_in",
+    "forget-credentials": "console.cli.access.sign_in",
+    "db upgrade": "console.cli.monitoring",
+    "db check": "console.cli.monitoring",
+    "doctor": "console.cli.monitoring",
+    "db adopt": "console.cli.adoption",
+    "db backup": "console.cli.backup",
+    "db restore": "console.cli.backup",
+    "db accounts apply": "console.cli.access.accounts",
+    "db merchant": "console.cli.access.merchants",
+    "replay": "console.cli.replay",
+    "worker": "console.cli.servers.commands",
+    "sandbox": "console.cli.servers.commands",
+    "training": "console.cli.servers.training",
+}
+"""The module of each command except `demo`, by the command's words, or by its first word if all commands with this
+first word are in one module. The module has a table `COMMANDS` of its commands by all their words.
+"""
 COMMANDS_WITH_EFFECTS = frozenset(
     (
         "purchase", "refetch", "probe", "resolve", "refund", "payment", "reconcile", "alerts", "incidents", "limits",
@@ -55,14 +75,19 @@ _LONG_RUNNING_COMMANDS = frozenset({"sandbox", "demo", "open"})
 """First words of the commands that always run until they are stopped."""
 
 
-def make_command(args: Namespace, run_command: Callable[[Sequence[str]], int]) -> Command:
-    """Return the command object for parsed arguments. A command with a subcommand is found by its two words, such as
-    `alerts ack`. `run_command` is the function that runs a command line which a person enters at the prompt of the
-    demo."""
+def make_command(args: Namespace, run_command: Callable[[Sequence[str]], int]) -> "Command":
+    """Return the command object for parsed arguments, from the module of this command. A command with a subcommand is
+    found by its words, such as `alerts ack`. `run_command` is the function that runs a command line which a person
+    enters at the prompt of the demo."""
     if args.command == "demo":
+        from console.cli.servers.commands import DemoCommand  # only for this command, like the modules of the table
+
         return DemoCommand(run_command)
     action = getattr(args, "action", None)
-    return COMMANDS[args.command if action is None else f"{args.command} {action}"]
+    words: str = args.command if action is None else f"{args.command} {action}"
+    module = MODULE_BY_COMMAND_WORDS.get(args.command) or MODULE_BY_COMMAND_WORDS[words]
+    command: Command = import_module(module).COMMANDS[words]
+    return command
 
 
 def has_effects(args: Namespace) -> bool:
@@ -86,44 +111,3 @@ def is_long_running_command(args: Namespace) -> bool:
     if args.command == "training":
         return not (args.list or args.check)
     return args.command in _LONG_RUNNING_COMMANDS or (args.command == "worker" and not args.once)
-
-
-COMMANDS: Mapping[str, Command] = {
-    **LOOKUP_COMMANDS,
-    **REGISTRY_COMMANDS,
-    "queue": QUEUE_COMMAND,
-    "show": SHOW_COMMAND,
-    "evidence": EVIDENCE_COMMAND,
-    "unfinished": LEFT_OPEN_COMMAND,
-    **MENTION_COMMANDS,
-    **CREDIT_CHECK_COMMANDS,
-    **OUTCOME_COMMANDS,
-    **AUDIT_COMMANDS,
-    **EXPORT_COMMANDS,
-    **PAYMENT_COMMANDS,
-    **REFUND_COMMANDS,
-    **ALERT_COMMANDS,
-    **INCIDENT_COMMANDS,
-    **LINK_COMMANDS,
-    **VIEW_COMMANDS,
-    **LIMIT_COMMANDS,
-    **READ_ONLY_COMMANDS,
-    **AUTHORISATION_COMMANDS,
-    **REPORT_COMMANDS,
-    **DOCUMENT_COMMANDS,
-    "reconcile": RECONCILE_COMMAND,
-    "sign-in": SignInCommand(),
-    "sign-out": SignOutCommand(),
-    "whoami": WhoAmICommand(),
-    "forget-credentials": ForgetCredentialsCommand(),
-    **HEALTH_COMMANDS,
-    "db adopt": AdoptDatabaseCommand(),
-    "db backup": BackUpDatabaseCommand(),
-    "db restore": RestoreDatabaseCommand(),
-    "replay": ReplayPackCommand(),
-    "db accounts apply": ApplyAccountsCommand(),
-    "db merchant": MERCHANT_COMMAND,
-    "worker": WorkerCommand(),
-    "sandbox": SandboxCommand(),
-    "training": TrainingCommand(),
-}

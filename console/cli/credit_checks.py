@@ -49,7 +49,7 @@ def _refetch_credit_check(console: "Console", args: Namespace, writer: AnswerWri
     )
 
 
-CREDIT_CHECK_COMMANDS: Mapping[str, Command] = {
+COMMANDS: Mapping[str, Command] = {
     "purchase": ServiceCommand(_purchase_credit_check, cli_json.build_purchase_json, _format_purchase_lines),
     "refetch": ServiceCommand(_refetch_credit_check, cli_json.build_refetch_json, cli_text.format_refetch_lines),
 }

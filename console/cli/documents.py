@@ -110,7 +110,7 @@ def _format_saved_pdf_lines(saved_pdf: "SavedPdf", translator: Translator) -> Li
     return (translator("pdf.saved", file=saved_pdf.file, size=saved_pdf.bytes),)
 
 
-DOCUMENT_COMMANDS: Mapping[str, Command] = {
+COMMANDS: Mapping[str, Command] = {
     "documents list": ServiceCommand(_list_document_versions, _build_document_list_json, _format_document_list_lines),
     "documents save": ServiceCommand(_save_pdf_copy, _build_saved_pdf_json, _format_saved_pdf_lines),
     "documents compare": ServiceCommand(_compare_document_versions, _build_comparison_json, _format_comparison_lines),

@@ -3,13 +3,13 @@ pack. `evidence` writes the evidence packs of several records to one file.
 """
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli.json_output import results as cli_json
-from console.cli.process.command import ServiceCommand, parse_path
+from console.cli.process.command import Command, ServiceCommand, parse_path
 from console.cli.process.output import AnswerWriter
 from console.cli.process.parser import RECORD_AND_OPERATION_KINDS, make_usage_error
 from console.cli.recovery.queues import parse_queue_filter
@@ -96,7 +96,7 @@ def _format_evidence_bundle_lines(bundle: "WrittenBundle", translator: Translato
     yield from (translator("pack.left_out", name=name) for name in bundle.left_out)
 
 
-EVIDENCE_COMMAND = ServiceCommand(
-    _write_evidence_bundle, cli_json.build_any_value_json, _format_evidence_bundle_lines
-)
-SHOW_COMMAND = ServiceCommand(_show_record, _build_shown_record_json, _format_shown_record_lines)
+COMMANDS: Mapping[str, Command] = {
+    "show": ServiceCommand(_show_record, _build_shown_record_json, _format_shown_record_lines),
+    "evidence": ServiceCommand(_write_evidence_bundle, cli_json.build_any_value_json, _format_evidence_bundle_lines),
+}

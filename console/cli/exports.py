@@ -57,6 +57,6 @@ def _format_export_lines(export: WrittenExport, translator: Translator) -> Lines
     return (translator("export.written", rows=export.row_count, file=export.file), *export.notes)
 
 
-EXPORT_COMMANDS: Mapping[str, Command] = {
+COMMANDS: Mapping[str, Command] = {
     f"export {name}": ServiceCommand(_write_export, _build_export_json, _format_export_lines) for name in ListName
 }

@@ -64,7 +64,7 @@ class HealthCheckCommand:
         )
 
 
-HEALTH_COMMANDS: Mapping[str, Command] = {
+COMMANDS: Mapping[str, Command] = {
     "db upgrade": UpgradeDatabaseCommand(),
     "db check": HealthCheckCommand(lambda health: health.check_database()),
     "doctor": HealthCheckCommand(lambda health: health.run_all_checks()),

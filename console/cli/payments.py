@@ -43,7 +43,7 @@ def _format_paid_order_lines(record: Order, translator: Translator) -> Iterator[
     yield from cli_text.format_explained_record(record, translator)
 
 
-PAYMENT_COMMANDS: Mapping[str, Command] = {
+COMMANDS: Mapping[str, Command] = {
     "payment import": ServiceCommand(_import_payment, cli_json.build_record_json, _format_imported_payment_lines),
     "payment move-order": ServiceCommand(_set_order_paid, cli_json.build_record_json, _format_paid_order_lines),
 }

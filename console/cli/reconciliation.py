@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from console.cli.alerts.alerts import build_alert_json
 from console.cli.json_output.records import format_instant_for_json
 from console.cli.json_output.results import JsonObject, TranslateFunction
-from console.cli.process.command import ServiceCommand
+from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.process.parser import parse_required_day
 from console.cli.text_output.translator import Translator
@@ -106,6 +106,8 @@ def _format_reconciliation_report_lines(answer: ReportWithPaymentNumbers, transl
         yield translator("cli.reconcile.cases", n=open_cases)
 
 
-RECONCILE_COMMAND = ServiceCommand(
-    _run_reconciliation, _build_reconciliation_report_json, _format_reconciliation_report_lines
-)
+COMMANDS: Mapping[str, Command] = {
+    "reconcile": ServiceCommand(
+        _run_reconciliation, _build_reconciliation_report_json, _format_reconciliation_report_lines
+    )
+}

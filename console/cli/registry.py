@@ -4,7 +4,7 @@ status and its changes.
 
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -184,7 +184,7 @@ class _ImportProgressWriter:
         self._writer.write_to_stderr(self._writer.translator(f"corporation.progress.{progress.step}", **facts))
 
 
-REGISTRY_COMMANDS: dict[str, Command] = {
+COMMANDS: Mapping[str, Command] = {
     "registry find": ServiceCommand(_find_corporations, _build_registry_matches_json, _format_registry_matches_lines),
     "registry import": ServiceCommand(
         _import_registry_files, _build_registry_status_json, _format_registry_status_lines

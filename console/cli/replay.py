@@ -6,7 +6,7 @@ recorded answers. The command uses no provider, no database and no setting of th
 """
 
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from console.cli.audit import make_damaged_pack_error, require_intact_evidence_pack
 from console.cli.json_output.results import JsonObject
+from console.cli.process.command import Command
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Translator
 from console.domain.calendar_days import convert_to_local
@@ -368,3 +369,6 @@ def format_replay_lines(result: ReplayResult, translator: Translator) -> Iterato
             before=f"{call.outcome} {call.reason}",
             after=f"{difference.outcome} {difference.reason}",
         )
+
+
+COMMANDS: Mapping[str, Command] = {"replay": ReplayPackCommand()}

@@ -8,12 +8,13 @@ import argparse
 import typing
 from collections.abc import Mapping
 from functools import cache
+from importlib import import_module
 from types import FunctionType
 from typing import Any
 
 from console.cli import main as program
 from console.cli.adoption import build_adoption_plan_json
-from console.cli.command_table import COMMANDS
+from console.cli.command_table import MODULE_BY_COMMAND_WORDS
 from console.cli.process import parser as command_parser
 from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
@@ -99,7 +100,12 @@ def _make_success_schema(data: JsonSchema) -> JsonSchema:
 
 def _read_answer_shapes(reader: ShapeReader) -> Mapping[str, Shape]:
     """Return the shape of each command's answer on success, by the name of its definition."""
-    shapes = {name: _read_answer_shape(reader, name, command) for name, command in COMMANDS.items()}
+    modules = map(import_module, dict.fromkeys(MODULE_BY_COMMAND_WORDS.values()))
+    shapes = {
+        name: _read_answer_shape(reader, name, command)
+        for module in modules
+        for name, command in module.COMMANDS.items()
+    }
     shapes["demo"] = _read_written_shape(DemoCommand(program.main))
     shapes[HELP_OPTION] = ObjectShape({"help": TypedShape(str)}, {"help"})
     shapes[VERSION_OPTION] = reader.read_call(ConstantShape(program._build_version_json), [], {})

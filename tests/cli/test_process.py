@@ -22,6 +22,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from console.cli.command_table import MODULE_BY_COMMAND_WORDS
 from console.cli.window.open_window import pause_garbage_collection
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
@@ -330,6 +331,23 @@ def test_a_command_without_a_provider_imports_no_slow_module(terminal: Terminal)
         loaded = read_loaded_modules(terminal, "from console.cli.main import main; main(sys.argv[1:])", *words)
         assert "console.cli.process.parser" in loaded
         assert loaded & (SLOW_MODULES | unused) == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "module"),
+    [
+        (("--json", "lookup", CORPORATION_NUMBER), "console.cli.lookup.commands"),
+        (("lookup", CORPORATION_NUMBER), "console.cli.lookup.commands"),
+        (("alerts", "list"), "console.cli.alerts.alerts"),
+        (("sign-out",), "console.cli.access.sign_in"),
+    ],
+)
+def test_a_command_loads_no_module_of_another_command(
+    terminal: Terminal, words: tuple[str, ...], module: str
+) -> None:
+    """A process loads the module of the command that it runs, and none of the modules of the other commands."""
+    loaded = read_loaded_modules(terminal, "from console.cli.main import main; main(sys.argv[1:])", *words)
+    assert loaded & set(MODULE_BY_COMMAND_WORDS.values()) == {module}
 
 
 def test_the_window_imports_few_modules_before_its_first_frame(terminal: Terminal) -> None:

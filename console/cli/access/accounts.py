@@ -4,9 +4,11 @@ With `--dry-run` the command only prints the SQL, with masked passwords.
 
 import os
 from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console.cli.process.command import Command, open_console_with_passwords, watch_for_repeated_command
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.error_reasons import UsageProblem
@@ -33,8 +35,6 @@ class ApplyAccountsCommand:
         Raises ConsoleError `usage` for an invalid file, `bad_profile` for a missing password, `not_allowed` if the
         connected account may not create accounts, and another error if the database can't be opened.
         """
-        from console.cli.process.command import open_console_with_passwords, watch_for_repeated_command
-
         content = _read_accounts_file(Path(args.file))
         with watch_for_repeated_command(args, writer) as repeat_mark, open_console_with_passwords(writer) as console:
             applied_accounts = console.accounts.apply_account_file(
@@ -102,3 +102,6 @@ def _format_applied_accounts_lines(applied_accounts: "AppliedAccounts", translat
     yield comment_mark + translator(
         key, people=len(applied_accounts.operators), statements=len(applied_accounts.statements)
     )
+
+
+COMMANDS: Mapping[str, Command] = {"db accounts apply": ApplyAccountsCommand()}

@@ -79,4 +79,4 @@ def _read_authorisation_code(writer: AnswerWriter) -> str:
     return typed_text
 
 
-AUTHORISATION_COMMANDS: Mapping[str, Command] = {"provider authorise": AuthoriseProviderCommand()}
+COMMANDS: Mapping[str, Command] = {"provider authorise": AuthoriseProviderCommand()}

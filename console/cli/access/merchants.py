@@ -1,11 +1,11 @@
 """The command `db merchant`: make the database belong to the merchant that the settings of this process name."""
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from console.cli.json_output.results import JsonObject, TranslateFunction
-from console.cli.process.command import ServiceCommand
+from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Translator
 
@@ -34,4 +34,6 @@ def _format_merchant_lines(change: "MerchantChange", translator: Translator) -> 
     yield translator(key, provider=change.provider, environment=change.environment, merchant=change.merchant)
 
 
-MERCHANT_COMMAND = ServiceCommand(_set_database_merchant, _build_merchant_json, _format_merchant_lines)
+COMMANDS: Mapping[str, Command] = {
+    "db merchant": ServiceCommand(_set_database_merchant, _build_merchant_json, _format_merchant_lines)
+}

@@ -65,7 +65,7 @@ def _make_read_only_switch_row(switch: "ReadOnlySwitch", translator: Translator)
     )
 
 
-READ_ONLY_COMMANDS: Mapping[str, Command] = {
+COMMANDS: Mapping[str, Command] = {
     "read-only list": ServiceCommand(
         _list_read_only_switches, build_read_only_switch_list_json, format_read_only_switch_list_lines
     ),

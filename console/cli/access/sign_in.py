@@ -3,8 +3,10 @@ server; the embedded database has no accounts.
 """
 
 from argparse import Namespace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from console.cli.process.command import Command, open_console_with_passwords
 from console.cli.process.output import AnswerWriter
 from console.cli.process.password import ask_secret_at_terminal, is_stdin_terminal, read_stdin_line
 from console.cli.text_output.translator import Lines, Translator
@@ -74,8 +76,6 @@ class WhoAmICommand:
     """The command `whoami`. It shows name, roles and database of the acting person."""
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        from console.cli.process.command import open_console_with_passwords
-
         with open_console_with_passwords(writer) as console:
             identity = console.sessions.read_identity()
         writer.write_answer(
@@ -95,8 +95,6 @@ class ForgetCredentialsCommand:
         ConsoleError `usage` if no worker acts for the person of this desk, or if the spool of this desk has answers
         that are not yet in the database.
         """
-        from console.cli.process.command import open_console_with_passwords
-
         with open_console_with_passwords(writer) as console:
             deleted_credentials = console.desk_status.delete_unneeded_credentials()
         answer_fields: JsonObject = {
@@ -204,3 +202,11 @@ def _format_identity_lines(identity: "Identity", translator: Translator) -> Line
     yield translator(key, name=person.name, roles=sorted(person.roles), place=identity.database_location)
     if identity.source is not None:
         yield translator(f"sign_in.source.{identity.source}")
+
+
+COMMANDS: Mapping[str, Command] = {
+    "sign-in": SignInCommand(),
+    "sign-out": SignOutCommand(),
+    "whoami": WhoAmICommand(),
+    "forget-credentials": ForgetCredentialsCommand(),
+}

@@ -208,7 +208,7 @@ def _make_lost_operation_row(operation: "LostOperation", translator: Translator)
     )
 
 
-ALERT_COMMANDS: Mapping[str, Command] = {
+COMMANDS: Mapping[str, Command] = {
     "alerts list": ServiceCommand(_list_alerts, _build_alert_list_json, _format_answer_lines),
     "alerts lost": ServiceCommand(
         _list_lost_operations, build_lost_operation_list_json, format_lost_operation_list_lines

@@ -191,7 +191,7 @@ def _format_corporation_lines(entry: "RegistryEntry", translator: Translator) ->
     yield registry_words.format_registry_source(entry.registry_date, translator)
 
 
-INCIDENT_COMMANDS: Mapping[str, Command] = {
+COMMANDS: Mapping[str, Command] = {
     "incidents list": ServiceCommand(_list_incidents, _build_incident_list_json, _format_answer_lines),
     "incidents show": ServiceCommand(_show_incident, build_incident_json, format_incident_lines),
     **{

@@ -3,6 +3,7 @@ a text).
 """
 
 from argparse import Namespace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from console.cli.json_output import results as cli_json
@@ -116,7 +117,7 @@ def _format_lookup_lines(result: "LookupResult | RegistryMatches | SearchResult"
     return _format_search_lines(result, translator)
 
 
-LOOKUP_COMMANDS: dict[str, Command] = {
+COMMANDS: Mapping[str, Command] = {
     "lookup": ServiceCommand(_look_up, _build_lookup_json, _format_lookup_lines),
     "find": ServiceCommand(_search_records, _build_search_json, _format_search_lines),
 }

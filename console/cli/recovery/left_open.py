@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from console.cli.json_output.records import JsonObject, TranslateFunction, build_attributes_json
-from console.cli.process.command import ServiceCommand
+from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.records import format_aligned_lines
 from console.cli.text_output.translator import Lines, Translator
@@ -60,4 +60,6 @@ def _format_left_open_subject(item: LeftOpen, number_by_record: Mapping[str, str
     return f"{translator(key)} {item.id}" if wording.has_sentence(key) else item.name or item.id
 
 
-LEFT_OPEN_COMMAND = ServiceCommand(_list_left_open, _build_left_open_json, _format_left_open_lines)
+COMMANDS: Mapping[str, Command] = {
+    "unfinished": ServiceCommand(_list_left_open, _build_left_open_json, _format_left_open_lines)
+}

@@ -63,7 +63,7 @@ def _format_done_mention_lines(mention: Mention, translator: Translator) -> Line
     return [translator("mention.is_done", id=mention.id)]
 
 
-MENTION_COMMANDS: Mapping[str, Command] = {
+COMMANDS: Mapping[str, Command] = {
     "mentions list": ServiceCommand(_list_mentions, _build_mention_list_json, _format_mention_list_lines),
     "mentions done": ServiceCommand(_mark_mention_done, _build_mention_json, _format_done_mention_lines),
 }

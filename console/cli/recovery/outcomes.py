@@ -155,7 +155,7 @@ def _has_name_of_evidence_file(path: Path) -> bool:
     return path.suffix.lower() in _EVIDENCE_FILE_SUFFIXES and not any(map(str.isspace, str(path)))
 
 
-OUTCOME_COMMANDS: Mapping[str, Command] = {
+COMMANDS: Mapping[str, Command] = {
     "probe": ServiceCommand(_probe_record, _build_probe_json, _format_probe_lines),
     "resolve": ServiceCommand(_resolve_record, cli_json.build_resolution_json, cli_text.format_resolution_lines),
 }

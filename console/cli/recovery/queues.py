@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from console.cli.json_output import results as cli_json
 from console.cli.json_output.records import JsonObject, TranslateFunction, format_instant_for_json
-from console.cli.process.command import ServiceCommand
+from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.recovery.saved_views import (
     build_saved_view_json,
@@ -208,4 +208,6 @@ def _format_cause_page_lines(page: CausePage, translator: Translator) -> Iterato
         yield translator("cli.queue.causes_capped")
 
 
-QUEUE_COMMAND = ServiceCommand(_read_queue, _build_queue_answer_json, _format_queue_answer_lines)
+COMMANDS: Mapping[str, Command] = {
+    "queue": ServiceCommand(_read_queue, _build_queue_answer_json, _format_queue_answer_lines)
+}

@@ -165,7 +165,7 @@ def _make_saved_view_cells(view: SavedView, translator: Translator) -> tuple[str
     return view.name, scope, translator(f"queue.{content.queue}.title"), filter_text
 
 
-VIEW_COMMANDS: Mapping[str, Command] = {
+COMMANDS: Mapping[str, Command] = {
     "views list": ServiceCommand(
         list_saved_views_with_counts, build_saved_view_list_json, format_saved_view_list_lines
     ),

@@ -85,7 +85,7 @@ def format_limit_lines(limit: "Limit", translator: Translator) -> Iterator[str]:
     yield from format_limit_list_lines((limit,), translator)
 
 
-LIMIT_COMMANDS: Mapping[str, Command] = {
+COMMANDS: Mapping[str, Command] = {
     "limits list": ServiceCommand(_list_limits, build_limit_list_json, format_limit_list_lines),
     "limits set": ServiceCommand(_set_limit, build_limit_json, format_limit_lines),
 }

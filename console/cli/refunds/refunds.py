@@ -74,7 +74,7 @@ def _make_refund_command(call_service: RefundServiceCall) -> Command:
     return ServiceCommand(call_service, build_json, format_lines)
 
 
-REFUND_COMMANDS: Mapping[str, Command] = {
+COMMANDS: Mapping[str, Command] = {
     "refund request": _make_refund_command(_request_refund),
     "refund approve": _make_refund_command(_approve_refund),
     "refund reject": _make_refund_command(_reject_refund),

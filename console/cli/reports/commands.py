@@ -68,7 +68,7 @@ def _format_daily_close_answer_lines(
     yield translator("close.written", file=answer.file)
 
 
-REPORT_COMMANDS: Mapping[str, Command] = {
+COMMANDS: Mapping[str, Command] = {
     "reports figures": ServiceCommand(_read_report_figures, _build_report_figures_json, _format_report_figure_lines),
     "reports close": ServiceCommand(
         _read_or_write_daily_close, _build_daily_close_answer_json, _format_daily_close_answer_lines

@@ -1,13 +1,13 @@
 """The commands that run until they are stopped: `sandbox`, `worker` and `demo`."""
 
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.cli.json_output import results as cli_json
 from console.cli.json_output.results import JsonObject
-from console.cli.process.command import ServiceCommand
+from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.process.parser import make_usage_error
 from console.cli.process.stop_signals import handle_stop_signals_as_interrupt, wait_for_stop_signal
@@ -97,3 +97,9 @@ class DemoCommand:
 
         with handle_stop_signals_as_interrupt():
             run_demo(writer, self.run_command, has_fast_clock=args.fast_clock)
+
+
+COMMANDS: Mapping[str, Command] = {
+    "worker": WorkerCommand(),
+    "sandbox": SandboxCommand(),
+}

@@ -3,10 +3,12 @@ exercises that a person has worked on.
 """
 
 from argparse import Namespace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from console.cli.json_output.records import format_instant_for_json
 from console.cli.json_output.results import JsonObject
+from console.cli.process.command import Command
 from console.cli.process.output import AnswerWriter
 from console.cli.process.parser import make_usage_error
 from console.cli.process.stop_signals import handle_stop_signals_as_interrupt
@@ -105,3 +107,6 @@ def _format_training_lines(overview: "TrainingOverview", translator: Translator)
             if text
         )
     yield format_training_score(overview.score, language)
+
+
+COMMANDS: Mapping[str, Command] = {"training": TrainingCommand()}

@@ -34,4 +34,4 @@ class OpenLinkCommand:
             open_window(writer, link)
 
 
-LINK_COMMANDS: Mapping[str, Command] = {"open": OpenLinkCommand()}
+COMMANDS: Mapping[str, Command] = {"open": OpenLinkCommand()}

@@ -35,6 +35,7 @@ RUN_PROGRAM = 'runpy.run_module("console", run_name="__main__", alter_sys=True)\
 FIRST_MODULE = "console.cli.main"
 MIDDLE_MODULE = "console.settings.settings"
 LAST_MODULE = "console.cli.command_table"
+MODULE_OF_LOOKUP = "console.cli.lookup.commands"
 
 
 def run_with_action_at_import(
@@ -110,7 +111,7 @@ def test_sigterm_during_the_loading_ends_the_window(terminal: Terminal) -> None:
     assert ended.returncode in (0, -signal.SIGTERM)
 
 
-@pytest.mark.parametrize("module", [FIRST_MODULE, MIDDLE_MODULE, LAST_MODULE])
+@pytest.mark.parametrize("module", [FIRST_MODULE, MIDDLE_MODULE, LAST_MODULE, MODULE_OF_LOOKUP])
 def test_a_module_that_fails_to_load_is_reported(terminal: Terminal, module: str) -> None:
     """If a module can't be loaded, the command prints the answer of a bug and exits with its status, and the
     traceback names the module.

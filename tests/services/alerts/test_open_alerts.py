@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from console.app import Console
-from console.cli.alerts.alerts import ALERT_COMMANDS
-from console.cli.alerts.incidents import INCIDENT_COMMANDS
+from console.cli.alerts.alerts import COMMANDS as ALERT_COMMANDS
+from console.cli.alerts.incidents import COMMANDS as INCIDENT_COMMANDS
 from console.cli.process.command import ServiceCommand
 from console.cli.text_output.translator import Translator
 from console.services.alerts import incidents, open_alerts
