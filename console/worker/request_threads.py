@@ -145,7 +145,7 @@ class DeskRequestThreads:
     def _take_locked_requests_until_stopped(self) -> None:
         """Take the desk requests that other threads of this worker have found locked, until `stop_event` is set. Only
         this thread waits for the locks that people's database sessions hold, so that the other threads continue with
-        other requests."""
+        other requests. A request that it gets after `stop_event` was set is released: no thread executes it."""
         while not self._stop_event.is_set():
             self._locked_signals.get()
             try:
@@ -155,6 +155,7 @@ class DeskRequestThreads:
                 _log.warning("a locked desk request could not be taken: %s", refusal.code)
             except Exception:
                 _log.exception("the wait for a locked request failed")
+        self._executor.release_unexecuted_requests()
 
     def _execute_requests_until_stopped(self, thread_number: int) -> None:
         """Execute desk requests until `stop_event` is set. `thread_number` is the number of the calling thread, from

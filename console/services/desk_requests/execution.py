@@ -138,19 +138,25 @@ class RequestExecutor:
             context.write(lambda tx: requests.end_leases_of_workers(tx, ended_tokens, own_account))
 
     def release_presence_lease(self) -> None:
-        """Release the desk requests that this worker has taken and not executed, so that other workers can take these
-        requests. Then release the worker's presence lease, so that the desks see that this worker is no longer
-        present.
-        """
-        while self._unexecuted_requests:
-            taken_request = self._unexecuted_requests.popleft()
-            self._context.heartbeat.remove_beat(_make_beat_name(taken_request))
-            with log_and_suppress("giving a desk request back"):
-                self._context.write(partial(_end_lease, taken_request=taken_request))
+        """Release the desk requests that this worker has taken and not executed. Then release the worker's presence
+        lease, so that the desks see that this worker is no longer present."""
+        self.release_unexecuted_requests()
         lease = self._presence_lease
         if lease is not None:
             with log_and_suppress("giving a lease up"):
                 self._context.write(lambda tx: leases.release(tx.conn, lease))
+
+    def release_unexecuted_requests(self) -> None:
+        """Release the desk requests that this worker has taken and not executed, so that other workers can take these
+        requests now, and not only after the end of their leases."""
+        while True:
+            try:
+                taken_request = self._unexecuted_requests.popleft()
+            except IndexError:  # also if another thread has just released the last one
+                return
+            self._context.heartbeat.remove_beat(_make_beat_name(taken_request))
+            with log_and_suppress("giving a desk request back"):
+                self._context.write(partial(_end_lease, taken_request=taken_request))
 
     def is_any_request_waiting(self) -> bool:
         """True if a desk request waits, or if this worker has taken one for its next free thread. The database reads

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from threading import Event
 
 import pytest
 
@@ -23,6 +24,7 @@ from console.settings.settings import Settings
 from console.store.database.engine import Transaction
 from console.store.desk_requests import requests
 from console.store.operations import leases
+from console.worker.request_threads import DeskRequestThreads
 from tests.support.invented import invent_numbers
 from tests.support.places import Place, ServerPlace
 from tests.support.sql_proxy import SqlProxy
@@ -114,6 +116,31 @@ def test_a_worker_takes_over_a_request_after_its_lease(
     assert read_request_state(desk, request) is DeskRequestState.TAKEN
     assert second._context.write(lambda tx: requests.store_answer(tx, again, "done"))
     assert read_request_state(desk, request) is DeskRequestState.ENDED
+
+
+def test_a_worker_that_ends_gives_back_a_request_whose_lock_it_has_awaited(
+    desk_and_workers: tuple[Console, Console, Console], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker waits for the lock of a request when it is asked to end. It gets the request after it has given up its
+    presence, and executes it no more: another worker can take it at once, and not only after the end of the lease."""
+    desk, first, second = desk_and_workers
+    request, executor, stop = store_request(desk), first.desk_requests, Event()
+    executor.announce_presence()
+    executor._locked_requests.add(request, "op-a")
+    take_locked = executor.take_locked_request
+
+    def take_locked_request_after_stop() -> bool:
+        stop.set()
+        executor.release_presence_lease()
+        return take_locked()
+
+    monkeypatch.setattr(executor, "take_locked_request", take_locked_request_after_stop)
+    threads = DeskRequestThreads(executor, stop)
+    threads._wake_lock_waiting_thread()
+    threads._take_locked_requests_until_stopped()
+    taken = take_next_request(second)
+    assert taken is not None
+    assert (taken.id, taken.fencing_token) == (request, 2)
 
 
 @pytest.mark.parametrize("is_locked", [False, True])
