@@ -125,7 +125,7 @@ def _import_registry(
             registry.difference_file_day,
             CHANGED_ROW_COUNT,
             registry.seed,
-            whole_rows=REGISTRY_ROW_COUNT,
+            whole_row_count=REGISTRY_ROW_COUNT,
             whole_file_day=registry.whole_file_day,
             changes=registry.changes,
         )

@@ -40,18 +40,18 @@ class BigServer:
             f"GRANT ALL ON *.* TO '{OPERATOR}'@'%'",
         )
 
-    def make_database_url(self, rows: int) -> str:
-        """Return the URL of a database with `rows` credit checks. Make the database first if it doesn't exist.
+    def make_database_url(self, row_count: int) -> str:
+        """Return the URL of a database with `row_count` credit checks. Make the database first if it doesn't exist.
         Callers may only read it."""
-        name = f"rows{rows}"
+        name = f"rows{row_count}"
         url = self._server.make_url(OPERATOR, self._password, name)
         if not self._has_present_table_form(name):
             began = time.monotonic()
-            print(f"Making {rows:,} rows on MariaDB …", flush=True)
+            print(f"Making {row_count:,} rows on MariaDB …", flush=True)
             self._server.sql(f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
             _upgrade_schema(url)
             with self._server.connect(database=name) as connection, connection.cursor() as cursor:
-                filling.fill_server(cursor, rows)
+                filling.fill_server(cursor, row_count)
                 cursor.execute(
                     f"INSERT INTO console_meta (name, value)"
                     f" VALUES ('{_TABLE_FORM_KEY}', '{filling.compute_table_form_mark()}')"

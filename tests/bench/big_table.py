@@ -52,17 +52,17 @@ def _upgrade_database_file(file: Path) -> None:
     database.close()
 
 
-def _make_table_file(file: Path, rows: int) -> None:
+def _make_table_file(file: Path, row_count: int) -> None:
     """Make the file under another name, and rename it when it is complete."""
     growing = file.with_suffix(".growing")
     for partial_file in growing.parent.glob(growing.name + "*"):
         partial_file.unlink()
     _upgrade_database_file(growing)
-    _fill_table(growing, rows)
+    _fill_table(growing, row_count)
     growing.rename(file)
 
 
-def _fill_table(file: Path, rows: int) -> None:
+def _fill_table(file: Path, row_count: int) -> None:
     """Insert all rows by one statement, and create the indexes afterwards, which is twenty times as fast."""
     conn = sqlite3.connect(file, isolation_level=None)
     for pragma in ("journal_mode=DELETE", "synchronous=OFF", "cache_size=-1000000", "threads=2", "temp_store=FILE"):
@@ -73,18 +73,18 @@ def _fill_table(file: Path, rows: int) -> None:
     conn.execute("BEGIN")
     for name, _ in indexes:
         conn.execute(f"DROP INDEX {name}")
-    conn.execute(filling.make_insert_checks_statement("sqlite", rows))
+    conn.execute(filling.make_insert_checks_statement("sqlite", row_count))
     for _, sql in indexes:
         conn.execute(sql)
     for (trigger,) in conn.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
         conn.execute(f"DROP TRIGGER {trigger}")  # they would refuse what nobody did
     past, present = (
-        filling.make_insert_ended_purchases_statements("sqlite", min(rows, filling.ENDED_PURCHASE_COUNT)),
+        filling.make_insert_ended_purchases_statements("sqlite", min(row_count, filling.ENDED_PURCHASE_COUNT)),
         (filling.make_insert_operator_statement(), filling.make_insert_running_purchases_statement(read_boot_id())),
     )
     for statement in (
         *past,
-        *filling.make_insert_money_rows_statements("sqlite", rows // filling.ROWS_PER_PAYMENT),
+        *filling.make_insert_money_rows_statements("sqlite", row_count // filling.ROWS_PER_PAYMENT),
         *present,
     ):
         conn.execute(statement)

@@ -34,15 +34,15 @@ COLUMN_HEADINGS = ReportRow("#", "what", "figure", "floor", "peer", "ratio", "go
 
 
 def measure_alternately(
-    function_by_name: Mapping[str, MeasuredFunction], rounds: int, warm_up_rounds: int = 3
+    function_by_name: Mapping[str, MeasuredFunction], round_count: int, warm_up_round_count: int = 3
 ) -> dict[str, list[float]]:
-    """Measure each work `rounds` times, after `warm_up_rounds` rounds that don't count. In each round every work runs
-    once, in a random order, so that disturbances of the machine and warm caches affect all alike. Return the sorted
-    durations (seconds) by name.
+    """Measure each work `round_count` times, after `warm_up_round_count` rounds that don't count. In each round every
+    work runs once, in a random order, so that disturbances of the machine and warm caches affect all alike. Return
+    the sorted durations (seconds) by name.
     """
     took: dict[str, list[float]] = {name: [] for name in function_by_name}
     chance = random.Random(0)
-    for number in range(-warm_up_rounds, rounds):
+    for number in range(-warm_up_round_count, round_count):
         for name in chance.sample(list(function_by_name), len(function_by_name)):
             began = time.perf_counter()
             function_by_name[name]()

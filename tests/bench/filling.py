@@ -78,11 +78,11 @@ _INSERT_CALLING_OPERATIONS_SQL = """INSERT INTO operations (id, action, subject_
   lease_clock, lease_expires) VALUES """
 
 
-def make_insert_checks_statement(dialect: str, rows: int) -> str:
-    """Return the SQL statement that inserts `rows` credit checks. On a server it needs `sql_mode =
+def make_insert_checks_statement(dialect: str, row_count: int) -> str:
+    """Return the SQL statement that inserts `row_count` credit checks. On a server it needs `sql_mode =
     PIPES_AS_CONCAT`.
     """
-    return _INSERT_CHECKS_SQL_START + _COUNTER_SQL_BY_ENGINE[dialect].format(rows=rows) + _CHECK_ROWS_SQL
+    return _INSERT_CHECKS_SQL_START + _COUNTER_SQL_BY_ENGINE[dialect].format(rows=row_count) + _CHECK_ROWS_SQL
 
 
 def make_number_series_sql(dialect: str, count: int) -> str:
@@ -90,12 +90,12 @@ def make_number_series_sql(dialect: str, count: int) -> str:
     return _COUNTER_SQL_BY_ENGINE[dialect].format(rows=count).rstrip(",")
 
 
-def make_insert_money_rows_statements(dialect: str, payments: int) -> tuple[str, ...]:
-    """Return the SQL statements that insert `payments` orders and payments, and half as many refunds. On a server
-    they need `sql_mode = PIPES_AS_CONCAT`.
+def make_insert_money_rows_statements(dialect: str, payment_count: int) -> tuple[str, ...]:
+    """Return the SQL statements that insert `payment_count` orders and payments, and half as many refunds. On a
+    server they need `sql_mode = PIPES_AS_CONCAT`.
     """
     return filling_money.make_insert_money_statements_from_counters(
-        make_number_series_sql(dialect, payments), make_number_series_sql(dialect, payments // 2)
+        make_number_series_sql(dialect, payment_count), make_number_series_sql(dialect, payment_count // 2)
     )
 
 
@@ -124,18 +124,20 @@ def make_insert_running_purchases_statement(clock: str) -> str:
     )
 
 
-def fill_server(cursor: Any, rows: int, payments: int | None = None) -> None:
-    """Insert `rows` credit checks, ended and running purchases, payments and the operator into a server's database.
-    The indexes of the credit checks are created afterwards. The triggers are dropped, because they would refuse the
-    invented purchases. `payments` is the number of payments (None: a tenth of the credit checks).
+def fill_server(cursor: Any, row_count: int, payment_count: int | None = None) -> None:
+    """Insert `row_count` credit checks, ended and running purchases, payments and the operator into a server's
+    database. The indexes of the credit checks are created afterwards. The triggers are dropped, because they would
+    refuse the invented purchases. `payment_count` is the number of payments (None: a tenth of the credit checks).
     """
     drop_triggers(cursor)
     cursor.execute("SET sql_mode = 'PIPES_AS_CONCAT'")
     with drop_indexes_during_fill(lambda statement: _execute_and_fetch(cursor, statement), CHECKS_TABLE):
-        cursor.execute(make_insert_checks_statement("mysql", rows))
+        cursor.execute(make_insert_checks_statement("mysql", row_count))
     for statement in (
-        *make_insert_ended_purchases_statements("mysql", min(rows, ENDED_PURCHASE_COUNT)),
-        *make_insert_money_rows_statements("mysql", rows // ROWS_PER_PAYMENT if payments is None else payments),
+        *make_insert_ended_purchases_statements("mysql", min(row_count, ENDED_PURCHASE_COUNT)),
+        *make_insert_money_rows_statements(
+            "mysql", row_count // ROWS_PER_PAYMENT if payment_count is None else payment_count
+        ),
         make_insert_operator_statement(),
         make_insert_running_purchases_statement("server"),
     ):
@@ -169,11 +171,11 @@ def _execute_and_fetch(cursor: Any, statement: str) -> Sequence[Sequence[Any]]:
     return rows
 
 
-def _make_create_index_sql(name: str, repeats: int, columns: str) -> str:
+def _make_create_index_sql(name: str, repeat_count: int, columns: str) -> str:
     """Return the clause of an ALTER TABLE statement that adds the index `name` on these columns. The index is unique
-    if `repeats` is 0.
+    if `repeat_count` is 0.
     """
-    return f"ADD {'INDEX' if repeats else 'UNIQUE INDEX'} {name} ({columns})"
+    return f"ADD {'INDEX' if repeat_count else 'UNIQUE INDEX'} {name} ({columns})"
 
 
 def make_insert_operator_statement() -> str:

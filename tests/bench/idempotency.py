@@ -78,7 +78,7 @@ def _measure_check_of_used_key(url: str) -> ReportRow:
             next(answered)
 
     took = measure_alternately(
-        {"check": check_used_key, "get": lambda: redis.get(key)}, _ROUND_COUNT, warm_up_rounds=300
+        {"check": check_used_key, "get": lambda: redis.get(key)}, _ROUND_COUNT, warm_up_round_count=300
     )
     if next(answered) < _ROUND_COUNT:  # now and then a second ends between the two lines above
         raise RuntimeError("not answered from Redis")
@@ -118,7 +118,7 @@ def _measure_first_use(url: str) -> ReportRow:
         )
 
     took = measure_alternately(
-        {"first": announce_first_use, "set": execute_set_and_get}, _ROUND_COUNT, warm_up_rounds=300
+        {"first": announce_first_use, "set": execute_set_and_get}, _ROUND_COUNT, warm_up_round_count=300
     )
     cache.close()
     redis.close()

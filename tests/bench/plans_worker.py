@@ -98,11 +98,12 @@ _COLUMN_SQL_BY_TABLE: dict[str, dict[str, str]] = {
 }  # fmt: skip
 
 
-def fill_server(cursor: Any, rows: int = ROW_COUNT) -> None:
-    """Drop the triggers of a server's database, and insert `rows` rows into each table of `_COLUMN_SQL_BY_TABLE`."""
+def fill_server(cursor: Any, row_count: int = ROW_COUNT) -> None:
+    """Drop the triggers of a server's database, and insert `row_count` rows into each table of
+    `_COLUMN_SQL_BY_TABLE`."""
     drop_triggers(cursor)
     for table, columns in _COLUMN_SQL_BY_TABLE.items():
-        counted = f"WITH counted AS (SELECT seq AS i FROM seq_1_to_{rows})"
+        counted = f"WITH counted AS (SELECT seq AS i FROM seq_1_to_{row_count})"
         made = f"{counted} SELECT {', '.join(columns.values())} FROM counted"
         cursor.execute(f"INSERT INTO {table} ({', '.join(columns)}) {made}")
     cursor.execute(f"ANALYZE TABLE {', '.join(_COLUMN_SQL_BY_TABLE)}")

@@ -256,7 +256,7 @@ def _measure_idempotency_key_check(engine: str, console: Console) -> ReportRow:
     took = measure_alternately(
         {"check": lambda: keys.find_result("key", "print"), "read": read_row_of_key},
         _KEY_CHECK_COUNT,
-        warm_up_rounds=300,
+        warm_up_round_count=300,
     )
     check, comparison = compute_median(took["check"]), compute_median(took["read"])
     return ReportRow(

@@ -54,7 +54,7 @@ def _measure_pages(console: Console, label: str) -> Iterator[ReportRow]:
     took = measure_alternately(
         works | {"plain": lambda: console.recovery.read_queue(_QUEUE_NAME, PAGE_SIZE)},
         _ROUND_COUNT,
-        warm_up_rounds=20,
+        warm_up_round_count=20,
     )
     plain = compute_median(took["plain"])
     for name in chosen:

@@ -85,7 +85,7 @@ def _measure_lookup(engine: str, label: str, big_table: MeasuredTable) -> Iterat
         "core": big_table.lookup_by_core,
         "two": big_table.lookup_by_core_in_two_queries,
     }
-    took = measure_alternately(works | {"driver": big_table.lookup_by_driver}, _ROUND_COUNT, warm_up_rounds=500)
+    took = measure_alternately(works | {"driver": big_table.lookup_by_driver}, _ROUND_COUNT, warm_up_round_count=500)
     service, core, two, driver = (compute_median(took[name]) for name in (*works, "driver"))
     slow = compute_percentile(took["service"], 0.99)
     figure, floor = f"{format_duration(service)}, p99 {format_duration(slow)}", f"driver {format_duration(driver)}"
@@ -120,7 +120,7 @@ def _measure_growth(label: str, small_table: MeasuredTable, big_table: MeasuredT
     }
     for name, (large, little, driven, driven_little) in works.items():
         took = measure_alternately(
-            {"a": large, "b": little, "c": driven, "d": driven_little}, _ROUND_COUNT // 3, warm_up_rounds=300
+            {"a": large, "b": little, "c": driven, "d": driven_little}, _ROUND_COUNT // 3, warm_up_round_count=300
         )
         mine, floor = (
             compute_median(took["a"]) / compute_median(took["b"]),

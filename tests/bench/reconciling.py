@@ -64,14 +64,14 @@ _TIME_OF_PAYMENT_SQL = {
 }
 
 
-def measure_rows(goal_numbers: frozenset[int], payments: int, payments_per_day: int) -> Iterator[ReportRow]:
-    """Measure a reconciliation and the due tasks on SQLite and MariaDB, and yield the rows of the report. `payments`
-    is the number of payments in the large table, `payments_per_day` the number per day.
+def measure_rows(goal_numbers: frozenset[int], payment_count: int, payments_per_day: int) -> Iterator[ReportRow]:
+    """Measure a reconciliation and the due tasks on SQLite and MariaDB, and yield the rows of the report.
+    `payment_count` is the number of payments in the large table, `payments_per_day` the number per day.
     """
     if GOAL_NUMBER not in goal_numbers:
         return
     with make_bench_folder() as one, make_bench_folder() as other:
-        yield from _measure_engine("SQLite", (SqlitePlace(one), SqlitePlace(other)), payments, payments_per_day)
+        yield from _measure_engine("SQLite", (SqlitePlace(one), SqlitePlace(other)), payment_count, payments_per_day)
     if find_missing_reason("mariadb") is None:
         with (
             start_private_mariadb(place=TABLE_FOLDER, extra_config=SERVER_SETTINGS) as server,
@@ -79,19 +79,19 @@ def measure_rows(goal_numbers: frozenset[int], payments: int, payments_per_day: 
             make_bench_folder() as other,
         ):
             small, large = (ServerPlace("mariadb", at, PooledDatabase((server,))) for at in (one, other))
-            yield from _measure_engine("MariaDB", (small, large), payments, payments_per_day)
+            yield from _measure_engine("MariaDB", (small, large), payment_count, payments_per_day)
 
 
 def _measure_engine(
-    engine: str, places: tuple[Place, Place], payments: int, payments_per_day: int
+    engine: str, places: tuple[Place, Place], payment_count: int, payments_per_day: int
 ) -> Iterator[ReportRow]:
     """Measure the time and the memory of a reconciliation and of the due tasks in a small and a large table, the
-    first and the second of `places`, and yield the rows of the report. `payments` is the number of payments in the
-    large table.
+    first and the second of `places`, and yield the rows of the report. `payment_count` is the number of payments in
+    the large table.
     """
     with (
-        _fill_table(places[0], payments // LARGE_TO_SMALL_TABLE_RATIO, payments_per_day) as small,
-        _fill_table(places[1], payments, payments_per_day) as large,
+        _fill_table(places[0], payment_count // LARGE_TO_SMALL_TABLE_RATIO, payments_per_day) as small,
+        _fill_table(places[1], payment_count, payments_per_day) as large,
     ):
         before = _measure_largest_memory(small)
         more = _measure_largest_memory(large) - before
@@ -103,12 +103,12 @@ def _measure_engine(
         }
         took = {
             name: compute_median(seconds)
-            for name, seconds in measure_alternately(works, _ROUND_COUNT, warm_up_rounds=1).items()
+            for name, seconds in measure_alternately(works, _ROUND_COUNT, warm_up_round_count=1).items()
         }
         touched = {
             name: (large if "large" in name else small).measure_database_work(work) for name, work in works.items()
         }
-    scope = f"{payments // LARGE_TO_SMALL_TABLE_RATIO:,} → {payments:,} payments, {engine}"
+    scope = f"{payment_count // LARGE_TO_SMALL_TABLE_RATIO:,} → {payment_count:,} payments, {engine}"
     scale = 100_000 / payments_per_day
     yield _make_growth_row(
         f"reconcile {payments_per_day:,} rows, {scope}", took["small"] * scale, took["large"] * scale, " per 100,000"
@@ -167,10 +167,10 @@ def _measure_largest_memory(table: "PaymentTable") -> int:
 
 
 @contextmanager
-def _fill_table(place: Place, payments: int, payments_per_day: int) -> "Iterator[PaymentTable]":
-    """Fill the table with `payments` payments, `payments_per_day` per day, and yield a desk on that database."""
-    days = PaymentDays(place, payments_per_day, payments)
-    days.fill(payments)
+def _fill_table(place: Place, payment_count: int, payments_per_day: int) -> "Iterator[PaymentTable]":
+    """Fill the table with `payment_count` payments, `payments_per_day` per day, and yield a desk on that database."""
+    days = PaymentDays(place, payments_per_day, payment_count)
+    days.fill(payment_count)
     env = make_environment(
         place.get_home(0), _UNUSED_URL, **place.make_settings("op-a", 0), **make_settings(_UNUSED_URL), TIME_SCALE="1"
     )
@@ -246,10 +246,12 @@ class PaymentDays:
         self._nth = 3
         place.drop_table_triggers("payments")
 
-    def fill(self, payments: int) -> None:
+    def fill(self, payment_count: int) -> None:
         begins = datetime.combine(self._first, _FIRST_PAYMENT_TIME, JST).astimezone(UTC)
         at = _TIME_OF_PAYMENT_SQL[self._dialect].format(first=begins.strftime("%Y-%m-%d %H:%M:%S"), each=self._each)
-        fresh = _INSERT_PAYMENTS_SQL.format(counted=filling.make_number_series_sql(self._dialect, payments), at=at)
+        fresh = _INSERT_PAYMENTS_SQL.format(
+            counted=filling.make_number_series_sql(self._dialect, payment_count), at=at
+        )
         if not self._place.is_server:
             self._place.sql(fresh, "ANALYZE payments")
             return

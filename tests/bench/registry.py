@@ -58,7 +58,7 @@ def measure_rows(goal_numbers: frozenset[int], count: int) -> Iterator[ReportRow
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         whole = write_whole_file(folder, _WHOLE_FILE_DAY, count, SEED)
-        difference = write_difference_file(folder, _DIFFERENCE_DAY, DIFFERENCE_ROW_COUNT, SEED, whole_rows=count)
+        difference = write_difference_file(folder, _DIFFERENCE_DAY, DIFFERENCE_ROW_COUNT, SEED, whole_row_count=count)
         yield _measure_import(folder, whole, count)
         reader = open_registry(folder / "registry")
         assert reader is not None

@@ -51,7 +51,7 @@ def choose_random_search_texts(folder: Path, count: int) -> list[str]:
 def _time_searches(reader: RegistryReader, texts: list[str]) -> list[float]:
     """Return the sorted durations of the searches (seconds)."""
     works = {str(position): lambda text=text: reader.search(text) for position, text in enumerate(texts)}
-    return sorted(seconds[0] for seconds in measure_alternately(works, rounds=1, warm_up_rounds=0).values())
+    return sorted(seconds[0] for seconds in measure_alternately(works, round_count=1, warm_up_round_count=0).values())
 
 
 def choose_random_texts(connection: sqlite3.Connection, count: int) -> list[str]:

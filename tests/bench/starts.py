@@ -116,12 +116,12 @@ def _measure_windows(env: Mapping[str, str], goal_numbers: frozenset[int]) -> It
 
 
 def _start_alternately(
-    env: Mapping[str, str], rounds: int, *, has_cold_cache: bool
+    env: Mapping[str, str], round_count: int, *, has_cold_cache: bool
 ) -> tuple[list[dict[str, ScreenMoment]], list[dict[str, ScreenMoment]]]:
     """Start the empty window and the console alternately, and return the events of both programs. With
     `has_cold_cache`, the program's files are removed from the system's file cache before each start."""
     events_by_program: dict[str, list[dict[str, ScreenMoment]]] = {"bare": [], "console": []}
-    for number in range(-1, rounds):
+    for number in range(-1, round_count):
         for program in ("bare", "console"):
             if has_cold_cache:
                 evict_files()

@@ -58,9 +58,11 @@ class MeasuredTable:
     are distributed over the whole table, so that a cache of a part of the table doesn't help.
     """
 
-    def __init__(self, console: Console, rows: int) -> None:
-        self.console, self.rows = console, rows
-        self._numbers = itertools.cycle([compute_corporation_number(1 + i * (rows - 1) // 997) for i in range(997)])
+    def __init__(self, console: Console, row_count: int) -> None:
+        self.console, self.rows = console, row_count
+        self._numbers = itertools.cycle(
+            [compute_corporation_number(1 + i * (row_count - 1) // 997) for i in range(997)]
+        )
         self._number = next(self._numbers)
         self._embedded = not console.database.is_server
         self._engine = _make_engine(console)
@@ -190,8 +192,8 @@ def _make_engine(console: Console) -> Engine:
 
 
 @contextmanager
-def open_measured_table(url: str, rows: int) -> Iterator[MeasuredTable]:
+def open_measured_table(url: str, row_count: int) -> Iterator[MeasuredTable]:
     with open_desk(url) as console:
-        made = MeasuredTable(console, rows)
+        made = MeasuredTable(console, row_count)
         yield made
         made.close()

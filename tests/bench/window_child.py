@@ -63,9 +63,10 @@ class WindowApplication:
         environment = {**os.environ, "CONSOLE_DATABASE_URL": url}
         return self._exit_stack.enter_context(open_console(Settings.load(environment)))
 
-    def show_table(self, rows: int, console: Console | None = None) -> "ShownTable":
-        """Show a table of the first `rows` credit checks by id, read by `console` (None: the console of the desk)."""
-        return ShownTable(self, rows, console or self.console)
+    def show_table(self, row_count: int, console: Console | None = None) -> "ShownTable":
+        """Show a table of the first `row_count` credit checks by id, read by `console` (None: the console of the
+        desk)."""
+        return ShownTable(self, row_count, console or self.console)
 
     def close(self) -> None:
         self.runner.close()
@@ -85,8 +86,8 @@ class WatchedTable(RecordTable):
 class ShownTable:
     """A table that was built and shown. `seconds` is the time until its rows, or its empty state, were painted."""
 
-    def __init__(self, stage: WindowApplication, rows: int, console: Console) -> None:
-        self._last = rows
+    def __init__(self, stage: WindowApplication, row_count: int, console: Console) -> None:
+        self._last = row_count
         self._database = console.database
         began = time.perf_counter()
         columns = make_credit_check_columns(stage.context, _COLUMNS, lambda record: record)

@@ -39,12 +39,12 @@ def measure_rows(large: int, goal_numbers: frozenset[int]) -> Iterator[ReportRow
         yield _measure_gaps()
 
 
-def _run_child(rows: int, *words: str) -> ChildFigures:
-    """Run window_child.py with the arguments `words`, on the database with `rows` credit checks. Return the figures
-    that it prints.
+def _run_child(row_count: int, *words: str) -> ChildFigures:
+    """Run window_child.py with the arguments `words`, on the database with `row_count` credit checks. Return the
+    figures that it prints.
     """
     with TemporaryDirectory(prefix="console-bench-") as home:
-        url = f"sqlite:///{make_big_table(rows)}"
+        url = f"sqlite:///{make_big_table(row_count)}"
         return _run_process(make_environment(Path(home), _UNUSED_URL, DATABASE_URL=url, OPERATOR=OPERATOR), *words)
 
 

@@ -126,11 +126,11 @@ def _execute_and_get_ending_code(console: Console, action: str) -> str:
     return "done"
 
 
-def _check_ending(ending: str, fresh_charges: int, nth: int) -> None:
+def _check_ending(ending: str, fresh_charge_count: int, nth: int) -> None:
     """Check that the command ended with an expected code (`ending`), and that the provider charged nothing if this
-    code says that nothing was sent. `fresh_charges` is the number of charges of this run; `nth` is named in the
+    code says that nothing was sent. `fresh_charge_count` is the number of charges of this run; `nth` is named in the
     message of a failed check.
     """
     assert ending in EXPECTED_REFUSALS | {"done"}, f"{ending} at place {nth}"
     if ending != "done" and EXIT_STATUS[ending] == 6:
-        assert fresh_charges == 0, f"{ending}, but charged, at place {nth}"
+        assert fresh_charge_count == 0, f"{ending}, but charged, at place {nth}"

@@ -29,8 +29,8 @@ def find_lease_holder(console: Console) -> LeaseHolder | None:
     return next(iter(console.recovery.list_lease_holders()), None)
 
 
-@pytest.mark.parametrize(("step", "charges"), [("before_send", 0), ("before_tx2", 1)])
-def test_a_hanging_call_keeps_its_lease(place: Place, step: str, charges: int) -> None:
+@pytest.mark.parametrize(("step", "charge_count"), [("before_send", 0), ("before_tx2", 1)])
+def test_a_hanging_call_keeps_its_lease(place: Place, step: str, charge_count: int) -> None:
     """A purchase whose call hangs for longer than its lease still counts as in progress. After the process was killed
     and the lease has expired, the purchase becomes unknown."""
     with Sandbox() as sandbox, place.open_desk(sandbox) as console:
@@ -56,7 +56,7 @@ def test_a_hanging_call_keeps_its_lease(place: Place, step: str, charges: int) -
         wait_until(lambda: read_single_check(console).certainty is Certainty.UNKNOWN, "its lease to run out")
         console.recovery.run_all_tasks()
         assert (read_single_check(console).state, read_single_check(console).certainty) == ("pending", "unknown")
-        assert sandbox.control.count_charges(CORPORATION_NUMBER) == charges
+        assert sandbox.control.count_charges(CORPORATION_NUMBER) == charge_count
 
 
 def _is_renewed(now: LeaseHolder | None, first: LeaseHolder, lease: timedelta) -> bool:

@@ -31,8 +31,10 @@ def test_an_interrupt_at_any_step_leaves_a_correct_record(place: Place, action: 
     assert looked_at == len(signals.STEPS_BY_ACTION[action])
 
 
-@pytest.mark.parametrize(("step", "state", "charges"), [("before_send", "error", 0), ("before_tx2", "success", 1)])
-def test_sigterm_ends_the_process_after_the_record(place: Place, step: str, state: str, charges: int) -> None:
+@pytest.mark.parametrize(
+    ("step", "state", "charge_count"), [("before_send", "error", 0), ("before_tx2", "success", 1)]
+)
+def test_sigterm_ends_the_process_after_the_record(place: Place, step: str, state: str, charge_count: int) -> None:
     """If a program has no handler for SIGTERM, the signal ends it only after the outcome of the operation is
     written.
     """
@@ -45,7 +47,7 @@ def test_sigterm_ends_the_process_after_the_record(place: Place, step: str, stat
             assert child.wait_for_end() == -signal.SIGTERM
         (record,) = stage.maker.lookup.find_records(number).credit_checks
         assert (record.state, record.certainty) == (CheckState(state), Certainty.KNOWN)
-        assert stage.sandbox.control.count_charges(number) == charges
+        assert stage.sandbox.control.count_charges(number) == charge_count
 
 
 def test_a_kill_at_any_step_of_a_payment_start_starts_it_once(place: Place) -> None:

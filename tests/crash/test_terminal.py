@@ -132,12 +132,12 @@ def test_a_deleted_claim_is_restored_from_the_spool(terminal: Terminal, sandbox:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize(
-    ("step", "status", "code", "state", "charges"),
+    ("step", "status", "code", "state", "charge_count"),
     [("after_tx1", 6, "interrupted", "error", 0), ("after_detail", 0, None, "success", 1)],
 )
 def test_a_signal_ends_the_command_with_one_answer(
     terminal: Terminal, sandbox: Sandbox, home: Path, number: int, step: str, status: int, code: str | None,
-    state: str, charges: int,
+    state: str, charge_count: int,
 ) -> None:  # fmt: skip
     """The command gets SIGINT, SIGTERM or SIGHUP (of a closed terminal) at a step. It prints one JSON object with the
     correct ending and the record, and no record stays unknown.
@@ -155,9 +155,9 @@ def test_a_signal_ends_the_command_with_one_answer(
     record = answer if code is None else answer["detail"]["record"]
     assert (record["state"], record["certainty"]) == (state, "known")
     assert code is None or answer["code"] == code
-    assert sandbox.control.count_charges(CORPORATION_NUMBER) == charges
-    assert _read_operation_states(home) == ["failed" if charges == 0 else "done"]
-    if not charges:
+    assert sandbox.control.count_charges(CORPORATION_NUMBER) == charge_count
+    assert _read_operation_states(home) == ["failed" if charge_count == 0 else "done"]
+    if not charge_count:
         assert terminal.run("purchase", CORPORATION_NUMBER, "--client", "1")[0] == 0
 
 

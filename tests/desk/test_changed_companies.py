@@ -71,7 +71,7 @@ def import_changes(window_desks: WindowTestDesks, folder: Path, changes: Iterabl
     whole = write_whole_file(
         folder, WHOLE_FILE_DAY, 50, 5, first_rows=[*REGISTRY_ROW_BY_NUMBER.values(), *UNCHANGED_COMPANIES]
     )
-    difference = write_difference_file(folder, DIFFERENCE_DAY, 10, 5, whole_rows=50, changes=list(changes))
+    difference = write_difference_file(folder, DIFFERENCE_DAY, 10, 5, whole_row_count=50, changes=list(changes))
     for file in (whole, difference):
         desk.registry.import_files([file])
         with act_as(WORKER):

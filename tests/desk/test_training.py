@@ -47,8 +47,8 @@ def trainee(qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytes
         person.opening.close()
 
 
-def start_exercise(person: Person, key: str, presses: int = 1, gate: Event | None = None) -> TrainingPage:
-    """Go to the exercise `key` by keys, and start it; return the page. If `presses` is more than 1, the key is
+def start_exercise(person: Person, key: str, press_count: int = 1, gate: Event | None = None) -> TrainingPage:
+    """Go to the exercise `key` by keys, and start it; return the page. If `press_count` is more than 1, the key is
     pressed that often and the button clicked once more. `gate` is set after the last press.
     """
     person.press("Alt+0")
@@ -59,8 +59,8 @@ def start_exercise(person: Person, key: str, presses: int = 1, gate: Event | Non
     page.table.go_to_row(place)
     if all(row.state == "not_begun" for row in page.table.all_rows):
         assert page.check_button.shown_reason == "No exercise has been started."
-    person.press("S", presses)
-    if presses > 1:
+    person.press("S", press_count)
+    if press_count > 1:
         page.begin_button.click()
     if gate is not None:
         gate.set()
@@ -86,7 +86,7 @@ def test_a_start_pressed_twice_starts_once(trainee: Person, monkeypatch: pytest.
         return start(service, key)
 
     monkeypatch.setattr(TrainingService, "begin_exercise", start_after_all_presses)
-    page = start_exercise(trainee, "missing_pdf", presses=2, gate=gate)
+    page = start_exercise(trainee, "missing_pdf", press_count=2, gate=gate)
     trainee.wait_until_read()
     read_number = trainee.opening.context.bind_services(
         lambda services: services.training and services.training._scores.read_attempt("missing_pdf").number

@@ -159,11 +159,11 @@ def test_a_number_without_prefix_is_no_invoice_number() -> None:
     assert not CorporationNumber("7010705000725").had_prefix
 
 
-@pytest.mark.parametrize("blanks", [987, 988])
-def test_a_long_pasted_text_is_shortened(blanks: int) -> None:
+@pytest.mark.parametrize("blank_count", [987, 988])
+def test_a_long_pasted_text_is_shortened(blank_count: int) -> None:
     """Of a pasted text only the first thousand characters are read, including those that are ignored."""
-    text = " " * blanks + "7010705000725"
-    if blanks == 987:
+    text = " " * blank_count + "7010705000725"
+    if blank_count == 987:
         assert parse_number(text).value == "7010705000725"
     else:
         with pytest.raises(InvalidCorporationNumber) as refused:

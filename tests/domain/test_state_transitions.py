@@ -55,13 +55,13 @@ def test_after_the_end_of_a_schedule_no_attempt_is_planned() -> None:
     assert schedules.compute_next_attempt_time(schedules.INCOMPLETE_REFETCH_WAITS, 5, NOW, scale) is None
 
 
-@pytest.mark.parametrize(("attempts", "waits"), [(0, 1), (2, 15), (3, 60), (4, 60), (5, 60), (1_000, 60)])
-def test_a_schedule_without_end_repeats_its_last_step(attempts: int, waits: int) -> None:
+@pytest.mark.parametrize(("attempt_count", "wait_count"), [(0, 1), (2, 15), (3, 60), (4, 60), (5, 60), (1_000, 60)])
+def test_a_schedule_without_end_repeats_its_last_step(attempt_count: int, wait_count: int) -> None:
     """A schedule without end repeats its last step."""
     due = schedules.compute_next_attempt_time_of_endless_schedule(
-        schedules.PAYMENT_TIMEOUT_WAITS, attempts, NOW, TimeScale()
+        schedules.PAYMENT_TIMEOUT_WAITS, attempt_count, NOW, TimeScale()
     )
-    assert due - NOW == timedelta(minutes=waits)
+    assert due - NOW == timedelta(minutes=wait_count)
 
 
 def test_the_scale_divides_waits_but_leaves_a_lease_two_seconds() -> None:

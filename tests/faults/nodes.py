@@ -73,15 +73,15 @@ def swap_after_write(databases: Sequence[Database], write_count: int) -> Counter
     return tally
 
 
-def compete_for_leases(databases: Sequence[Database], person_names: Sequence[str], rounds: int) -> Counter[str]:
-    """In each of `rounds` rounds, let all databases acquire the same lease at the same time. Return two numbers:
-    `rounds`, and `one_winner` (rounds in which exactly one acquired it)."""
+def compete_for_leases(databases: Sequence[Database], person_names: Sequence[str], round_count: int) -> Counter[str]:
+    """In each of `round_count` rounds, let all databases acquire the same lease at the same time. Return two numbers:
+    `round_count`, and `one_winner` (rounds in which exactly one acquired it)."""
     start = threading.Barrier(len(databases))
-    won: list[list[int]] = [[] for _ in range(rounds)]
+    won: list[list[int]] = [[] for _ in range(round_count)]
 
     def compete(number: int) -> None:
         holder = HoldingProcess(person_names[number], f"desk-{number}", "host", number, f"session-{number}")
-        for turn in range(rounds):
+        for turn in range(round_count):
             start.wait(MAX_WAIT_SECONDS)
             name = f"fought-for-{turn}"
             taken = databases[number].write(lambda tx, name=name: leases.acquire(tx, name, holder, START_TIME, 30))  # type: ignore[misc]  # bound
@@ -93,7 +93,7 @@ def compete_for_leases(databases: Sequence[Database], person_names: Sequence[str
         thread.start()
     for thread in threads:
         thread.join()
-    return Counter(rounds=rounds, one_winner=sum(len(winners) == 1 for winners in won))
+    return Counter(rounds=round_count, one_winner=sum(len(winners) == 1 for winners in won))
 
 
 @dataclass

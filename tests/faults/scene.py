@@ -175,12 +175,12 @@ def buy_check(console: Console, number: str) -> str:
     return "done"
 
 
-def check_ending(ending: str, charges: int, situation: str) -> None:
+def check_ending(ending: str, charge_count: int, situation: str) -> None:
     """Check the charges against the reported ending of a purchase: none if it says that nothing was sent, exactly one
     if it says "done". `situation` is named in the message of a failed check.
     """
     assert ending in EXPECTED_REFUSALS | {"done"}, f"{ending} at {situation}"
     if ending != "done" and EXIT_STATUS[ending] in (3, 6):
-        assert charges == 0, f"{ending}, but charged, at {situation}"
+        assert charge_count == 0, f"{ending}, but charged, at {situation}"
     if ending == "done":
-        assert charges == 1, f"{charges} charges, but bought, at {situation}"
+        assert charge_count == 1, f"{charge_count} charges, but bought, at {situation}"

@@ -138,12 +138,12 @@ def test_a_stopped_process_loses_its_database_locks(place: ServerPlace, lock: st
 
 
 @pytest.mark.parametrize(
-    ("statements", "tries"),
+    ("statements", "try_count"),
     [((), 1), (("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",), 2)],
     ids=["our sessions", "repeatable read"],
 )
 def test_sessions_read_present_rows_despite_an_old_snapshot(
-    place: ServerPlace, statements: tuple[str, ...], tries: int
+    place: ServerPlace, statements: tuple[str, ...], try_count: int
 ) -> None:
     """MariaDB from 11.6 on refuses by default writes on an outdated snapshot. The program's sessions read the present
     rows and continue. If a session keeps its first snapshot, it gets error 1020; the program then runs the
@@ -168,7 +168,7 @@ def test_sessions_read_present_rows_despite_an_old_snapshot(
             work(tx)
 
         database.write(read_then_overtaken)
-    assert (work.tries, reruns.numbers["1020"]) == (tries, tries - 1)
+    assert (work.tries, reruns.numbers["1020"]) == (try_count, try_count - 1)
     assert read_counters(place) == [11, 10]
 
 

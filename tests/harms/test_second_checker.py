@@ -31,20 +31,20 @@ def refund_team(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
         yield made
 
 
-def make_request_statements(checkers: int) -> tuple[str, str]:
-    """Return the statements that insert op-a's refund, which states that it needs `checkers` approvers."""
+def make_request_statements(checker_count: int) -> tuple[str, str]:
+    """Return the statements that insert op-a's refund, which states that it needs `checker_count` approvers."""
     reserve, row = make_refund_statements("me")
     columns, values = row.split(") VALUES (")
     position = columns.split("(", 1)[1].split(", ").index("checkers_needed")
     written = values.split(", ")
-    written[position] = f"'{checkers}'"
+    written[position] = f"'{checker_count}'"
     return reserve, f"{columns}) VALUES ({', '.join(written)}"
 
 
-def try_refund_insert(team: RequestingTeam, checkers: int) -> None:
-    """Insert a refund that states `checkers` approvers, as op-a with a plain client, and roll it back. Raises
+def try_refund_insert(team: RequestingTeam, checker_count: int) -> None:
+    """Insert a refund that states `checker_count` approvers, as op-a with a plain client, and roll it back. Raises
     pymysql.MySQLError if the database refuses the refund."""
-    team.execute_in_session("op-a", "START TRANSACTION", *make_request_statements(checkers), "ROLLBACK")
+    team.execute_in_session("op-a", "START TRANSACTION", *make_request_statements(checker_count), "ROLLBACK")
 
 
 @pytest.mark.parametrize(

@@ -101,8 +101,8 @@ EDGE_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/domain/tasks/retry_schedules.py",
-                "min(attempts, len(schedule) - 1)",
-                "min(attempts, len(schedule) - 2)",
+                "min(attempt_count, len(schedule) - 1)",
+                "min(attempt_count, len(schedule) - 2)",
             ),
         ),
         ("tests/domain/test_state_transitions.py",),

@@ -188,9 +188,9 @@ class _KillGate:
     requests about one corporation number end together. Several threads may use it.
     """
 
-    def __init__(self, place: Place, desks: int) -> None:
-        self._place, self._desks, self._draws = place, desks, Random(desks)
-        self._mutex, self._ended_before_next_kill = Lock(), desks
+    def __init__(self, place: Place, desk_count: int) -> None:
+        self._place, self._desks, self._draws = place, desk_count, Random(desk_count)
+        self._mutex, self._ended_before_next_kill = Lock(), desk_count
 
     def allow_kill(self) -> bool:
         """Return True if a worker may be killed now. After that, further desk requests must end before the next

@@ -25,11 +25,11 @@ _EXCLUDED_FAULTS = {
 _ARGUMENTS_BY_FAULT = {"status": ("400", "429", "500", "503"), "status_after_charge": ("408", "500", "503")}
 
 
-def buy_under_random_faults(place: Place, purchases: int, seed: int) -> Counter[str]:
-    """Buy credit checks of `purchases` numbers in several threads, then settle unknown records by probes and by
-    people. Compare the records with the sandbox's ledger before and after that. Return `purchases`; `faults` (of the
-    provider); the number of purchases with each ending ("bought" or an error code); `by people` (records that people
-    settled); `left` (records that are still unknown); `calling` (operations whose call has not ended)."""
+def buy_under_random_faults(place: Place, purchase_count: int, seed: int) -> Counter[str]:
+    """Buy credit checks of `purchase_count` numbers in several threads, then settle unknown records by probes and by
+    people. Compare the records with the sandbox's ledger before and after that. Return `purchase_count`; `faults` (of
+    the provider); the number of purchases with each ending ("bought" or an error code); `by people` (records that
+    people settled); `left` (records that are still unknown); `calling` (operations whose call has not ended)."""
     clock = MovedClock()
     with (
         Sandbox() as sandbox,
@@ -41,13 +41,13 @@ def buy_under_random_faults(place: Place, purchases: int, seed: int) -> Counter[
         for call, rate in (("purchase", 0.6), ("list", 0.2)):
             rule = {"call": call, "seconds": 0.05, "size": 2 * 1024 * 1024}
             sandbox.control.add_random_faults(*_list_faults(sandbox, call), seed=seed, rate=rate, **rule)
-        names = invent_numbers(purchases, seed)
+        names = invent_numbers(purchase_count, seed)
         with ThreadPoolExecutor(THREAD_COUNT) as threads:
             endings = Counter(
-                threads.map(lambda i: _buy_check(console, names[i], str(i % THREAD_COUNT + 1)), range(purchases))
+                threads.map(lambda i: _buy_check(console, names[i], str(i % THREAD_COUNT + 1)), range(purchase_count))
             )
         sandbox.control.release_calls()
-        tally = Counter(purchases=purchases, faults=_count_faults(sandbox)) + endings
+        tally = Counter(purchases=purchase_count, faults=_count_faults(sandbox)) + endings
         _check_charges(console, sandbox, names)
         _settle_unknown_records(place, console, sandbox, clock, tally)
         _check_charges(console, sandbox, names)

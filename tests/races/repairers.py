@@ -20,10 +20,10 @@ PROCESS_COUNT = 8
 PERSON_NAMES = ("op-a", "lead-b", "lead-c")
 
 
-def run_repair_race(place: Place, rounds: int, seed: int) -> Counter[str]:
-    """Make records of which half are unknown and half are incomplete, then run the processes for `rounds` rounds.
-    Return the number of calls with each ending: "done" or an error code. At the end each record must be bought and
-    complete, without another charge.
+def run_repair_race(place: Place, round_count: int, seed: int) -> Counter[str]:
+    """Make records of which half are unknown and half are incomplete, then run the processes for `round_count`
+    rounds. Return the number of calls with each ending: "done" or an error code. At the end each record must be
+    bought and complete, without another charge.
     """
     names = invent_numbers(6, seed)
     with Sandbox() as sandbox, place.open_desk(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
@@ -40,7 +40,7 @@ def run_repair_race(place: Place, rounds: int, seed: int) -> Counter[str]:
         ]
         barrier = get_context().Barrier(PROCESS_COUNT)
         with start_children(
-            repair_records, [(environments[i], ids, rounds, seed + i, barrier) for i in range(PROCESS_COUNT)]
+            repair_records, [(environments[i], ids, round_count, seed + i, barrier) for i in range(PROCESS_COUNT)]
         ) as children:
             endings = Counter(code for child in children for code in child.wait_for_report())
         odd = [code for code in endings if code.startswith("unhandled")]
@@ -56,16 +56,16 @@ def run_repair_race(place: Place, rounds: int, seed: int) -> Counter[str]:
 
 
 def repair_records(
-    pipe: Pipe, environment: dict[str, str], ids: list[tuple[int, int]], rounds: int, seed: int, barrier: Barrier
+    pipe: Pipe, environment: dict[str, str], ids: list[tuple[int, int]], round_count: int, seed: int, barrier: Barrier
 ) -> None:
     """Target of a child process: in each round all processes begin at the same moment, each with a random action on
     the same record. At the end it sends the list of the endings ("done" or an error code). `ids` contains pairs of a
     record id and the provider's id of its charge.
     """
-    which, chance = random.Random(rounds), random.Random(seed)
+    which, chance = random.Random(round_count), random.Random(seed)
     endings: list[str] = []
     with open_console(Settings.load(environment)) as console:
-        for _ in range(rounds):
+        for _ in range(round_count):
             record, charge = which.choice(ids)
             barrier.wait(CHILD_WAIT_SECONDS)
             endings.append(_execute_random_act(console, record, charge, chance))

@@ -27,7 +27,7 @@ DESK_COUNT = 3
 EXPECTED_ENDINGS = {"done", "in_progress", "exceeds_captured", "over_limit"}
 
 
-def run_refund_request_race(place: Place, processes: int, count: int, *, reserves_only: bool) -> Counter[str]:
+def run_refund_request_race(place: Place, process_count: int, count: int, *, reserves_only: bool) -> Counter[str]:
     """Each process requests a refund of 40 % of each of `count` payments; two such refunds fit into a payment, three
     don't. With `reserves_only` the processes only reserve the amount, without the rule that a payment has one open
     refund. Return the number of requests with each ending ("done" or an error code), and `payments`. Check that one
@@ -36,7 +36,7 @@ def run_refund_request_race(place: Place, processes: int, count: int, *, reserve
     with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
         place.sql("UPDATE limits SET value = 1000000000 WHERE name = 'per_person_day'")
         ids = [import_paid_payment(console, sandbox, f"ORD-{i}").id for i in range(count)]
-        endings = _run_processes(place, sandbox, processes, ids, reserves_only)
+        endings = _run_processes(place, sandbox, process_count, ids, reserves_only)
         odd = [code for code in endings if code not in EXPECTED_ENDINGS]
         assert not odd, odd
         over = [
@@ -51,13 +51,13 @@ def run_refund_request_race(place: Place, processes: int, count: int, *, reserve
 
 
 def _run_processes(
-    place: Place, sandbox: Sandbox, processes: int, ids: Sequence[int], reserves_only: bool
+    place: Place, sandbox: Sandbox, process_count: int, ids: Sequence[int], reserves_only: bool
 ) -> Counter[str]:
     """Run the child processes, and return the number of their calls with each ending: "done" or an error code."""
-    barrier, extra = get_context().Barrier(processes), make_provider_settings(sandbox.url)
+    barrier, extra = get_context().Barrier(process_count), make_provider_settings(sandbox.url)
     environments = [
         place.make_environment(sandbox.url, PEOPLE[i % len(PEOPLE)], i % DESK_COUNT, **extra)
-        for i in range(processes)
+        for i in range(process_count)
     ]
     with start_children(
         request_for_all_payments, [(one, ids, reserves_only, barrier) for one in environments]
@@ -99,17 +99,17 @@ def _reserve_share(console: Console, payment: int) -> str:
 # One maker, many payments: the sum of a day
 
 
-def run_with_one_requester(place: Place, processes: int, *, fit: int) -> Counter[str]:
+def run_with_one_requester(place: Place, process_count: int, *, fit: int) -> Counter[str]:
     """One person requests a refund of a different payment in each process, at the same moment. `fit` is the number of
     refunds that fit into the person's daily limit. Return the number of requests with each ending: "done" or an error
     code.
     """
     with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
         place.sql(f"UPDATE limits SET value = {fit * REQUESTED_AMOUNT} WHERE name = 'per_person_day'")
-        ids = [import_paid_payment(console, sandbox, f"ORD-{i}").id for i in range(processes)]
-        barrier, extra = get_context().Barrier(processes), make_provider_settings(sandbox.url)
+        ids = [import_paid_payment(console, sandbox, f"ORD-{i}").id for i in range(process_count)]
+        barrier, extra = get_context().Barrier(process_count), make_provider_settings(sandbox.url)
         environments = [
-            place.make_environment(sandbox.url, PEOPLE[0], i % DESK_COUNT, **extra) for i in range(processes)
+            place.make_environment(sandbox.url, PEOPLE[0], i % DESK_COUNT, **extra) for i in range(process_count)
         ]
         each = [(one, [ids[i]], False, barrier) for i, one in enumerate(environments)]
         with start_children(request_for_all_payments, each) as children:

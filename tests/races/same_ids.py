@@ -26,7 +26,7 @@ CodeAndRecordId = tuple[str, int | None]
 """Result of a call (acted, repeated or an error code), and the id of its record (None after a refusal)."""
 
 
-def run_same_request_id_race(place: Place, numbers: Sequence[str], processes: int) -> Counter[str]:
+def run_same_request_id_race(place: Place, numbers: Sequence[str], process_count: int) -> Counter[str]:
     """Let the processes buy credit checks, request refunds and add notes. All processes use the same request id for
     the same call. Return the number of calls with each answer (`acted`, `repeated` or an error code), and check that
     each call has taken effect exactly once."""
@@ -36,13 +36,13 @@ def run_same_request_id_race(place: Place, numbers: Sequence[str], processes: in
             place.make_environment(sandbox.url, FIRST_PERSON, desk, **make_provider_settings(sandbox.url))
             for desk in range(DESK_COUNT)
         ]
-        barrier = get_context().Barrier(processes)
+        barrier = get_context().Barrier(process_count)
         worker_arguments = (numbers, payments, barrier)
         with start_children(
-            make_all_calls, [(environments[i % DESK_COUNT], *worker_arguments) for i in range(processes)]
+            make_all_calls, [(environments[i % DESK_COUNT], *worker_arguments) for i in range(process_count)]
         ) as children:
             answers = [child.wait_for_report() for child in children]
-            assert [child.wait_for_end() for child in children] == [0] * processes
+            assert [child.wait_for_end() for child in children] == [0] * process_count
         tally: Counter[str] = Counter()
         for endings in zip(*answers, strict=True):
             counted = Counter(word for word, _ in endings)

@@ -58,12 +58,12 @@ class TaskRunLog:
             file.write(f"{name}:{os.getpid()}\n")
 
 
-def run_task_race(place: Place, processes: int, runs: int) -> TaskRunLog:
-    """Let the processes run the due tasks until the log has `runs` runs. Return the log."""
+def run_task_race(place: Place, process_count: int, run_count: int) -> TaskRunLog:
+    """Let the processes run the due tasks until the log has `run_count` runs. Return the log."""
     run_log = TaskRunLog(place.folder)
-    together = get_context().Barrier(processes + 1)
-    environments = [place.make_environment("http://127.0.0.1:9", desk=i % 2) for i in range(processes)]
-    each = [(one, together, str(place.folder), runs) for one in environments]
+    together = get_context().Barrier(process_count + 1)
+    environments = [place.make_environment("http://127.0.0.1:9", desk=i % 2) for i in range(process_count)]
+    each = [(one, together, str(place.folder), run_count) for one in environments]
     with start_children(run_due_tasks, each) as children:
         together.wait(CHILD_WAIT_SECONDS)
         for child in children:
@@ -71,14 +71,14 @@ def run_task_race(place: Place, processes: int, runs: int) -> TaskRunLog:
     return run_log
 
 
-def run_due_tasks(pipe: Pipe, environment: Mapping[str, str], together: Barrier, folder: str, runs: int) -> None:
-    """Target of a child process: run due tasks without a pause until the log in `folder` has `runs` runs, then send
-    "done".
+def run_due_tasks(pipe: Pipe, environment: Mapping[str, str], together: Barrier, folder: str, run_count: int) -> None:
+    """Target of a child process: run due tasks without a pause until the log in `folder` has `run_count` runs, then
+    send "done".
     """
     run_log = TaskRunLog(Path(folder))
     with make_logging_scheduler(environment, run_log) as made:
         together.wait(CHILD_WAIT_SECONDS)
-        while len(run_log.read_lines("runs")) < runs:
+        while len(run_log.read_lines("runs")) < run_count:
             with suppress(ConsoleError):
                 made.run_due_tasks()
     pipe.send("done")

@@ -16,9 +16,9 @@ _READ_SUM_SQL = text("SELECT value FROM console_meta WHERE name = 'sum'")
 _WRITE_SUM_SQL = text("UPDATE console_meta SET value = :value WHERE name = 'sum'")
 
 
-def run_counter_race(folder: Path, turns: int, *, uses_queue: bool = True) -> Counter[str]:
-    """Let 16 processes increment the row `turns` times each, with or without the queue of writers. Return `turns`
-    (increments), `lost` (increments) and `longest_ms` (the duration of the longest one)."""
+def run_counter_race(folder: Path, turn_count: int, *, uses_queue: bool = True) -> Counter[str]:
+    """Let 16 processes increment the row `turn_count` times each, with or without the queue of writers. Return
+    `turn_count` (increments), `lost` (increments) and `longest_ms` (the duration of the longest one)."""
     url = f"sqlite:///{folder / 'console.db'}"
     database = Database(url)
     migrate.ensure_schema(database)
@@ -28,15 +28,15 @@ def run_counter_race(folder: Path, turns: int, *, uses_queue: bool = True) -> Co
     with database.write_without_retries() as tx:
         migrate.write_meta(tx.conn, "sum", "0")
     barrier = get_context().Barrier(PROCESS_COUNT)
-    with start_children(increment_row, [(url, turns, barrier)] * PROCESS_COUNT) as children:
+    with start_children(increment_row, [(url, turn_count, barrier)] * PROCESS_COUNT) as children:
         waits = [int(child.wait_for_report()) for child in children]
     with database.read() as conn:
         total = int(conn.scalar(_READ_SUM_SQL) or 0)
     database.close()
-    return Counter(turns=turns * PROCESS_COUNT, lost=turns * PROCESS_COUNT - total, longest_ms=max(waits))
+    return Counter(turns=turn_count * PROCESS_COUNT, lost=turn_count * PROCESS_COUNT - total, longest_ms=max(waits))
 
 
-def increment_row(pipe: Pipe, url: str, turns: int, barrier: Barrier) -> None:
+def increment_row(pipe: Pipe, url: str, turn_count: int, barrier: Barrier) -> None:
     """Entry point of a child process: increment the row repeatedly, and send the duration of the longest increment
     (ms) to the test.
     """
@@ -45,7 +45,7 @@ def increment_row(pipe: Pipe, url: str, turns: int, barrier: Barrier) -> None:
         conn.scalar(_READ_SUM_SQL)
     barrier.wait(CHILD_WAIT_SECONDS)
     longest = 0.0
-    for _ in range(turns):
+    for _ in range(turn_count):
         begun = time.monotonic()
         with database.write_without_retries() as tx:
             value = int(tx.conn.scalar(_READ_SUM_SQL) or 0)

@@ -29,12 +29,12 @@ _ENGINES: tuple[Engine, ...] = ("mariadb", "galera", *(("mysql",) if os.environ.
 
 
 def run_request_race(
-    engine: Engine, shard: int, folder: Path, count: int = CORPORATION_COUNT, desks: int = DESK_COUNT
+    engine: Engine, shard: int, folder: Path, count: int = CORPORATION_COUNT, desk_count: int = DESK_COUNT
 ) -> Counter[str]:
-    """Run the race on this database engine, with `count` numbers and `desks` desks. The second shard of each engine
-    has a provider with faults. On Galera a node is killed during the race and restarted. The race runs on MySQL only
-    if a MySQL server is configured. Return the number of calls with each ending, and `kills` (killed workers),
-    `numbers`, `calls`, `charged` and `lapsed` (desk requests)."""
+    """Run the race on this database engine, with `count` numbers and `desk_count` desks. The second shard of each
+    engine has a provider with faults. On Galera a node is killed during the race and restarted. The race runs on
+    MySQL only if a MySQL server is configured. Return the number of calls with each ending, and `kills` (killed
+    workers), `numbers`, `calls`, `charged` and `lapsed` (desk requests)."""
     with start_own_run():
         place = ServerPlace(engine, folder, PooledDatabase(get_nodes(engine)))
         act_by_request_count = {}
@@ -47,7 +47,7 @@ def run_request_race(
         seed = shard if shard % 2 else None
         tally = run_desk_request_race(
             DeskRequestRace(
-                invent_numbers(count, 400 + shard), desks, SECONDS_BETWEEN_KILLS, seed, act_by_request_count
+                invent_numbers(count, 400 + shard), desk_count, SECONDS_BETWEEN_KILLS, seed, act_by_request_count
             ),
             place,
         )
@@ -55,7 +55,7 @@ def run_request_race(
             place.database.drop_database()
     pooled_databases.forget_all_databases()
     print(f"demand asking: {engine}: {dict(tally)}", flush=True)
-    assert tally["calls"] == count * desks, tally
+    assert tally["calls"] == count * desk_count, tally
     return tally
 
 

@@ -54,14 +54,14 @@ def open_place(engine: Engine, folder: Path) -> Iterator[Place]:
 def make_demands(
     engines: tuple[Engine, ...],
     name: str,
-    shards: int,
+    shard_count: int,
     run: Callable[[Engine, int, Path], Counter[str]],
     figures_format: str,
 ) -> Iterator[Demand]:
-    """Yield one demand for each of these database engines, with `shards` parts. The demand's name is `name` and,
+    """Yield one demand for each of these database engines, with `shard_count` parts. The demand's name is `name` and,
     except for SQLite, the name of the engine. `run` gets the engine, the number of the part and a folder; see
     `Demand` for its result and for `figures_format`.
     """
     for engine in engines:
         called = name if engine == "sqlite" else f"{name} {engine}"
-        yield Demand(called, shards, partial(run, engine), figures_format)
+        yield Demand(called, shard_count, partial(run, engine), figures_format)

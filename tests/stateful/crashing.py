@@ -163,14 +163,14 @@ class CrashingDesks(ABC):
                 self.processes[desk_number] = self._start_process(process.number)
 
 
-def run_machine(machine: type[RuleBasedStateMachine], seed: int, examples: int) -> None:
-    """Run the Hypothesis state machine `examples` times, each time with up to MAX_STEPS_PER_RUN random steps. The
-    same seed draws the same steps, so that a failure can be repeated.
+def run_machine(machine: type[RuleBasedStateMachine], seed: int, example_count: int) -> None:
+    """Run the Hypothesis state machine `example_count` times, each time with up to MAX_STEPS_PER_RUN random steps.
+    The same seed draws the same steps, so that a failure can be repeated.
     """
     run_state_machine_as_test(
         hypothesis.seed(seed)(machine),
         settings=settings(
-            max_examples=examples,
+            max_examples=example_count,
             stateful_step_count=MAX_STEPS_PER_RUN,
             deadline=None,
             database=None,

@@ -357,10 +357,10 @@ class PurchaseMachine(RuleBasedStateMachine):
             self.world.check_ledger()
 
 
-def run_purchase_machine(seed: int, examples: int, engine_of_run: Engine = "sqlite") -> Counter[str]:
-    """Run the state machine `examples` times on the database engine `engine_of_run`, and return its counts: `steps`,
-    `bought`, `crashes`, `charges`, and the number of calls with each error code. The same seed repeats the same
-    steps.
+def run_purchase_machine(seed: int, example_count: int, engine_of_run: Engine = "sqlite") -> Counter[str]:
+    """Run the state machine `example_count` times on the database engine `engine_of_run`, and return its counts:
+    `steps`, `bought`, `crashes`, `charges`, and the number of calls with each error code. The same seed repeats the
+    same steps.
     """
 
     class CountedMachine(PurchaseMachine):
@@ -368,5 +368,5 @@ def run_purchase_machine(seed: int, examples: int, engine_of_run: Engine = "sqli
         counts: ClassVar[Counter[str]] = Counter()
         engine: ClassVar[Engine] = engine_of_run
 
-    crashing.run_machine(CountedMachine, seed, examples)
+    crashing.run_machine(CountedMachine, seed, example_count)
     return CountedMachine.counts

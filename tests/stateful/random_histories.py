@@ -523,24 +523,24 @@ def execute_plan(
 
 
 def run_histories(
-    stage: ChoiceStage, examples: int, folder: Path, seed: int = 0, *, first_batch: int = 0
+    stage: ChoiceStage, example_count: int, folder: Path, seed: int = 0, *, first_batch: int = 0
 ) -> Counter[str]:
-    """Execute `examples` random histories (rounded up to whole batches) in batches, from the batch `first_batch` on,
-    and return the number of actions by name and ending, such as `take done`, and the number of `histories`. The same
-    seed and batch draw the same plans. The lists are compared after each batch, because a list shows the records of
-    many histories. `folder` gets the exported files.
+    """Execute `example_count` random histories (rounded up to whole batches) in batches, from the batch `first_batch`
+    on, and return the number of actions by name and ending, such as `take done`, and the number of `histories`. The
+    same seed and batch draw the same plans. The lists are compared after each batch, because a list shows the records
+    of many histories. `folder` gets the exported files.
     """
     tally: Counter[str] = Counter()
-    for batch in range(first_batch, first_batch - (-examples // HISTORIES_PER_BATCH)):
+    for batch in range(first_batch, first_batch - (-example_count // HISTORIES_PER_BATCH)):
         codes_by_record = execute_batch(
-            stage, min(HISTORIES_PER_BATCH, examples), folder, seed * 1_000 + batch, tally
+            stage, min(HISTORIES_PER_BATCH, example_count), folder, seed * 1_000 + batch, tally
         )
         record_displays.check_lists(stage, codes_by_record, folder)
     return tally
 
 
 def execute_batch(
-    stage: ChoiceStage, examples: int, folder: Path, seed: int, tally: Counter[str]
+    stage: ChoiceStage, example_count: int, folder: Path, seed: int, tally: Counter[str]
 ) -> dict[RecordRef, ExplanationCodes]:
     """Execute one batch of random histories. After every tenth history also check the exported files. Return the
     explanation codes of each record at the end.
@@ -550,7 +550,7 @@ def execute_batch(
     # A plan has at most five acts: it can be read as it was drawn, and to shrink it takes minutes.
     @hypothesis.seed(seed)
     @settings(
-        max_examples=examples,
+        max_examples=example_count,
         phases=(Phase.generate,),
         deadline=None,
         database=None,

@@ -352,8 +352,8 @@ class RefundMachine(RuleBasedStateMachine):
             self.world.check_ledger()
 
 
-def run_refund_machine(seed: int, examples: int) -> Counter[str]:
-    """Run the state machine `examples` times, and return its counts: `steps`, `refunds` (at the provider),
+def run_refund_machine(seed: int, example_count: int) -> Counter[str]:
+    """Run the state machine `example_count` times, and return its counts: `steps`, `refunds` (at the provider),
     `sendings`, `crashes`, the number of steps by name, such as `approved`, and the number of calls with each error
     code. The same seed repeats the same steps."""
 
@@ -361,5 +361,5 @@ def run_refund_machine(seed: int, examples: int) -> Counter[str]:
         # Counts of its own, so that the counts of two runs in one process are not added up.
         counts: ClassVar[Counter[str]] = Counter()
 
-    crashing.run_machine(CountedMachine, seed, examples)
+    crashing.run_machine(CountedMachine, seed, example_count)
     return CountedMachine.counts

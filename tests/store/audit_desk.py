@@ -84,11 +84,11 @@ class DatabaseWithThreeChains:
         return [(row_id, session, seq) for row_id, session, seq in rows]
 
 
-def fill_chains(desk: DatabaseWithThreeChains, seed: int, rows: int = 60) -> random.Random:
-    """Add rows to random chains until the trail has `rows` rows or up to two more, in transactions of one to three
-    rows. `seed` decides the random choices. Return the random generator."""
+def fill_chains(desk: DatabaseWithThreeChains, seed: int, row_count: int = 60) -> random.Random:
+    """Add rows to random chains until the trail has `row_count` rows or up to two more, in transactions of one to
+    three rows. `seed` decides the random choices. Return the random generator."""
     chance, written = random.Random(seed), len(desk.list_rows())
-    while written < rows:
+    while written < row_count:
         chain, count = chance.choice(list(desk.trails)), chance.randint(1, 3)
         desk.append_entries(chain, count, company="株式会社", n=chance.random())
         written += count

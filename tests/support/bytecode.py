@@ -31,19 +31,19 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         compile_all_files([config.rootpath / folder for folder in _SOURCE_FOLDERS], config, os.cpu_count() or 1)
 
 
-def compile_all_files(folders: Iterable[Path], config: pytest.Config, processes: int) -> None:
-    """Compile the files below these folders that have changed since the last compilation, in `processes`
+def compile_all_files(folders: Iterable[Path], config: pytest.Config, process_count: int) -> None:
+    """Compile the files below these folders that have changed since the last compilation, in `process_count`
     processes.
     """
     files = sorted(file for folder in folders for file in folder.rglob("*.py"))
-    processes = processes if "fork" in multiprocessing.get_all_start_methods() else 1
+    process_count = process_count if "fork" in multiprocessing.get_all_start_methods() else 1
     helpers = [
-        multiprocessing.get_context("fork").Process(target=_compile_files, args=(files[turn::processes], config))
-        for turn in range(1, processes)
+        multiprocessing.get_context("fork").Process(target=_compile_files, args=(files[turn::process_count], config))
+        for turn in range(1, process_count)
     ]
     for helper in helpers:
         helper.start()
-    _compile_files(files[::processes], config)
+    _compile_files(files[::process_count], config)
     for helper in helpers:
         helper.join()
 

@@ -146,19 +146,21 @@ def _make_incomplete_checks(factory: CheckSampleFactory) -> Iterator[CheckSample
             yield _make_incomplete_check(factory, missing_parts, attempts)
 
 
-def _make_incomplete_check(factory: CheckSampleFactory, missing_parts: tuple[str, ...], attempts: int) -> CheckSample:
-    """Return a purchased credit check without the parts `missing_parts`, after `attempts` attempts of its re-fetch
-    schedule."""
-    is_schedule_over = attempts == len(INCOMPLETE_REFETCH_WAITS)
-    waiting_time = sum(INCOMPLETE_REFETCH_WAITS[:attempts], timedelta())
-    pause = timedelta(days=1) if is_schedule_over else INCOMPLETE_REFETCH_WAITS[attempts]
+def _make_incomplete_check(
+    factory: CheckSampleFactory, missing_parts: tuple[str, ...], attempt_count: int
+) -> CheckSample:
+    """Return a purchased credit check without the parts `missing_parts`, after `attempt_count` attempts of its
+    re-fetch schedule."""
+    is_schedule_over = attempt_count == len(INCOMPLETE_REFETCH_WAITS)
+    waiting_time = sum(INCOMPLETE_REFETCH_WAITS[:attempt_count], timedelta())
+    pause = timedelta(days=1) if is_schedule_over else INCOMPLETE_REFETCH_WAITS[attempt_count]
     last_attempt_at = factory.now - pause * factory.random.uniform(0.05, 0.9)
     sample = factory.make_purchased_check("incomplete", last_attempt_at - waiting_time, missing_parts)
     failed_part = "pdf" if "pdf" in missing_parts else "detail"
     error_code = factory.random.choice(_MISSING_PART_CAUSES)
     if failed_part == "detail" and error_code.startswith("pdf_"):
         error_code = "answer_cut"  # a detail is no PDF
-    sample.column_values = {"error_code": error_code, "work_attempts": attempts}
+    sample.column_values = {"error_code": error_code, "work_attempts": attempt_count}
     if is_schedule_over:
         sample.column_values |= make_needs_review_columns(WorkReason.REFETCHES_ENDED)
     else:
@@ -170,7 +172,7 @@ def _make_incomplete_check(factory: CheckSampleFactory, missing_parts: tuple[str
     if missing_parts == ("result",) and sample.report is not None:
         sample.report = replace(sample.report, result=None)  # the provider has no result yet
     at, actor = sample.begun_at, sample.buyer
-    for pause in (timedelta(seconds=5), *INCOMPLETE_REFETCH_WAITS[:attempts]):
+    for pause in (timedelta(seconds=5), *INCOMPLETE_REFETCH_WAITS[:attempt_count]):
         at += pause
         audit_action = AuditAction(f"credit-check.{failed_part}_failed")
         code = {"code": ErrorCode.PROVIDER_ANSWER_UNUSABLE}

@@ -13,10 +13,10 @@ from console.domain.records import WorkReason
 PROVIDER_NAMES = ("paypay", "atom")
 
 
-def make_scheduled_work_columns(reason: str, at: object, attempts: int = 0) -> dict[str, object]:
+def make_scheduled_work_columns(reason: str, at: object, attempt_count: int = 0) -> dict[str, object]:
     """Return the columns of a record whose work state is `scheduled` for the time `at` and the given reason.
-    `attempts` is the number of attempts that were made before."""
-    return {"work_state": "scheduled", "work_reason": reason, "work_at": at, "work_attempts": attempts}
+    `attempt_count` is the number of attempts that were made before."""
+    return {"work_state": "scheduled", "work_reason": reason, "work_at": at, "work_attempts": attempt_count}
 
 
 def _make_waiting_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:

@@ -47,21 +47,21 @@ SLOW_REFUND_AGE = 24 * _HOUR
 
 
 def compute_next_attempt_time(
-    schedule: Sequence[timedelta], attempts: int, now: datetime, scale: TimeScale
+    schedule: Sequence[timedelta], attempt_count: int, now: datetime, scale: TimeScale
 ) -> datetime | None:
-    """Return the instant at which the next attempt is due after `attempts` attempts, counted from the instant `now`;
-    None if `schedule` has no more attempts. `schedule` has the wait before each attempt; `scale` divides the waits in
-    tests.
+    """Return the instant at which the next attempt is due after `attempt_count` attempts, counted from the instant
+    `now`; None if `schedule` has no more attempts. `schedule` has the wait before each attempt; `scale` divides the
+    waits in tests.
     """
-    if attempts >= len(schedule):
+    if attempt_count >= len(schedule):
         return None
-    return now + scale.scale_delta(schedule[attempts])
+    return now + scale.scale_delta(schedule[attempt_count])
 
 
 def compute_next_attempt_time_of_endless_schedule(
-    schedule: Sequence[timedelta], attempts: int, now: datetime, scale: TimeScale
+    schedule: Sequence[timedelta], attempt_count: int, now: datetime, scale: TimeScale
 ) -> datetime:
-    """Return the instant at which the next attempt is due after `attempts` attempts, counted from the instant `now`.
-    `schedule` has the wait before each attempt; its last wait is repeated without end. `scale` divides the waits in
-    tests."""
-    return now + scale.scale_delta(schedule[min(attempts, len(schedule) - 1)])
+    """Return the instant at which the next attempt is due after `attempt_count` attempts, counted from the instant
+    `now`. `schedule` has the wait before each attempt; its last wait is repeated without end. `scale` divides the
+    waits in tests."""
+    return now + scale.scale_delta(schedule[min(attempt_count, len(schedule) - 1)])

@@ -113,19 +113,24 @@ class SandboxControl:
         )
         return bool(answer["reached"])
 
-    def publish_registry(self, rows: int, seed: int, day: date, first_rows: Iterable[RegistryRow] = ()) -> None:
-        """Publish another whole corporation registry: the rows `first_rows`, then `rows` invented corporations, which
-        are the same for the same arguments. Differences that were published before are removed."""
-        body = {"rows": rows, "seed": seed, "day": day.isoformat(), "planted": [row._asdict() for row in first_rows]}
+    def publish_registry(self, row_count: int, seed: int, day: date, first_rows: Iterable[RegistryRow] = ()) -> None:
+        """Publish another whole corporation registry: the rows `first_rows`, then `row_count` invented corporations,
+        which are the same for the same arguments. Differences that were published before are removed."""
+        body = {
+            "rows": row_count,
+            "seed": seed,
+            "day": day.isoformat(),
+            "planted": [row._asdict() for row in first_rows],
+        }
         self._call_sandbox("POST", "registry/whole", body)
 
-    def publish_difference(self, day: date, rows: int = 0, changes: Iterable[RegistryRow] = ()) -> int:
-        """Publish the corporations that changed on `day`: `rows` invented rows, and the rows `changes`. Return the
-        number of rows.
+    def publish_difference(self, day: date, row_count: int = 0, changes: Iterable[RegistryRow] = ()) -> int:
+        """Publish the corporations that changed on `day`: `row_count` invented rows, and the rows `changes`. Return
+        the number of rows.
 
         Raises `SandboxError` unless `day` is after all days that are published.
         """
-        body = {"day": day.isoformat(), "rows": rows, "changes": [row._asdict() for row in changes]}
+        body = {"day": day.isoformat(), "rows": row_count, "changes": [row._asdict() for row in changes]}
         return int(self._call_sandbox("POST", "registry/differences", body)["rows"])
 
     def revoke_tokens(self) -> int:

@@ -62,27 +62,28 @@ def _change_row(row: RegistryRow, process_code: str, day: date, **values: str) -
 
 
 def invent_changes(
-    registry: InventedRegistry, rows: int, day: date, untouched_numbers: frozenset[str] = frozenset()
+    registry: InventedRegistry, row_count: int, day: date, untouched_numbers: frozenset[str] = frozenset()
 ) -> Iterator[RegistryRow]:
-    """Yield `rows` rows of a difference of this day: new corporations, and changes of corporations of `registry`.
-    Each corporation changes at most once; the corporations with the numbers `untouched_numbers` don't change. For a
-    quarter of the renamed or moved corporations, a superseded row (latest = 0) comes before the changed row.
+    """Yield `row_count` rows of a difference of this day: new corporations, and changes of corporations of
+    `registry`. Each corporation changes at most once; the corporations with the numbers `untouched_numbers` don't
+    change. For a quarter of the renamed or moved corporations, a superseded row (latest = 0) comes before the changed
+    row.
     """
     random_source = random.Random(f"{registry.seed} {day}")  # noqa: S311 - repeatable on purpose, nothing secret
-    changed_positions = _draw_positions(registry.rows, rows * 3 // 4, random_source)
-    row_count = 0
-    while row_count < rows:
+    changed_positions = _draw_positions(registry.rows, row_count * 3 // 4, random_source)
+    made_count = 0
+    while made_count < row_count:
         position = next(changed_positions, None) if random_source.random() < 0.75 else None
         if position is None:
-            yield _invent_new_row(day, row_count, random_source)
-            row_count += 1
+            yield _invent_new_row(day, made_count, random_source)
+            made_count += 1
             continue
         row = registry.make_row_at(position)
         if row.corporate_number in untouched_numbers:
             continue
-        for changed_row in _draw_change(row, registry, position, day, random_source)[: rows - row_count]:
+        for changed_row in _draw_change(row, registry, position, day, random_source)[: row_count - made_count]:
             yield changed_row
-            row_count += 1
+            made_count += 1
 
 
 def _draw_positions(total: int, count: int, random_source: random.Random) -> Iterator[int]:

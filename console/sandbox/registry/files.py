@@ -25,7 +25,7 @@ _PGP_SIGNATURE = (
 def write_whole_file(
     folder: Path,
     day: date,
-    rows: int,
+    row_count: int,
     seed: int,
     *,
     encoding: Encoding = "utf-8",
@@ -35,10 +35,10 @@ def write_whole_file(
 ) -> Path:
     """Write a whole file of the registry into `folder`, for the nation or for one prefecture (its code of two
     digits), and return its path: `00_zenkoku_all_YYYYMMDD.zip`, `13_tokyo_all_YYYYMMDD.zip`. The file has the rows
-    `first_rows`, then `rows` invented corporations, which are the same for the same `seed`. Memory doesn't grow with
-    `rows`. If `should_stop` returns True, writing stops, and the file ends after the rows written so far.
+    `first_rows`, then `row_count` invented corporations, which are the same for the same `seed`. Memory doesn't grow
+    with `row_count`. If `should_stop` returns True, writing stops, and the file ends after the rows written so far.
     """
-    registry = InventedRegistry(rows, seed, day, prefecture)
+    registry = InventedRegistry(row_count, seed, day, prefecture)
     place_in_name = next(
         (f"{entry.code}_{entry.romaji.lower()}" for entry in PREFECTURES if entry.code == prefecture), "00_zenkoku"
     )
@@ -49,11 +49,11 @@ def write_whole_file(
 def write_difference_file(
     folder: Path,
     day: date,
-    rows: int,
+    row_count: int,
     seed: int,
     *,
     encoding: Encoding = "utf-8",
-    whole_rows: int = 0,
+    whole_row_count: int = 0,
     whole_file_day: date | None = None,
     prefecture: str | None = None,
     changes: Sequence[RegistryRow] = (),
@@ -61,17 +61,17 @@ def write_difference_file(
     """Write the publisher's file with the corporations that changed on `day`, and return its path:
     `diff_YYYYMMDD.zip`.
 
-    The file has `rows` invented rows. If `whole_rows` is 0, all invented rows are new corporations. Otherwise the
-    invented rows change corporations of the whole file that `write_whole_file` writes with `whole_rows` rows, the
-    same seed, `prefecture` (None: the whole nation) and the day `whole_file_day`. If `whole_file_day` is None, `day`
-    is used in its place; then the corporations are those of the whole file, but some of their dates differ from the
-    dates in the whole file. The file also contains the rows of `changes` (see `console.sandbox.registry.changes`); no
-    invented row is about the corporations of `changes`.
+    The file has `row_count` invented rows. If `whole_row_count` is 0, all invented rows are new corporations.
+    Otherwise the invented rows change corporations of the whole file that `write_whole_file` writes with
+    `whole_row_count` rows, the same seed, `prefecture` (None: the whole nation) and the day `whole_file_day`. If
+    `whole_file_day` is None, `day` is used in its place; then the corporations are those of the whole file, but some
+    of their dates differ from the dates in the whole file. The file also contains the rows of `changes` (see
+    `console.sandbox.registry.changes`); no invented row is about the corporations of `changes`.
     """
-    registry = InventedRegistry(whole_rows, seed, whole_file_day or day, prefecture)
+    registry = InventedRegistry(whole_row_count, seed, whole_file_day or day, prefecture)
     changed_numbers = frozenset(row.corporate_number for row in changes)
-    invented_rows = invent_changes(registry, rows, day, changed_numbers)
-    difference_rows = chain(islice(invented_rows, rows // 2), changes, invented_rows)
+    invented_rows = invent_changes(registry, row_count, day, changed_numbers)
+    difference_rows = chain(islice(invented_rows, row_count // 2), changes, invented_rows)
     return write_csv_zip(
         folder, f"diff_{day:%Y%m%d}", _split_into_blocks(_format_numbered_lines(difference_rows)), encoding
     )

@@ -48,14 +48,14 @@ class PublishedRegistry:
         published."""
         return self._current_registry.last_day
 
-    def publish_whole(self, rows: int, seed: int, day: date, first_rows: Iterable[RegistryRow] = ()) -> None:
-        """Publish another whole registry: the rows `first_rows`, then `rows` invented corporations, which are the
-        same for the same arguments. The differences of the earlier registry are removed."""
-        self._current_registry = _WholeAndDifferences(InventedRegistry(rows, seed, day), tuple(first_rows))
+    def publish_whole(self, row_count: int, seed: int, day: date, first_rows: Iterable[RegistryRow] = ()) -> None:
+        """Publish another whole registry: the rows `first_rows`, then `row_count` invented corporations, which are
+        the same for the same arguments. The differences of the earlier registry are removed."""
+        self._current_registry = _WholeAndDifferences(InventedRegistry(row_count, seed, day), tuple(first_rows))
 
-    def publish_difference(self, day: date, rows: int, changes: Sequence[RegistryRow] = ()) -> int:
-        """Publish the corporations that changed on `day`: `rows` invented rows, and the rows `changes`. Return the
-        number of rows.
+    def publish_difference(self, day: date, row_count: int, changes: Sequence[RegistryRow] = ()) -> int:
+        """Publish the corporations that changed on `day`: `row_count` invented rows, and the rows `changes`. Return
+        the number of rows.
 
         Raises ValueError unless `day` is after all days that are published.
         """
@@ -64,7 +64,7 @@ class PublishedRegistry:
             if day <= current.last_day:
                 raise ValueError(f"{day} is not after {current.last_day}")
             untouched_numbers = frozenset(row.corporate_number for row in changes)
-            difference_rows = [*invent_changes(current.whole, rows, day, untouched_numbers), *changes]
+            difference_rows = [*invent_changes(current.whole, row_count, day, untouched_numbers), *changes]
             current.changed_rows_by_day[day] = difference_rows
             return len(difference_rows)
 

@@ -78,31 +78,32 @@ class _NumberSegment(NamedTuple):
 
 
 class InventedRegistry:
-    """A registry of `rows` invented corporations on the day `day`; equal arguments give equal rows. `prefecture` (a
-    code of two digits) limits the registry to one prefecture. Positions count from 0. Rows are in the order of the
+    """A registry of `row_count` invented corporations on the day `day`; equal arguments give equal rows. `prefecture`
+    (a code of two digits) limits the registry to one prefecture. Positions count from 0. Rows are in the order of the
     published files: by prefecture, then by number.
 
     Raises ValueError if a prefecture would get more than nine million rows, or if `prefecture` is unknown.
     """
 
-    def __init__(self, rows: int, seed: int, day: date, prefecture: str | None = None) -> None:
-        self.rows, self.seed, self.day = rows, seed, day
+    def __init__(self, row_count: int, seed: int, day: date, prefecture: str | None = None) -> None:
+        self.rows, self.seed, self.day = row_count, seed, day
         prefectures = [
             known_prefecture for known_prefecture in PREFECTURES if prefecture in (None, known_prefecture.code)
         ]
         if not prefectures:
             raise ValueError(f"{prefecture} is no prefecture")
         weights = [known_prefecture.weight for known_prefecture in prefectures]
-        row_counts = _split_total_by_weights(rows, weights)
+        row_counts = _split_total_by_weights(row_count, weights)
         self._segments: list[_NumberSegment] = []
         start = 0
         for known_prefecture, prefecture_row_count in zip(prefectures, row_counts, strict=True):
-            for check_digit, row_count in enumerate(_split_total_by_weights(prefecture_row_count, [1] * 9), start=1):
-                if row_count > MAX_ROWS_PER_SEGMENT:
-                    raise ValueError(f"{rows} rows are too many")
-                if row_count:
-                    self._segments.append(_NumberSegment(known_prefecture, check_digit, start, row_count))
-                    start += row_count
+            segment_row_counts = _split_total_by_weights(prefecture_row_count, [1] * 9)
+            for check_digit, segment_row_count in enumerate(segment_row_counts, start=1):
+                if segment_row_count > MAX_ROWS_PER_SEGMENT:
+                    raise ValueError(f"{segment_row_count} rows are too many")
+                if segment_row_count:
+                    self._segments.append(_NumberSegment(known_prefecture, check_digit, start, segment_row_count))
+                    start += segment_row_count
         self._starts = [segment.start for segment in self._segments]
 
     def make_number_at(self, position: int) -> str:

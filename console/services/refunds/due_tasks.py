@@ -237,14 +237,14 @@ def _find_error_cause(error: Exception) -> str | None:
     return str(error.detail.get("reason") or error.code)
 
 
-def _is_lasting_error(error: Exception, attempts: int) -> bool:
+def _is_lasting_error(error: Exception, attempt_count: int) -> bool:
     """True if a person must look at the refund, because a later attempt to send it would probably end with the same
-    error. `attempts` is the number of earlier attempts."""
+    error. `attempt_count` is the number of earlier attempts."""
     if not isinstance(error, ConsoleError):
         return False
     reason = error.detail.get("reason")
     if error.code in LASTING_REFUND_ERROR_CODES:
         return reason not in TEMPORARY_NOT_ALLOWED_REASONS
     if error.code == ErrorCode.PROVIDER_ANSWER_UNUSABLE:
-        return reason == refund_outcomes.ORDER_DELETED_AT_PROVIDER_REASON or attempts + 1 >= MAX_UNUSABLE_ANSWERS
+        return reason == refund_outcomes.ORDER_DELETED_AT_PROVIDER_REASON or attempt_count + 1 >= MAX_UNUSABLE_ANSWERS
     return False

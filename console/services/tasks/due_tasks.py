@@ -389,13 +389,13 @@ def _find_subject_of_delivery_case(conn: Connection, entry: SpoolEntry) -> int:
 
 
 @contextmanager
-def skip_failures(name: str, attempts: int = 0) -> Iterator[None]:
+def skip_failures(name: str, attempt_count: int = 0) -> Iterator[None]:
     """Context manager: if the block raises an exception, log the exception and continue after the block. Each block
     has a correlation id of its own in the log.
 
-    `name` names the block in the log; `attempts` is the number of earlier attempts, which is logged too.
+    `name` names the block in the log; `attempt_count` is the number of earlier attempts, which is logged too.
     """
-    with tracing.start_new_correlation(record=name, **{tracing.RETRIES_FACT_NAME: str(attempts)}):
+    with tracing.start_new_correlation(record=name, **{tracing.RETRIES_FACT_NAME: str(attempt_count)}):
         try:
             yield
         except ConsoleError as refusal:

@@ -199,7 +199,7 @@ def _read_readable_rows(rows: Sequence[Row[Any]]) -> tuple[OutboxEvent, ...]:
 
 def _make_event(
     row_id: int, topic: str, event_id: str, key: str, body: str, created_at: datetime, next_at: datetime,
-    attempts: int, last_error: str | None, published_at: datetime | None,
+    attempt_count: int, last_error: str | None, published_at: datetime | None,
 ) -> OutboxEvent:  # fmt: skip
     return OutboxEvent(
         row_id,
@@ -209,7 +209,7 @@ def _make_event(
         body,
         convert_to_aware_utc(created_at),
         convert_to_aware_utc(next_at),
-        attempts,
+        attempt_count,
         last_error,
         read_as_utc(published_at),
     )

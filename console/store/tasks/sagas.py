@@ -277,7 +277,7 @@ def _read_readable_rows(rows: Sequence[Row[Any]]) -> tuple[Saga, ...]:
 def _make_saga(
     saga_id: int, kind: str, subject_kind: str, subject_id: int, state: str, step: str, facts: str,
     begun_at: datetime,
-    changed_at: datetime, reason: str | None, next_at: datetime | None, attempts: int, ended_at: datetime | None,
+    changed_at: datetime, reason: str | None, next_at: datetime | None, attempt_count: int, ended_at: datetime | None,
     version: int,
 ) -> Saga:  # fmt: skip
     return Saga(
@@ -292,7 +292,7 @@ def _make_saga(
         convert_to_aware_utc(changed_at),
         reason,
         read_as_utc(next_at),
-        attempts,
+        attempt_count,
         read_as_utc(ended_at),
         version,
     )

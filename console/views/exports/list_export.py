@@ -134,8 +134,8 @@ class ListExporter(QObject):
             message = join_sentences((sentence, *written_export.notes), translate)
             return Toast(message, written_export.file, path=written_export.file, subject_title="")
 
-        def format_progress(rows: int) -> str:
-            return translate("progress.export", rows=rows)
+        def format_progress(row_count: int) -> str:
+            return translate("progress.export", rows=row_count)
 
         self._file_writer.show_progress_text(format_progress(0))
         self._file_writer.write_file(write_list, make_toast, format_progress)

@@ -48,7 +48,7 @@ def paying_terminal(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     made.json("worker", "--once")
     merged = changes.merge_company(company, SUCCESSOR_NUMBER, DIFFERENCE_DAY)
     import_registry_files(
-        folder, [write_difference_file(tmp_path, DIFFERENCE_DAY, 5, 1, whole_rows=20, changes=[merged])]
+        folder, [write_difference_file(tmp_path, DIFFERENCE_DAY, 5, 1, whole_row_count=20, changes=[merged])]
     )
     ran = {run["task"]: run["count"] for run in made.json("worker", "--once").data["ran"]}
     assert ran["company_changes"] == 1

@@ -234,16 +234,16 @@ def test_an_unreadable_condition_is_reported_and_hides_no_record(text: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("before", "words"), [("cause:" + "x," * 492 + "y", 0), (" " * 990, 0), ("x " * 500, 499), ("a" * 1_001, 0)]
+    ("before", "word_count"), [("cause:" + "x," * 492 + "y", 0), (" " * 990, 0), ("x " * 500, 499), ("a" * 1_001, 0)]
 )
-def test_a_filter_that_is_too_long_is_cut_between_words_and_reported(before: str, words: int) -> None:
+def test_a_filter_that_is_too_long_is_cut_between_words_and_reported(before: str, word_count: int) -> None:
     """If a filter text is too long, the word at the limit is left out and reported. A part of it is never read as
     another condition, such as `amount:>50` for `amount:>50000`."""
     parsed = parse_filter(f"{before} amount:>50000 kind:order")
     unread = "a" * 64 if before.startswith("a") else "amount:>50000"
     assert (parsed.record_filter.amount, parsed.record_filter.kinds) == (None, frozenset())
     assert parsed.unusable_words[-1:] == (unread,)
-    assert len(parsed.words.split()) >= words
+    assert len(parsed.words.split()) >= word_count
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ def test_the_comparison_form_of_a_part_of_a_name_is_in_the_names_form(name: str,
 
 
 @pytest.mark.parametrize(
-    ("text", "kind", "number", "digits", "post_code", "words"),
+    ("text", "kind", "number", "digits", "post_code", "word_count"),
     [
         ("1180301018771", QueryKind.NUMBER, "1180301018771", "", "", 0),
         ("Ｔ１１８０３０１０１８７７１", QueryKind.NUMBER, "1180301018771", "", "", 0),
@@ -193,12 +193,12 @@ def test_the_comparison_form_of_a_part_of_a_name_is_in_the_names_form(name: str,
     ],
 )
 def test_a_typed_text_is_a_number_a_postcode_or_words(
-    text: str, kind: QueryKind, number: str | None, digits: str, post_code: str, words: int
+    text: str, kind: QueryKind, number: str | None, digits: str, post_code: str, word_count: int
 ) -> None:
     """A typed text is read as a corporation number, a postcode or words."""
     query = parse_registry_query(text)
     query_facts = (query.kind, query.number, query.digits, query.post_code, len(query.words))
-    assert query_facts == (kind, number, digits, post_code, words)
+    assert query_facts == (kind, number, digits, post_code, word_count)
 
 
 def test_a_separate_voicing_mark_belongs_to_the_kana_before_it() -> None:

@@ -104,9 +104,9 @@ def test_the_application_id_is_sent_and_not_shown(sandbox_with_difference: Sandb
 
 
 def make_answer(
-    *rows: str, day: str = "2026-11-04", count: int | None = None, number: int = 1, parts: int = 1
+    *rows: str, day: str = "2026-11-04", count: int | None = None, number: int = 1, part_count: int = 1
 ) -> bytes:
-    head = f"{day},{len(rows) if count is None else count},{number},{parts}"
+    head = f"{day},{len(rows) if count is None else count},{number},{part_count}"
     return "\r\n".join((head, *rows, "")).encode()
 
 
@@ -122,8 +122,8 @@ UNUSABLE_ANSWERS = {
     "no UTF-8": make_answer_script(200, make_answer(COMPANY_CSV_LINE).decode().encode("cp932")),
     "more rows than told": make_answer_script(200, make_answer(COMPANY_CSV_LINE, COMPANY_CSV_LINE, count=1)),
     "no rows, though told": make_answer_script(200, make_answer(count=3)),
-    "another part": make_answer_script(200, make_answer(COMPANY_CSV_LINE, number=2, parts=2)),
-    "too many parts": make_answer_script(200, make_answer(COMPANY_CSV_LINE, count=2_000_000, parts=1_000)),
+    "another part": make_answer_script(200, make_answer(COMPANY_CSV_LINE, number=2, part_count=2)),
+    "too many parts": make_answer_script(200, make_answer(COMPANY_CSV_LINE, count=2_000_000, part_count=1_000)),
     "29 fields": make_answer_script(200, make_answer(COMPANY_CSV_LINE.rsplit(",", 1)[0])),
     "31 fields": make_answer_script(200, make_answer(COMPANY_CSV_LINE + ",0")),
     "an open quotation": make_answer_script(200, make_answer(COMPANY_CSV_LINE.replace('株式会社"', "株式会社"))),

@@ -52,9 +52,9 @@ def test_a_held_call_is_listed_and_released(
     assert control.wait_until_reached(charges=1)
 
 
-@pytest.mark.parametrize(("fault", "charges"), [("hang", 0), ("hang_after_charge", 1), ("late_charge", 1)])
+@pytest.mark.parametrize(("fault", "charge_count"), [("hang", 0), ("hang_after_charge", 1), ("late_charge", 1)])
 def test_a_call_whose_client_left_gets_no_answer(
-    sandbox: Sandbox, caller: Caller, control: SandboxControl, fault: str, charges: int
+    sandbox: Sandbox, caller: Caller, control: SandboxControl, fault: str, charge_count: int
 ) -> None:
     """If the client of a held call has closed the connection, the sandbox sends no answer. A hanging purchase that it
     hasn't processed yet is never charged."""
@@ -64,7 +64,7 @@ def test_a_call_whose_client_left_gets_no_answer(
     assert control.release_calls() == 1
     assert caller.buy_check(OTHER_CORPORATION_NUMBER).status == 201
     sandbox.stop()  # ends every thread: nothing more can happen
-    assert sandbox.ledger.count_charges_of_number(CORPORATION_NUMBER) == charges
+    assert sandbox.ledger.count_charges_of_number(CORPORATION_NUMBER) == charge_count
     assert not any(charge.delivered for charge in sandbox.ledger.list_charges_of_number(CORPORATION_NUMBER))
 
 

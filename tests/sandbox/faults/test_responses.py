@@ -145,14 +145,14 @@ def test_a_fault_sends_an_empty_list_of_credit_checks(caller: Caller, control: S
     assert len(caller.list_checks().data["credit_checks"]) == 1
 
 
-@pytest.mark.parametrize(("fault", "charges"), [("body", 0), ("body_after_charge", 1)])
+@pytest.mark.parametrize(("fault", "charge_count"), [("body", 0), ("body_after_charge", 1)])
 def test_a_fault_sends_any_text_as_the_body(
-    caller: Caller, control: SandboxControl, fault: str, charges: int
+    caller: Caller, control: SandboxControl, fault: str, charge_count: int
 ) -> None:
     """A fault can make the sandbox send any text as the body of the answer."""
     control.add_fault(fault, call="purchase", body='{"credit_check":{}}')
     assert caller.buy_check().data == {"credit_check": {}}
-    assert control.count_charges() == charges
+    assert control.count_charges() == charge_count
 
 
 def test_a_fault_sends_a_huge_valid_answer(caller: Caller, control: SandboxControl) -> None:

@@ -153,7 +153,9 @@ def test_a_difference_has_each_planted_change_once(tmp_path: Path, whole_file_ro
         reopen_company(closed, DIFFERENCE_DAY),
         make_company_row("1180301018771", "株式会社見本"),
     ]
-    path = write_difference_file(tmp_path, DIFFERENCE_DAY, 2_000, seed=7, whole_rows=ROW_COUNT, changes=special_rows)
+    path = write_difference_file(
+        tmp_path, DIFFERENCE_DAY, 2_000, seed=7, whole_row_count=ROW_COUNT, changes=special_rows
+    )
     assert path.name == "diff_20261102.zip"
     rows = read_rows(path)
     assert len(rows) == 2_000 + len(special_rows)
@@ -181,7 +183,7 @@ def test_a_difference_keeps_the_dates_of_the_whole_file(tmp_path: Path) -> None:
     published.publish_whole(ROW_COUNT, 7, WHOLE_FILE_DAY)
     published.publish_difference(changed_day, 300)
     path = write_difference_file(
-        tmp_path, changed_day, 300, seed=7, whole_rows=ROW_COUNT, whole_file_day=WHOLE_FILE_DAY
+        tmp_path, changed_day, 300, seed=7, whole_row_count=ROW_COUNT, whole_file_day=WHOLE_FILE_DAY
     )
     assert [row._replace(sequence_number="") for row in read_rows(path)] == [
         row._replace(sequence_number="") for row in published.iterate_rows_between(changed_day, changed_day)

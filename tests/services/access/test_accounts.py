@@ -505,16 +505,16 @@ def test_a_run_that_was_broken_off_is_taken_back(accounts: AccountsByFile, monke
             assert grants.find_right_faults(conn) == ()
 
 
-def _make_function_that_fails_after(successful_calls: int, function: Callable[..., None]) -> Callable[..., None]:
-    """Return a function that calls `function` for the first `successful_calls` calls, and raises ConnectionError from
-    the next call on.
+def _make_function_that_fails_after(successful_call_count: int, function: Callable[..., None]) -> Callable[..., None]:
+    """Return a function that calls `function` for the first `successful_call_count` calls, and raises ConnectionError
+    from the next call on.
     """
     calls = 0
 
     def count_and_run(*args: Any, **more: Any) -> None:
         nonlocal calls
         calls += 1
-        if calls > successful_calls:
+        if calls > successful_call_count:
             raise ConnectionError("the plug was pulled")
         function(*args, **more)
 

@@ -137,7 +137,7 @@ def test_forty_changes_raise_one_alert_each(
     monkeypatch.setattr(changed_companies, "ROWS_PER_PAGE", 7)
     monkeypatch.setattr(changed_companies, "IDS_PER_PAGE", 10)
     rows = make_registry_rows(range(60))
-    with open_company_desks(place, hand_clock, rows, desks=2) as scene:
+    with open_company_desks(place, hand_clock, rows, desk_count=2) as scene:
         write_records(scene)
         scene.import_files(scene.whole)
         assert (scene.run_watch(), scene.run_watch(1), scene.read_alert_texts()) == (0, 0, {})
@@ -575,7 +575,7 @@ def test_a_desk_with_an_older_registry_raises_no_alert(place: Place, hand_clock:
     closes none.
     """
     rows = make_registry_rows(range(1))
-    with open_company_desks(place, hand_clock, rows, desks=2) as scene:
+    with open_company_desks(place, hand_clock, rows, desk_count=2) as scene:
         scene.insert_check(0)
         scene.import_files(scene.whole)
         scene.run_watch()

@@ -76,7 +76,7 @@ class DesksWithSameRegistry:
             day,
             100,
             SEED,
-            whole_rows=INVENTED_ROW_COUNT,
+            whole_row_count=INVENTED_ROW_COUNT,
             whole_file_day=WHOLE_FILE_DAY,
             changes=list(rows),
         )
@@ -153,13 +153,16 @@ class DesksWithSameRegistry:
 
 @contextmanager
 def open_company_desks(
-    place: Place, clock: ManualClock, rows_by_index: Mapping[int, RegistryRow], desks: int = 1
+    place: Place, clock: ManualClock, rows_by_index: Mapping[int, RegistryRow], desk_count: int = 1
 ) -> Iterator[DesksWithSameRegistry]:
-    """Open `desks` desks on the test's database; `rows_by_index` has the registry rows of the companies by index."""
+    """Open `desk_count` desks on the test's database; `rows_by_index` has the registry rows of the companies by
+    index."""
     for table in TABLES_WITHOUT_TRIGGERS:
         place.drop_table_triggers(table)
     with ExitStack() as stack:
-        consoles = [stack.enter_context(place.desk(InMemoryAlarmBox(), clock, desk=desk)) for desk in range(desks)]
+        consoles = [
+            stack.enter_context(place.desk(InMemoryAlarmBox(), clock, desk=desk)) for desk in range(desk_count)
+        ]
         folder = place.folder / "published"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()

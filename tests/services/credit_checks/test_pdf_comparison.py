@@ -146,8 +146,8 @@ def test_a_comparison_is_cancelled_between_pages() -> None:
     """
     reported_pages: list[tuple[int, int]] = []
 
-    def record_page_and_interrupt(page: int, pages: int) -> None:
-        reported_pages.append((page, pages))
+    def record_page_and_interrupt(page: int, page_count: int) -> None:
+        reported_pages.append((page, page_count))
         if page:
             raise InterruptedError
 

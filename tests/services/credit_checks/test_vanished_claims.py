@@ -50,21 +50,21 @@ def delete_rows(place: Place, record: CreditCheck, *statements: str) -> None:
     place.sql(*(statement.format(record.id) for statement in statements))
 
 
-@pytest.mark.parametrize("rounds", [ROUND_COUNT, pytest.param(100, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("round_count", [ROUND_COUNT, pytest.param(100, marks=pytest.mark.soak)])
 def test_a_lost_purchase_is_refused_again(
-    console: Console, alarmbox: InMemoryAlarmBox, place: Place, rounds: int
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place, round_count: int
 ) -> None:
     """The row of a completed purchase is deleted, with and without its journal row: the desk refuses each second
     purchase of the number.
     """
     refused = 0
-    for i, number in enumerate(invent_numbers(rounds, seed=12)):
+    for i, number in enumerate(invent_numbers(round_count, seed=12)):
         delete_rows(place, buy_check(console, number), DELETE_CHECK_SQL, *([DELETE_OPERATIONS_SQL] if i % 2 else []))
         error = call_for_refusal(lambda n=number: buy_check(console, n))
         refused += (error.code, error.detail.get("source")) == ("already_purchased", "desk")
-    print(f"demand 12: {place.engine}: {refused} of {rounds} second purchases refused from the desk's memory")
-    assert refused == rounds
-    assert len(alarmbox.charges) == rounds
+    print(f"demand 12: {place.engine}: {refused} of {round_count} second purchases refused from the desk's memory")
+    assert refused == round_count
+    assert len(alarmbox.charges) == round_count
 
 
 def test_a_lost_unknown_purchase_holds_its_claim(console: Console, alarmbox: InMemoryAlarmBox, place: Place) -> None:

@@ -398,8 +398,8 @@ def test_a_cancelled_export_leaves_no_file(desk: SampleDesk, tmp_path: Path) -> 
     folder = tmp_path / "exports"
     folder.mkdir()
 
-    def cancel_after_first_row(rows: int) -> None:
-        if rows:
+    def cancel_after_first_row(row_count: int) -> None:
+        if row_count:
             raise KeyboardInterrupt
 
     for name in ("list.xlsx", "list.csv"):

@@ -461,13 +461,13 @@ def test_a_running_desk_stops_after_a_restore(place: Place, alarmbox: InMemoryAl
     assert len(alarmbox.charges) == 1
 
 
-@pytest.mark.parametrize("rounds", [6, pytest.param(200, marks=pytest.mark.soak)])
-def test_comparisons_under_load_report_no_loss(place: Place, rounds: int) -> None:
+@pytest.mark.parametrize("round_count", [6, pytest.param(200, marks=pytest.mark.soak)])
+def test_comparisons_under_load_report_no_loss(place: Place, round_count: int) -> None:
     """Three threads buy at two desks, and a fourth thread opens one of these desks repeatedly. No comparison of
     anchors with the database reports a loss.
     """
     rows, start, rollbacks, alarmbox = (
-        invent_numbers(3 * rounds, seed=8),
+        invent_numbers(3 * round_count, seed=8),
         Barrier(4),
         list[object](),
         InMemoryAlarmBox(),
@@ -482,7 +482,7 @@ def test_comparisons_under_load_report_no_loss(place: Place, rounds: int) -> Non
 
     def compare_anchors() -> None:
         start.wait()
-        for _ in range(rounds):
+        for _ in range(round_count):
             with place.desk(alarmbox, desk=1) as console:
                 rollbacks.append(console.alerts.find_database_rollback())
 
@@ -492,8 +492,8 @@ def test_comparisons_under_load_report_no_loss(place: Place, rounds: int) -> Non
         thread.start()
     for thread in threads:
         thread.join()
-    assert rollbacks == [None] * (4 * rounds)
-    assert len(alarmbox.charges) == 3 * rounds
+    assert rollbacks == [None] * (4 * round_count)
+    assert len(alarmbox.charges) == 3 * round_count
 
 
 def test_desks_with_a_complete_database_report_no_loss(

@@ -297,9 +297,9 @@ def test_a_decision_closes_no_case_that_its_own_answer_opens(scene: PaymentDesk)
     assert scene.list_open_alert_rules() == ["paid_twice"]
 
 
-@pytest.mark.parametrize("runs", [1, 2])
+@pytest.mark.parametrize("run_count", [1, 2])
 def test_the_case_about_a_second_capture_in_the_daily_file_stays_open(
-    scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch, runs: int
+    scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch, run_count: int
 ) -> None:
     """PayPay's daily file has our payment number twice: captured under an id that we don't have, and under ours. The
     row of our own payment closes the case about the difference, but not the one about the second capture.
@@ -316,7 +316,7 @@ def test_the_case_about_a_second_capture_in_the_daily_file_stays_open(
         return b"\n".join((head, line, rows))
 
     monkeypatch.setattr(files, "download_file", download_file_with_second_capture)
-    for _ in range(runs):
+    for _ in range(run_count):
         report = day.reconcile_day()
     assert "paid_twice" in scene.list_open_alert_rules()
     (item,) = scene.console.reconciliation.views.list_differences(report.run_id or 0).items

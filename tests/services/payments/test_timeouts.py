@@ -58,9 +58,9 @@ def pass_time(scene: PaymentDesk, clock: MovedClock, duration: timedelta) -> Non
     scene.control.change_settings(advance_seconds=duration.total_seconds())
 
 
-def hold_stock(scene: PaymentDesk, order: int, pieces: int, state: str = "held") -> None:
-    """Insert `pieces` stock reservations in the state `state` for the order with the id `order`."""
-    for piece in range(pieces):
+def hold_stock(scene: PaymentDesk, order: int, piece_count: int, state: str = "held") -> None:
+    """Insert `piece_count` stock reservations in the state `state` for the order with the id `order`."""
+    for piece in range(piece_count):
         scene.place.sql(
             "INSERT INTO stock_reservations (order_id, item, quantity, status, created_at)"
             f" VALUES ({order}, 'SKU-{piece}', 1, '{state}', '2026-11-20 03:00:00')"

@@ -177,11 +177,11 @@ def test_a_broken_off_run_is_resumable(reconciled_day: ReconciledDay, monkeypatc
     assert read_run(reconciled_day).item.state is RunState.DONE
 
 
-def _make_failpoint_function(rows: int) -> object:
-    """Return a failpoint function that raises FailpointReached when the line after the first `rows` lines was
+def _make_failpoint_function(row_count: int) -> object:
+    """Return a failpoint function that raises FailpointReached when the line after the first `row_count` lines was
     compared.
     """
-    remaining_rows = [rows]
+    remaining_rows = [row_count]
 
     def reach(name: str) -> None:
         remaining_rows[0] -= name == "after_reconcile_row"

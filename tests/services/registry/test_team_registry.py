@@ -51,7 +51,7 @@ def test_a_workers_registry_reaches_the_desks(
             MONDAY,
             5,
             1,
-            whole_rows=50,
+            whole_row_count=50,
             changes=[rename_company(SAMPLE_COMPANY, "架空物産株式会社", MONDAY)],
         )
         assert {run.task: run.count for run in second.recovery.run_all_tasks()}["registry"] == 1
@@ -62,7 +62,7 @@ def test_a_workers_registry_reaches_the_desks(
         assert renamed is not None
         assert renamed.name == "架空物産株式会社"
         with pytest.raises(ConsoleError) as refused:
-            person.registry.import_files([write_difference_file(tmp_path, TUESDAY, 5, 1, whole_rows=50)])
+            person.registry.import_files([write_difference_file(tmp_path, TUESDAY, 5, 1, whole_row_count=50)])
         assert refused.value.code == ErrorCode.NOT_ALLOWED
         manifest = place.documents / "registry.json"
         manifest.write_bytes(manifest.read_bytes()[:-9])

@@ -60,7 +60,7 @@ class WatchedFolderDesk:
 
     def put_difference_file(self, day: date) -> Path:
         """Write the difference file of this day into the watched folder and return its path."""
-        return write_difference_file(self.watched, day, 20, SEED, whole_rows=ROW_COUNT)
+        return write_difference_file(self.watched, day, 20, SEED, whole_row_count=ROW_COUNT)
 
     def read_registry_date(self) -> date | None:
         """Return the registry date; None if there is no registry."""

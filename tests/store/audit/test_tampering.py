@@ -207,7 +207,7 @@ def test_tampering_is_found_and_named(fresh_place: MakePlace, tampering: Tamperi
         with fresh_place() as place:
             desk = DatabaseWithThreeChains(place)
             with closing(desk.database):
-                chance = fill_chains(desk, seed, rows=45)
+                chance = fill_chains(desk, seed, row_count=45)
                 expected = tampering(desk, chance)
                 verdict = desk.verify_trail()
         assert verdict.first_bad_row_id == expected, f"seed {seed}: {verdict}"

@@ -195,10 +195,10 @@ def test_a_locked_database_is_reported(database: Database, monkeypatch: pytest.M
     assert (refused.value.code, refused.value.exit_status) == ("database_locked", 6)
 
 
-def fill_limited_database(database: Database, pages: int) -> None:
+def fill_limited_database(database: Database, page_count: int) -> None:
     """Limit the database to this number of pages, and write rows until SQLite reports a full disk."""
     with database.write_without_retries() as tx:
-        tx.conn.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        tx.conn.exec_driver_sql(f"PRAGMA max_page_count = {page_count}")
         tx.conn.execute(text("UPDATE console_meta SET value = 'before' WHERE name = 'database_id'"))
         for i in range(2_000):
             migrate.write_meta(tx.conn, f"row-{i}", "x" * 200)

@@ -162,16 +162,16 @@ def test_a_limited_read_of_a_table_is_reported(database: Database, monkeypatch: 
         assert (bool(group.records), group.is_partial) == (True, False)
 
 
-@pytest.mark.parametrize("newest_rows", [10, 100_000])
+@pytest.mark.parametrize("newest_row_count", [10, 100_000])
 @pytest.mark.parametrize("max_index_rows", [_MAX_ROWS_FOR_NO_INDEX_READ, _MAX_ROWS_FOR_EACH_INDEX_READ])
 def test_a_search_finds_each_record_once_and_in_order(
-    database: Database, newest_rows: int, max_index_rows: int, monkeypatch: pytest.MonkeyPatch
+    database: Database, newest_row_count: int, max_index_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A search returns each record once, and says exactly whether more records match, also if it reads several ranges
     that contain the same record. A limited search returns the first records of the whole result.
     """
     monkeypatch.setattr(record_search, "MAX_ROWS_OF_INDEX_SEARCH", max_index_rows)
-    monkeypatch.setattr(record_search, "MAX_SEARCHED_NEWEST_ROWS", newest_rows)
+    monkeypatch.setattr(record_search, "MAX_SEARCHED_NEWEST_ROWS", newest_row_count)
     with database.read() as conn:
         for text, days in product(FILTER_TEXTS, (None, DayRange(PAID_DAY, TWO_DAYS_LATER.date()))):
             choice = _make_choice(parse_filter(text).record_filter)

@@ -78,10 +78,12 @@ def upgrade_until(database: Database, breaks_before: int | None = None) -> int:
     return changes.number
 
 
-def choose_statements(statements: int, part: int | None) -> list[int]:
+def choose_statements(statement_count: int, part: int | None) -> list[int]:
     """Return the numbers of the statements at which the test interrupts the upgrade: every _PART_COUNT-th number
     beginning with `part`. If `part` is None, return three random numbers."""
-    return random.sample(range(statements), 3) if part is None else list(range(statements))[part::_PART_COUNT]
+    return (
+        random.sample(range(statement_count), 3) if part is None else list(range(statement_count))[part::_PART_COUNT]
+    )
 
 
 def require_database_is_refused(database: Database) -> None:

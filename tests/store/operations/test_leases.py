@@ -25,8 +25,10 @@ def make_holder(place: Place, desk: str = "desk-1") -> HoldingProcess:
     return HoldingProcess(place.get_account_name("op-a"), desk, "host", 7, f"session-of-{desk}")
 
 
-def acquire_lease(database: Database, person: HoldingProcess, slots: int = 1, name: str = LEASE_NAME) -> Lease | None:
-    return database.write(lambda tx: leases.acquire(tx, name, person, NOW, LEASE_SECONDS, slots))
+def acquire_lease(
+    database: Database, person: HoldingProcess, slot_count: int = 1, name: str = LEASE_NAME
+) -> Lease | None:
+    return database.write(lambda tx: leases.acquire(tx, name, person, NOW, LEASE_SECONDS, slot_count))
 
 
 def require_lease(lease: Lease | None) -> Lease:
@@ -107,21 +109,21 @@ def test_a_lease_has_as_many_holders_as_slots(databases: tuple[Database, ...], p
     first_database, second_database = databases
     taken = [
         require_lease(
-            acquire_lease((first_database, second_database)[i % 2], make_holder(place, f"desk-{i}"), slots=3)
+            acquire_lease((first_database, second_database)[i % 2], make_holder(place, f"desk-{i}"), slot_count=3)
         )
         for i in range(3)
     ]
     assert [lease.slot for lease in taken] == [0, 1, 2]
-    assert acquire_lease(second_database, make_holder(place, "desk-9"), slots=3) is None
+    assert acquire_lease(second_database, make_holder(place, "desk-9"), slot_count=3) is None
     with second_database.read() as conn:
         assert len(leases.list_holders(conn)) == 3
     first_database.write(lambda tx: leases.release(tx.conn, taken[1]))
-    assert require_lease(acquire_lease(second_database, make_holder(place, "desk-9"), slots=3)).slot == 1
+    assert require_lease(acquire_lease(second_database, make_holder(place, "desk-9"), slot_count=3)).slot == 1
 
 
-@pytest.mark.parametrize("slots", [1, 3])
+@pytest.mark.parametrize("slot_count", [1, 3])
 def test_simultaneous_processes_acquire_at_most_the_slots(
-    databases: tuple[Database, ...], place: Place, slots: int
+    databases: tuple[Database, ...], place: Place, slot_count: int
 ) -> None:
     """Of eight processes that acquire a new lease at the same moment, as many succeed as there are slots, and none
     gets an error."""
@@ -129,11 +131,13 @@ def test_simultaneous_processes_acquire_at_most_the_slots(
 
     def acquire_as_desk(i: int) -> Lease | None:
         barrier.wait(MAX_WAIT_SECONDS)
-        return acquire_lease(databases[i % 2], make_holder(place, f"desk-{i}"), slots, name=f"fresh-{slots}")
+        return acquire_lease(
+            databases[i % 2], make_holder(place, f"desk-{i}"), slot_count, name=f"fresh-{slot_count}"
+        )
 
     with ThreadPoolExecutor(8) as threads:
         taken = [lease for lease in threads.map(acquire_as_desk, range(8)) if lease is not None]
-    assert sorted(lease.slot for lease in taken) == list(range(slots))
+    assert sorted(lease.slot for lease in taken) == list(range(slot_count))
 
 
 def test_the_fencing_token_identifies_the_lease_holder(databases: tuple[Database, ...], place: Place) -> None:

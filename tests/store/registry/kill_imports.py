@@ -106,8 +106,8 @@ def check_registry(registry: Path, folder: Path, names: list[str]) -> None:
     assert len([path for path in registry.iterdir() if path.is_dir()]) == 1
 
 
-def check_row_count(rows: int, is_done: bool) -> None:
-    assert rows == 13 if is_done else rows in (12, 13), rows
+def check_row_count(row_count: int, is_done: bool) -> None:
+    assert row_count == 13 if is_done else row_count in (12, 13), row_count
 
 
 def check_integrity(registry: Path) -> None:

@@ -167,7 +167,7 @@ def test_a_difference_that_skips_or_repeats_a_day_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("steps", "day", "rows"),
+    ("steps", "day", "row_count"),
     [
         (((WHOLE_FILE_NAME, "diff_20251105", "diff_20251104"),), date(2025, 11, 5), 4),
         (((WHOLE_FILE_NAME,), ("diff_20251104",), ("diff_20251105", "diff_20251106")), date(2025, 11, 6), 4),
@@ -182,16 +182,16 @@ def test_a_difference_that_skips_or_repeats_a_day_is_refused(
     ],
 )
 def test_a_difference_after_a_holiday_is_imported(
-    files: Path, tmp_path: Path, steps: tuple[tuple[str, ...], ...], day: date, rows: int
+    files: Path, tmp_path: Path, steps: tuple[tuple[str, ...], ...], day: date, row_count: int
 ) -> None:
     """The import accepts the next difference after a weekend or a holiday (3 November is one), and also a difference
     of such a day. Files of several prefectures of one day may be imported one after another."""
     registry = tmp_path / "registry"
     status = [import_files(registry, files, *names) for names in steps][-1]
-    assert (status.registry_date, status.rows) == (day, rows)
+    assert (status.registry_date, status.rows) == (day, row_count)
     reader = open_reader(registry)
     assert reader.read_status() == status
-    assert len(reader.find_many([make_corporation_number(index) for index in range(60)])) == rows
+    assert len(reader.find_many([make_corporation_number(index) for index in range(60)])) == row_count
     assert {path.name for path in registry.iterdir() if path.is_dir()} == {read_current_name(registry)}
     reader.close()
 

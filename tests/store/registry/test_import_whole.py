@@ -183,9 +183,9 @@ def test_a_corporation_with_many_predecessors_has_a_small_answer(tmp_path: Path)
         assert predecessors == everyone[:MAX_PREDECESSORS]
 
 
-@pytest.mark.parametrize("pages", [8, 12, 16, 24, 32, 48, 64])
+@pytest.mark.parametrize("page_count", [8, 12, 16, 24, 32, 48, 64])
 def test_a_full_disk_during_an_import_is_reported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pages: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page_count: int
 ) -> None:
     """If the disk becomes full at any step of an import, the import is refused with an error. Afterwards the same
     import continues.
@@ -195,7 +195,7 @@ def test_a_full_disk_during_an_import_is_reported(
 
     def open_build_file_with_page_limit(file: Path) -> sqlite3.Connection:
         connection = open_build(file)
-        connection.execute(f"PRAGMA max_page_count={pages}")
+        connection.execute(f"PRAGMA max_page_count={page_count}")
         connection.execute("PRAGMA cache_size=4")  # pages are written before the end of the transaction
         return connection
 

@@ -31,7 +31,7 @@ def test_a_window_on_a_server_fetches_a_new_registry(
         refresh.stop_timers()
         for path in (
             write_whole_file(tmp_path, WHOLE_FILE_DAY, 20, 1),
-            write_difference_file(tmp_path, MONDAY, 3, 1, whole_rows=20),
+            write_difference_file(tmp_path, MONDAY, 3, 1, whole_row_count=20),
         ):
             imported = worker.registry.import_files([path])
             refresh.fetch_registry()
