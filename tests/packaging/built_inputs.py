@@ -23,6 +23,7 @@ _BUILD_FILES = (
     "scripts/bundle/contents.py",
     "scripts/bundle/icons.py",
     "scripts/bundle/manifest.py",
+    "scripts/bundle/sizes.py",
     "tests/packaging/test_build.py",
 )
 _IMPORT_PATTERN = re.compile(

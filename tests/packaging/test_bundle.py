@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from console.services.monitoring.installation import MANIFEST_NAME, InstallationComparison, check_installed_files
-from scripts.bundle import contents, manifest
+from scripts.bundle import contents, manifest, sizes
 
 QT_FOLDER = "PySide6/Qt"
 PRESENT_FILES = (
@@ -102,9 +102,29 @@ def test_a_folder_above_the_size_limit_ends_the_build(tmp_path: Path) -> None:
     contents.check_folder(folder)
     with (folder / "_internal" / "large").open("ab") as file:
         file.truncate(contents.MAX_MEGABYTES * 1_000_000)
-    with pytest.raises(SystemExit, match="190 MB"):
+    with pytest.raises(SystemExit, match=r"has 190\.000 MB; at most 190 MB .*: _internal/large: 0\.0 -> 190\.0 MB"):
         contents.check_folder(folder)
     contents.check_folder(folder, ("gs",))
+
+
+def test_parts_that_grew_are_named(tmp_path: Path) -> None:
+    """The sizes of an application are stored. Afterwards only a larger part and a new part are named, the largest
+    growth first; a part that grew by less than 0.1 MB isn't named.
+    """
+    folder, table = create_files(PRESENT_FILES, tmp_path / "application"), tmp_path / "sizes.txt"
+    large, small = folder / "_internal" / "large", folder / "_internal" / "fonts" / "small"
+    small.parent.mkdir()
+    for file, size in ((large, 2_000_000), (small, 500_000)):
+        file.write_bytes(bytes(size))
+    sizes.write_sizes(folder, table)
+    assert sizes.describe_growth(sizes.measure_parts(folder), sizes.read_sizes(table)) == []
+    large.write_bytes(bytes(2_050_000))
+    small.write_bytes(bytes(700_000))
+    (folder / "new").write_bytes(bytes(1_000_000))
+    assert sizes.describe_growth(sizes.measure_parts(folder), sizes.read_sizes(table)) == [
+        "new: 0.0 -> 1.0 MB",
+        "_internal/fonts/*: 0.5 -> 0.7 MB",
+    ]
 
 
 def test_altered_and_missing_files_are_found(tmp_path: Path) -> None:
