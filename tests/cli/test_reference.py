@@ -34,7 +34,7 @@ def test_each_command_and_each_code_has_a_schema() -> None:
     assert [rule["if"]["properties"]["code"]["const"] for rule in rules] == list(ErrorCode)
 
 
-def test_each_variable_has_a_row() -> None:
+def test_each_environment_variable_is_in_the_reference() -> None:
     page = (REFERENCE_FOLDER / "settings.md").read_text("utf-8")
     unknown = {"CONSOLE_SECRET_NAME_FILE"}  # stands for the name of any secret
     assert [name for name in INTERFACES["environment"] if f"`{name}`" not in page and name not in unknown] == []

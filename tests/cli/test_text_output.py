@@ -93,7 +93,7 @@ def test_every_kind_of_check_has_reason_and_next_step(desk: tuple[Console, list[
         console.recovery.run_all_tasks()
 
 
-def test_columns_are_aligned() -> None:
+def test_columns_of_a_text_table_are_aligned() -> None:
     """The columns of a text table are aligned, where a Japanese character takes two places. No line has blanks after
     its last column.
     """

@@ -85,7 +85,9 @@ def open_queue(person: Person) -> ChangedCompaniesPage:
     return person.wait_for_page(ChangedCompaniesPage)
 
 
-def test_each_change_is_listed_once(window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path) -> None:
+def test_each_changed_company_is_listed_once(
+    window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
+) -> None:
     """Forty changes of watched companies give forty rows, each with its change; a change of another company has no
     row. The tab, the sidebar and Home show the number of rows.
     """

@@ -171,7 +171,7 @@ def test_only_results_that_the_evidence_supports_can_be_chosen(
 
 
 @pytest.mark.both_ways
-def test_not_bought_takes_two_people(
+def test_the_decision_not_bought_needs_two_people(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """The first person decides "not bought" with a file; another person, who signs in at the same window, confirms

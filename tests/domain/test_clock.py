@@ -43,7 +43,7 @@ def test_a_scaled_lease_lasts_two_seconds_at_least(factor: float, duration: floa
     assert TimeScale(factor).scale_lease_seconds(duration) == scaled_duration
 
 
-def test_every_wait_is_divided() -> None:
+def test_the_time_scale_divides_every_wait() -> None:
     """The time scale divides each wait."""
     assert TimeScale().factor == 1
     assert TimeScale(4).scale_seconds(60) == 15

@@ -30,7 +30,7 @@ def list_test_cases(name: str) -> list[object]:
 
 
 @pytest.mark.parametrize("case", list_test_cases("corporation_number_valid"))
-def test_valid_input_is_normalised(case: dict[str, str]) -> None:
+def test_every_accepted_spelling_of_a_number_is_normalised(case: dict[str, str]) -> None:
     """Every accepted spelling becomes the same 13 ASCII digits."""
     assert parse_number(case["input"]).value == case["normalized"]
 

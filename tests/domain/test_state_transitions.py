@@ -94,7 +94,7 @@ def test_two_spellings_of_a_name_are_one_person() -> None:
     assert not permissions.is_same_person("op-a", "op-b")
 
 
-def test_exit_statuses_are_complete() -> None:
+def test_the_exit_statuses_are_2_to_6_and_70() -> None:
     """The exit statuses of the error codes are 2 to 6 and 70. For the one code with two exit statuses, the code that
     raises the error chooses.
     """

@@ -250,7 +250,7 @@ def test_a_check_in_another_spelling_keeps_its_claim(harm_scene: AttackedDatabas
     harm_scene.check_ordinary_work()
 
 
-def test_an_expired_check_is_renewed_once(harm_scene: AttackedDatabase) -> None:
+def test_an_expired_credit_check_is_renewed_once(harm_scene: AttackedDatabase) -> None:
     """A credit check that has expired, both in our row and in the provider's answer, is renewed and charged once. If
     only our row says that it has expired, the provider's answer decides and nothing is bought.
     """

@@ -106,7 +106,7 @@ def take_resolve_request(
         ("payment", PAYMENT_ID, None),
     ],
 )
-def test_a_decision_about_another_record_is_no_second_one(
+def test_a_decision_about_another_record_does_not_confirm_a_proposal(
     team_with_unknown_payments: RequestingTeam, kind: str, id: object, state: str
 ) -> None:
     """op-a proposes an outcome for a record. lead-b, with the password, decides about another record, decides another

@@ -195,7 +195,7 @@ def test_rights_of_people_are_on_views_only(reading_team: ReadingTeam, person: s
 
 
 @pytest.mark.parametrize("person", PEOPLE)
-def test_people_reach_no_table(reading_team: ReadingTeam, person: str) -> None:
+def test_a_person_in_team_mode_reads_no_table(reading_team: ReadingTeam, person: str) -> None:
     """A person in team mode can't read, write, lock or describe a table, or find it in the server's own lists. The
     person also can't change, lock or redefine a view, or read its definition.
     """

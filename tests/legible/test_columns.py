@@ -89,7 +89,7 @@ def measure_content_width(table: FittedTable, column_index: int) -> int:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("names", SCENES_WITH_TABLES, ids=lambda names: names[0])
-def test_identity_amount_and_cause_are_visible(
+def test_every_table_shows_identifier_amount_and_cause(
     qapp: QApplication, tmp_path: Path, names: tuple[str, ...], language: str
 ) -> None:
     """In a window of a usual size at 100 %, every table shows identifier, amount and cause completely: not hidden,

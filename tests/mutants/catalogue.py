@@ -109,7 +109,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "the id of an expired check renews another one",
         (SourceChange(PURCHASE_FILE, "        if is_shared:\n", "        if is_shared and self._request.deal:\n"),),
         (
-            "tests/services/credit_checks/test_purchase_breaks.py::test_the_id_of_an_expired_check_renews_no_other_one",
+            "tests/services/credit_checks/test_purchase_breaks.py::test_the_id_of_an_expired_check_renews_no_other_check",
         ),
         "sqlite",
     ),

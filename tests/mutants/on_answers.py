@@ -1129,7 +1129,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
                 "    if False:\n",
             ),
         ),
-        ("tests/services/credit_checks/test_listed_purchases.py::test_an_old_list_permits_no_denial",),
+        ("tests/services/credit_checks/test_listed_purchases.py::test_a_cached_list_of_purchases_permits_no_denial",),
         "sqlite",
     ),
     Mutant(
@@ -1284,7 +1284,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         (
-            "tests/services/credit_checks/test_entered_ids.py::test_a_check_that_was_bought_before_is_another_purchase",
+            "tests/services/credit_checks/test_entered_ids.py::test_the_id_of_a_check_that_was_bought_before_the_purchase_is_refused",
         ),
         "sqlite",
     ),

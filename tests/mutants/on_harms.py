@@ -88,7 +88,7 @@ HARM_MUTANTS: tuple[Mutant, ...] = (
         f"{_REQUESTS_OF_PEOPLE_TESTS}::test_the_worker_alone_stores_no_approval_of_a_person"),
     _make_mutant("a decision with the password settles any record", _SQL_EXPRESSIONS_FILE,
         " AND {is_request_about_sql(repr(kind), subject_id)}\"", "\"",
-        f"{_REQUEST_SUBJECTS_TESTS}::test_a_decision_about_another_record_is_no_second_one"),
+        f"{_REQUEST_SUBJECTS_TESTS}::test_a_decision_about_another_record_does_not_confirm_a_proposal"),
     _make_mutant("a decision about any operation is a proposal for any record", _SQL_EXPRESSIONS_FILE,
         "r.subject_kind = 'operation' AND {is_record_of_operation_sql})", "r.subject_kind = 'operation')",
         f"{_REQUEST_SUBJECTS_TESTS}::test_a_request_about_another_operation_permits_no_proposal"),

@@ -57,7 +57,7 @@ def test_mutants_use_only_names_that_exist(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", QUICK_MUTANTS)
-def test_a_mutant_is_caught(name: str) -> None:
+def test_a_mutant_makes_its_tests_fail(name: str) -> None:
     """A mutant that removes a protection makes one of its tests fail. This test tries a few mutants; `make mutants`
     tries all.
     """

@@ -55,7 +55,7 @@ def pytest_terminal_summary(terminalreporter): terminalreporter.write_line(f"{le
 """
 
 
-def test_a_run_says_the_same_with_brief_reports(tmp_path: Path) -> None:
+def test_a_test_run_prints_the_same_results_with_brief_reports(tmp_path: Path) -> None:
     """Tests fail in each of their phases, are skipped, warn, and end their worker process. Everything that is printed
     is the same, but the first process has read fewer reports.
     """

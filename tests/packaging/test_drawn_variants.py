@@ -62,7 +62,7 @@ def test_few_functions_with_one_drawn_variant_run_on_the_cluster() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_every_case_runs_on_one_database(seed: int) -> None:
+def test_every_cheap_case_is_drawn_for_one_database(seed: int) -> None:
     """A test has thirty cases on two databases. Each cheap case is chosen once, on one of the databases. Of costlier
     cases fewer are chosen, unless the time budget for cases is larger.
     """

@@ -17,7 +17,7 @@ from tests.support.environment import ALLOWED_VARIABLES, isolate_environment
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "example.com", b"example.com"])
-def test_another_machine_is_out_of_reach(network_guard: guards.NetworkBlocker, host: str) -> None:
+def test_a_test_cannot_connect_to_another_machine(network_guard: guards.NetworkBlocker, host: str) -> None:
     """In a test, connecting to another machine or looking up its name fails as it does without a network, and the
     attempt is recorded.
     """
@@ -43,7 +43,7 @@ def test_addresses_of_this_machine_are_local(host: str) -> None:
 
 
 @pytest.mark.expects_log("it logs what is to be collected")
-def test_a_warning_is_collected() -> None:
+def test_log_messages_from_the_level_warning_are_collected() -> None:
     """Warnings and errors of every logger are collected, but no messages of lower levels."""
     with guards.collect_warnings() as logged:
         logging.getLogger("console.store").warning("lease of %s ran out", "op-a")

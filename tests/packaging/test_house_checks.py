@@ -89,7 +89,7 @@ def test_allowed_code_has_no_finding(tmp_path: Path, path: str, text: str) -> No
     assert list_advice_for_text(tmp_path, path, text) == []
 
 
-def test_a_finding_makes_the_check_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_house_rule_makes_the_house_check_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """If a source file breaks a rule, the house check exits with 1 and prints the place in the file."""
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_x.py").write_text("import time\n\ntime.sleep(1)\n")

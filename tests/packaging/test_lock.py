@@ -57,7 +57,7 @@ def test_a_lock_file_without_a_changed_requirement_is_reported(lock_text: str) -
         ("\nmako==1", "\nextra==1\nmako==1", "has no hash"),
     ],
 )
-def test_an_edited_lock_is_noticed(lock_text: str, old: str, new: str, word: str) -> None:
+def test_an_edited_lock_file_is_reported(lock_text: str, old: str, new: str, word: str) -> None:
     """The check reports a changed or missing pin, a pin without hashes, and a package index that the lock file
     names.
     """

@@ -392,7 +392,7 @@ def test_a_redis_socket_is_refused_on_windows(env: dict[str, str], monkeypatch: 
     assert read_refusal_detail(env | {"CONSOLE_REDIS_URL": "unix:///run/redis.sock"})["problem"] == "redis_form"
 
 
-def test_valid_values_are_accepted(env: dict[str, str]) -> None:
+def test_valid_values_of_each_setting_are_accepted(env: dict[str, str]) -> None:
     """Each setting accepts a valid value of each of its forms."""
     settings = Settings.load(
         env

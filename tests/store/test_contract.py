@@ -60,7 +60,9 @@ def begin_operation(database: Database, operation: NewOperation, person: Holding
 # The journal
 
 
-def test_a_key_begins_one_operation(databases: tuple[Database, ...], process_holder: HoldingProcess) -> None:
+def test_an_idempotency_key_begins_one_operation(
+    databases: tuple[Database, ...], process_holder: HoldingProcess
+) -> None:
     """A unique index lets each idempotency key begin only one operation, even if eight processes use the key at the
     same moment. The same letters in another case or width are another key."""
     first_database, second_database = databases
@@ -263,7 +265,7 @@ def test_a_proposal_is_visible_until_it_is_closed(databases: tuple[Database, ...
         assert approvals.find_open_proposal(conn, "credit-check", "1") is None
 
 
-def test_a_case_is_opened_once(databases: tuple[Database, ...]) -> None:
+def test_a_rule_opens_one_case_of_a_record(databases: tuple[Database, ...]) -> None:
     """The same rule opens at most one case for a record at a time. After the case is closed, the rule can open
     another one.
     """

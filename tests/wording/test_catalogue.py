@@ -290,7 +290,7 @@ def test_roles_of_which_one_suffices_are_joined_by_or() -> None:
     assert translate("reason.role.full", "ja", needs=needs) == "承認者、監査者またはオペレーターの権限が必要です。"
 
 
-def test_a_code_without_a_word_is_shown_itself() -> None:
+def test_a_provider_code_without_a_word_is_shown_unchanged() -> None:
     """An unknown code of a provider is shown unchanged; an HTTP status is shown as the word of its class."""
     assert translate("why.no_answer", "en", sent_at=NOW, cause="http_599").endswith("(server error).")
     assert translate("why.no_answer", "en", sent_at=NOW, cause="odd_word").endswith("(odd_word).")

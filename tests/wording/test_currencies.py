@@ -57,6 +57,6 @@ def test_a_daily_close_shows_the_money_of_any_currency() -> None:
         (5, "???", "0.05"),
     ],
 )
-def test_the_decimal_text_of_a_stored_amount(minor: int, currency: str, text: str) -> None:
+def test_a_stored_amount_has_the_decimals_of_its_currency(minor: int, currency: str, text: str) -> None:
     """The decimal text of a stored amount has the decimal places of its currency, also if Money refuses it."""
     assert format_stored_decimal(minor, currency) == text

@@ -335,7 +335,7 @@ def test_each_error_has_a_sentence(code: ErrorCode, language: str) -> None:
         *("days_not_reconciled", "reconcile_rows_refused"),
     ],
 )
-def test_each_rule_and_reason_has_a_word(reason: str, language: str) -> None:
+def test_each_alert_rule_and_reason_has_a_word(reason: str, language: str) -> None:
     """Each rule and reason that alerts, queues and cases show has a word in both languages."""
     key = wording.find_alert_rule_sentence_key(reason)
     assert key is not None

@@ -30,7 +30,7 @@ def make_progress(**more: object) -> SagaProgress:
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
-def test_every_step_and_state_has_words(language: str) -> None:
+def test_every_saga_step_and_state_has_words(language: str) -> None:
     for name in TIMEOUT_SAGA_STEP_NAMES:
         assert saga_wording.get_step_name(SagaStep(name, StepState.OPEN), language) != f"saga.step.{name}"
     for state in StepState:

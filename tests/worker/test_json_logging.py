@@ -25,7 +25,7 @@ def parse_lines(text: str) -> list[dict[str, Any]]:
 
 
 @expects_test_log
-def test_each_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_log_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
     """A line break, or a character that changes the reading order, is escaped in its log line. A long message is cut
     off.
     """

@@ -187,7 +187,9 @@ def test_a_wrong_token_in_the_header_is_refused(scene: PaymentDesk, receiver: Ru
     ("path", "status"),
     [("/live/", 400), ("/live?channels=payment,everything", 403), ("/notices/bank", 400), ("/", 400)],
 )
-def test_other_paths_are_refused(scene: PaymentDesk, receiver: RunningReceiver, path: str, status: int) -> None:
+def test_a_websocket_at_another_path_is_refused(
+    scene: PaymentDesk, receiver: RunningReceiver, path: str, status: int
+) -> None:
     with pytest.raises(InvalidStatus) as refusal, connect_listener(receiver, path):
         pass
     assert refusal.value.response.status_code == status

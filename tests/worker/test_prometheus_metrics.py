@@ -126,7 +126,7 @@ def test_two_reads_of_the_metrics_read_the_database_once(scene: PaymentDesk) -> 
         scene.place.sql("ALTER TABLE away RENAME TO payment_events")
 
 
-def test_other_metrics_are_returned_without_a_database(scene: PaymentDesk) -> None:
+def test_metrics_outside_the_database_are_returned_without_it(scene: PaymentDesk) -> None:
     """While the database doesn't answer, the metrics from the database are missing, `database_up` is 0, and the other
     metrics are returned."""
     with run_receiver(scene.taker, metrics_interval_seconds=0.5) as receiver:

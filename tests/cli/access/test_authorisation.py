@@ -240,7 +240,7 @@ def test_only_administrators_and_workers_authorise(unauthorised_desk: Unauthoris
     assert unauthorised_desk.authorise(OPERATOR="adm-f")[0].data["version"] == 1
 
 
-def test_the_code_is_not_echoed(unauthorised_desk: UnauthorisedDesk) -> None:
+def test_the_authorisation_code_is_typed_without_an_echo(unauthorised_desk: UnauthorisedDesk) -> None:
     """At a terminal the command reads the code without showing it: the screen shows the address of the consent page,
     but not the entered code.
     """

@@ -86,7 +86,7 @@ def test_a_change_is_listed_and_acknowledged(paying_terminal: PayingTerminal) ->
     assert paying_terminal.json("queue", "companies", "--after", "x").exit_status_and_code == (2, "usage")
 
 
-def test_entries_have_actions_with_commands(paying_terminal: PayingTerminal) -> None:
+def test_changed_companies_have_actions_with_commands(paying_terminal: PayingTerminal) -> None:
     """Each entry of the queue has its actions and their commands. The renewal is allowed only after the credit check
     has expired.
     """

@@ -32,7 +32,7 @@ def set_environment(monkeypatch: pytest.MonkeyPatch, home: Path, number: int) ->
     [(b"a word\n", "a word"), (b"a word", "a word"), (b"a word\r\nmore", "a word"), ("あ".encode(), "あ"),
      (b"", None), (b"\n", None), (b"\xff\n", None), (b"x" * 5000, "x" * 4096)],
 )  # fmt: skip
-def test_a_descriptor_is_read_once(
+def test_a_password_descriptor_is_read_once(
     content: bytes, password: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first line that the file descriptor delivers is the password, at most 4,096 bytes of it. An empty line and

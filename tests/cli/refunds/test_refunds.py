@@ -72,7 +72,7 @@ def test_invalid_amounts_are_refused(paying_terminal: PayingTerminal, amount: st
     assert paying_terminal.json("show", "payment", str(payment)).data["reserved_minor"] == 0
 
 
-def test_a_reason_is_a_code_or_words(paying_terminal: PayingTerminal) -> None:
+def test_the_reason_of_a_refund_request_is_a_code_or_a_text(paying_terminal: PayingTerminal) -> None:
     """A refund request needs a known reason code or a text as its reason; for the code `other` the text is required.
     The record has both values if both are given.
     """

@@ -128,7 +128,7 @@ def test_the_timeline_reads_no_more_rows_than_requested() -> None:
         ("credit-check.bought", TimelineEventKind.CHANGE),
     ],
 )
-def test_entries_of_the_trail_have_their_kind(action: str, step: TimelineEventKind) -> None:
+def test_each_audit_action_has_its_kind_of_event(action: str, step: TimelineEventKind) -> None:
     """Each action of the audit trail has the right kind of event. A person's decision has another kind than the
     change of the record that follows from it."""
     assert get_event_kind(action) is step

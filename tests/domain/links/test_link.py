@@ -41,7 +41,7 @@ def test_a_written_link_is_read_back(link: Link) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE_TEXTS)
-def test_a_text_in_another_form_is_no_link(text: str) -> None:
+def test_a_text_that_is_not_exactly_a_link_is_not_parsed(text: str) -> None:
     """Any text that isn't exactly in the program's form gives None. No part of it is decoded, trimmed or completed,
     and a link can only show a page."""
     assert parse_link(text) is None

@@ -78,7 +78,7 @@ def test_allowed_urls_are_accepted(url: str, origin: str) -> None:
 
 
 @pytest.mark.parametrize(("url", "problem"), REFUSED_URLS.items())
-def test_other_urls_are_refused(url: str, problem: str) -> None:
+def test_urls_that_the_policy_does_not_allow_are_refused(url: str, problem: str) -> None:
     """Every other URL is refused. The refusal names the setting and the problem, but never the URL, which may contain
     a secret.
     """

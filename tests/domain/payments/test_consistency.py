@@ -130,7 +130,9 @@ def test_differences_of_the_order_are_named(
         (PaymentState.COMPLETED, Certainty.UNKNOWN, timedelta(minutes=16), True),
     ],
 )
-def test_an_answer_grows_old(state: PaymentState, certainty: Certainty, age: timedelta, is_old: bool) -> None:
+def test_a_provider_answer_is_old_after_the_age_limit_of_its_payment(
+    state: PaymentState, certainty: Certainty, age: timedelta, is_old: bool
+) -> None:
     """The provider's answer counts as old after fifteen minutes if the payment waits for a change, otherwise after a
     day."""
     payment = replace(PAID_PAYMENT, state=state, certainty=certainty, told_at=NOW - age)

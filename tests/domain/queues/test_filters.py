@@ -204,7 +204,7 @@ def test_a_payment_is_reversible_until_its_providers_deadline() -> None:
     assert find_first_reversible_instant("paypay", NOW) is None
 
 
-def test_old_and_reversible_are_no_states() -> None:
+def test_the_operator_status_refuses_old_and_reversible() -> None:
     """The operator `status:` accepts only the stored certainties, not "old" or "reversible", so that saved views keep
     their meaning.
     """

@@ -42,7 +42,7 @@ def test_a_name_is_stored_composed_with_single_spaces(typed: str, stored: str) -
         "soft\u00adhyphen", "a\u200e", "\U000e0041", "\u0378", "﷽" * 30 + "\u0301" * 40,
     ],
 )  # fmt: skip
-def test_hostile_text_is_no_name(text: str) -> None:
+def test_a_hostile_text_is_refused_as_a_view_name(text: str) -> None:
     """An empty name, a name with control or invisible characters, and one that is too long are refused."""
     with pytest.raises(InvalidViewName):
         clean_view_name(text)

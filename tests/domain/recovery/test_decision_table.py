@@ -49,7 +49,7 @@ PERSON_WITH_OPERATOR_ROLE = Person("op-a", frozenset({OPERATOR}), may_buy=False)
 PERSON_WITH_APPROVER_ROLE = Person("lead-b", frozenset({APPROVER}), may_buy=True)
 
 
-def test_every_kind_can_be_taken_noted_and_probed() -> None:
+def test_every_kind_of_record_can_be_taken_noted_and_probed() -> None:
     """Each kind of record has the actions take, note and probe. An auditor may use none of them, a worker only take
     and probe.
     """
@@ -61,7 +61,7 @@ def test_every_kind_can_be_taken_noted_and_probed() -> None:
     assert {one.name for one in list_all_choices(worker) if one.allowed} == {"probe", "take"}
 
 
-def test_not_bought_takes_evidence_and_two_people() -> None:
+def test_the_decision_not_bought_needs_evidence_and_two_people() -> None:
     """Deciding that nothing was bought takes evidence and two people: the first may be an operator, the second must
     be another person who is an approver."""
     facts = ChoiceFacts(CHECK, NOW, PERSON_WITH_OPERATOR_ROLE)

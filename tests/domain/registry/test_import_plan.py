@@ -124,7 +124,7 @@ def test_the_next_imports_follow_the_state_of_the_registry(
         "00_zenkoku_all_20151004.zip", "00_zenkoku_all_99991301.zip",
     ],
 )  # fmt: skip
-def test_other_names_are_no_files_of_the_publisher(name: str) -> None:
+def test_a_file_name_not_in_the_publishers_form_is_refused(name: str) -> None:
     """A file whose name isn't in the publisher's form, or has a day of which the publisher can have no file, isn't
     taken as a file of the publisher."""
     assert parse_file_name(name) is None

@@ -148,7 +148,7 @@ NAMES = st.text(
 
 @given(st.text(st.sampled_from("山田ヶケヵカけかゕゖヴヷ々ゝヾバーｱｶｹｰﾞ㌔㌍㋕アあ・ 1a\u3099"), max_size=8))
 @settings(max_examples=500)
-def test_no_second_reading_is_overlooked(text: str) -> None:
+def test_the_comparison_forms_of_a_text_contain_its_second_reading(text: str) -> None:
     """If a text has one of the characters that can give a second reading, and its second reading differs from the
     first, the comparison forms of the text contain both. Otherwise the index would still contain a removed row under
     the missed reading.

@@ -60,7 +60,7 @@ def buy_with_answer(body: object, status: int = 200) -> Outcome[CheckReport]:
     return call_with_answer(CALL_BY_NAME["purchase"], status, body)
 
 
-def test_vectors_cover_both_calls() -> None:
+def test_answer_vectors_cover_reads_and_purchases() -> None:
     """The test vectors contain answers to GET calls (reads) and to POST calls (purchases)."""
     assert len(ANSWER_VECTORS) >= 12
     assert {v["call"].split()[0] for v in ANSWER_VECTORS} == {"GET", "POST"}

@@ -132,7 +132,7 @@ def test_invalid_paddings_are_refused() -> None:
     assert decrypt_and_check_padding(encrypt_without_padding(b"\x10" * 16), AES_KEY) == (b"", True)
 
 
-def test_a_key_is_derived_once() -> None:
+def test_a_key_derivation_is_cached() -> None:
     """The slow key derivation runs once for each pair of key and salt, and the number of cached keys is limited."""
     derive_response_key()
     before = derive_key.cache_info()

@@ -77,7 +77,7 @@ def test_an_amount_is_signed_in_its_written_form() -> None:
     assert signed["ndps-s-ref-4"] in text
 
 
-def test_text_is_escaped() -> None:
+def test_texts_in_a_json_body_are_escaped() -> None:
     """A text with quotes or control characters is escaped, so that it can't end its JSON field."""
     assert encode_json({'a"': 'x","y":"z', "b": ["日本", None, True, 1]}) == (
         '{"a\\"":"x\\",\\"y\\":\\"z","b":["日本",null,true,1]}'

@@ -447,7 +447,7 @@ def test_an_unreadable_attempt_hides_no_success() -> None:
     assert convert_verification(odd, make_attempt("OTS0551")).kind is PENDING
 
 
-def test_a_second_success_is_named() -> None:
+def test_a_second_captured_attempt_is_named_in_the_report() -> None:
     """If two attempts have taken money, one becomes the payment, and the report names the other attempt."""
     report = convert_verification(
         make_attempt(), make_attempt(pay={"atomTxnId": 7}), make_attempt("OTS0600", {"atomTxnId": 8})

@@ -167,7 +167,7 @@ def test_a_failing_rate_limiter_means_never_sent(
         assert server.connections == 0
 
 
-def test_a_reader_cannot_buy(provider_example: CreditCheckProviderExample) -> None:
+def test_the_reading_part_of_an_adapter_cannot_buy(provider_example: CreditCheckProviderExample) -> None:
     """The reading part of a provider's adapter has no method to buy, and sends only GET requests."""
     with serve_scripts(make_answer_script(200, provider_example.purchase_answer)) as server:
         reader: CreditCheckReader = provider_example.open_adapter(server.url, CountingRateLimiter()).make_reader()

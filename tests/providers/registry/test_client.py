@@ -145,7 +145,7 @@ UNUSABLE_ANSWERS = {
 
 
 @pytest.mark.parametrize("script", UNUSABLE_ANSWERS.values(), ids=UNUSABLE_ANSWERS)
-def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
+def test_an_invalid_answer_about_a_difference_is_not_used(script: Script) -> None:
     """If an answer to a read of a difference is unreadable, incomplete, too large or contradicts itself, the
     outcome is unknown and the client returns no rows.
     """
@@ -169,7 +169,7 @@ def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
     ],
     ids=["another number", "no number", "twice", "no kind", "no process", "no name", "no cause", "no day"],
 )
-def test_a_row_that_cannot_be_right_is_not_used(body: bytes) -> None:
+def test_an_answer_with_an_invalid_row_is_not_used(body: bytes) -> None:
     """If one row of an answer is invalid, the client uses no row of this answer."""
     with serve_scripts(make_answer_script(200, body)) as server:
         assert make_api(server.url).read_corporations([CORPORATION_NUMBER]).content is None

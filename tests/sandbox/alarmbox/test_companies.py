@@ -27,7 +27,7 @@ def test_a_company_name_depends_only_on_its_number() -> None:
     assert content.make_company_name("1180301018771") == content.make_company_name("1180301018771")
 
 
-def test_companies_have_all_results() -> None:
+def test_invented_companies_have_every_credit_verdict() -> None:
     """Of the invented companies, most have the result `ok`, some `hold`, and few `ng`."""
     results = [content.get_credit_verdict(f"{n:013d}") for n in range(100, 1100)]
     assert results.count("ok") > results.count("hold") > results.count("ng") > 50

@@ -143,7 +143,7 @@ def test_auth_returns_an_encrypted_token(atom_caller: AtomCaller, control: Sandb
         ({"product": None, "prodDetails": [{"prodName": "NSE", "prodAmount": "499.00"}]}, 400, "OTS0600"),
     ],
 )
-def test_auth_refuses_wrong_credentials_and_contents(
+def test_the_call_auth_refuses_wrong_credentials_and_contents(
     atom_caller: AtomCaller, control: SandboxControl, change: Any, status: int, code: str
 ) -> None:
     """AUTH refuses wrong credentials and wrong contents, each with Atom's code, and no payment begins."""

@@ -89,7 +89,7 @@ def test_a_fault_charges_after_its_answer(caller: Caller, control: SandboxContro
     assert control.wait_until_reached(charges=2)
 
 
-def test_a_release_answers_only_calls_of_its_number(
+def test_a_release_answers_only_held_calls_about_its_corporation_number(
     caller: Caller, control: SandboxControl, executor: ThreadPoolExecutor
 ) -> None:
     """If a release names a corporation number, the sandbox answers only the held calls about that number."""

@@ -136,7 +136,7 @@ def test_connections_are_refused_during_an_outage(caller: Caller, control: Sandb
     assert control.count_charges() == 1
 
 
-def test_outage_ends_by_itself(sandbox: Sandbox, control: SandboxControl) -> None:
+def test_an_outage_of_the_sandbox_ends_after_its_duration(sandbox: Sandbox, control: SandboxControl) -> None:
     """After the ordered duration of an outage the same port accepts connections again. If a busy machine checks too
     late to see the outage, the test orders a longer one.
     """

@@ -335,7 +335,7 @@ def test_a_late_cancellation_is_refused(paypay_caller: PayPayCaller, control: Sa
     )
 
 
-def test_calls_too_fast_are_refused(paypay_caller: PayPayCaller, control: SandboxControl) -> None:
+def test_calls_in_too_quick_succession_are_refused(paypay_caller: PayPayCaller, control: SandboxControl) -> None:
     """Calls that follow each other too fast get status 429 in PayPay's form of an answer."""
     control.change_settings(spacing_seconds=30)
     assert paypay_caller.create_payment().status == 201

@@ -705,7 +705,7 @@ def test_an_account_file_on_sqlite_creates_only_rows(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_file_that_is_not_exactly_right_is_refused(content: str, problem: str, line: int) -> None:
+def test_a_faulty_account_file_is_refused_with_its_line(content: str, problem: str, line: int) -> None:
     """A faulty account file is refused with the code of the problem and its line, because the program gives no right
     by a guess.
     """

@@ -33,7 +33,7 @@ def desk() -> Iterator[RefundDesk]:
             yield opened
 
 
-def test_each_right_is_assigned_to_the_switch() -> None:
+def test_each_right_is_either_stopped_by_the_read_only_switch_or_not() -> None:
     """Every right belongs to exactly one of two sets: the rights that the read-only switch stops, and the rights that
     it leaves. A new right therefore fails this test until it is added to one set.
     """

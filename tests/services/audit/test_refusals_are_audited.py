@@ -121,7 +121,7 @@ def make_expected_words(refusal: ConsoleError) -> str:
 
 @pytest.mark.expects_log("some endings are logged")
 @pytest.mark.parametrize("person", [person.name for person in PEOPLE_OF_EACH_ROLE])
-def test_a_refusal_leaves_one_entry(scene: PaymentDesk, person: str) -> None:
+def test_a_refusal_writes_one_audit_entry(scene: PaymentDesk, person: str) -> None:
     """Each action is tried by each role: a refusal writes one audit entry about the refusal, any other result writes
     none. A timeline that shows this entry says that the action was refused, and why.
     """

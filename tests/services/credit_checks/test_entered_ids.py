@@ -19,7 +19,7 @@ from tests.support.refusals import call_for_refusal, call_for_refusal_code
 (CORPORATION_NUMBER,) = invent_numbers(1, seed=84)
 
 
-def test_a_check_that_had_expired_before_is_another_purchase(place: Place) -> None:
+def test_the_id_of_a_check_that_expired_before_the_purchase_is_refused(place: Place) -> None:
     """A person resolves an unknown purchase with the id of a credit check that expired before the purchase was sent.
     The decision is refused, because the resolved record could be renewed at once.
     """
@@ -44,7 +44,7 @@ def test_a_check_that_had_expired_before_is_another_purchase(place: Place) -> No
         assert call_for_refusal_code(lambda: console.credit_checks.purchase(renewal)) == "not_expired"
 
 
-def test_a_check_that_was_bought_before_is_another_purchase(
+def test_the_id_of_a_check_that_was_bought_before_the_purchase_is_refused(
     place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
     """A person resolves an unknown purchase with the id of a valid credit check that was bought long before the

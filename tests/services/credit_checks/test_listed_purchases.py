@@ -226,7 +226,9 @@ def test_a_listed_purchase_prevents_a_denial(
     assert (settled.state, settled.credit_check_id) == (CheckState.SUCCESS, 1)
 
 
-def test_an_old_list_permits_no_denial(console: Console, listing_alarmbox: ListingAlarmBox, place: Place) -> None:
+def test_a_cached_list_of_purchases_permits_no_denial(
+    console: Console, listing_alarmbox: ListingAlarmBox, place: Place
+) -> None:
     """A cache returns a list that it stored before the purchase: neither person can decide that the purchase was not
     made. After a denial with the present list, an old list stops the next purchase.
     """

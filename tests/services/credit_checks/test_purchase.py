@@ -187,7 +187,7 @@ def test_a_purchase_without_an_operator_is_refused(tmp_path: Path, sandbox: Sand
         assert console.lookup.find_records(CORPORATION_NUMBER).credit_checks == ()
 
 
-def test_other_store_key_is_refused_before_sending(place: Place, sandbox: Sandbox) -> None:
+def test_another_store_key_is_refused_before_sending(place: Place, sandbox: Sandbox) -> None:
     """A desk whose store key differs from the database's is refused before it sends a call."""
     with place.open_desk(sandbox) as console:
         buy_check(console)

@@ -362,7 +362,7 @@ def test_a_restored_claim_can_be_renewed(
 
 
 @pytest.mark.expects_log("the database is taken away")
-def test_a_restored_claim_is_nothing_to_deliver(
+def test_the_answer_for_a_restored_claim_is_not_delivered_again(
     console: Console, alarmbox: InMemoryAlarmBox, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The spool has an undelivered answer for a row that the database has lost. A probe restores the row and marks
@@ -691,7 +691,7 @@ def test_dates_of_an_earlier_purchase_renew_nothing_at_once(
 
 
 @pytest.mark.engines("sqlite")
-def test_the_id_of_an_expired_check_renews_no_other_one(
+def test_the_id_of_an_expired_check_renews_no_other_check(
     console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock, place: Place
 ) -> None:
     """A person wrote the id and the end of the superseded check into the live row. AlarmBox's answer about that id

@@ -60,7 +60,7 @@ def test_resolve_as_success_is_confirmed_by_a_read(console: Console, sandbox: Sa
     assert sandbox.control.count_charges(CORPORATION_NUMBER) == 1
 
 
-def test_resolve_with_anothers_id_is_a_mismatch(console: Console, sandbox: Sandbox) -> None:
+def test_a_decision_with_the_id_of_another_purchase_is_refused(console: Console, sandbox: Sandbox) -> None:
     """A person resolves a purchase with the id of another record's purchase, or with an id that doesn't exist. The
     decision is refused, and the purchase stays unknown.
     """
@@ -152,7 +152,7 @@ def test_a_stored_decision_is_returned_without_a_further_read(
     assert confirmed.record.state == "success"
 
 
-def test_the_reason_of_each_person_is_kept(console: Console, sandbox: Sandbox, place: Place) -> None:
+def test_the_decision_reason_of_each_person_is_stored(console: Console, sandbox: Sandbox, place: Place) -> None:
     """The decision reason and the words of each person are stored with the evidence; the stored SHA-256 is that of
     the evidence alone. The reason `other` needs words, and at most 200 characters are allowed.
     """
@@ -309,7 +309,7 @@ def test_a_missing_document_has_no_cause_of_an_earlier_failure(console: Console,
     assert (answer.incomplete, answer.error_code) == (("result",), None)
 
 
-def test_stale_view_is_refused(console: Console) -> None:
+def test_a_refetch_with_an_earlier_version_is_refused(console: Console) -> None:
     """A re-fetch with an earlier version of the record is refused with `stale_view`."""
     record = buy_check(console)
     assert (

@@ -219,7 +219,7 @@ def test_two_people_resolve_a_lost_purchase_as_not_bought(
     assert buy_check(console).state == "success"
 
 
-def test_a_decision_during_the_second_one_opens_no_further_proposal(
+def test_a_decision_overtaken_by_two_others_opens_no_proposal(
     console: Console, alarmbox: InMemoryAlarmBox, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While a person decides that a lost purchase was not made, two other decisions settle this: the person is told

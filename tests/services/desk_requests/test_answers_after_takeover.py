@@ -188,7 +188,7 @@ def test_a_refetch_that_was_stored_is_not_reported_as_refused(scene: TakeoverSce
     assert answer.detail["reason"] == PossibleRepeatReason.ANSWER_NOT_STORED
 
 
-def test_a_switch_is_not_set_again(scene: TakeoverScene) -> None:
+def test_a_read_only_switch_is_not_set_again_by_a_second_worker(scene: TakeoverScene) -> None:
     """An approver sets a read-only switch to on, and somebody sets it to off before the second worker answers: the
     switch stays off, and the approver gets the setting that was stored.
     """

@@ -48,7 +48,9 @@ def list_own_requests(desk: Console) -> dict[str, OwnRequest]:
     return {request.id: request for request in desk.own_requests.list_recent()}
 
 
-def test_each_state_is_listed(place: Place, desk_worker_and_other: tuple[Console, Console, Console]) -> None:
+def test_own_requests_in_every_state_are_listed(
+    place: Place, desk_worker_and_other: tuple[Console, Console, Console]
+) -> None:
     """The list contains this person's requests in every state, the newest first. It leaves out requests for audit
     entries, withdrawals, and requests older than a day.
     """

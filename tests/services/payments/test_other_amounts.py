@@ -125,7 +125,7 @@ def test_a_wrong_and_a_right_transfer_leave_a_case(scene: PaymentDesk, amounts: 
 
 
 @pytest.mark.engines("sqlite")
-def test_the_case_of_a_right_transfer_names_all_wrong_ones(scene: PaymentDesk) -> None:
+def test_the_case_about_a_right_transfer_names_every_wrong_transfer(scene: PaymentDesk) -> None:
     """The payer transfers 3,000 yen, 5,000 rupees and then 3,300 yen for an order of 3,300 yen. The case lists each
     other amount, also after the right amount was booked: all of them were perhaps collected."""
     scene.insert_order("ORD-1", 3300)

@@ -392,7 +392,7 @@ def test_the_three_sides_of_a_healthy_payment_agree(scene: PaymentDesk, clock: M
     assert scene.payments.read_payment(payment.id).sides[1].old
 
 
-def test_sides_that_disagree_are_marked(scene: PaymentDesk) -> None:
+def test_sides_with_contradictory_states_are_marked(scene: PaymentDesk) -> None:
     """The payment's page marks that the order is cancelled although the payment is paid. It shows that the provider
     was never asked, and that a payment has no order.
     """

@@ -178,7 +178,9 @@ def test_a_no_data_answer_that_contains_the_refund_permits_no_other(desk: Refund
 @pytest.mark.parametrize(
     "refunds", [{"items": [{"merchantRefundId": "RFD-1"}]}, {"data": [], "total": 1}, {"data": [], "nextCursor": "x"}]
 )
-def test_a_list_that_may_have_another_page_permits_nothing(desk: RefundDesk, refunds: dict[str, object]) -> None:
+def test_a_list_of_refunds_that_may_have_another_page_permits_no_refund(
+    desk: RefundDesk, refunds: dict[str, object]
+) -> None:
     """If PayPay's list of refunds has an unknown form, the list may lack a refund that the database lost. Such a
     list does not count as an empty list, and no refund is sent.
     """

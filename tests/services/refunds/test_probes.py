@@ -311,7 +311,7 @@ def test_the_first_probe_waits_for_the_time_out_of_the_call(desk: RefundDesk, co
         ("atom", "other_amount"),
     ],
 )
-def test_an_answer_that_does_not_fit_settles_nothing(
+def test_an_answer_about_another_refund_or_amount_settles_nothing(
     desk: RefundDesk, control: SandboxControl, provider: str, fault: str
 ) -> None:
     """An answer with another id, payment, amount or currency opens a case. The refund stays unknown until an answer

@@ -302,7 +302,7 @@ def test_a_folder_that_cannot_be_read_is_named(folder_desk: WatchedFolderDesk, t
     assert (refused.value.code, dict(refused.value.detail)["file"]) == (ErrorCode.BAD_REGISTRY_FILE, str(tmp_path))
 
 
-def test_a_state_that_cannot_be_written_is_named(folder_desk: WatchedFolderDesk) -> None:
+def test_a_state_file_that_cannot_be_written_is_named(folder_desk: WatchedFolderDesk) -> None:
     """If a file stands in the place of the registry's own folder, the task can't write its state file into the
     folder. The task fails, and its error names the state file.
     """

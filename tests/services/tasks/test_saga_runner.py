@@ -157,7 +157,7 @@ def test_a_step_that_waits_writes_nothing_and_is_tried_again(saga_desk: SagaDesk
 
 
 @pytest.mark.expects_log("stays at two")
-def test_an_error_undoes_the_step_and_waits(
+def test_a_saga_step_that_raises_an_error_is_rolled_back_and_repeated(
     saga_desk: SagaDesk, place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
     """If a step raises an error, its writes are rolled back, the error is logged, and the step is repeated later."""

@@ -362,7 +362,7 @@ def test_a_table_is_copied_only_with_permission(server_database: Database, tmp_p
     assert (table.engine, "auto_increment" in table.columns["id"].further_properties) == ("InnoDB", True)
 
 
-def test_columns_that_hold_too_little_are_widened(server_database: Database, tmp_path: Path) -> None:
+def test_the_adoption_widens_columns_that_are_too_narrow(server_database: Database, tmp_path: Path) -> None:
     """The adoption makes NOT NULL columns nullable where the program needs that, and makes the column of company
     names long enough. A changed column keeps its comment."""
     execute_statements(

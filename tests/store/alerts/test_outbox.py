@@ -28,7 +28,7 @@ def list_waiting_events(conn: Connection, limit: int = 9) -> list[str]:
     return [event.event_id for event in outbox.list_due_events(conn, FIVE_MINUTES_LATER, limit)]
 
 
-def test_an_event_is_stored_once(person_connection: Connection) -> None:
+def test_an_outbox_event_is_stored_once(person_connection: Connection) -> None:
     """An event is stored with its first content and is due at once; its `repr` doesn't contain the body. A second
     event with the same id is not stored."""
     first = add_event(person_connection, "e1")

@@ -200,7 +200,9 @@ TAMPERINGS: list[Tampering] = [
     [range(2), pytest.param(range(2, 100), marks=[pytest.mark.soak, pytest.mark.timeout(600)])],
     ids=["2", "all"],
 )
-def test_tampering_is_found_and_named(fresh_place: MakePlace, tampering: Tampering, seeds: Sequence[int]) -> None:
+def test_the_verification_names_the_first_changed_audit_row(
+    fresh_place: MakePlace, tampering: Tampering, seeds: Sequence[int]
+) -> None:
     """For each kind of change, the verification names the first wrong row. Each seed makes another random trail and
     another random change of the kind."""
     for seed in seeds:

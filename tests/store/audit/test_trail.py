@@ -170,7 +170,7 @@ def test_verifying_needs_no_memory_per_row(trail_database: DatabaseWithThreeChai
     assert peak < 8e6
 
 
-def test_the_end_of_the_chain_is_remembered(
+def test_a_desk_does_not_read_the_last_row_that_it_has_written(
     trail_database: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A desk that has written the last row of its audit chain doesn't read it before it writes the next one. If that

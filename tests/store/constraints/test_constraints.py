@@ -449,7 +449,7 @@ def test_an_account_that_can_only_read_reports_no_missing_trigger(sql_server: Sq
             sql_server.sql(f"DROP USER `{reader}`")
 
 
-def test_an_upgrade_that_finds_all_in_order_touches_nothing(sql_server: SqlServer) -> None:
+def test_an_upgrade_without_a_fault_creates_no_trigger_again(sql_server: SqlServer) -> None:
     """A new database has no fault, and a second upgrade creates no trigger again."""
     with (
         sql_server.create_temporary_database() as owner,

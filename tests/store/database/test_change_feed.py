@@ -39,7 +39,7 @@ def read_new_changes(database: Database, mark: FeedMark | None) -> tuple[FeedMar
     return mark, [record for kind, record in changed if kind == CHECK_KIND]
 
 
-def test_each_change_is_reported_once(database: Database) -> None:
+def test_the_change_feed_reports_each_changed_record_once(database: Database) -> None:
     """The change feed reports no record that changed only before the first reading, and reports a record once that
     changed twice.
     """

@@ -94,7 +94,7 @@ def test_any_bytes_are_stored_and_read_back(documents: Documents, size: int) -> 
     assert documents.read(documents.store(content).path) == content
 
 
-def test_the_same_content_again_changes_nothing(documents: Documents, document_place: DocumentPlace) -> None:
+def test_storing_the_same_document_again_adds_no_file(documents: Documents, document_place: DocumentPlace) -> None:
     """Storing the same content again, also from another process, returns the same path and adds no file."""
     documents.store(PDF_BYTES)
     assert Documents(document_place.url).store(PDF_BYTES).path == STORED_PATH

@@ -201,7 +201,7 @@ def test_a_folder_created_by_hand_is_used_after_a_loss(root: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="file identity")
-def test_the_same_content_again_touches_nothing(documents: Documents, root: Path) -> None:
+def test_storing_the_same_document_again_leaves_its_file_unchanged(documents: Documents, root: Path) -> None:
     """Storing the same content again leaves the existing file unchanged."""
     documents.store(PDF_BYTES)
     before = (root / STORED_PATH).stat()

@@ -116,7 +116,9 @@ def read_state_dates(conn: Connection, table: str) -> dict[int, str | None]:
 
 
 @pytest.mark.engines("mariadb", "galera")
-def test_each_version_becomes_the_newest(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_of_each_version_gets_the_newest_schema(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A database of each earlier version gets the newest schema and keeps its rows. A second upgrade changes
     nothing. No statement changes more rows than a migration may change at once."""
     monkeypatch.setattr(ddl_helpers, "ROWS_PER_TRANSACTION", 2)

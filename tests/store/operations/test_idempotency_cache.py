@@ -134,7 +134,7 @@ def read_entry(client: Redis, name: bytes) -> bytes:
 # Answers that count
 
 
-def test_a_final_result_is_recalled(cache: RedisIdempotencyCache) -> None:
+def test_a_final_result_is_found_in_the_cache(cache: RedisIdempotencyCache) -> None:
     """A lookup with the same key and fingerprint returns the stored result, and so does `announce_use`."""
     assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result is None
     store_result(cache)
@@ -182,7 +182,9 @@ def test_the_first_announcement_of_a_key_is_distinguished(cache: RedisIdempotenc
     assert cache.announce_use(IDEMPOTENCY_KEY, FINGERPRINT).result == RESULT
 
 
-def test_entries_contain_no_readable_content_and_expire(own_server: RedisServer, other_program_client: Redis) -> None:
+def test_cache_entries_contain_no_readable_content_and_expire(
+    own_server: RedisServer, other_program_client: Redis
+) -> None:
     """The names and values of entries contain no key, fingerprint or result in readable form. Redis deletes results
     and marks of running uses after their lifetime."""
     with open_cache(own_server.url) as cache:

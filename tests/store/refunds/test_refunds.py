@@ -122,7 +122,7 @@ def test_columns_of_a_refund_request_never_change(connection: Connection, column
         refunds.change_refund(connection, refund, NOW, **{column: 1})
 
 
-def test_a_person_approves_once(connection: Connection) -> None:
+def test_a_second_vote_of_a_person_is_not_counted(connection: Connection) -> None:
     """The voters of a refund are returned in the order of their votes. A second vote of the same person for the same
     refund isn't counted; the person's vote for another refund is counted."""
     for name in ("lead-b", "lead-c"):

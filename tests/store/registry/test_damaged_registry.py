@@ -142,7 +142,9 @@ def _spoil_table(registry: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(("damaged_table", "kept_count"), [("corporations", 1), ("changes", 0)])
-def test_changes_that_can_still_be_read_are_kept(tmp_path: Path, damaged_table: str, kept_count: int) -> None:
+def test_an_import_keeps_the_readable_changes_of_a_damaged_registry(
+    tmp_path: Path, damaged_table: str, kept_count: int
+) -> None:
     """The import of the next whole file copies the changes that the former registry has stored, as far as they can be
     read. While only the corporations are damaged, the changes can be read.
     """

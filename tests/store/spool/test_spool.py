@@ -209,7 +209,7 @@ def test_every_answer_survives_as_text(answer: answers.Answer) -> None:
     assert answers.decode_answer(answers.encode_answer(answer)) == answer
 
 
-def test_the_content_is_stored_under_the_key_of_earlier_versions() -> None:
+def test_the_content_of_an_answer_is_stored_under_the_key_of_earlier_versions() -> None:
     """The stored text has the content of an answer under `found`, as in the files of earlier versions."""
     fields = json.loads(answers.encode_answer(PURCHASE_ANSWER))
     assert PURCHASE_ANSWER.content is not None
@@ -463,7 +463,7 @@ def test_an_operation_is_either_calling_or_void(spool: Spool) -> None:
     assert not spool.mark_calling("nobody's")
 
 
-def test_threads_agree_on_calling_or_void(spool: Spool) -> None:
+def test_only_one_thread_marks_an_operation_as_calling_or_void(spool: Spool) -> None:
     """Threads mark the same operations as calling and as void at the same time. For each operation exactly one of the
     two marks succeeds."""
     for index in range(40):

@@ -64,7 +64,7 @@ def test_an_error_is_shown_in_words(code: str) -> None:
     assert "_" not in japanese
 
 
-def test_problems_are_the_first_checks() -> None:
+def test_failed_health_checks_are_listed_first() -> None:
     """The checks that failed come first, then those that passed with a hint, and then the others, so that an
     administrator sees a failed check at once.
     """

@@ -86,7 +86,7 @@ def test_the_source_of_the_registry_is_shown_once(appearance: object) -> None:
     ]
 
 
-def test_a_broken_rule_is_a_reason_against(appearance: object) -> None:
+def test_a_broken_rule_is_a_reason_against_a_refund(appearance: object) -> None:
     """If a refund breaks a rule, the rule is listed among the reasons against the refund."""
     detail = RefundRequestPanel(make_window_context())
     broken = RuleCheck(NotAllowedReason.MAKER_NOT_ACTIVE, False, {"maker": "op-a"})

@@ -101,7 +101,7 @@ def test_a_tab_without_rows_has_no_buttons_for_a_row(qtbot: QtBot) -> None:
         assert dialog.hint.plain == "", tab_name
 
 
-def test_a_refusal_names_its_row(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_refusal_of_a_left_open_row_names_its_record(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     """The person marks a mention as done and gives back a taken record. Each refusal names its record, because the
     person may have selected another row before it arrives."""
     dialog = make_dialog(qtbot, UnreachableServices())

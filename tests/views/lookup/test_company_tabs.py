@@ -97,7 +97,7 @@ def test_a_late_failure_of_another_company_greys_no_tab(qtbot: QtBot, appearance
     assert (lookup.reads, tab.failure_label.isVisible(), tab.table.isEnabled()) == (["read_notes"], False, True)
 
 
-def test_tabs_are_read_when_opened(qtbot: QtBot, appearance: object) -> None:
+def test_tabs_of_a_company_are_read_when_opened(qtbot: QtBot, appearance: object) -> None:
     """A tab is read when it is opened, and again after the company has changed. Enter opens the record of the current
     row.
     """

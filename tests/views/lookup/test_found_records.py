@@ -94,7 +94,7 @@ def test_a_search_repeated_by_the_program_opens_no_page(qtbot: QtBot, appearance
     assert services.searches == 2
 
 
-def test_other_records_cause_no_search(qtbot: QtBot, appearance: object) -> None:
+def test_changes_of_records_not_found_repeat_no_search(qtbot: QtBot, appearance: object) -> None:
     """The program repeats a search only after changes of found records and for new records, not for all changes that
     the team makes."""
     services = LookupServices(*PAYMENTS)

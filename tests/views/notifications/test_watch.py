@@ -169,7 +169,7 @@ def test_an_event_is_no_desktop_message_while_the_window_is_in_front(
     assert (len(background_window.toasts), background_window.texts) == (1, [])
 
 
-def test_each_kind_has_a_switch(background_window: BackgroundWindow) -> None:
+def test_each_kind_of_personal_event_can_be_switched_off(background_window: BackgroundWindow) -> None:
     """A person can switch off each kind of event, and the choice is stored at once. An event that arrives while its
     kind is off isn't shown later.
     """

@@ -210,7 +210,7 @@ def test_the_title_of_a_limited_dry_run_counts_only_the_first_rows(row_count: in
     assert bulk_words.format_plan_title(none, context, is_limited=False) == "None of these records can be probed"
 
 
-def test_rows_are_tallied_by_outcome() -> None:
+def test_rows_of_a_bulk_run_are_counted_by_outcome() -> None:
     """A row whose record stays unknown isn't counted as done, whatever action was executed."""
     context = make_window_context()
     context.language = "en"

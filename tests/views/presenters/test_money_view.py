@@ -221,7 +221,7 @@ def test_the_gateway_side_has_the_time_of_its_answer() -> None:
     assert [gateway.age_text for gateway in gateways] == ["since 13:04:05 · 2 h", "since 14:34:05 · 30 min"]
 
 
-def test_a_code_that_repeats_the_word_is_left_out() -> None:
+def test_a_provider_code_with_the_meaning_of_its_word_is_not_shown() -> None:
     """A side doesn't show the provider's code next to its word if the code means the same, as in "Completed
     completed". A different code of a provider is shown.
     """

@@ -32,7 +32,7 @@ def test_states_are_grouped_by_their_kind_of_record(appearance: object) -> None:
     assert shown["Conditions: Refunds"]["completed"] == "Refunded"
 
 
-def test_other_conditions_are_in_one_group(appearance: object) -> None:
+def test_completions_of_conditions_are_in_one_group(appearance: object) -> None:
     """Completions of the search for a condition are in the group "Conditions"."""
     for text in ("status", "kind:", "certainty:un"):
         groups = group_completions(list_completions(text, len(text)), make_window_context())

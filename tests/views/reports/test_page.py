@@ -233,7 +233,7 @@ def test_a_report_without_figures_has_no_picture(qtbot: QtBot, appearance: Appea
     assert not section.switch_button.isVisibleTo(page)
 
 
-def test_figures_stay_after_a_failed_read(qtbot: QtBot, appearance: Appearance) -> None:
+def test_figures_of_a_report_stay_after_a_failed_read(qtbot: QtBot, appearance: Appearance) -> None:
     """After a failed read, a bar says so and the earlier figures remain. The bar disappears after the next successful
     read.
     """

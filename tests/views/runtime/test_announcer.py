@@ -94,7 +94,7 @@ def test_only_an_urgent_bar_interrupts_the_screen_reader(
     assert announced_texts == [SentAnnouncement("Not done. Why.", is_urgent)]
 
 
-def test_a_bar_is_announced_once(window: QWidget, announced_texts: list[SentAnnouncement]) -> None:
+def test_a_bar_shown_again_is_not_announced_again(window: QWidget, announced_texts: list[SentAnnouncement]) -> None:
     """A bar that is hidden and shown again is not announced again. A new text of the bar is announced."""
     bar = NotificationBar("Changed", "By lead-b.")
     add_widget(window, bar)

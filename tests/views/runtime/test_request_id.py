@@ -125,7 +125,9 @@ def test_a_retry_after_a_missing_answer_of_a_worker_has_the_same_id(
     assert first == second
 
 
-def test_other_words_are_another_attempt(open_note_dialogs: Callable[[NoteServices], OpenNoteDialog]) -> None:
+def test_a_note_with_changed_text_gets_another_request_id(
+    open_note_dialogs: Callable[[NoteServices], OpenNoteDialog],
+) -> None:
     """A note with a changed text is another attempt and gets another request id. With the first id the service would
     refuse it as a different request.
     """

@@ -39,7 +39,7 @@ def test_a_waiting_run_is_executed_as_the_person_who_started_it(qapp: object, tm
         desk.close()
 
 
-def test_every_call_that_waits_names_its_person() -> None:
+def test_every_service_call_in_another_thread_names_its_person() -> None:
     """A function that binds and calls a service only in the thread that executes it (`….bind_services(call,
     person)()`) passes the person who started it, for example as the person of an audit entry about an exported file.
     Only `read_page`, which reads the pages of a list, may leave the person out: it runs as the person who is acting

@@ -31,7 +31,7 @@ def scroll_down(model: PagedModel, end_row: int) -> None:
         model.set_visible_rows(first, first + 2)
 
 
-def test_a_short_list_is_read_once(make_model_with_tester: MakeModelFunction) -> None:
+def test_a_list_of_one_page_is_read_once(make_model_with_tester: MakeModelFunction) -> None:
     """A list of seven rows is read with one call, and then has seven rows and no placeholder."""
     list_model = make_model_with_tester(7)
     assert list_ids(list_model.model) == list(range(7))

@@ -51,7 +51,7 @@ def test_the_focus_brings_a_current_row(make_record_table: MakeTableFunction) ->
     assert view.focus_ring_row == 1
 
 
-def test_arrows_walk_past_headings(make_record_table: MakeTableFunction, qtbot: QtBot) -> None:
+def test_arrow_keys_move_past_group_headings(make_record_table: MakeTableFunction, qtbot: QtBot) -> None:
     """From the last row of a group, the Down key moves to the first row of the next group, past the heading."""
     view = make_record_table(5, group_of=group_in_pairs)
     for expected in (1, 2, 3, 4):

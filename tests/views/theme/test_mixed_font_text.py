@@ -172,7 +172,7 @@ def test_a_number_with_no_break_spaces_keeps_its_font() -> None:
         assert len(split_font_runs(prevent_bad_line_ends(text))) == 1
 
 
-def test_text_of_others_is_never_markup() -> None:
+def test_a_name_with_angle_brackets_is_not_markup() -> None:
     """A name with angle brackets is shown unchanged, and not interpreted as markup."""
     assert "<b>" not in format_rich_text("<b>A-10442</b>")
     assert "&lt;b&gt;" in format_rich_text("<b>A-10442</b>")

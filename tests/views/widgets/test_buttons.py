@@ -96,7 +96,7 @@ def test_a_busy_button_is_disabled_and_names_its_action(show_widgets: ShowWidget
     assert (button.text(), button.isEnabled()) == ("Buy", True)
 
 
-def test_a_double_click_presses_once(show_widgets: ShowWidget) -> None:
+def test_a_double_click_presses_a_button_once(show_widgets: ShowWidget) -> None:
     """A double click presses a button once, because its first click may have put another button under the pointer.
     Only buttons of tools, which people click quickly on purpose, accept both clicks.
     """

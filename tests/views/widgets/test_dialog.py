@@ -111,7 +111,7 @@ def test_a_dialog_is_moved_by_dragging_and_not_by_a_click(qtbot: QtBot, monkeypa
 
 
 @pytest.mark.qt_log_ignore("This plugin does not support setting window masks", extend=True)
-def test_no_corner_is_black_where_no_compositor_runs(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dialog_has_a_round_mask_on_x11(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     """On X11, where no compositor may run, the dialog's window has a mask with round corners at every size. On other
     platforms it has no mask, because Qt blends the corners.
     """
