@@ -18,7 +18,7 @@ from tests.cli.paying_terminal import (
     ORDER_NUMBER,
     PayingTerminal,
 )
-from tests.support.outside_days import TODAY
+from tests.support.outside_days import read_today
 
 
 def test_an_import_books_the_payment_of_the_provider_once(paying_terminal: PayingTerminal) -> None:
@@ -272,29 +272,30 @@ def test_a_refund_done_outside_is_recorded_by_two_people(paying_terminal: Paying
     """Both people state the amount in the payment's currency and the day. Afterwards `show` lists the amount, and no
     refund can contain it. A missing or wrong amount or day is refused.
     """
+    today = read_today()
     payment = str(paying_terminal.make_booked_payment(ATOM_ORDER_NUMBER, 50_000, "atom"))
     words = ("resolve", "payment", payment, "--as", "done_outside", "--evidence", "letter 114")
     for more, refused in (
         ((), (2, "usage")),
-        (("--day", TODAY), (2, "invalid_amount")),
+        (("--day", today), (2, "invalid_amount")),
         (("--amount", "150.50"), (2, "usage")),
-        (("--amount", "150.505", "--day", TODAY), (2, "invalid_amount")),
+        (("--amount", "150.505", "--day", today), (2, "invalid_amount")),
         (("--amount", "150.50", "--day", "2036-11-01"), (2, "usage")),
         (("--amount", "150.50", "--day", "2025-11-01"), (2, "usage")),
-        (("--amount", "150.50", "--day", TODAY, "--provider-id", "BANK-7"), (2, "usage")),  # never ignored
-        (("--amount", "500.01", "--day", TODAY), (3, "exceeds_captured")),
+        (("--amount", "150.50", "--day", today, "--provider-id", "BANK-7"), (2, "usage")),  # never ignored
+        (("--amount", "500.01", "--day", today), (3, "exceeds_captured")),
     ):
         assert paying_terminal.json(*words, *more).exit_status_and_code == refused, more
     order = paying_terminal.create_order("S-9", 3300)
-    on_order = ("resolve", "order", str(order), *words[3:], "--amount", "1", "--day", TODAY)
+    on_order = ("resolve", "order", str(order), *words[3:], "--amount", "1", "--day", today)
     assert paying_terminal.json(*on_order).exit_status_and_code == (3, "nothing_to_resolve")
-    for option in (("--amount", "150.50"), ("--day", TODAY)):  # never ignored: the person means a part
+    for option in (("--amount", "150.50"), ("--day", today)):  # never ignored: the person means a part
         other_decision = paying_terminal.json(*words[:4], "reversed", *words[5:], *option)
         assert other_decision.exit_status_and_code == (2, "usage"), option
         assert "done_outside" in paying_terminal(*words[:4], "reversed", *words[5:], *option).err
-    stated = (*words, "--amount", "150.50", "--day", TODAY)
+    stated = (*words, "--amount", "150.50", "--day", today)
     assert paying_terminal.json(*stated).data["awaiting"] == "second_person"
-    other = paying_terminal.json(*words, "--amount", "150.51", "--day", TODAY, OPERATOR="lead-b")
+    other = paying_terminal.json(*words, "--amount", "150.51", "--day", today, OPERATOR="lead-b")
     assert other.exit_status_and_code == (3, "evidence_mismatch")
     recorded = paying_terminal.json(*stated, OPERATOR="lead-b").data
     assert (recorded["awaiting"], recorded["outside_minor"], recorded["left_minor"]) == (None, 15_050, 34_950)

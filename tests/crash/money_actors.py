@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from console.app import Console, open_console
 from console.settings.settings import Settings
 from tests.support.children import Pipe
-from tests.support.money_desks import call_and_get_code, request_refund
+from tests.support.money_desks import request_refund
+from tests.support.refusals import call_and_get_code
 
 
 def execute_money_action(pipe: Pipe, environment: Mapping[str, str], action: str, subject: object) -> None:

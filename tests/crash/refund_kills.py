@@ -22,7 +22,6 @@ from tests.support import money_truth, truth
 from tests.support.children import Child, start_children
 from tests.support.desks import MovedClock
 from tests.support.money_desks import (
-    call_and_get_code,
     find_newest_refund,
     import_paid_payment,
     make_provider_settings,
@@ -30,6 +29,7 @@ from tests.support.money_desks import (
     request_refund,
 )
 from tests.support.places import Place
+from tests.support.refusals import call_and_get_code
 from tests.support.waiting import wait_until
 
 KILLED_EXIT_STATUS = -9
@@ -279,7 +279,7 @@ def _check_before_expiry(case: RefundKillCase, team: MakerAndCheckerDesks) -> No
     if not case.is_sending or case.step not in ("after_tx1", "after_send", "before_tx2"):
         return
     for send in (team.checker.refunds.submit, team.checker.refunds.approve):
-        code = call_and_get_code(lambda send=send: send(case.refund_id))  # type: ignore[misc]  # bound here
+        code = call_and_get_code(lambda send=send: send(case.refund_id))
         assert code in ("in_progress", "already_decided"), f"{code}: {case}"
     assert team.count_provider_refunds(case) == sent, f"sent again: {case}"
     assert team.checker.refunds.read_refund(case.refund_id).explanation.next_step.code

@@ -8,9 +8,10 @@ import pytest
 
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
-from tests.support.money_desks import call_and_get_code, find_newest_refund, request_refund
+from tests.support.money_desks import find_newest_refund, request_refund
 from tests.support.money_stage import ActionTarget, MoneyStage, open_money_stage
 from tests.support.places import Place
+from tests.support.refusals import call_and_get_code
 
 
 def make_delayed_refund(stage: MoneyStage) -> ActionTarget:

@@ -12,9 +12,10 @@ import pytest
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
-from tests.support.money_desks import call_and_get_code, find_newest_refund
+from tests.support.money_desks import find_newest_refund
 from tests.support.money_stage import ActionTarget, MoneyStage, open_money_stage
 from tests.support.places import Place
+from tests.support.refusals import call_and_get_code
 from tests.support.waiting import MAX_WAIT_SECONDS
 
 

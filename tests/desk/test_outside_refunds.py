@@ -16,7 +16,7 @@ from tests.desk.conftest import OpenWindow
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
 from tests.support.money_desks import import_paid_payment
-from tests.support.outside_days import TODAY
+from tests.support.outside_days import read_today
 
 
 def open_outside_dialog(person: Person, payment: Payment) -> OutsideRefundDialog:
@@ -54,14 +54,15 @@ def test_a_refund_done_outside_is_proposed_listed_and_confirmed(
 ) -> None:
     """The proposer states the amount and the day. The list of decisions shows both to the second person, who states
     them again; then the payment shows the amount, and only the rest can be refunded."""
+    today = read_today()
     payment = import_paid_payment(window_desks.console, sandbox, "ORD-1")
     person = open_window()
     dialog = open_outside_dialog(person, payment)
-    state_refund(dialog, "3,001", TODAY)
+    state_refund(dialog, "3,001", today)
     assert "at most ¥3,000" in dialog.form.find_disabled_reason()
     state_refund(dialog, "1,000", "2036-11-01")
     assert not dialog.main_button.isEnabled()
-    state_refund(dialog, "1,000", TODAY)
+    state_refund(dialog, "1,000", today)
     assert "¥3,000" in dialog.form.money_effect_label.plain
     assert "¥2,000" in dialog.form.money_effect_label.plain
     assert dialog.form.order_effect_label.isHidden()
@@ -74,12 +75,12 @@ def test_a_refund_done_outside_is_proposed_listed_and_confirmed(
     person.press("Alt+4")
     approvals = person.wait_for_page(ApprovalsPage)
     person.wait_until(lambda: approvals.proposal is not None)
-    person.wait_until(lambda: f"¥1,000 · {TODAY}" in read_visible_text(approvals))
+    person.wait_until(lambda: f"¥1,000 · {today}" in read_visible_text(approvals))
     dialog = open_outside_dialog(person, payment)
     page = person.wait_for_page(PaymentPage)
     primary = [button.property("act") for button in page.form.findChildren(KeyButton) if button.kind == "primary"]
     assert primary == [RECORD_OUTSIDE_ACTION]
-    state_refund(dialog, "1,000", TODAY)
+    state_refund(dialog, "1,000", today)
     assert dialog.form.is_acting_person_second
     person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
@@ -97,10 +98,11 @@ def test_a_draft_of_a_refund_outside_is_continued_from_home(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
     """The bar of Home opens the dialog again, with the typed amount."""
+    today = read_today()
     payment = import_paid_payment(window_desks.console, sandbox, "ORD-1")
     person = open_window()
     dialog = open_outside_dialog(person, payment)
-    state_refund(dialog, "1,000", TODAY)
+    state_refund(dialog, "1,000", today)
     dialog.reject()
     person.press("Alt+1")
     home = person.wait_for_page(HomePage)

@@ -89,7 +89,7 @@ from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
 from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.money_desks import import_paid_payment, request_refund
-from tests.support.outside_days import TODAY
+from tests.support.outside_days import read_today
 
 VIEWS_FOLDER = Path(__file__).parents[2] / "console" / "views"
 KEY_REPEAT_COUNT = 5
@@ -583,6 +583,7 @@ def prepare_resolve_money(stage: CaseStage) -> ActingPress:
     audit_actions=("payment.resolve_proposed",),
 )
 def prepare_outside_refund(stage: CaseStage) -> ActingPress:
+    today = read_today()
     payment = import_paid_payment(stage.console, stage.sandbox, f"ORD-{stage.number + 1}")
     page = open_payment(stage, payment)
     button = page.action_bar.find_button(RECORD_OUTSIDE_ACTION)
@@ -593,7 +594,7 @@ def prepare_outside_refund(stage: CaseStage) -> ActingPress:
     dialog.form.kind_buttons["text"].setChecked(True)
     set_field_text(dialog.form.text_field, "Transfer 114")
     set_field_text(dialog.form.amount_field, "1,000")
-    set_field_text(dialog.form.day_field, TODAY)
+    set_field_text(dialog.form.day_field, today)
     dialog.form.reason_list.setCurrentIndex(0)
     return make_dialog_press(stage, dialog)
 

@@ -25,16 +25,11 @@ from tests.harms.attacks import ERROR_NUMBERS_OF_INVALID_STATEMENTS, Attack
 from tests.support import invented
 from tests.support.desks import make_environment
 from tests.support.galera_cluster import wait_until_applied
-from tests.support.money_desks import (
-    call_and_get_code,
-    import_paid_payment,
-    make_provider_settings,
-    request_refund,
-)
+from tests.support.money_desks import import_paid_payment, make_provider_settings, request_refund
 from tests.support.payment_desks import BANK_KEY
 from tests.support.pooled_teams import lend_team
 from tests.support.quick_desks import make_quick_folder
-from tests.support.refusals import call_for_refusal_code
+from tests.support.refusals import call_and_get_code, call_for_refusal_code
 from tests.support.sql_server import SqlServer
 from tests.support.teams import PERSON_NAME_BY_ROLE, Team
 

@@ -16,8 +16,7 @@ from tests.harms.attacks import (
 )
 from tests.harms.scene import CHECKS_TABLE, CLIENT_ID, UTC_NOW_SQL, AttackedDatabase, set_validity_end
 from tests.support import old_purchases
-from tests.support.money_desks import call_and_get_code
-from tests.support.refusals import call_for_refusal_code
+from tests.support.refusals import call_and_get_code, call_for_refusal_code
 from tests.support.teams import PERSON_NAME_BY_ROLE
 
 PAST_INSTANT_SQL = "'2020-01-01 00:00:00'"

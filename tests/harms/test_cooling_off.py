@@ -16,7 +16,7 @@ from tests.harms.attacks import (
     make_update_attacks,
 )
 from tests.harms.scene import UTC_NOW_SQL, AttackedDatabase
-from tests.support.money_desks import call_and_get_code
+from tests.support.refusals import call_and_get_code
 from tests.support.teams import PERSON_NAME_BY_ROLE
 
 LARGE_YEN = 200_000

@@ -19,8 +19,8 @@ from tests.harms.attacks import (
     make_update_attacks,
 )
 from tests.harms.scene import UTC_NOW_SQL, AttackedDatabase
-from tests.support.money_desks import call_and_get_code
 from tests.support.payment_desks import make_signed_notice
+from tests.support.refusals import call_and_get_code
 from tests.support.waiting import wait_until
 
 VERSION_UPDATE = {"version": "version + 1"}

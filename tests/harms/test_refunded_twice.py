@@ -6,7 +6,7 @@ import pytest
 from console.domain.payments.records import Refund
 from tests.harms.attacks import Attack
 from tests.harms.scene import UTC_NOW_SQL, AttackedDatabase
-from tests.support.money_desks import call_and_get_code
+from tests.support.refusals import call_and_get_code
 
 VERSION_UPDATE = "version = version + 1"
 

@@ -11,15 +11,10 @@ from console.store.database.engine import Transaction
 from console.store.payments import payments
 from tests.support import money_truth
 from tests.support.children import CHILD_WAIT_SECONDS, Pipe, get_context, start_children
-from tests.support.money_desks import (
-    CAPTURED_MINOR,
-    call_and_get_code,
-    import_paid_payment,
-    make_provider_settings,
-    request_refund,
-)
+from tests.support.money_desks import CAPTURED_MINOR, import_paid_payment, make_provider_settings, request_refund
 from tests.support.places import Place
 from tests.support.pooled_databases import PEOPLE
+from tests.support.refusals import call_and_get_code
 
 REQUESTED_AMOUNT = CAPTURED_MINOR * 2 // 5
 """Amount (minor units) of each requested refund. The captured amount covers two such refunds, but not three."""

@@ -12,15 +12,10 @@ from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkState
 from tests.support import money_truth
-from tests.support.money_desks import (
-    CAPTURED_MINOR,
-    call_and_get_code,
-    find_newest_refund,
-    import_paid_payment,
-    request_refund,
-)
+from tests.support.money_desks import CAPTURED_MINOR, find_newest_refund, import_paid_payment, request_refund
 from tests.support.money_stage import MoneyStage, open_money_stage
 from tests.support.places import Place
+from tests.support.refusals import call_and_get_code
 
 THREAD_COUNT = 10
 _WAITS_BETWEEN_RUNS_SECONDS = (5, 60, 300, 3_600, 6 * 3_600, 86_400, 86_400, 86_400, 86_400, 86_400, 86_400)
@@ -103,11 +98,11 @@ def _check_every_action_is_refused(stage: MoneyStage, ids: Sequence[int]) -> Non
         refund = find_newest_refund(stage.maker, payment)
         assert refund is not None
         attempts = {
-            "submit": call_and_get_code(lambda r=refund: stage.checker.refunds.submit(r.id)),  # type: ignore[misc]  # bound here
-            "approve": call_and_get_code(lambda r=refund: stage.checker.refunds.approve(r.id)),  # type: ignore[misc]
-            "withdraw": call_and_get_code(lambda r=refund: stage.maker.refunds.withdraw(r.id)),  # type: ignore[misc]
-            "ask": call_and_get_code(lambda p=payment: request_refund(stage.maker, p, "10")),  # type: ignore[misc]
-            "probe": call_and_get_code(lambda r=refund: stage.maker.refunds.probe(r.id)),  # type: ignore[misc]
+            "submit": call_and_get_code(lambda r=refund: stage.checker.refunds.submit(r.id)),
+            "approve": call_and_get_code(lambda r=refund: stage.checker.refunds.approve(r.id)),
+            "withdraw": call_and_get_code(lambda r=refund: stage.maker.refunds.withdraw(r.id)),
+            "ask": call_and_get_code(lambda p=payment: request_refund(stage.maker, p, "10")),
+            "probe": call_and_get_code(lambda r=refund: stage.maker.refunds.probe(r.id)),
         }
         assert "done" not in attempts.values(), attempts
 
@@ -170,7 +165,7 @@ def _approve_each(stage: MoneyStage, numbers: Sequence[str]) -> list[int]:
     ids = [import_paid_payment(stage.maker, stage.sandbox, number).id for number in numbers]
     for payment in ids:
         refund = request_refund(stage.maker, payment, CAPTURED_MINOR // 3)
-        assert call_and_get_code(lambda r=refund: stage.checker.refunds.approve(r.id)) == "outcome_unknown"  # type: ignore[misc]
+        assert call_and_get_code(lambda r=refund: stage.checker.refunds.approve(r.id)) == "outcome_unknown"
     return ids
 
 

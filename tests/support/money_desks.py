@@ -2,7 +2,6 @@
 desk and providers.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -81,16 +80,3 @@ def move_clocks(clock: MovedClock, sandbox: Sandbox, step: timedelta) -> None:
     """Move the clocks of the desk and of the sandbox's providers forward by `step`."""
     clock.offset += step
     sandbox.control.change_settings(advance_seconds=step.total_seconds())
-
-
-def call_and_get_code(act: Callable[[], object]) -> str:
-    """Call `act`. Return "done" or the code of the ConsoleError that it raises. For any other exception, return a
-    text that begins with "unhandled".
-    """
-    try:
-        act()
-    except ConsoleError as refusal:
-        return refusal.code
-    except Exception as bug:
-        return f"unhandled {bug!r}"
-    return "done"

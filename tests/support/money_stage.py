@@ -26,7 +26,6 @@ from tests.support import money_truth, server_clock, truth
 from tests.support.desks import MovedClock, make_environment
 from tests.support.money_desks import (
     CAPTURED_MINOR,
-    call_and_get_code,
     find_newest_refund,
     import_paid_payment,
     insert_order,
@@ -36,6 +35,7 @@ from tests.support.money_desks import (
 )
 from tests.support.payment_desks import BANK_KEY, make_signed_notice
 from tests.support.places import Place
+from tests.support.refusals import call_and_get_code
 from tests.support.waiting import wait_until
 
 MAKER, CHECKER = "op-a", "lead-b"
@@ -125,7 +125,7 @@ class MoneyStage:
         return ActionTarget(action, number, payment_id, refund_id, self.count_provider_refunds(number))
 
     def execute_action(self, console: Console, target: ActionTarget) -> str:
-        """Execute the action at this desk, and return its ending (see `call_and_get_code` in money_desks.py)."""
+        """Execute the action at this desk, and return its ending (see `call_and_get_code` in refusals.py)."""
         return call_and_get_code(lambda: _FUNCTION_BY_ACTION[target.action](console, target, self))
 
     def check_ending(self, target: ActionTarget, ending: str, situation: str) -> None:

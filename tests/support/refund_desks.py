@@ -13,7 +13,6 @@ from sqlalchemy import text
 
 from console.app import Console
 from console.domain.access.permissions import APPROVER, AUDITOR, OPERATOR
-from console.domain.errors import ConsoleError
 from console.domain.payments.records import OrderState, Payment, Refund, RefundRequest
 from console.domain.payments.states import PaymentState
 from console.domain.records import Person
@@ -284,12 +283,3 @@ def open_refund_desk(home: Path, control: SandboxControl, **extra: Any) -> Itera
         yield desk
     finally:
         desk.close()
-
-
-def call_and_get_code(call: Any) -> str:
-    """Call `call`. Return the code of the ConsoleError that it raises, or "done" if it raises none."""
-    try:
-        call()
-    except ConsoleError as refusal:
-        return refusal.code
-    return "done"

@@ -22,6 +22,17 @@ def call_for_refusal_code(call: Callable[[], object]) -> str:
     return call_for_refusal(call).code
 
 
+def call_and_get_code(call: Callable[..., object]) -> str:
+    """Call `call`. Return "done", or the code of the ConsoleError that it raises. Any other exception leaves this
+    function.
+    """
+    try:
+        call()
+    except ConsoleError as refusal:
+        return refusal.code
+    return "done"
+
+
 @contextmanager
 def expect_refusal(code: str) -> Iterator[None]:
     """Assert that the code in the block is refused with this error code."""

@@ -21,11 +21,11 @@ from console.store.monitoring import recent_activity
 from console.store.records import evidence
 from tests.support.desks import MovedClock
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
-from tests.support.money_desks import call_and_get_code
 from tests.support.payment_desks import PaymentDesk, make_settings, open_payment_desk
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock, open_quick_desk
 from tests.support.reconciled_day import ReconciledDay
+from tests.support.refusals import call_and_get_code
 
 HOUR = timedelta(hours=1)
 _SELECT_OUTAGE_ALERTS_SQL = (

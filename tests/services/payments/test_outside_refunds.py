@@ -18,7 +18,7 @@ from console.store.database.engine import Transaction
 from console.store.payments import payments
 from console.store.records import company, evidence
 from tests.support.desks import CORPORATION_NUMBERS
-from tests.support.outside_days import TODAY, YESTERDAY
+from tests.support.outside_days import read_today, read_today_and_yesterday
 from tests.support.payment_desks import OpenDeskOf, PaymentDesk, make_paid_payment, make_unknown_payment
 from tests.support.refusals import expect_refusal
 
@@ -28,14 +28,15 @@ LETTER = "letter 2026-114: transferred to the payer's bank"
 def test_two_people_record_a_refund_done_outside(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """The first person's statement changes no amount. The second person's equal statement subtracts the amount from
     the refundable amount; state, certainty and work stay. The provider, which doesn't answer, isn't needed."""
+    today = read_today()
     payment = make_paid_payment(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
-    assert scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}").awaiting == "second_person"
+    assert scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {today}").awaiting == "second_person"
     assert scene.read_payment(payment.id).refundable_minor == 3300
     (proposal,) = scene.console.recovery.list_proposals()
     assert (proposal.kind, proposal.state, proposal.amount_minor) == ("payment", DONE_OUTSIDE, 1000)
     with open_desk_of("lead-b") as lead:
-        assert lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", f"1000 {TODAY}").awaiting is None
+        assert lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", f"1000 {today}").awaiting is None
         assert lead.console.recovery.list_proposals() == ()
     after = scene.read_payment(payment.id)
     assert (after.outside_minor, after.refundable_minor, after.requestable_minor) == (1000, 2300, 2300)
@@ -46,14 +47,15 @@ def test_two_people_record_a_refund_done_outside(scene: PaymentDesk, open_desk_o
 
 def test_a_recorded_amount_cannot_be_requested_as_refund(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """Of 3,300 yen 3,000 were given back by bank transfer. A refund of 301 is refused, one of 300 is requested."""
-    payment = record_outside_refund(scene, open_desk_of, f"3000 {TODAY}")
+    today = read_today()
+    payment = record_outside_refund(scene, open_desk_of, f"3000 {today}")
     with expect_refusal("exceeds_captured"):
         scene.console.refunds.request(RefundRequest(payment.id, "301", "returned goods"))
     assert scene.console.refunds.make_plan(payment.id).money.outside == 3000
     refund = scene.console.refunds.request(RefundRequest(payment.id, "300", "returned goods"))
     assert scene.read_payment(payment.id).refundable_minor == 0
     with expect_refusal("exceeds_captured"):
-        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1 {TODAY}")
+        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1 {today}")
     scene.console.refunds.withdraw(refund.id)
     assert scene.read_payment(payment.id).refundable_minor == 300
 
@@ -63,7 +65,8 @@ def test_no_amount_given_back_outside_is_reserved_or_recorded_again(
 ) -> None:
     """The SQL statements that reserve an amount for a refund, or write an amount given back outside, change nothing
     if the amount is larger than the refundable amount, also without the checks of the services."""
-    payment = record_outside_refund(scene, open_desk_of, f"3000 {TODAY}")
+    today = read_today()
+    payment = record_outside_refund(scene, open_desk_of, f"3000 {today}")
     for move_amount in (payments.reserve_amount, payments.record_amount_done_outside):
 
         def move_too_large_amount(tx: Transaction, move: Callable[..., bool] = move_amount) -> bool:
@@ -77,28 +80,30 @@ def test_both_people_state_the_same_amount_and_day(scene: PaymentDesk, open_desk
     """Another amount or day of the second person is refused. The proposer corrects the statement, and then the
     former statement no longer counts."""
     payment = make_paid_payment(scene)
-    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}")
+    today, yesterday = read_today_and_yesterday()
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {today}")
     with expect_refusal("same_person"):
-        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}")
+        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {today}")
     with open_desk_of("lead-b") as lead:
-        for statement in (f"1001 {TODAY}", f"1000 {YESTERDAY}"):
+        for statement in (f"1001 {today}", f"1000 {yesterday}"):
             with expect_refusal("evidence_mismatch"):
                 lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", statement)
-        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1200 {TODAY}")
+        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1200 {today}")
         with expect_refusal("evidence_mismatch"):
-            lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", f"1000 {TODAY}")
+            lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", f"1000 {today}")
         assert scene.read_payment(payment.id).outside_minor == 0
-        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", f"1200 {TODAY}")
+        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", f"1200 {today}")
     assert scene.read_payment(payment.id).outside_minor == 1200
 
 
 def test_a_second_refund_outside_needs_two_people_again(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """The decision of two people about a first amount doesn't count for a second amount: it waits for a second person
     again."""
-    payment = record_outside_refund(scene, open_desk_of, f"1000 {TODAY}")
+    today, yesterday = read_today_and_yesterday()
+    payment = record_outside_refund(scene, open_desk_of, f"1000 {today}")
     with open_desk_of("lead-b") as lead:
         assert (
-            lead.payments.resolve(payment.id, DONE_OUTSIDE, "again", f"1000 {YESTERDAY}").awaiting == "second_person"
+            lead.payments.resolve(payment.id, DONE_OUTSIDE, "again", f"1000 {yesterday}").awaiting == "second_person"
         )
     assert scene.read_payment(payment.id).outside_minor == 1000
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
@@ -116,16 +121,18 @@ def test_a_second_refund_outside_needs_two_people_again(scene: PaymentDesk, open
         "1000",
         "1000 2036-12-31",
         "1000 2025-11-01",
-        f"0 {TODAY}",
-        f"-5 {TODAY}",
-        f"１０ {TODAY}",
+        "0 TODAY",
+        "-5 TODAY",
+        "１０ TODAY",
         "1000 11/01",
     ],
 )
 def test_a_statement_without_amount_or_possible_day_is_refused(scene: PaymentDesk, statement: str | None) -> None:
+    """`TODAY` in a statement stands for the day of the test."""
     payment = make_paid_payment(scene)
+    today_statement = statement and statement.replace("TODAY", read_today())
     with expect_refusal("usage"):
-        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, statement)
+        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, today_statement)
     assert scene.console.recovery.list_proposals() == ()
 
 
@@ -133,9 +140,10 @@ def test_a_statement_without_amount_or_possible_day_is_refused(scene: PaymentDes
 def test_only_money_that_could_be_refunded_is_recorded(scene: PaymentDesk) -> None:
     """A statement about more money than was paid, or about a payment with an unknown outcome, is refused, and no
     proposal is stored."""
+    today = read_today()
     payment = make_paid_payment(scene)
     unknown_payment = make_unknown_payment(scene, "ORD-2")
-    for id, statement in ((payment.id, f"3301 {TODAY}"), (unknown_payment.id, f"1000 {TODAY}")):
+    for id, statement in ((payment.id, f"3301 {today}"), (unknown_payment.id, f"1000 {today}")):
         with expect_refusal("exceeds_captured"):
             scene.payments.resolve(id, DONE_OUTSIDE, LETTER, statement)
     assert scene.console.recovery.list_proposals() == ()
@@ -144,8 +152,9 @@ def test_only_money_that_could_be_refunded_is_recorded(scene: PaymentDesk) -> No
 def test_an_account_no_longer_contains_the_amount(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """The balance of the corporation's account falls by the recorded amount, and by the rest when the bank takes the
     whole payment back."""
+    today = read_today()
     scene.insert_account(CORPORATION_NUMBERS[0], 10_000)
-    payment = record_outside_refund(scene, open_desk_of, f"1000 {TODAY}")
+    payment = record_outside_refund(scene, open_desk_of, f"1000 {today}")
     assert list(scene.place.sql("SELECT balance_minor FROM accounts")) == [(2300,)]
     scene.money.change_payment_state("paypay", "ORD-1", "reversed")
     scene.payments.probe(payment.id)
@@ -167,7 +176,8 @@ def test_an_order_whose_money_was_given_back_outside_is_refunded(
 ) -> None:
     """The payment of 3,300 yen was given back outside in full: its badge says so in the record and in the list, its
     order is refunded, and only a reversal can still be recorded, because the gateway still has the money."""
-    payment = record_outside_refund(scene, open_desk_of, f"3300 {TODAY}")
+    today = read_today()
+    payment = record_outside_refund(scene, open_desk_of, f"3300 {today}")
     assert scene.read_order("ORD-1").state == "refunded"
     details = scene.payments.read_payment(payment.id)
     assert find_state_badge(details.record) == "business.refunded"
@@ -184,22 +194,23 @@ def test_a_server_binds_the_amount_to_both_statements(scene: PaymentDesk, open_d
     """op-a has stated 1,000 yen. The server refuses the amount without the second person's evidence, with evidence of
     another amount, for another amount, and by an operator; so no program can record more than both people have
     stated. It accepts the stated amount."""
+    today = read_today()
     payment = make_paid_payment(scene)
-    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}")
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {today}")
     with open_desk_of("lead-b") as lead:
         for statement, amount_minor in (
             (None, 1000),
-            (f"999 {TODAY}", 1000),
-            (f"999 {TODAY}", 999),
-            (f"1000 {TODAY}", 999),
-            (f"10000 {TODAY}", 1000),
+            (f"999 {today}", 1000),
+            (f"999 {today}", 999),
+            (f"1000 {today}", 999),
+            (f"10000 {today}", 1000),
         ):
             with expect_refusal("not_allowed"):
                 write_outside_amount(lead, payment, statement, amount_minor)
         with expect_refusal("not_allowed"):
-            write_outside_amount(scene, payment, f"1000 {TODAY}", 1000)
+            write_outside_amount(scene, payment, f"1000 {today}", 1000)
         assert scene.read_payment(payment.id).outside_minor == 0
-        write_outside_amount(lead, payment, f"1000 {TODAY}", 1000)
+        write_outside_amount(lead, payment, f"1000 {today}", 1000)
     assert scene.read_payment(payment.id).outside_minor == 1000
 
 
@@ -224,7 +235,8 @@ def test_a_payment_after_a_partial_refund_outside_is_a_second_payment(
 ) -> None:
     """A payment paid the order, and a part of it was given back outside. Another payment of the whole total then
     opens the case about an order that was paid twice."""
-    payment = record_outside_refund(scene, open_desk_of, f"1000 {TODAY}")
+    today = read_today()
+    payment = record_outside_refund(scene, open_desk_of, f"1000 {today}")
     scene.place.drop_table_triggers("payments")
     scene.place.sql(
         "INSERT INTO payments (order_id, provider, merchant_payment_id, status, certainty, currency, asked_minor,"
@@ -242,12 +254,13 @@ def test_the_approver_of_a_refund_sees_an_amount_that_was_given_back_outside_mea
 ) -> None:
     """A refund waits for approval while two people record another amount as given back outside: the request lists
     it among the changes since then."""
+    today = read_today()
     payment = make_paid_payment(scene)
     refund = scene.console.refunds.request(RefundRequest(payment.id, "300", "returned goods"))
     assert scene.console.refunds.read_refund(refund.id).changed == {}
-    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}")
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {today}")
     with open_desk_of("lead-b") as lead:
-        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", f"1000 {TODAY}")
+        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", f"1000 {today}")
     assert scene.console.refunds.read_refund(refund.id).changed == {"outside_minor": (0, 1000)}
 
 
@@ -256,15 +269,16 @@ def test_a_refund_names_money_that_was_perhaps_given_back_outside(
 ) -> None:
     """A person has recorded a transfer, and a second person hasn't confirmed it: the amount can still be requested as
     a refund, so the maker and the approver read who has recorded it. After that they read the confirmed amount."""
+    today = read_today()
     payment = make_paid_payment(scene)
     refund = scene.console.refunds.request(RefundRequest(payment.id, "300", "returned goods"))
-    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}")
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {today}")
     (planned, *_) = scene.console.refunds.make_plan(payment.id).risk_signals
     (shown, *_) = scene.console.refunds.read_refund(refund.id).risk_signals
     assert planned.rule == shown.rule == "outside_proposed"
     assert (shown.kind, shown.id, shown.facts) == ("payment", payment.id, {"maker": scene.context.operator})
     with open_desk_of("lead-b") as lead:
-        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", f"1000 {TODAY}")
+        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", f"1000 {today}")
     (shown, *_) = scene.console.refunds.read_refund(refund.id).risk_signals
     assert (shown.rule, shown.facts) == ("outside_recorded", {"minor": 1000, "currency": "JPY"})
 
@@ -272,11 +286,12 @@ def test_a_refund_names_money_that_was_perhaps_given_back_outside(
 def test_a_confirmed_state_leaves_the_proposal_of_a_refund_outside(scene: PaymentDesk) -> None:
     """A person has recorded a transfer that nobody has confirmed. Another decision, which the gateway's answer
     confirms, ends the review of the payment: the recorded transfer still waits for its second person."""
+    today = read_today()
     payment = make_paid_payment(scene)
     scene.context.write(
         lambda tx: next_work.open_case(scene.context, tx, payment.id, WorkReason.CONTRADICTED, "not_found", "paid")
     )
-    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}")
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {today}")
     decided = scene.payments.resolve(payment.id, "completed", "seen at the gateway")
     assert (decided.awaiting, scene.list_open_alert_rules()) == (None, [])
     (proposal,) = scene.console.recovery.list_proposals()
@@ -287,11 +302,12 @@ def test_the_totals_of_a_company_contain_amounts_given_back_outside(
     scene: PaymentDesk, open_desk_of: OpenDeskOf
 ) -> None:
     """The page of the company sums a refund by bank transfer with the refunds of its day."""
-    payment = record_outside_refund(scene, open_desk_of, f"1000 {TODAY}")
+    today = read_today()
+    payment = record_outside_refund(scene, open_desk_of, f"1000 {today}")
     (totals,) = scene.console.lookup.find_records(CORPORATION_NUMBERS[0]).totals
     assert (totals.paid_minor, totals.refunded_minor) == (3300, 1000)
     with scene.context.database.read() as conn:
-        day_after = datetime.fromisoformat(TODAY).replace(tzinfo=JST) + timedelta(days=1)
+        day_after = datetime.fromisoformat(today).replace(tzinfo=JST) + timedelta(days=1)
         (totals,) = company.sum_money_of_corporation(conn, str(payment.corporation_number), day_after)
     assert (totals.paid_minor, totals.refunded_minor) == (0, 0)
 
@@ -299,15 +315,16 @@ def test_the_totals_of_a_company_contain_amounts_given_back_outside(
 def test_an_inserted_audit_entry_changes_no_total_of_a_company(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """Every database account may insert an audit entry that looks like the record of a refund done outside. The total
     has at most the amounts of the payments, and the page of the company is readable for every form of the entry."""
-    payment = record_outside_refund(scene, open_desk_of, f"1000 {TODAY}")
+    today = read_today()
+    payment = record_outside_refund(scene, open_desk_of, f"1000 {today}")
     inserted_entries: tuple[tuple[AuditAction, dict[str, object]], ...] = (
         (AuditAction.PAYMENT_RESOLVE, {}),
-        (AuditAction.PAYMENT_RESOLVE, {"minor": "none", "day": TODAY}),
+        (AuditAction.PAYMENT_RESOLVE, {"minor": "none", "day": today}),
         (AuditAction.PAYMENT_RESOLVE, {"minor": 500, "day": "tomorrow"}),
-        (AuditAction.PAYMENT_RESOLVE, {"minor": -500, "day": TODAY}),
-        (AuditAction.PAYMENT_RESOLVE, {"minor": 10**30, "day": TODAY}),
-        (AuditAction.PAYMENT_PROBED, {"minor": 500, "day": TODAY}),
-        (AuditAction.PAYMENT_RESOLVE, {"minor": 500, "day": TODAY}),
+        (AuditAction.PAYMENT_RESOLVE, {"minor": -500, "day": today}),
+        (AuditAction.PAYMENT_RESOLVE, {"minor": 10**30, "day": today}),
+        (AuditAction.PAYMENT_PROBED, {"minor": 500, "day": today}),
+        (AuditAction.PAYMENT_RESOLVE, {"minor": 500, "day": today}),
     )
     for action, further_facts in inserted_entries:
         facts = {"as": DONE_OUTSIDE, "by": "people", **further_facts}
@@ -323,20 +340,22 @@ def _record_audit_entry(scene: PaymentDesk, action: AuditAction, payment_id: int
 def test_the_same_refund_outside_is_not_recorded_twice(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """Each of the two people repeats the decision, because its answer was lost: the repetition is refused. Otherwise
     it would wait as a new proposal, which the other person could confirm."""
-    payment = record_outside_refund(scene, open_desk_of, f"1000 {TODAY}")
+    today, yesterday = read_today_and_yesterday()
+    payment = record_outside_refund(scene, open_desk_of, f"1000 {today}")
     with open_desk_of("lead-b") as lead, expect_refusal("evidence_mismatch"):
-        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", f"1000 {TODAY}")
+        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", f"1000 {today}")
     with expect_refusal("evidence_mismatch"):
-        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}")
+        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {today}")
     assert scene.console.recovery.list_proposals() == ()
-    assert scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {YESTERDAY}").awaiting == "second_person"
+    assert scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {yesterday}").awaiting == "second_person"
 
 
 def test_a_reversal_ends_the_proposal_of_a_refund_outside(scene: PaymentDesk) -> None:
     """The gateway reports that it has taken the payment back. Nobody could confirm the proposal any more: it is
     closed, and the page no longer asks for a second person."""
+    today = read_today()
     payment = make_paid_payment(scene)
-    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}")
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {today}")
     scene.money.change_payment_state("paypay", "ORD-1", "reversed")
     scene.payments.probe(payment.id)
     assert scene.console.recovery.list_proposals() == ()

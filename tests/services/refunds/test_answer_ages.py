@@ -13,7 +13,8 @@ from console.domain.payments.service_results import ComparedSide
 from console.domain.payments.states import RefundState
 from console.services.refunds.late_outcomes import apply_refund_report
 from console.store.database.engine import Transaction
-from tests.support.refund_desks import RefundDesk, call_and_get_code
+from tests.support.refund_desks import RefundDesk
+from tests.support.refusals import call_and_get_code
 
 
 def read_provider_side(desk: RefundDesk, payment: Payment) -> tuple[ComparedSide, datetime]:

@@ -13,7 +13,8 @@ from console.domain.setting_problems import SettingProblem
 from console.sandbox import SandboxControl
 from console.services.refunds import due_tasks
 from console.store.database import unreadable_rows
-from tests.support.refund_desks import RefundDesk, call_and_get_code
+from tests.support.refund_desks import RefundDesk
+from tests.support.refusals import call_and_get_code
 
 PROBE_CALL_NAME = "paypay_refund_details"
 

@@ -14,7 +14,8 @@ from console.domain.tasks.retry_schedules import REFUND_DECISION_TIME_LIMIT
 from console.sandbox import SandboxControl
 from console.services.process.context import WORKER, act_as
 from console.services.tasks.clock_jumps import ClockJumpCorrection
-from tests.support.refund_desks import RefundDesk, call_and_get_code, open_refund_desk
+from tests.support.refund_desks import RefundDesk, open_refund_desk
+from tests.support.refusals import call_and_get_code
 
 ONE_DAY = timedelta(days=1)
 MINUTES_AFTER_CORRECTION = 5

@@ -19,8 +19,8 @@ from console.sandbox import SandboxControl
 from console.services.payments.providers import PaymentProviders
 from console.services.refunds.idempotency_key import is_refund_of_payment
 from console.store.payments import orders
-from tests.support.refund_desks import RefundDesk, call_and_get_code, open_refund_desk
-from tests.support.refusals import call_for_refusal
+from tests.support.refund_desks import RefundDesk, open_refund_desk
+from tests.support.refusals import call_and_get_code, call_for_refusal
 
 pytestmark = pytest.mark.expects_log("a loss is an error in the log")
 

@@ -4,8 +4,8 @@ import pytest
 
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkReason
-from tests.support.refund_desks import RefundDesk, call_and_get_code
-from tests.support.refusals import call_for_refusal
+from tests.support.refund_desks import RefundDesk
+from tests.support.refusals import call_and_get_code, call_for_refusal
 
 PROVIDERS = ["paypay", "atom"]
 

@@ -13,8 +13,8 @@ from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.payments.states import RefundState
 from console.store.database.engine import Transaction
 from console.wiring.record_readers import RecordReaders
-from tests.support.refund_desks import TEAM, RefundDesk, call_and_get_code
-from tests.support.refusals import call_for_refusal
+from tests.support.refund_desks import TEAM, RefundDesk
+from tests.support.refusals import call_and_get_code, call_for_refusal
 
 
 def make_requested_refund(desk: RefundDesk, payment: Payment) -> Refund:

@@ -30,8 +30,8 @@ from console.store.refunds import refunds
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support.overtaking import start_other_process
 from tests.support.quick_desks import make_quick_folder
-from tests.support.refund_desks import RefundDesk, call_and_get_code
-from tests.support.refusals import call_for_refusal
+from tests.support.refund_desks import RefundDesk
+from tests.support.refusals import call_and_get_code, call_for_refusal
 from tests.support.sql_server import SqlServer
 from tests.support.teams import Team, open_team
 

@@ -23,7 +23,8 @@ from console.services.refunds.idempotency_key import find_refund_key
 from tests.providers.http.test_failure_classes import make_exception_chain
 from tests.providers.payments.parts import PROVIDER_TEST_VECTORS
 from tests.support.desks import CORPORATION_NUMBERS, open_desk
-from tests.support.refund_desks import RefundDesk, call_and_get_code
+from tests.support.refund_desks import RefundDesk
+from tests.support.refusals import call_and_get_code
 
 SCENARIO_BY_ID = {one["id"]: one for one in PROVIDER_TEST_VECTORS["probe_scenarios"]}
 TRANSPORT_VECTORS_BY_ID = {one["id"]: one for one in PROVIDER_TEST_VECTORS["classify_transport"]}

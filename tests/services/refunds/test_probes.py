@@ -17,8 +17,8 @@ from console.sandbox import SandboxControl
 from console.services.refunds.late_outcomes import apply_refund_report
 from console.services.refunds.records import read_refund_with_payment
 from console.wording.sentences.catalogue import format_error_message
-from tests.support.refund_desks import RefundDesk, call_and_get_code
-from tests.support.refusals import call_for_refusal
+from tests.support.refund_desks import RefundDesk
+from tests.support.refusals import call_and_get_code, call_for_refusal
 
 
 def make_unknown_refund(

@@ -6,7 +6,8 @@ from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
 from console.services.process.context import WORKER
 from console.store.payments import payments, set_asides
-from tests.support.refund_desks import RefundDesk, call_and_get_code
+from tests.support.refund_desks import RefundDesk
+from tests.support.refusals import call_and_get_code
 
 
 def set_amount_aside(desk: RefundDesk, payment: Payment, minor: int = 300) -> int:

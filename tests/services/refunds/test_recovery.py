@@ -17,8 +17,8 @@ from console.domain.records import Certainty
 from console.sandbox import SandboxControl
 from console.services.refunds.late_outcomes import apply_refund_report
 from console.store.refunds import refunds
-from tests.support.refund_desks import RefundDesk, call_and_get_code
-from tests.support.refusals import call_for_refusal
+from tests.support.refund_desks import RefundDesk
+from tests.support.refusals import call_and_get_code, call_for_refusal
 
 READ_CALL_BY_PROVIDER = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}
 

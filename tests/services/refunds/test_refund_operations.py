@@ -15,8 +15,8 @@ from console.services.guarded.request_ids import RequestIdService
 from console.services.payments.providers import PaymentProviders
 from console.wording.sentences.catalogue import format_error_message
 from tests.support.lost_operations import store_lost_operations
-from tests.support.refund_desks import RefundDesk, call_and_get_code
-from tests.support.refusals import call_for_refusal
+from tests.support.refund_desks import RefundDesk
+from tests.support.refusals import call_and_get_code, call_for_refusal
 
 
 @pytest.fixture(autouse=True)

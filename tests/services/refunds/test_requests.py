@@ -16,8 +16,8 @@ from console.sandbox import SandboxControl
 from console.store.payments import payments, set_asides
 from console.store.refunds import refunds
 from console.store.spool.spool import Intent
-from tests.support.refund_desks import RefundDesk, call_and_get_code, open_refund_desk
-from tests.support.refusals import call_for_refusal
+from tests.support.refund_desks import RefundDesk, open_refund_desk
+from tests.support.refusals import call_and_get_code, call_for_refusal
 
 _INCREMENT_VERSION_SQL = ", version = version + 1"
 

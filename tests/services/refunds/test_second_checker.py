@@ -10,8 +10,8 @@ from console.domain.explanations.refunds import explain_refund
 from console.domain.payments.limits import LARGEST_LIMIT
 from console.sandbox import SandboxControl
 from console.services.reports.report_queries import read_refund_funnel
-from tests.support.refund_desks import RefundDesk, call_and_get_code
-from tests.support.refusals import call_for_refusal
+from tests.support.refund_desks import RefundDesk
+from tests.support.refusals import call_and_get_code, call_for_refusal
 
 
 def set_condition(desk: RefundDesk, name: str, value: int, currency: str = "JPY") -> None:

@@ -16,8 +16,8 @@ from console.services.process.failpoints import Failpoints
 from console.store.operations import journal
 from console.store.payments import orders
 from console.wording.sentences.catalogue import format_error_message
-from tests.support.refund_desks import RefundDesk, call_and_get_code
-from tests.support.refusals import call_for_refusal
+from tests.support.refund_desks import RefundDesk
+from tests.support.refusals import call_and_get_code, call_for_refusal
 from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 
 

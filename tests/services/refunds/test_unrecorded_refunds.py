@@ -23,8 +23,8 @@ from console.services.refunds.idempotency_key import find_refund_key
 from console.store.database import boot_clock
 from console.store.operations.idempotency_cache import IdempotencyCache
 from console.wiring.payments import PaymentServiceBuilder
-from tests.support.refund_desks import RefundDesk, call_and_get_code, open_refund_desk
-from tests.support.refusals import call_for_refusal
+from tests.support.refund_desks import RefundDesk, open_refund_desk
+from tests.support.refusals import call_and_get_code, call_for_refusal
 
 REFERENCES_FROM_OTHER_SYSTEMS = tuple(f"BACKOFFICE-{number:02}-{'x' * 40}" for number in range(1, 10))
 

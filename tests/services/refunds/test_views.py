@@ -15,8 +15,9 @@ from console.domain.service_results import AllowedAction
 from console.services.refunds import view
 from console.wiring.exports import make_export_table
 from console.wording.sentences.text_context import FileTextContext
-from tests.support.outside_days import TODAY
-from tests.support.refund_desks import RefundDesk, call_and_get_code
+from tests.support.outside_days import read_today
+from tests.support.refund_desks import RefundDesk
+from tests.support.refusals import call_and_get_code
 from tests.support.sent_statements import record_statements
 
 
@@ -87,9 +88,10 @@ def test_a_full_refund_ends_the_proposal_that_money_was_given_back_outside(desk:
     """A person has stated that an amount was given back outside; then the whole payment is refunded. Nobody could
     confirm or replace the statement any more, so it no longer waits in the list of decisions.
     """
+    today = read_today()
     payment = desk.make_paid_payment()
     with desk.console.acting_as("op-a"):
-        desk.console.recovery.resolve("payment", payment.id, DONE_OUTSIDE, "letter 114", f"1000 {TODAY}")
+        desk.console.recovery.resolve("payment", payment.id, DONE_OUTSIDE, "letter 114", f"1000 {today}")
     refund = desk.approve_refund(desk.request_refund(payment, "3300"))
     assert len(desk.console.recovery.list_proposals()) == 1
     desk.control.payments_control.change_refund_state(refund.provider_refund_key or "", "completed")

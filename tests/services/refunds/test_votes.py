@@ -17,8 +17,8 @@ from console.sandbox import SandboxControl
 from console.services.process.failpoints import Failpoints
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support.failing_methods import let_method_fail
-from tests.support.refund_desks import RefundDesk, call_and_get_code
-from tests.support.refusals import call_for_refusal
+from tests.support.refund_desks import RefundDesk
+from tests.support.refusals import call_and_get_code, call_for_refusal
 
 
 def test_a_refund_is_approved_and_sent_by_another_person(desk: RefundDesk) -> None:

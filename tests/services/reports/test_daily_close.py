@@ -35,7 +35,8 @@ from tests.services.payments.test_apply_report import make_report
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
-from tests.support.refund_desks import RefundDesk, call_and_get_code, open_refund_desk
+from tests.support.refund_desks import RefundDesk, open_refund_desk
+from tests.support.refusals import call_and_get_code
 from tests.support.report_rows import NOW, ReportRows
 
 ONE_DAY, ONE_SECOND = timedelta(days=1), timedelta(seconds=1)

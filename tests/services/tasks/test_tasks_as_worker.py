@@ -16,10 +16,10 @@ from console.sandbox.server import Sandbox
 from tests.support.alert_receiver import SIGNATURE_KEY, receive_alerts
 from tests.support.desks import MovedClock
 from tests.support.invented import invent_numbers
-from tests.support.money_desks import call_and_get_code
 from tests.support.payment_desks import make_settings, open_payment_desk
 from tests.support.places import Place
 from tests.support.reconciled_day import ReconciledDay
+from tests.support.refusals import call_and_get_code
 
 TIME_STEP = timedelta(minutes=6)
 """Duration by which the test moves its clock. It is longer than five minutes, which is the time in which a code of
