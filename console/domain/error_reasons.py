@@ -172,13 +172,15 @@ class ExceedsCapturedReason(Reason):
     """Reasons of the error `exceeds_captured` (`detail.reason`): the rule about amounts that the refund breaks.
     MORE_THAN_REFUNDABLE: the amount is larger than the refundable amount. MORE_THAN_PROVIDER_REFUNDS: with the
     refunds that the provider reports, it is larger than the payment. NOT_CONFIRMED_AS_PAID: the provider has not
-    confirmed the payment. NOT_WHOLE_SET_ASIDE: a set-aside can only be refunded as a whole.
+    confirmed the payment. NOT_WHOLE_SET_ASIDE: a set-aside can only be refunded as a whole. ONLY_SET_ASIDE: only
+    money set aside is left, which can't be recorded as given back outside.
     """
 
     MORE_THAN_REFUNDABLE = "left"
     NOT_CONFIRMED_AS_PAID = "paid"
     MORE_THAN_PROVIDER_REFUNDS = "provider"
     NOT_WHOLE_SET_ASIDE = "set_aside"
+    ONLY_SET_ASIDE = "only_set_aside"
 
 
 class PossibleRepeatReason(Reason):

@@ -240,6 +240,8 @@ def find_done_outside_refusal(payment: Payment) -> str | None:
         return "payment_reversed"
     if payment.state not in PAID_STATES:
         return "refund_not_paid"
+    if payment.is_only_set_aside_money_left:
+        return "outside_set_aside"
     return None if payment.requestable_minor else "refund_nothing_left"
 
 

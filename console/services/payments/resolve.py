@@ -514,6 +514,8 @@ def _make_more_than_refundable_error(payment: Payment) -> ConsoleError:
     refund request, or for a payment that isn't confirmed as paid."""
     is_paid = payment.state in PAID_STATES and payment.certainty is Certainty.KNOWN
     reason = ExceedsCapturedReason.MORE_THAN_REFUNDABLE if is_paid else ExceedsCapturedReason.NOT_CONFIRMED_AS_PAID
+    if is_paid and payment.is_only_set_aside_money_left:
+        reason = ExceedsCapturedReason.ONLY_SET_ASIDE
     facts: ExceedsCapturedDetail = {
         "record": payment,
         "reason": reason,

@@ -17,10 +17,11 @@ from console.services.payments import next_work, order_status
 from console.store.database.engine import Transaction
 from console.store.payments import payments
 from console.store.records import company, evidence
+from console.wording.sentences.catalogue import format_error_message
 from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.outside_days import read_today, read_today_and_yesterday
 from tests.support.payment_desks import OpenDeskOf, PaymentDesk, make_paid_payment, make_unknown_payment
-from tests.support.refusals import expect_refusal
+from tests.support.refusals import call_for_refusal, expect_refusal
 
 LETTER = "letter 2026-114: transferred to the payer's bank"
 
@@ -160,6 +161,23 @@ def test_an_account_no_longer_contains_the_amount(scene: PaymentDesk, open_desk_
     scene.payments.probe(payment.id)
     scene.payments.resolve(payment.id, "reversed", "told the shop")
     assert list(scene.place.sql("SELECT balance_minor FROM accounts")) == [(0,)]
+
+
+@pytest.mark.engines("sqlite")
+def test_money_set_aside_is_not_recorded_as_given_back_outside(scene: PaymentDesk) -> None:
+    """A bank that only sends notices reports a payment above the account's limit of 0 yen, so that all of it is set
+    aside. The page and the refusal say that this money can't be recorded as given back outside, and what to do."""
+    scene.insert_account(CORPORATION_NUMBERS[0], 0)
+    scene.insert_order("ORD-1", 3300, corporation=CORPORATION_NUMBERS[0])
+    scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
+    payment = scene.find_payment("bank", "ORD-1")
+    assert payment is not None
+    assert payment.set_aside_minor == 3300
+    reason_by_action = {action.action: action.reason for action in scene.payments.read_payment(payment.id).actions}
+    assert reason_by_action["record_outside"] == "reason.outside_set_aside"
+    refusal = call_for_refusal(lambda: scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}"))
+    assert (refusal.code, refusal.detail["reason"]) == ("exceeds_captured", "only_set_aside")
+    assert "leave a note" in format_error_message(refusal, "en")
 
 
 def record_outside_refund(scene: PaymentDesk, open_desk_of: OpenDeskOf, statement: str) -> Payment:

@@ -46,6 +46,7 @@ ERROR_CODES_BY_REASON: dict[str, str | tuple[str, ...]] = {
     "no_list_call": "outcome_unknown", "taken": "in_progress", "refund_unknown": "in_progress",
     "refund_open": "in_progress", "refund_not_paid": "exceeds_captured", "refund_nothing_left": "exceeds_captured",
     "refund_no_number": "exceeds_captured", "refund_unpaid_at_provider": "not_allowed",
+    "outside_set_aside": "exceeds_captured",
 }  # fmt: skip
 """Error codes with which the service refuses an action that the decision table excludes, by the table's reason for
 the exclusion.
