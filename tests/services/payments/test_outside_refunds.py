@@ -175,7 +175,8 @@ def test_money_set_aside_is_not_recorded_as_given_back_outside(scene: PaymentDes
     assert payment.set_aside_minor == 3300
     reason_by_action = {action.action: action.reason for action in scene.payments.read_payment(payment.id).actions}
     assert reason_by_action["record_outside"] == "reason.outside_set_aside"
-    refusal = call_for_refusal(lambda: scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}"))
+    statement = f"1000 {read_today()}"
+    refusal = call_for_refusal(lambda: scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, statement))
     assert (refusal.code, refusal.detail["reason"]) == ("exceeds_captured", "only_set_aside")
     assert "leave a note" in format_error_message(refusal, "en")
 
