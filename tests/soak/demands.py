@@ -250,6 +250,7 @@ FILES_WITH_FULL_COUNT = (
 FILES_WITH_MARKED_CASES = (
     "tests/cli/access/test_administration_guide.py",
     "tests/packaging/test_docs_site.py",
+    "tests/packaging/test_tool_installs.py",
     "tests/services/bulk/test_runs.py",
     "tests/services/guarded/test_database_rollback.py",
     "tests/services/recovery/test_choices.py",
