@@ -18,6 +18,7 @@ import pytest
 
 import console
 from scripts.bundle import appimage, debian
+from tests.support.containerfile import CONTAINERFILE, read_instructions
 from tests.support.vnc_screen import wait_for_colours
 from tests.support.waiting import MAX_WAIT_SECONDS
 
@@ -186,6 +187,47 @@ def test_the_appimage_starts(debian_copy: DebianCopy, tmp_path: Path) -> None:
     program = (f"/tmp/{image.name}", "--appimage-extract-and-run")
     assert check_lookup(debian_copy, *program)
     assert check_window(debian_copy, *program)
+
+
+def test_the_steps_of_the_workers_container_run(debian_copy: DebianCopy) -> None:
+    """The steps of the Containerfile run on a bare Debian with Python, in place of the image that it names, in one
+    system for both stages. Then the program prints its version as the container's user, with the container's
+    environment, and `doctor` finds none of its files altered.
+    """
+    debian_copy.run_apt("update")
+    debian_copy.run_apt("install", "python3", "python3-venv")
+    debian_copy.run("ln", "-s", "/usr/bin/python3", "/usr/local/bin/python")
+    variables = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+    certificates = Path("/etc/ssl/certs/ca-certificates.crt")
+    if certificates.is_file():
+        shutil.copy(certificates, debian_copy.root / "tmp" / "certificates.crt")
+        variables["PIP_CERT"] = "/tmp/certificates.crt"
+    folder, user, environment = "/", "root", ""
+    entry = list[str]()
+    for one in read_instructions(CONTAINERFILE.read_text(encoding="utf-8")):
+        match one.name:
+            case "WORKDIR":
+                folder = one.arguments
+                debian_copy.run("mkdir", "-p", folder)
+            case "COPY" if not one.arguments.startswith("--from="):
+                *sources, target = one.arguments.split()
+                place = debian_copy.root / folder[1:] / target
+                for source in sources:
+                    subprocess.run(["cp", "-a", str(ROOT / source), str(place)], check=True)
+            case "RUN":
+                debian_copy.run("sh", "-c", f"cd {folder} && {one.arguments}", **variables)
+            case "USER":
+                user = one.arguments
+            case "ENV":
+                environment = one.arguments
+            case "ENTRYPOINT":
+                entry = json.loads(one.arguments)
+    for words, expected in ((["--version"], f"support-console {console.__version__}\n"), (["--json", "doctor"], "")):
+        command = f"export {environment}; cd /; exec {' '.join([*entry, *words])}"
+        printed = debian_copy.run("setpriv", f"--reuid={user}", "--clear-groups", "sh", "-c", command)
+        assert expected in printed
+    checks = json.loads(printed)["data"]["checks"]
+    assert next(check for check in checks if check["name"] == "installation")["ok"]
 
 
 def _make_image(system: DebianCopy, tmp_path: Path, runtime: Path) -> Path:
