@@ -75,8 +75,9 @@ def pause_garbage_collection() -> Iterator[None]:
 @contextmanager
 def record_stop_signals() -> Iterator[Callable[[], bool]]:
     """Yield a function that returns True after SIGINT, SIGTERM or SIGHUP has arrived. The signal handler only
-    records the signal, because an exception from the handler could interrupt an import of Qt, and Qt's event loop
-    would ignore the exception.
+    records the signal, because an exception from the handler could interrupt an import of Qt, Qt's event loop would
+    ignore the exception, and PySide crashes (SIGSEGV) if it comes while PySide converts the arguments of a method
+    that Qt calls, for example headerData of a model.
     """
     received_signals: list[int] = []
     numbers = interrupts.list_stop_signals()
