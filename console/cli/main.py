@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from console import __version__
 from console.cli.process.command_words import find_command_word
+from console.cli.process.garbage_collection import pause_garbage_collection
 from console.cli.process.output import AnswerWriter, wants_json, write_pipes_in_utf8
 from console.cli.process.stderr_log import LOG_ATTRIBUTES_OF_BUG, log_on_stderr
 from console.cli.process.stop_signals import stop_at_end_of_console
@@ -173,7 +174,8 @@ def _run_command(arguments: Sequence[str], writer: AnswerWriter, *, is_last_comm
     from console.cli.command_table import COMMANDS_WITH_EFFECTS, has_effects, is_long_running_command, make_command
 
     writer.has_effects = has_effects(args)
-    command = make_command(args, main)
+    with pause_garbage_collection():
+        command = make_command(args, main)
     if is_long_running_command(args):  # the command handles signals itself
         command.run(args, writer)
         return

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from console.cli.process.parser import _build_parser
+from tests.support.complete_parser import build_complete_parser
 
 README_FILE = Path(__file__).resolve().parents[2] / "README.md"
 
@@ -22,6 +22,6 @@ def list_commands(parser: argparse.ArgumentParser, parent_words: tuple[str, ...]
         yield " ".join(parent_words)
 
 
-@pytest.mark.parametrize("command", list(list_commands(_build_parser(str, ()))))
+@pytest.mark.parametrize("command", list(list_commands(build_complete_parser(str))))
 def test_the_readme_names_every_command(command: str) -> None:
     assert re.search(rf"^\| .*`{re.escape(command)}[` ].*\|$", README_FILE.read_text("utf-8"), re.MULTILINE), command

@@ -10,7 +10,6 @@ from console.cli.json_output import results as cli_json
 from console.cli.json_output.results import JsonObject, TranslateFunction
 from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
-from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.errors import ConsoleError, ErrorCode
 
@@ -109,7 +108,10 @@ def _format_lookup_lines(result: "LookupResult | RegistryMatches | SearchResult"
     from console.domain.views.any_record import LookupResult
 
     if isinstance(result, LookupResult):
-        return cli_text.format_lookup_lines(result, translator)
+        # imported here, like the functions of the other results: an answer in JSON needs no text
+        from console.cli.text_output.results import format_lookup_lines
+
+        return format_lookup_lines(result, translator)
     if isinstance(result, RegistryMatches):
         from console.cli.text_output.registry import format_registry_matches_lines
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from console.cli.json_output.results import JsonObject, TranslateFunction
+from console.cli.process.garbage_collection import pause_garbage_collection
 from console.cli.process.output import AnswerWriter
 from console.cli.process.parser import MAX_ROW_ID_DIGITS, make_usage_error
 from console.cli.process.password import read_password
@@ -116,8 +117,9 @@ def open_console_with_passwords(writer: AnswerWriter) -> "Iterator[Console]":
     password, it is read from the terminal or from the configured file descriptor (`read_password`).
     """
     settings = writer.read_settings()
-    from console.app import open_console
-    from console.services.process.passwords import use_password_reader
+    with pause_garbage_collection():
+        from console.app import open_console
+        from console.services.process.passwords import use_password_reader
 
     ask_password = partial(read_password, settings, writer.translator)
     with open_console(settings) as console, use_password_reader(ask_password):

@@ -3,9 +3,10 @@ terminal."""
 
 import argparse
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from console.cli.text_output.display_width import measure_display_width
+from console.wording.sentences.japanese import is_japanese_letter
 
 TranslateFunction = Callable[[str], str]
 """Type of a function that returns the text for a wording key, such as `cli.help.title.usage`, in the reader's
@@ -49,10 +50,8 @@ def wrap_text(text: str, width: int) -> list[str]:
     """Return the text as lines of at most `width` columns. A line ends between words, in Japanese between phrases. A
     word that is wider than a line has a line of its own.
     """
-    from console.wording.sentences.line_breaks import JAPANESE_LETTER_PATTERN, split_phrases
-
     text = " ".join(text.split())
-    pieces = split_phrases(text) if JAPANESE_LETTER_PATTERN.search(text) else re.findall(r"\S+ ?", text)
+    pieces = _split_japanese_text(text) if any(map(is_japanese_letter, text)) else re.findall(r"\S+ ?", text)
     lines: list[str] = []
     for piece in pieces:
         if lines and measure_display_width(lines[-1] + piece.rstrip()) <= width:
@@ -60,3 +59,10 @@ def wrap_text(text: str, width: int) -> list[str]:
         else:
             lines.append(piece)
     return [line.rstrip() for line in lines]
+
+
+def _split_japanese_text(text: str) -> Sequence[str]:
+    # imported here, because an English page needs no rules of Japanese line breaks
+    from console.wording.sentences.line_breaks import split_phrases
+
+    return split_phrases(text)

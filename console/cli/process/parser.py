@@ -38,6 +38,15 @@ _PATH_ARGUMENTS = frozenset({"file", "files", "folder", "out", "pack"})
 """Names of the arguments that are always the path of a file or folder. The argument `to` is a path, too, except in
 `incidents hand-over`, where it is a person."""
 
+_HELP_KEY_BY_COMMAND_NAME = {
+    "evidence": "evidence_packs",
+    "read-only": "switches",
+    "sign-in": "sign_in",
+    "sign-out": "sign_out",
+    "forget-credentials": "forget_credentials",
+}
+"""Last part of the help's wording key `cli.help.…`, for commands for which it differs from the command's name."""
+
 SubcommandGroup: TypeAlias = "argparse._SubParsersAction[_CommandLineParser]"
 
 
@@ -291,7 +300,8 @@ def _parse_prefecture(text: str) -> str:
 
 def _build_parser(translate: TranslateFunction, arguments: Sequence[str]) -> _CommandLineParser:
     """Return the parser. It has only the group of commands to which the command in `arguments` belongs, because
-    building all groups takes noticeable time.
+    building all groups takes noticeable time. If there is no such group, the parser has the names of all commands,
+    without their arguments: it can only write the help page of the program or refuse the command line.
     """
     parser = _CommandLineParser(prog=PROGRAM_NAME, description=translate("cli.help"), translate=translate)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=translate("cli.help.json"))
@@ -300,18 +310,20 @@ def _build_parser(translate: TranslateFunction, arguments: Sequence[str]) -> _Co
     parser.set_defaults(json=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_CommandLineParser)
     command_name = find_command_word(arguments)
-    matching_builders = [
-        add_commands for names, add_commands in _PARSER_BUILDERS_BY_COMMAND_NAMES if command_name in names
-    ]
-    for add_commands in matching_builders or [add_commands for _, add_commands in _PARSER_BUILDERS_BY_COMMAND_NAMES]:
-        add_commands(commands, translate)
+    for names, add_commands in _PARSER_BUILDERS_BY_COMMAND_NAMES:
+        if command_name in names:
+            add_commands(commands, translate)
+            return parser
+    for names, _ in _PARSER_BUILDERS_BY_COMMAND_NAMES:
+        for name in names:
+            _add_command(commands, name, translate)
     return parser
 
 
 def _add_command(
     commands: SubcommandGroup, name: str, translate: TranslateFunction, help_key: str | None = None
 ) -> _CommandLineParser:
-    text = translate(f"cli.help.{help_key or name}")
+    text = translate(f"cli.help.{help_key or _HELP_KEY_BY_COMMAND_NAME.get(name, name)}")
     parser = commands.add_parser(name, help=text, description=text, translate=translate)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=translate("cli.help.json"))
     return parser
@@ -344,7 +356,7 @@ def _add_reading_commands(commands: SubcommandGroup, translate: TranslateFunctio
     show_parser = _add_command(commands, "show", translate)
     _add_record_kind_and_id_arguments(show_parser, translate)
     show_parser.add_argument("--pack", metavar="FILE", help=translate("cli.help.pack"))
-    evidence_parser = _add_command(commands, "evidence", translate, "evidence_packs")
+    evidence_parser = _add_command(commands, "evidence", translate)
     evidence_parser.add_argument(
         "records", nargs="*", type=_parse_identifier, metavar="RECORD", help=translate("cli.help.evidence_records")
     )
@@ -593,7 +605,7 @@ def _add_refund_limit_commands(commands: SubcommandGroup, translate: TranslateFu
 
 
 def _add_read_only_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
-    subcommands = _add_command_group(commands, "read-only", translate, "switches")
+    subcommands = _add_command_group(commands, "read-only", translate)
     _add_command(subcommands, "list", translate, "switches.list")
     provider_names = (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names())
     for word in ("on", "off"):
@@ -766,13 +778,13 @@ def _add_accounts_command(commands: SubcommandGroup, translate: TranslateFunctio
 
 
 def _add_sign_in_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
-    sign_in_parser = _add_command(commands, "sign-in", translate, "sign_in")
+    sign_in_parser = _add_command(commands, "sign-in", translate)
     sign_in_parser.add_argument(
         "--user", type=_parse_identifier, metavar="NAME", help=translate("cli.help.account_name")
     )
-    _add_command(commands, "sign-out", translate, "sign_out")
+    _add_command(commands, "sign-out", translate)
     _add_command(commands, "whoami", translate)
-    _add_command(commands, "forget-credentials", translate, "forget_credentials")
+    _add_command(commands, "forget-credentials", translate)
 
 
 _PARSER_BUILDERS_BY_COMMAND_NAMES = (

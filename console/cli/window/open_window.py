@@ -1,6 +1,5 @@
 """Functions that open the window from the terminal, or report that there is no display."""
 
-import gc
 import os
 import signal
 import sys
@@ -8,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from console.cli.process.garbage_collection import pause_garbage_collection
 from console.cli.process.output import AnswerWriter
 from console.domain.process import interrupts
 
@@ -55,21 +55,6 @@ def show_window(console: "Console") -> int:
         from console.views.app.main import run_window
 
         return run_window(console.settings, lambda: console, stop_requested)
-
-
-@contextmanager
-def pause_garbage_collection() -> Iterator[None]:
-    """Stop Python's automatic garbage collection until the end of the block. Imports create objects that are never
-    garbage, and searching them would take 3 % of the CPU time until the first frame of the window. After the imports
-    the window starts garbage collections itself (`console.views.app.garbage_collection`).
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Literal
 
 from console.domain.calendar_days import JST, compute_last_valid_day, convert_to_local
-from console.domain.corporation_number import group_digits
 from console.domain.money import get_decimal_places
 
 TimeStyle = Literal["full", "short", "clock", "day", "until"]
@@ -115,6 +114,9 @@ def split_age_into_number_and_unit(age: timedelta) -> tuple[int, str]:
 
 def format_corporation_number(corporation_number: str) -> str:
     """Return a corporation number in groups of digits, such as `7 1234 5678 9012`; any other text unchanged."""
+    # imported here, because help pages and most refusals name no number
+    from console.domain.corporation_number import group_digits
+
     return group_digits(corporation_number)
 
 

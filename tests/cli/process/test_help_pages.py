@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from console.cli.process.parser import HelpRequest, _build_parser, parse_arguments
+from console.cli.process.parser import HelpRequest, parse_arguments
 from console.cli.text_output.translator import Translator
+from tests.support.complete_parser import build_complete_parser
 
 LANGUAGES = ("en", "ja")
 
@@ -23,7 +24,7 @@ def find_parsers(
                 yield from find_parsers(inner, (*words, name))
 
 
-PARSERS = tuple(find_parsers(_build_parser(lambda key: key, ())))
+PARSERS = tuple(find_parsers(build_complete_parser(lambda key: key)))
 
 
 def read_help(words: tuple[str, ...], language: str) -> str:
