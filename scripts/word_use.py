@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
-from console.cli.window.open_window import pause_garbage_collection
+from console.cli.process.garbage_collection import pause_garbage_collection
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ErrorCode
 
