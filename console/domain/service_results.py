@@ -75,7 +75,8 @@ class WorkBadge(StrEnum):
 class Explanation:
     """Verdict, reason and next step of a record, each as a wording code with facts. `roles_that_may_act` has the
     roles that may do the next step. `certainty` and `work` are the badges of the record, which every list, screen and
-    text shows.
+    text shows. `further_reason` is a wording code, too: a sentence after the reason about something else that waits
+    for a person; None if nothing else does.
     """
 
     verdict: str
@@ -85,6 +86,7 @@ class Explanation:
     roles_that_may_act: tuple[str, ...] = ()
     certainty: CertaintyBadge = CertaintyBadge.KNOWN
     work: WorkBadge = WorkBadge.NONE
+    further_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,19 @@
 
 from console.domain.service_results import Explanation
 from console.wording.sentences.catalogue import NO_VALUE, translate
+from console.wording.sentences.explanations import format_reason
 
 
 def make_sentences(explained: Explanation, language: str) -> tuple[str, str, str]:
     """Return the verdict, the reason and the next step of an explanation in this language."""
-    step = explained.next_step
+
+    def translate_key(key: str, /, **facts: object) -> str:
+        return translate(key, language, **facts)
+
     return (
-        translate(explained.verdict, language, **explained.facts),
-        translate(explained.why, language, **explained.facts),
-        translate(step.code, language, **step.facts),
+        translate_key(explained.verdict, **explained.facts),
+        format_reason(explained, translate_key),
+        translate_key(explained.next_step.code, **explained.next_step.facts),
     )
 
 

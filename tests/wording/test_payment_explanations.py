@@ -137,6 +137,10 @@ SITUATIONS: dict[str, Explanation] = {
     "payment reversal asked": explain_payment(
         replace(PAYMENT, relations=PaymentRelations(proposed_state="reversed")), NOW
     ),
+    "payment refund outside asked": explain_with_relations(order=ORDER, proposed_state="done_outside"),
+    "payment refund outside asked, order behind": explain_with_relations(
+        order=ORDER_BEHIND_ITS_PAYMENT, proposed_state="done_outside"
+    ),
     "payment order behind": explain_payment(
         replace(PAYMENT, relations=PaymentRelations(ORDER_BEHIND_ITS_PAYMENT)), NOW
     ),
@@ -294,6 +298,8 @@ def test_an_unknown_outcome_is_never_called_failed(situation: str) -> None:
         ("refund unknown", 2, "10 回中 4 回目", "automatic check 4 of 10"),
         ("payment unknown", 2, "8 回中 3 回目", "automatic check 3 of 8"),
         ("payment order behind", 0, "注文は未入金のまま", "the order is still unpaid"),
+        ("payment refund outside asked, order behind", 0, "注文は未入金のまま", "the order is still unpaid"),
+        ("payment refund outside asked, order behind", 1, "外部返金の記録も", "a refund done outside also waits"),
         ("payment for a person: amount_differs", 0, "決済会社 ¥11,500", "the gateway's is ¥11,500"),
         ("payment reversible", 0, "11-23 03:30", "11-23 03:30"),
         ("payment partly refunded", 1, "¥10,000", "¥10,000"),

@@ -12,6 +12,7 @@ from console.domain.calendar_days import format_instant
 from console.domain.clock import SystemClock
 from console.domain.payments.records import Order, Payment, Refund, mask_payer
 from console.domain.records import CreditCheck, Document, EvidenceItem, Operation, TimelineEntry, Work
+from console.wording.sentences.explanations import format_reason
 
 if TYPE_CHECKING:
     from console.domain.evidence.timeline import TimelineEvent
@@ -194,7 +195,7 @@ def build_explanation_json(explanation: "Explanation", translate: TranslateFunct
     """
     return {
         "verdict": translate(explanation.verdict, **explanation.facts),
-        "why": translate(explanation.why, **explanation.facts),
+        "why": format_reason(explanation, translate),
         "why_code": explanation.why,
         "next_step": build_next_step_json(explanation.next_step, translate),
         "may_act": list(explanation.roles_that_may_act),

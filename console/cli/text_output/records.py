@@ -12,6 +12,7 @@ from console.domain.access.permissions import WORKER
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Document, Operation
 from console.wording.sentences import catalogue as wording
+from console.wording.sentences.explanations import format_reason
 
 if TYPE_CHECKING:
     from console.domain.service_results import Explanation
@@ -184,7 +185,7 @@ def format_explanation_lines(explanation: "Explanation", translator: Translator)
     """
     step = explanation.next_step
     yield translator(explanation.verdict, **explanation.facts)
-    yield translator(explanation.why, **explanation.facts)
+    yield format_reason(explanation, translator)
     yield translator(step.code, **step.facts)
     if step.command:
         yield translator("cli.run", command=step.command)

@@ -145,6 +145,12 @@ _EXPLANATION_BY_FINAL_STATE: Mapping[PaymentState, tuple[str, str, str]] = {
 }
 """For each final state of a payment without money (failed, expired, reversed): the wording codes of verdict, reason
 and next step."""
+_SUFFIX_BY_PROPOSED_STATE: Mapping[str, str] = {
+    DONE_OUTSIDE: "outside_asked",
+    PaymentState.REVERSED.value: "reversal_asked",
+}
+"""End of the wording codes of verdict and reason, by the proposed decision about a payment with a known outcome. Any
+other proposal leaves verdict and reason."""
 
 
 def explain_payment(record: Payment, now: datetime) -> Explanation:
@@ -156,6 +162,7 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
     if (provider_side.differs or order_side.differs) and explanation.verdict in _VERDICTS_WITHOUT_PROBLEM:
         is_order_still_paid = "state" in order_side.differs and not provider_side.differs
         explanation = _explain_differing_sides(record, explanation.facts, is_order_still_paid=is_order_still_paid)
+    explanation = _add_proposal(record, relations, explanation)
     if not relations.can_ask_provider:
         explanation = replace(explanation, next_step=_replace_impossible_probe(record, explanation.next_step))
     certainty = _find_certainty_badge(record, relations, explanation.verdict, now)
@@ -195,7 +202,7 @@ def _explain_differing_sides(record: Payment, facts: Facts, *, is_order_still_pa
 
 def _explain_without_badges(record: Payment, relations: PaymentRelations, now: datetime) -> Explanation:
     """Return the explanation of a payment, without badges, by the first circumstance that needs attention: for
-    example an unknown outcome, a refund with an unknown outcome, or a decision that waits for a second person."""
+    example an unknown outcome, a refund with an unknown outcome, or the reason of a review."""
     order, facts = relations.order, _make_payment_facts(record, relations, now)
     pending_refund = relations.pending_refund
     if record.certainty is Certainty.UNKNOWN:
@@ -204,10 +211,6 @@ def _explain_without_badges(record: Payment, relations: PaymentRelations, now: d
         step = _choose_next_step_of_refund(pending_refund, facts, relations.read_only_switch, now)
         reason = "why.payment_refund_unknown"
         return Explanation("verdict.payment_refund_unknown", reason, step, facts, DECIDING_ROLES)
-    if relations.awaits_second_person:
-        step = _make_second_person_step(record, relations, facts)
-        suffix = "outside_asked" if relations.proposed_state == DONE_OUTSIDE else "reversal_asked"
-        return Explanation(f"verdict.payment_{suffix}", f"why.payment_{suffix}", step, facts, (APPROVER,))
     is_set_aside_being_refunded = (
         record.work.reason == WorkReason.SET_ASIDE and record.set_aside_minor == 0 and pending_refund is not None
     )
@@ -256,6 +259,28 @@ def _may_be_paid(record: Payment) -> bool:
     return record.state not in ENDED_WITHOUT_MONEY_STATES or is_perhaps_paid_after_end(record)
 
 
+def _add_proposal(record: Payment, relations: PaymentRelations, explanation: Explanation) -> Explanation:
+    """Return the explanation with the proposed decision that waits for a second person, if the outcomes of the
+    payment and of its refunds are known.
+
+    That an amount was given back outside doesn't concern the payment's state. So this proposal is the verdict only if
+    there is no other reason for which a person must look at the payment; with one, a further sentence states the
+    proposal, also beside an unknown outcome. Any other proposal answers that reason, and the second person's decision
+    is the next step.
+    """
+    is_unknown = record.certainty is Certainty.UNKNOWN or explanation.verdict == "verdict.payment_refund_unknown"
+    is_problem = record.work.state is WorkState.NEEDS_REVIEW or explanation.verdict in VERDICTS_OF_MISMATCH
+    if relations.is_outside_refund_proposed and (is_unknown or is_problem):
+        return replace(explanation, further_reason="why.payment_outside_waits")
+    if is_unknown or not relations.awaits_second_person:
+        return explanation
+    suffix = _SUFFIX_BY_PROPOSED_STATE.get(str(relations.proposed_state))
+    if suffix is not None:
+        explanation = replace(explanation, verdict=f"verdict.payment_{suffix}", why=f"why.payment_{suffix}")
+    step = _make_second_person_step(record, relations, explanation.facts)
+    return replace(explanation, next_step=step, roles_that_may_act=(APPROVER,))
+
+
 def _compare_payment_sides(record: Payment, relations: PaymentRelations, now: datetime) -> tuple[ComparedSide, ...]:
     return compare_payment_sides(record, relations.order, relations.known_provider_state, now)
 
@@ -289,14 +314,15 @@ def _find_payment_work_badge(
     """Return the badge of work of a payment: the first of these that applies.
 
     - WAITING_FOR_APPROVAL: `explanation` advises a step of a refund that waits for approval; or it advises no step of
-      a refund, and a proposed decision waits for a second person
+      a refund, and a proposed decision waits for a second person, except one that only its further sentence states
     - SCHEDULED: no work of the payment is stored, and the explanation advises a step of its refund, whose own badge
       is SCHEDULED
     - the badge of the payment's own work state and next step (`find_work_badge`)
     """
     own_badge, pending_refund = find_work_badge(record.work, explanation), relations.pending_refund
     if pending_refund is None or explanation.next_step.action != OPEN_REFUND_ACTION:
-        return WorkBadge.WAITING_FOR_APPROVAL if relations.awaits_second_person else own_badge
+        is_proposal_next = relations.awaits_second_person and explanation.further_reason is None
+        return WorkBadge.WAITING_FOR_APPROVAL if is_proposal_next else own_badge
     refund_badge = explain_refund(pending_refund, now).work
     if refund_badge is WorkBadge.WAITING_FOR_APPROVAL:
         return refund_badge
@@ -527,13 +553,13 @@ def _make_second_person_step(record: Payment, relations: PaymentRelations, facts
     if relations.lacks_second_person:
         return NextStep("next.second_person_missing", facts, _format_show_command(record))
     command = _format_resolve_command(record, str(relations.proposed_state))
-    if relations.proposed_state == DONE_OUTSIDE:
+    if relations.is_outside_refund_proposed:
         return NextStep("next.payment_second_person", facts, f"{command} --amount N --day D", RECORD_OUTSIDE_ACTION)
     return NextStep("next.payment_second_person", facts, command, "resolve")
 
 
 def _make_unknown_payment_step(record: Payment, relations: PaymentRelations, facts: Facts) -> NextStep:
-    if relations.awaits_second_person:
+    if relations.awaits_second_person and not relations.is_outside_refund_proposed:
         return _make_second_person_step(record, relations, facts)
     if record.work.state is WorkState.SCHEDULED and relations.can_ask_provider:
         return NextStep("next.payment_probe_scheduled", facts, _format_probe_command(record), "probe")

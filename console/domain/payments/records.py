@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from console.domain.payments.refund_reasons import RefundReason
-from console.domain.payments.states import PaymentState, RefundState
+from console.domain.payments.states import DONE_OUTSIDE, PaymentState, RefundState
 from console.domain.records import Certainty, ReadOnlySwitch, Work, WorkReason
 
 if TYPE_CHECKING:  # a program without a registry doesn't import its values
@@ -267,6 +267,12 @@ class PaymentRelations:
     def awaits_second_person(self) -> bool:
         """True if a first person has proposed a decision, and a second person must still confirm it."""
         return self.proposed_state is not None
+
+    @property
+    def is_outside_refund_proposed(self) -> bool:
+        """True if the proposed decision is that an amount was given back outside, which doesn't concern the payment's
+        state."""
+        return self.proposed_state == DONE_OUTSIDE
 
     @property
     def pending_refund(self) -> Refund | None:

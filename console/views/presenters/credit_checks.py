@@ -2,6 +2,7 @@
 other records use some of them too."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from console.domain.audit.actions import does_failure_leave_outcome_unknown
@@ -21,6 +22,7 @@ from console.wording.credit_checks import get_provider_or_registry_name as get_p
 from console.wording.credit_checks import get_result_word as get_result_word
 from console.wording.credit_checks import get_state_badge_key as get_state_badge_key
 from console.wording.sentences import catalogue as wording
+from console.wording.sentences.explanations import format_reason
 from console.wording.timelines import is_record_opened_entry as is_record_opened_entry
 
 CREDIT_CHECK_PROVIDER_NAME = "AlarmBox"
@@ -164,7 +166,7 @@ def format_explanation(explanation: Explanation, context: WindowContext) -> tupl
         del facts["maker"]
     return (
         context.translate(explanation.verdict, **facts),
-        context.translate(explanation.why, **facts),
+        format_reason(replace(explanation, facts=facts), context.translate),
         format_next_step(explanation.next_step, context),
     )
 

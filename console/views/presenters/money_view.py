@@ -16,7 +16,7 @@ from console.domain.payments.service_results import (
     PaymentDetails,
     RefundDetails,
 )
-from console.domain.payments.states import RESERVING_REFUND_STATES, RefundState
+from console.domain.payments.states import RECORD_OUTSIDE_ACTION, RESERVING_REFUND_STATES, RefundState
 from console.domain.records import Certainty
 from console.domain.recovery.decidable import is_refund_certainly_unsent
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
@@ -341,15 +341,23 @@ def format_refundable_after_approval(details: RefundDetails, context: WindowCont
 
 def list_offered_payment_actions(details: PaymentDetails) -> tuple[str, ...]:
     """Return the names of the actions that the page of the payment recommends: first the action of the explained next
-    step, then others that may help. If that step is to open the order, return only this action. If the provider has
-    finally refused a refund of this payment, a refund is not recommended; its button on the page stays enabled,
-    because the service still accepts a request."""
+    step, then others that may help, such as the confirmation of a proposed refund done outside. If that step is to
+    open the order, return only this action. If the provider has finally refused a refund of this payment, a refund is
+    not recommended; its button on the page stays enabled, because the service still accepts a request."""
     advised_action = details.explanation.next_step.action
     if advised_action == OPEN_ORDER_ACTION:
         return (advised_action,)
     other_actions = ("resolve",) if details.record.certainty is Certainty.UNKNOWN else ()
     may_be_refunded = details.record.state in PAID_STATES and not any(map(is_refused_for_good, details.refunds))
-    action_names = (advised_action, "probe", *other_actions, "refund" if may_be_refunded else None)
+    relations = details.record.relations
+    is_outside_proposed = relations is not None and relations.is_outside_refund_proposed
+    action_names = (
+        advised_action,
+        RECORD_OUTSIDE_ACTION if is_outside_proposed else None,
+        "probe",
+        *other_actions,
+        "refund" if may_be_refunded else None,
+    )
     return tuple(dict.fromkeys(name for name in action_names if name is not None))
 
 

@@ -172,9 +172,7 @@ class ActionButtons(QObject):
         possible also get a button in the explanation form, in this order. `purchase` always gets a button there; this
         button is disabled while the person can't use the right (see `bind_button_to_right`)."""
         allowed_actions = {action.action: action for action in details.actions}
-        undecidable_reason = (
-            "" if isinstance(details, OrderDetails) else find_second_decision_refusal(details, self._context)
-        )
+        undecidable_reason = _find_resolve_refusal(details, self._context)
         if "resolve" in self._buttons:
             label = self._context.translate(choose_resolve_label(can_decide=not undecidable_reason))
             self._buttons["resolve"].show_text(label)
@@ -339,6 +337,18 @@ def choose_resolve_label(*, can_decide: bool) -> str:
     """Return the wording key of the label of the button "resolve". `can_decide` is False if a proposed outcome waits
     for a second person and the acting person can't be this person: they can only set another outcome."""
     return "action.resolve" if can_decide else "action.resolve_otherwise"
+
+
+def _find_resolve_refusal(details: RecordDetails, context: WindowContext) -> str:
+    """Return the reason why the acting person can only set another outcome than the proposed one; "" if they can
+    confirm it, or if none is proposed. That an amount was given back outside is no outcome of the payment."""
+    if isinstance(details, OrderDetails):
+        return ""
+    if isinstance(details, PaymentDetails):
+        relations = details.record.relations
+        if relations is not None and relations.is_outside_refund_proposed:
+            return ""
+    return find_second_decision_refusal(details, context)
 
 
 def _make_note_labels(note: str) -> tuple[FlowLabel, ...]:

@@ -19,7 +19,7 @@ from console.domain.payments.records import (
     Refund,
     RefundRelations,
 )
-from console.domain.payments.states import PaymentState, RefundState
+from console.domain.payments.states import DONE_OUTSIDE, RECORD_OUTSIDE_ACTION, PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.domain.service_results import CertaintyBadge, WorkBadge
 
@@ -338,6 +338,72 @@ def test_the_next_step_of_a_proposal_is_the_second_decision() -> None:
             "next.payment_second_person",
             make_resolve_command("reversed"),
         )
+
+
+@pytest.mark.parametrize(
+    ("work", "order", "verdict", "further"),
+    [
+        (Work(), ORDER, "outside_asked", None),
+        (Work(), PENDING_ORDER, "not_moved", "why.payment_outside_waits"),
+        (Work(), replace(ORDER, state=OrderState.CANCELLED), "sides_differ", "why.payment_outside_waits"),
+        *(
+            (make_review_work(reason), ORDER, reason, "why.payment_outside_waits")
+            for reason in ("contradicted", "set_aside", "paid_twice", "amount_differs", "reconcile_state")
+        ),
+        (make_review_work("probes_ended"), ORDER, "person", "why.payment_outside_waits"),
+    ],
+)
+def test_a_proposed_refund_outside_hides_nothing_that_a_person_must_look_at(
+    work: Work, order: Order, verdict: str, further: str | None
+) -> None:
+    """A first person has recorded a refund done outside. If the payment has no problem, the verdict is that the
+    record waits for a second person. Otherwise verdict, next step and badge are those of the problem, and a further
+    sentence says that the record waits."""
+    relations = PaymentRelations(order, proposed_state=DONE_OUTSIDE)
+    payment = replace(PAID_PAYMENT, work=work, relations=relations)
+    explanation = explain_payment(payment, NOW)
+    assert (explanation.verdict, explanation.further_reason) == (f"verdict.payment_{verdict}", further)
+    if further is None:
+        assert explanation.next_step.action == RECORD_OUTSIDE_ACTION
+        assert (explanation.roles_that_may_act, explanation.work) == (("approver",), WorkBadge.WAITING_FOR_APPROVAL)
+    else:
+        alone = explain_payment(replace(payment, relations=replace(relations, proposed_state=None)), NOW)
+        assert replace(explanation, further_reason=None) == alone
+
+
+def test_a_proposed_refund_outside_is_not_the_outcome_of_an_unknown_payment() -> None:
+    """The outcome of the payment has become unknown since a first person recorded a refund done outside. The record
+    can't be confirmed now; the next step is the probe, as without it."""
+    relations = PaymentRelations(ORDER, proposed_state=DONE_OUTSIDE)
+    explanation = explain_payment(replace(UNKNOWN_PAYMENT, relations=relations), NOW)
+    assert (explanation.verdict, explanation.next_step.code) == ("verdict.payment_unknown", "next.payment_probe")
+    assert explanation.further_reason == "why.payment_outside_waits"
+
+
+def test_a_proposed_refund_outside_is_settled_before_a_refund_of_the_payment() -> None:
+    """While a refund waits for its approval, the second person first confirms the refund done outside: both may be
+    about the same money. A refund with an unknown outcome comes first."""
+    for refund, verdict in (
+        (OPEN_REFUND, "outside_asked"),
+        (replace(OPEN_REFUND, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN), "refund_unknown"),
+    ):
+        relations = PaymentRelations(ORDER, refunds=(refund,), proposed_state=DONE_OUTSIDE)
+        explanation = explain_payment(replace(PAID_PAYMENT, relations=relations), NOW)
+        assert explanation.verdict == f"verdict.payment_{verdict}"
+
+
+def test_a_proposal_that_a_payment_is_paid_is_no_reversal() -> None:
+    """The provider has contradicted a paid payment, and a first person has proposed that it is completed. The verdict
+    is the contradiction, and the next step the decision of the second person."""
+    relations = PaymentRelations(ORDER, proposed_state="completed")
+    payment = replace(PAID_PAYMENT, work=make_review_work("contradicted"), relations=relations)
+    explanation = explain_payment(payment, NOW)
+    assert (explanation.verdict, explanation.further_reason) == ("verdict.payment_contradicted", None)
+    assert (explanation.next_step.code, explanation.next_step.command) == (
+        "next.payment_second_person",
+        make_resolve_command("completed"),
+    )
+    assert (explanation.roles_that_may_act, explanation.work) == (("approver",), WorkBadge.WAITING_FOR_APPROVAL)
 
 
 @pytest.mark.parametrize(

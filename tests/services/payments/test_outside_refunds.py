@@ -13,6 +13,7 @@ from console.domain.payments.records import Payment, RefundRequest
 from console.domain.payments.states import DONE_OUTSIDE
 from console.domain.records import Certainty, WorkReason
 from console.domain.recovery.decision_reasons import PersonEvidence
+from console.domain.service_results import WorkBadge
 from console.services.payments import next_work, order_status
 from console.store.database.engine import Transaction
 from console.store.payments import payments
@@ -303,18 +304,23 @@ def test_a_refund_names_money_that_was_perhaps_given_back_outside(
 
 
 def test_a_confirmed_state_leaves_the_proposal_of_a_refund_outside(scene: PaymentDesk) -> None:
-    """A person has recorded a transfer that nobody has confirmed. Another decision, which the gateway's answer
-    confirms, ends the review of the payment: the recorded transfer still waits for its second person."""
+    """A person has recorded a transfer that nobody has confirmed. The payment still says that it must be reviewed.
+    Another decision, which the gateway's answer confirms, ends the review: the recorded transfer still waits for its
+    second person, and now the payment says this."""
     today = read_today()
     payment = make_paid_payment(scene)
     scene.context.write(
         lambda tx: next_work.open_case(scene.context, tx, payment.id, WorkReason.CONTRADICTED, "not_found", "paid")
     )
     scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {today}")
+    explanation = scene.payments.read_payment(payment.id).explanation
+    assert (explanation.verdict, explanation.work) == ("verdict.payment_contradicted", WorkBadge.NEEDS_REVIEW)
+    assert explanation.further_reason == "why.payment_outside_waits"
     decided = scene.payments.resolve(payment.id, "completed", "seen at the gateway")
     assert (decided.awaiting, scene.list_open_alert_rules()) == (None, [])
     (proposal,) = scene.console.recovery.list_proposals()
     assert (proposal.state, proposal.amount_minor) == (DONE_OUTSIDE, 1000)
+    assert scene.payments.read_payment(payment.id).explanation.verdict == "verdict.payment_outside_asked"
 
 
 def test_the_totals_of_a_company_contain_amounts_given_back_outside(

@@ -17,7 +17,7 @@ from console.domain.explanations.records import explain_record
 from console.domain.payments.consistency import compute_money_parts, compute_reversed_minor
 from console.domain.payments.records import OrderState, Payment, PaymentRelations, Refund, SetAsideState
 from console.domain.payments.service_results import ComparedSide, MoneyParts, PaymentDetails, RefundDetails
-from console.domain.payments.states import PaymentState, RefundState
+from console.domain.payments.states import DONE_OUTSIDE, RECORD_OUTSIDE_ACTION, PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.views.money.payment_page import PaymentPage
 from console.views.presenters import money_view as money_facts
@@ -596,3 +596,13 @@ def test_a_refund_is_not_recommended_after_one_was_refused_for_good(
         make_payment(), PAYMENT_EXPLANATION, make_compared_sides(), MONEY_PARTS, ORDER, (failed,), (), (), (), ()
     )
     assert money_facts.list_offered_payment_actions(details) == offered_actions
+
+
+def test_the_confirmation_of_a_refund_outside_is_recommended_beside_another_step() -> None:
+    """A refund done outside waits for its second person, and the next step is another one: the page of the payment
+    offers the confirmation, too."""
+    payment = make_payment(relations=PaymentRelations(ORDER, proposed_state=DONE_OUTSIDE))
+    details = PaymentDetails(
+        payment, PAYMENT_EXPLANATION, make_compared_sides(), MONEY_PARTS, ORDER, (), (), (), (), ()
+    )
+    assert money_facts.list_offered_payment_actions(details) == (RECORD_OUTSIDE_ACTION, "probe", "refund")

@@ -22,7 +22,7 @@ from console.domain.explanations.payments import (
 )
 from console.domain.payments.records import Payment, PaymentRelations
 from console.domain.payments.service_results import PaymentDetails
-from console.domain.payments.states import PaymentState, RefundState
+from console.domain.payments.states import DONE_OUTSIDE, PaymentState, RefundState
 from console.domain.records import Certainty, TimelineEntry, Work, WorkReason, WorkState
 from console.domain.service_results import AllowedAction, NextStep, WorkBadge
 from console.domain.tasks.records import Take
@@ -421,6 +421,21 @@ def test_a_proposer_is_offered_another_outcome_only(page: PaymentPage, is_own: b
     assert bar_texts == [label]
     assert (page.context.translate("action.resolve") in form_texts) is not is_own
     assert page.context.translate("action.resolve_otherwise") not in form_texts
+
+
+def test_the_proposer_of_a_refund_outside_resolves_the_payment(page: PaymentPage) -> None:
+    """A refund done outside is no outcome of the payment: the person who has recorded it is offered to resolve the
+    payment, for example after a contradiction."""
+    page.context.change_operator("lead-b")
+    page.show_route(PaymentRoute(5))
+    assert page.details is not None
+    entry = TimelineEntry(NOW, "lead-b", "payment.resolve_proposed", {"as": DONE_OUTSIDE})
+    payment = replace(page.details.record, relations=PaymentRelations(ORDER, proposed_state=DONE_OUTSIDE))
+    action = AllowedAction("resolve", True)
+    view = replace(page.details, record=payment, timeline=(entry,), awaiting="second_person", actions=(action,))
+    form_texts, bar_texts = list_form_texts(page, view, "resolve")
+    assert bar_texts == [page.context.translate("action.resolve")]
+    assert page.context.translate("action.resolve") in form_texts
 
 
 def test_a_reason_names_or_addresses_the_person_who_runs_the_operation(page: PaymentPage) -> None:
