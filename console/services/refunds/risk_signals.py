@@ -38,26 +38,27 @@ LOOKALIKE_REFUND_PERIOD = timedelta(hours=24)
 class RiskSignalFacts:
     """All facts that the risk signals of a refund need, read in one transaction.
 
-    `refund_facts` are the facts for the rules. `similar_payments` are two groups of payments: first the payments of
-    the same order, then payments of the same corporation with an equal captured amount. (The second group may also
+    `refund_facts` are the facts for the rules. `order_payments` are the payments of the same order,
+    `similar_payments` payments of the same corporation with an equal captured amount. (The second group may also
     contain payments whose amount equals that of another payment whose facts are read in the same call.)
     `open_case_rules` are the rules of the payment's open cases. `order_refunds` are the refunds of the payment's
     order. `payer_refund_ids` are the ids of the refunds to the same payer within PAYER_REFUND_SEARCH_PERIOD, and
     `payer_refunds` those of them that this program can read. The refunds, and the payments in each of the two groups,
-    are sorted newest first. `outside_proposer` is the person who has recorded that the payer got an amount of the
-    payment back outside, while a second person must still confirm it; None without such a proposal.
+    are sorted newest first. `outside_proposers` are the people who have recorded that the payer got an amount of a
+    payment back outside, while a second person must still confirm it, by the id of the payment.
 
     Rows of other payments and of their refunds that this program can't read are left out. That is safe, because a
     risk signal never refuses a refund; and a case reports each such row.
     """
 
     refund_facts: RefundFacts
+    order_payments: tuple[Payment, ...]
     similar_payments: tuple[Payment, ...]
     open_case_rules: tuple[str, ...]
     order_refunds: tuple[Refund, ...]
     payer_refund_ids: tuple[int, ...]
     payer_refunds: tuple[Refund, ...]
-    outside_proposer: str | None = None
+    outside_proposers: Mapping[int, str]
 
 
 def read_signal_facts(conn: Connection, refund_facts: Sequence[RefundFacts]) -> tuple[RiskSignalFacts, ...]:
@@ -87,22 +88,21 @@ def read_signal_facts(conn: Connection, refund_facts: Sequence[RefundFacts]) -> 
     payer_refund_by_id = {
         refund.id: refund for refund in refunds.find_by_ids(conn, payer_refund_ids, skips_unreadable=True)
     }
+    order_payments = (payment for group in payments_by_order_id.values() for payment in group)
     proposals_by_id = approvals.read_open_proposals(
-        conn, payments.PAYMENT_KIND, {str(payment.id) for payment in refund_payments}
+        conn, payments.PAYMENT_KIND, {str(payment.id) for payment in (*refund_payments, *order_payments)}
     )
     outside_proposers = {int(id): person for id, (state, person) in proposals_by_id.items() if state == DONE_OUTSIDE}
     return tuple(
         RiskSignalFacts(
             facts,
-            (
-                *payments_by_order_id.get(payment.order_id, ()),
-                *payments_by_number.get(payment.corporation_number, ()),
-            ),
+            tuple(payments_by_order_id.get(payment.order_id, ())),
+            tuple(payments_by_number.get(payment.corporation_number, ())),
             case_rules_by_payment_id.get(payment.id, ()),
             tuple(refunds_by_order_id.get(payment.order_id, ())),
             ids := payer_refund_ids_by_payment_id.get(payment.id, ()),
             tuple(payer_refund_by_id[id] for id in ids if id in payer_refund_by_id),
-            outside_proposers.get(payment.id),
+            outside_proposers,
         )
         for facts, payment in zip(refund_facts, refund_payments, strict=True)
     )
@@ -119,8 +119,8 @@ def find_risk_signals(
     refund_facts = facts.refund_facts
     signals = (
         *_find_lookalike_signals(refund_facts, amount_minor, own_refund_id),
-        *_find_outside_refund_signals(refund_facts.payment, facts.outside_proposer),
-        *_find_double_charge_signals(refund_facts.payment, facts.similar_payments),
+        *_find_outside_refund_signals(facts),
+        *_find_double_charge_signals(refund_facts.payment, (*facts.order_payments, *facts.similar_payments)),
         *_find_open_case_signals(refund_facts.payment, facts.open_case_rules),
         *_find_order_refund_signals(facts, amount_minor, own_refund_id),
         *_find_payer_refund_signals(facts, amount_minor, own_refund_id),
@@ -178,15 +178,22 @@ def _is_requested_since(refund: Refund, since: datetime) -> bool:
     return refund.created_at is not None and refund.created_at >= since
 
 
-def _find_outside_refund_signals(payment: Payment, proposer: str | None) -> Iterator[RiskSignal]:
-    """Yield a signal if `proposer` has recorded that the payer got an amount of the payment back outside, and no
-    second person has confirmed it: the amount doesn't count yet, although the payer may have it. Also yield a signal
-    about the amount that was confirmed."""
-    if proposer is not None:
-        yield RiskSignal("outside_proposed", {"maker": proposer}, payments.PAYMENT_KIND, payment.id)
-    if payment.outside_minor:
-        facts: dict[str, object] = {"minor": payment.outside_minor, "currency": payment.currency}
-        yield RiskSignal("outside_recorded", facts, payments.PAYMENT_KIND, payment.id)
+def _find_outside_refund_signals(facts: RiskSignalFacts) -> Iterator[RiskSignal]:
+    """Yield a signal for each payment of the order, first for the refunded one, of which a person has recorded that
+    the payer got an amount back outside, and no second person has confirmed it: the amount doesn't count yet,
+    although the payer may have it. Also yield a signal about each amount that was confirmed."""
+    payment = facts.refund_facts.payment
+    other_payments = (other for other in facts.order_payments if other.id != payment.id)
+    for checked_payment in (payment, *other_payments):
+        prefix = "" if checked_payment is payment else "order_"
+        proposer = facts.outside_proposers.get(checked_payment.id)
+        if proposer is not None:
+            yield RiskSignal(
+                f"{prefix}outside_proposed", {"maker": proposer}, payments.PAYMENT_KIND, checked_payment.id
+            )
+        if checked_payment.outside_minor:
+            amount = {"minor": checked_payment.outside_minor, "currency": checked_payment.currency}
+            yield RiskSignal(f"{prefix}outside_recorded", amount, payments.PAYMENT_KIND, checked_payment.id)
 
 
 def _find_double_charge_signals(payment: Payment, candidates: Iterable[Payment]) -> Iterator[RiskSignal]:

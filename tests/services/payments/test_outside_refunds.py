@@ -303,6 +303,30 @@ def test_a_refund_names_money_that_was_perhaps_given_back_outside(
     assert (shown.rule, shown.facts) == ("outside_recorded", {"minor": 1000, "currency": "JPY"})
 
 
+def test_a_refund_names_money_of_the_order_that_was_given_back_outside(
+    scene: PaymentDesk, open_desk_of: OpenDeskOf
+) -> None:
+    """An order has two payments, and a person has recorded a transfer for the first one. Who requests and approves a
+    refund of the second one reads of the transfer, with a link to the first payment: it may be the same money. While
+    the second payment belongs to another order, there is no such signal."""
+    payment, second_payment = make_paid_payment(scene), make_paid_payment(scene, "ORD-2")
+    refund = scene.console.refunds.request(RefundRequest(second_payment.id, "300", "returned goods"))
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}")
+    signals = scene.console.refunds.make_plan(second_payment.id).risk_signals
+    assert not any("outside" in signal.rule for signal in signals)
+    scene.place.drop_table_triggers("payments")
+    scene.place.sql(f"UPDATE payments SET order_id = {payment.order_id} WHERE id = {second_payment.id}")
+    (planned, *_) = scene.console.refunds.make_plan(second_payment.id).risk_signals
+    (shown, *_) = scene.console.refunds.read_refund(refund.id).risk_signals
+    assert planned.rule == shown.rule == "order_outside_proposed"
+    assert (shown.kind, shown.id, shown.facts) == ("payment", payment.id, {"maker": scene.context.operator})
+    with open_desk_of("lead-b") as lead:
+        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", f"1000 {TODAY}")
+    (shown, *_) = scene.console.refunds.read_refund(refund.id).risk_signals
+    assert (shown.rule, shown.id) == ("order_outside_recorded", payment.id)
+    assert shown.facts == {"minor": 1000, "currency": "JPY"}
+
+
 def test_a_confirmed_state_leaves_the_proposal_of_a_refund_outside(scene: PaymentDesk) -> None:
     """A person has recorded a transfer that nobody has confirmed. The payment still says that it must be reviewed.
     Another decision, which the gateway's answer confirms, ends the review: the recorded transfer still waits for its
