@@ -172,6 +172,15 @@ def test_every_error_message_states_the_consequence() -> None:
     assert short == []
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("reason", ["", ".window", ".repeated", ".count"])
+def test_a_refund_that_the_gateway_no_longer_makes_names_how_to_record_another(reason: str, language: str) -> None:
+    """If the gateway makes no refund of the payment any more, the money goes back in another way, which people must
+    record. The message names the action for that in the words of its button."""
+    button_label = wording.translate("action.record_outside", language).rstrip(".…")
+    assert button_label in wording.translate(f"error.outside_window{reason}", language)
+
+
 def test_a_claimed_number_is_refused_in_the_agreed_words() -> None:
     """Each message about a claimed corporation number begins with the same fixed sentence, because scripts compare
     it.

@@ -309,9 +309,10 @@ def test_a_refund_names_money_of_the_order_that_was_given_back_outside(
     """An order has two payments, and a person has recorded a transfer for the first one. Who requests and approves a
     refund of the second one reads of the transfer, with a link to the first payment: it may be the same money. While
     the second payment belongs to another order, there is no such signal."""
+    today = read_today()
     payment, second_payment = make_paid_payment(scene), make_paid_payment(scene, "ORD-2")
     refund = scene.console.refunds.request(RefundRequest(second_payment.id, "300", "returned goods"))
-    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}")
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {today}")
     signals = scene.console.refunds.make_plan(second_payment.id).risk_signals
     assert not any("outside" in signal.rule for signal in signals)
     scene.place.drop_table_triggers("payments")
@@ -321,7 +322,7 @@ def test_a_refund_names_money_of_the_order_that_was_given_back_outside(
     assert planned.rule == shown.rule == "order_outside_proposed"
     assert (shown.kind, shown.id, shown.facts) == ("payment", payment.id, {"maker": scene.context.operator})
     with open_desk_of("lead-b") as lead:
-        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", f"1000 {TODAY}")
+        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", f"1000 {today}")
     (shown, *_) = scene.console.refunds.read_refund(refund.id).risk_signals
     assert (shown.rule, shown.id) == ("order_outside_recorded", payment.id)
     assert shown.facts == {"minor": 1000, "currency": "JPY"}
