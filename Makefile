@@ -110,11 +110,15 @@ appimage: $(BUILT)  ## the AppImage, into dist/; APPIMAGE_RUNTIME=FILE names its
 
 # A Debian that has nothing of ours, for the packages and what they depend on.
 BARE := build/debian-12
-$(BARE).made:
+$(BARE).made: | root
 	@debootstrap --variant=minbase bookworm $(BARE) && touch $@
 
-bare: $(BUILT) $(BARE).made  ## installs both in a bare Debian 12, starts and removes them; as root, with debootstrap
+# First, so that nobody waits for a build that can't be tested.
+.PHONY: root
+root:
 	@[ "$$(id -u)" = 0 ] || { echo "Only root can install packages in the bare Debian."; exit 1; }
+
+bare: root $(BUILT) $(BARE).made  ## installs the packages in a bare Debian 12, starts and removes them; as root, with debootstrap
 	@CONSOLE_TEST_BARE_DEBIAN=$(abspath $(BARE)) $(PY) -m pytest -m soak tests/packaging/test_bare_debian.py $(ARGS)
 
 installer: $(BUILT)  ## the installer of this system: a .deb, on Windows a setup program, on macOS a disk image
@@ -129,7 +133,7 @@ audit: setup  ## asks about known vulnerabilities of every pin (needs the networ
 lock: setup  ## the three lock files from pyproject.toml; pins that still fit stay
 	@$(PY) -m scripts.lock
 
-upgrade: setup  ## both locks with the newest versions that fit
+upgrade: setup  ## the three lock files with the newest versions that fit
 	@$(PY) -m scripts.lock --upgrade
 
 clean:  ## removes what make made, the environment included

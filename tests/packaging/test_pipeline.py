@@ -80,6 +80,20 @@ def test_every_job_on_linux_installs_system_packages_as_root() -> None:
         assert all("sudo --preserve-env=CI" in command for command in commands), name
 
 
+def test_the_programs_of_single_tests_are_installed() -> None:
+    """A test that needs a program beside the servers is skipped without it, with a reason that names the package. The
+    nightly job installs each of these packages, and the job "all" those that are small.
+    """
+    texts = (file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("test_*.py"))
+    packages = {name for text in texts for name in re.findall(r"is missing \(package ([a-z-]+)\)", text)}
+    installed_by_job = {
+        job: {name for line in re.findall(r"apt-get install (.*)", read_job(job)) for name in line.split()}
+        for job in ("all", "nightly")
+    }
+    assert {"prometheus", "squashfs-tools"} <= packages & installed_by_job["all"]
+    assert packages <= installed_by_job["nightly"]
+
+
 def test_a_push_cancels_no_nightly_run() -> None:
     assert "github.event_name" in PIPELINE_TEXT.partition("concurrency:")[2].partition("cancel-in-progress")[0]
 

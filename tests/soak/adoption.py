@@ -20,8 +20,8 @@ ROW_COUNT = 1_000_000
 def run_adoption_under_traffic(_shard: int, folder: Path, row_count: int = ROW_COUNT) -> Counter[str]:
     """Adopt a table with `row_count` rows on a private MariaDB server while the other application uses the table.
     Check that afterwards all of that application's rows exist. None of its statements may wait a second or longer
-    because of the adoption. Return `row_count` (before the adoption), `inserted` rows, `duplicates`, `longest_ms` (of
-    one statement) and `seconds` (of the adoption)."""
+    because of the adoption. Return `rows` (before the adoption), `inserted` rows, `duplicates`, `longest_ms` (of one
+    statement) and `seconds` (of the adoption)."""
     with servers.start_private_mariadb() as server:
         url = server.create_database()
         database = Database(url, without_time_limit=True)
@@ -44,8 +44,8 @@ def _run_adoption(folder: Path, url: str) -> AdoptionResult:
 def _check_adoption_and_count(
     database: Database, result: AdoptionResult, results: other_application.ApplicationResults, row_count: int
 ) -> Counter[str]:
-    """Check the adopted table and `results`, those of the other application. Return the counts of the shard:
-    `row_count` before the adoption, `inserted` rows, `duplicates`, and `longest_ms` of one statement."""
+    """Check the adopted table and `results`, those of the other application. Return the counts of the shard: `rows`
+    before the adoption, `inserted` rows, `duplicates`, and `longest_ms` of one statement."""
     with database.read() as conn:
         ids = {int(record_id) for record_id in conn.scalars(text(f"SELECT id FROM {TABLE_NAME}"))}
         counts = legacy.count_rows(conn)

@@ -161,8 +161,7 @@ def test_a_text_that_no_database_stores_is_refused(
     scene: PaymentDesk, receiver: RunningReceiver, title: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A body with text that no database can store gets the same answer as every refused request, and counts against
-    the address. The
-    receiver stores no row, and its answer tells the sender not to try again."""
+    the address. The receiver stores no row, and its answer tells the sender not to try again."""
     monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", 3.0)
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")

@@ -53,7 +53,7 @@ def test_the_unit_has_a_low_exposure_level(unit_file: Path) -> None:
     assert float(match[1]) <= MAX_EXPOSURE_LEVEL, done.stdout
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool here: package prometheus")
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is missing (package prometheus)")
 def test_promtool_accepts_the_alert_rules() -> None:
     command = ["promtool", "check", "rules", str(resources_dir() / "worker" / "prometheus-rules.yml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=MAX_WAIT_SECONDS)
