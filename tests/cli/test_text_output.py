@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,12 +16,16 @@ from console.cli.servers.demo import DEMO_PEOPLE, render_sample_report_pdf
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Translator
 from console.demo.samples import CheckSample, generate_checks, write_samples
+from console.domain.explanations.payments import explain_payment
 from console.domain.payments.limits import Limit
+from console.domain.payments.records import PaymentRelations
+from console.domain.payments.states import DONE_OUTSIDE
 from console.domain.process import failpoint_names
 from console.domain.service_results import HealthCheck
-from console.domain.views.any_record import QueuePage
+from console.domain.views.any_record import QueueItem, QueuePage
 from console.sandbox.alarmbox import companies as content
 from console.settings.settings import Settings
+from tests.domain.explanations.test_payments import NOW, ORDER, PAID_PAYMENT, make_review_work
 from tests.support.desks import make_environment
 
 
@@ -60,6 +65,19 @@ def test_the_command_for_the_next_page_is_complete(language: str) -> None:
     command = line[line.index("support-console") :]
     expected = ["queue", "review", f"--filter={long_filter}", "--sort=-amount", "--after", "cursor-1"]
     assert shlex.split(command)[1:] == expected
+
+
+def test_a_queue_also_names_what_else_waits_for_a_person() -> None:
+    """A payment of a queue needs a person, and the record of a refund done outside waits, too. The queue's text has
+    both sentences, as its JSON does."""
+    translator = Translator()
+    translator.language = "en"
+    relations = PaymentRelations(ORDER, proposed_state=DONE_OUTSIDE)
+    payment = replace(PAID_PAYMENT, work=make_review_work("contradicted"), relations=relations)
+    page = QueuePage("review", (QueueItem(payment, explain_payment(payment, NOW), NOW),), None)
+    sentences = " ".join(translator(key) for key in ("why.payment_contradicted", "why.payment_outside_waits"))
+    assert sentences in "\n".join(cli_text.format_queue_page_lines(page, translator))
+    assert cli_json.build_queue_page_json(page, translator)["items"][0]["why"] == sentences
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])

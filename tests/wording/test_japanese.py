@@ -8,7 +8,12 @@ import pytest
 
 from console.domain.money import Money
 from console.wording.sentences.catalogue import list_placeholder_names, read_sentences, translate
-from console.wording.sentences.japanese import JAPANESE_LETTER_RANGES, join_around_fact
+from console.wording.sentences.japanese import (
+    JAPANESE_LETTER_RANGES,
+    is_japanese_letter,
+    is_latin_letter,
+    join_around_fact,
+)
 from tests.wording.test_glossary import read_terms
 
 # The labels of the providers' states are agreed with the shop to the letter (`tests/vectors`), brackets included.
@@ -97,6 +102,17 @@ def test_a_space_stands_between_japanese_and_latin_letters() -> None:
         bare = COMMAND_PATTERN.sub("¤", re.sub(r"\{[^{}]*\}", "¤", text))
         fault = touching.search(bare) or spaced.search(bare)
         assert fault is None or fault.group() in ("ー c",) or "://" in bare or "--user" in bare, (key, text)
+
+
+def test_the_kinds_of_letters_are_those_of_the_patterns() -> None:
+    """For each character, `is_japanese_letter` and `is_latin_letter` say the same as the regular expressions with
+    which other modules and these tests find letters."""
+    characters = "".join(map(chr, range(0x10000)))
+    japanese, latin = re.compile(f"[{JAPANESE_LETTER_RANGES}]"), re.compile("[A-Za-z0-9¥₹%]")
+    assert list(filter(is_japanese_letter, characters)) == japanese.findall(characters)
+    assert list(filter(is_latin_letter, characters)) == latin.findall(characters)
+    assert not is_japanese_letter("")
+    assert not is_latin_letter("")
 
 
 KIND_BY_LATIN_VALUE = {

@@ -20,6 +20,7 @@ from console.cli.text_output.translator import Lines, Translator
 from console.domain.records import AuditEntry, CreditCheck
 from console.wording import audit_words
 from console.wording.sentences import catalogue as wording
+from console.wording.sentences.explanations import format_reason
 
 if TYPE_CHECKING:
     from console.domain.audit.verification import VerifiedTrail
@@ -242,7 +243,7 @@ def _format_lines_below_queue_item(item: "AnyQueueItem", translator: Translator)
     step = item.explanation.next_step
     yield from _format_age_and_owner_lines(item, translator)
     yield from (f"{COLUMN_GAP}{line}" for line in _format_queue_item_detail_lines(item, translator) if line)
-    yield f"{COLUMN_GAP}{translator(item.explanation.why, **item.explanation.facts)}"
+    yield f"{COLUMN_GAP}{format_reason(item.explanation, translator)}"
     yield f"{COLUMN_GAP}{translator(step.code, **step.facts)}"
     yield from _format_company_action_lines(item, translator)
 
