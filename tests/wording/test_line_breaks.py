@@ -52,6 +52,9 @@ def test_a_japanese_text_is_split_into_its_phrases(text: str, phrases: str) -> N
         ("（8 回中）", "（8_回~中）"),
         ("1,000／本来", "1,000~／本~来"),
         ("10:46 JST（6 日前）に", "10:46 JST|（6_日~前）~に"),
+        ("support-console db check を実行", "support-~console db check_を実~行"),
+        ("2026-11-20 に", "2026-11-20_に"),
+        ("0190f3c2-aaaa-7bbb-8ccc-dddddddddddd を", "0190f3c2-aaaa-7bbb-8ccc-dddddddddddd_を"),
         ("Approve the refund", "Approve the refund"),
     ],
 )

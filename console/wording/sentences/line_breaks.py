@@ -47,6 +47,9 @@ MAX_WHOLE_PHRASE_LETTERS = 24
 # The end of a sentence, such as します。, would look forgotten on a line of its own.
 _SHORT_LAST_PHRASE_PATTERN = re.compile(r"[ぁ-ゖ]{1,4}。?")
 _MAX_LETTERS_OF_JOINED_PHRASES = 12  # more would leave the line before them too short in a narrow panel
+# A name such as support-console or op-a. A longer text with hyphens, such as an id, may need the line end after one.
+_SHORT_LATIN_WORD_PATTERN = re.compile(r"(?<![!-~])[!-~]{3,23}(?![!-~])")
+_HYPHEN_BEFORE_LETTER_PATTERN = re.compile(r"-(?=[A-Za-z])")
 _UNBROKEN_LATIN_TEXT_PATTERN = re.compile(r"[!-~]{48,}")  # an address of the web, a line of a log
 _PIECE_OF_LATIN_TEXT_PATTERN = re.compile(r"[!-~]{16}(?=[!-~])")
 
@@ -169,7 +172,7 @@ def _keep_phrase_whole(phrase: str) -> str:
 
 def _insert_joiners_between_letters(phrase: str) -> str:
     """Return a phrase with invisible characters, so that no line can end inside the phrase. Between two Latin
-    letters, Qt's rules for Latin text stay in effect."""
+    letters, Qt's rules for Latin text stay in effect, but no line ends after the hyphen of a short word."""
     pieces = [phrase[:1]]
     for position in range(1, len(phrase)):
         before, after = phrase[position - 1], phrase[position]
@@ -178,7 +181,9 @@ def _insert_joiners_between_letters(phrase: str) -> str:
         elif _needs_joiner_between(before, after):
             pieces.append(WORD_JOINER)
         pieces.append(after)
-    return "".join(pieces)
+    return _SHORT_LATIN_WORD_PATTERN.sub(
+        lambda word: _HYPHEN_BEFORE_LETTER_PATTERN.sub(f"-{WORD_JOINER}", word.group()), "".join(pieces)
+    )
 
 
 def _needs_joiner_between(letter_before: str, letter_after: str) -> bool:
