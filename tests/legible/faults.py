@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from console.views.pages.fitted_table import FittedTable
+from console.views.tables.columns import HeadingText
 from console.views.tables.record_table import RecordTable
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import TextLabel
@@ -113,8 +114,15 @@ def _find_visible_area(drawn: DrawnText) -> QRectF | None:
         if not index.isValid():
             return None
         item = view.visualRect(index)
-        if isinstance(view, RecordTable) and view.has_heading_text(view.rows.get_entry(index.row())):
-            item.setRight(drawn.widget.rect().right())  # the text of a heading takes the rest of the row
+        entry = view.rows.get_entry(index.row()) if isinstance(view, RecordTable) else None
+        if isinstance(view, RecordTable) and view.has_heading_text(entry):
+            # The text of a heading begins in its column and takes the rest of the row. A part of it, such as the
+            # point of an amount, may be painted above a later column alone.
+            columns = (number for number in range(index.column()) if not view.isColumnHidden(number))
+            for number in columns:
+                if isinstance(view.rows.columns[number].make_cell(entry), HeadingText):
+                    item.setLeft(view.get_column_x(number))
+            item.setRight(drawn.widget.rect().right())
         across = QRectF(item.left(), -9999, item.width(), 99999)
         if not drawn.widget.rect().contains(item):  # half scrolled out of sight
             return across if isinstance(view, QTableView) and item.right() <= drawn.widget.width() else None
