@@ -260,7 +260,8 @@ def restore(
     another restore runs.
     """
     backup = check_backup(settings, folder)
-    manifest, spool_file = backup.manifest, settings.home / spools.SPOOL_FILE_NAME
+    manifest, summary = backup.manifest, backup.manifest.summarize(folder)
+    sqlite_file, spool_file = folder / archive.SQLITE_FILE, settings.home / spools.SPOOL_FILE_NAME
     schema_before = manifest.schema if manifest.schema != SCHEMA_VERSION else None
     replaced_file_suffix = f"{_REPLACED_FILE_SUFFIX}{clock.now():%Y%m%dT%H%M%SZ}"
     database = Database(settings.database_url, without_time_limit=True)
@@ -269,15 +270,8 @@ def restore(
         # before the database: after a server's database is loaded, a second restore is refused
         restored_documents = _restore_documents(Documents(settings.documents_url), folder, manifest)
         earlier_database_file, has_raised_alert = None, False
-        summary = manifest.summarize(folder)
         facts = RestoreFacts(
-            summary,
-            backup.store_key,
-            None,
-            spool_outcome,
-            restored_documents,
-            schema_before,
-            has_raised_alert,
+            summary, backup.store_key, None, spool_outcome, restored_documents, schema_before, has_raised_alert
         )
         if database.file is None:
             _load_server_dump(database, folder, settings, manifest, clock.now(), claim)
@@ -287,14 +281,7 @@ def restore(
             begin_last_steps()
             former_file_name = database.file.resolve().name + replaced_file_suffix
             earlier_database_file, has_raised_alert = _replace_sqlite_file(
-                settings,
-                folder / archive.SQLITE_FILE,
-                database.file,
-                former_file_name,
-                manifest,
-                facts,
-                request,
-                clock,
+                settings, sqlite_file, database.file, former_file_name, manifest, facts, request, clock
             )
     _complete_restored_database(settings, request, facts, clock.now())
     return RestoreResult(
