@@ -76,10 +76,12 @@ _DATABASE_ERROR_CODES = (
 """Error codes which mean that the database is not available."""
 _CHECKS_THAT_NEED_DATABASE = frozenset({"lease_clock", "merchants", "tasks", "went_back"})
 """Names of the checks that can't be made if the database can't write because its disk is full: the error storage_full
-then says nothing about the subject of the check. In every other check, this error is the result of the check."""
+then says nothing about the subject of the check. In every other check, except those of credentials, this error is the
+result of the check."""
 _CHECKS_OF_CREDENTIALS = frozenset({"alarmbox", "gateway", "store_key"})
-"""Names of the checks that read the database only to learn whether a worker acts for the person, because the desk
-then needs no credentials. No error of that read says anything about the subject of the check."""
+"""Names of the checks that read in the database whether a worker acts for the person, because the desk then needs no
+credentials. No error of that read says anything about the subject of the check; errors of other reads end no such
+check."""
 
 
 _CheckFacts: TypeAlias = dict[str, object]
