@@ -12,7 +12,7 @@ import hmac
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from console.app import Console
@@ -33,7 +33,7 @@ from console.store.payments import orders, payments
 from console.wiring.payments import PaymentServiceBuilder
 from console.wiring.providers import open_adapter
 from console.wiring.record_readers import RecordReaders
-from tests.support.desks import CORPORATION_NUMBERS, make_payment_provider_settings
+from tests.support.desks import CORPORATION_NUMBERS, MovedClock, make_payment_provider_settings
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal_code
 
@@ -210,6 +210,12 @@ def open_payment_desk(
 
 OpenDeskOf: TypeAlias = Callable[[str], AbstractContextManager[PaymentDesk]]
 """Type of a function that opens the payment desk of another person by the person's name."""
+
+
+def pass_time(scene: PaymentDesk, clock: MovedClock, duration: timedelta) -> None:
+    """Move our clock and the provider's clock forward by `duration`."""
+    clock.offset += duration
+    scene.control.change_settings(advance_seconds=duration.total_seconds())
 
 
 def make_unknown_payment(scene: PaymentDesk, number: str = "ORD-1") -> Payment:

@@ -25,11 +25,11 @@ from console.domain.payments.consistency import (
     PAID_BY_CALLBACK_STATES,
     PAID_STATES,
     WAITING_STATES,
-    are_all_in_order_currency,
     compare_payment_sides,
     compute_order_difference_minor,
     compute_reversed_minor,
     compute_unrefunded_minor,
+    find_payment_in_other_currency,
     find_reversal_deadline,
     has_unrefunded_amount,
     is_order_covered,
@@ -649,16 +649,12 @@ def _explain_payment_of_pending_order(
     """
     order, paid_payments = relations.order, list_paid_order_payments(record)
     if order is not None and not is_order_covered(paid_payments, order):
-        code_suffix = "payment_short"
-        if not are_all_in_order_currency(paid_payments, order):
+        other_payment = find_payment_in_other_currency(paid_payments, order)
+        if other_payment is not None:
             code_suffix = "payment_other_currency"
-            other_payment = next(
-                payment
-                for payment in paid_payments
-                if payment.state in CONFIRMED_PAID_STATES and payment.currency != order.currency
-            )
             facts = {**facts, "amount": _make_money(other_payment.captured_minor, other_payment.currency)}
         else:
+            code_suffix = "payment_short"
             retained_minor = sum_retained_minor(paid_payments)
             facts = {
                 **facts,

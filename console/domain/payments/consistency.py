@@ -262,7 +262,13 @@ def is_order_covered(payments: Sequence[Payment], order: Order) -> bool:
 def are_all_in_order_currency(payments: Iterable[Payment], order: Order) -> bool:
     """True if all confirmed payments of `payments` are in the order's currency. Otherwise their amounts can't be
     added and compared with the order's total."""
-    return all(payment.currency == order.currency for payment in payments if payment.state in CONFIRMED_PAID_STATES)
+    return find_payment_in_other_currency(payments, order) is None
+
+
+def find_payment_in_other_currency(payments: Iterable[Payment], order: Order) -> Payment | None:
+    """Return the first confirmed payment of `payments` that isn't in the order's currency; None if there is none."""
+    confirmed_payments = (payment for payment in payments if payment.state in CONFIRMED_PAID_STATES)
+    return next((payment for payment in confirmed_payments if payment.currency != order.currency), None)
 
 
 def sum_retained_minor(payments: Iterable[Payment]) -> int:

@@ -31,6 +31,9 @@ PAID_PAYMENT = Payment(
     0, 0, 0, 7,
     paid_at=NOW, created_at=NOW - DAY, state_since=NOW,
 )  # fmt: skip
+RUPEE_PAYMENT = replace(
+    PAID_PAYMENT, id=6, provider="atom", currency="INR", asked_minor=50_000, captured_minor=50_000
+)
 UNKNOWN_PAYMENT = replace(
     PAID_PAYMENT, state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0
 )
@@ -541,10 +544,7 @@ def test_only_confirmed_payments_count_for_a_pending_order() -> None:
 
 def test_a_pending_order_with_payments_of_two_currencies_states_no_sum() -> None:
     """Amounts of two currencies can't be added. Each payment's page names the payment in the other currency."""
-    rupee_payment = replace(
-        PAID_PAYMENT, id=6, provider="atom", currency="INR", asked_minor=50_000, captured_minor=50_000
-    )
-    for payment, other_payment in ((PAID_PAYMENT, rupee_payment), (rupee_payment, PAID_PAYMENT)):
+    for payment, other_payment in ((PAID_PAYMENT, RUPEE_PAYMENT), (RUPEE_PAYMENT, PAID_PAYMENT)):
         relations = PaymentRelations(PENDING_ORDER, order_payments=(payment, other_payment))
         explanation = explain_payment(replace(payment, relations=relations), NOW)
         assert explanation.verdict == "verdict.payment_other_currency"
@@ -555,15 +555,12 @@ def test_a_pending_order_with_payments_of_two_currencies_states_no_sum() -> None
 def test_a_payment_in_another_currency_is_no_excess_of_the_order() -> None:
     """A payment in another currency than the order's makes no excess, neither of itself nor of the order's other
     payments."""
-    rupee_payment = replace(
-        PAID_PAYMENT, id=6, provider="atom", currency="INR", asked_minor=50_000, captured_minor=50_000
-    )
     second_payment = replace(PAID_PAYMENT, id=7)
     for payment, order_payments, excess in (
-        (PAID_PAYMENT, (PAID_PAYMENT, rupee_payment), 0),
-        (rupee_payment, (PAID_PAYMENT, rupee_payment), 0),
-        (rupee_payment, (PAID_PAYMENT, rupee_payment, second_payment), 3300),
-        (PAID_PAYMENT, (PAID_PAYMENT, rupee_payment, second_payment), 3300),
+        (PAID_PAYMENT, (PAID_PAYMENT, RUPEE_PAYMENT), 0),
+        (RUPEE_PAYMENT, (PAID_PAYMENT, RUPEE_PAYMENT), 0),
+        (RUPEE_PAYMENT, (PAID_PAYMENT, RUPEE_PAYMENT, second_payment), 3300),
+        (PAID_PAYMENT, (PAID_PAYMENT, RUPEE_PAYMENT, second_payment), 3300),
     ):
         relations = PaymentRelations(ORDER, order_payments=order_payments)
         explanation = explain_payment(replace(payment, relations=relations), NOW)

@@ -15,7 +15,7 @@ from console.domain.tasks.retry_schedules import PAYMENT_POLL_WAITS
 from console.sandbox.server import Sandbox
 from console.wording.sentences.catalogue import format_error_message
 from tests.support.desks import MovedClock
-from tests.support.payment_desks import PaymentDesk, open_payment_desk
+from tests.support.payment_desks import PaymentDesk, open_payment_desk, pass_time
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal
 
@@ -35,12 +35,6 @@ def desk_of_new_merchant(
     credential_settings = {f"SECRET_PAYPAY_{name.upper()}": text for name, text in OTHER_CREDENTIALS.items()}
     with open_payment_desk(place, sandbox, clock, TIME_SCALE="20", **credential_settings) as desk:
         yield desk
-
-
-def pass_time(scene: PaymentDesk, clock: MovedClock, span: timedelta) -> None:
-    """Move our clock and the provider's clock forward by `span`."""
-    clock.offset += span
-    scene.control.change_settings(advance_seconds=span.total_seconds())
 
 
 def test_a_paid_payment_of_the_former_merchant_gets_no_second_code(

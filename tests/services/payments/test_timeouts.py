@@ -26,7 +26,7 @@ from console.store.tasks import sagas as sagas_table
 from console.wording.records import get_record_provider_name
 from console.wording.sentences.text_context import FileTextContext
 from tests.support.desks import CORPORATION_NUMBERS, MovedClock
-from tests.support.payment_desks import PaymentDesk
+from tests.support.payment_desks import PaymentDesk, pass_time
 from tests.support.waiting import MAX_WAIT_SECONDS
 
 pytestmark = pytest.mark.usefixtures("moved_server_clock")
@@ -50,12 +50,6 @@ def start_with_stock(
     order = scene.insert_order(number, 50_000 if provider == "atom" else 3300, currency)
     hold_stock(scene, order, held_count)
     return scene.payments.start(order, provider).payment
-
-
-def pass_time(scene: PaymentDesk, clock: MovedClock, duration: timedelta) -> None:
-    """Move our clock and the provider's clock forward by `duration`."""
-    clock.offset += duration
-    scene.control.change_settings(advance_seconds=duration.total_seconds())
 
 
 def hold_stock(scene: PaymentDesk, order: int, piece_count: int, state: str = "held") -> None:

@@ -17,7 +17,7 @@ from console.services.payments import timeouts as payment_timeouts
 from console.services.payments.timeouts import can_still_be_paid
 from console.services.process.context import WORKER, act_as
 from tests.support.desks import MovedClock
-from tests.support.payment_desks import PaymentDesk
+from tests.support.payment_desks import PaymentDesk, pass_time
 
 ORDER_COUNT = 5
 STEP_COUNT = 45
@@ -100,8 +100,7 @@ class RandomWalk:
     def move_clocks(self, duration: timedelta | None = None) -> None:
         """Move the clocks forward by `duration`, or by a random time if it is None."""
         duration = duration or timedelta(minutes=self.dice.choice([1, 2, 4, 6, 30]))
-        self.clock.offset += duration
-        self.scene.control.change_settings(advance_seconds=duration.total_seconds())
+        pass_time(self.scene, self.clock, duration)
 
     def _list_payments(self) -> list[Payment]:
         """Return all stored payments."""

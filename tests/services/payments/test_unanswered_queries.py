@@ -9,7 +9,7 @@ import pytest
 from console.services.payments import timeouts as payment_timeouts
 from console.services.payments.timeouts import MAX_CONSECUTIVE_UNANSWERED_QUESTIONS, SKIPPED_SAGA_DELAY
 from tests.support.desks import MovedClock
-from tests.support.payment_desks import PaymentDesk
+from tests.support.payment_desks import PaymentDesk, pass_time
 
 PAST_TIME_TO_PAY = timedelta(seconds=305)
 """Time after which a payment code of the sandbox's PayPay can no longer be paid."""
@@ -24,12 +24,6 @@ def overdue_scene(scene: PaymentDesk, clock: MovedClock) -> PaymentDesk:
         scene.payments.start(scene.insert_order(f"ORD-{number}", 3300), "paypay")
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     return scene
-
-
-def pass_time(scene: PaymentDesk, clock: MovedClock, duration: timedelta) -> None:
-    """Move our clock and the provider's clock forward by `duration`."""
-    clock.offset += duration
-    scene.control.change_settings(advance_seconds=duration.total_seconds())
 
 
 def run_task_and_count_queries_and_cancellations(scene: PaymentDesk) -> tuple[int, int]:
