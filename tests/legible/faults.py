@@ -114,13 +114,11 @@ def _find_visible_area(drawn: DrawnText) -> QRectF | None:
         if not index.isValid():
             return None
         item = view.visualRect(index)
-        entry = view.rows.get_entry(index.row()) if isinstance(view, RecordTable) else None
-        if isinstance(view, RecordTable) and view.has_heading_text(entry):
+        if isinstance(view, RecordTable) and view.has_heading_text(entry := view.rows.get_entry(index.row())):
             # The text of a heading begins in its column and takes the rest of the row. A part of it, such as the
             # point of an amount, may be painted above a later column alone.
-            columns = (number for number in range(index.column()) if not view.isColumnHidden(number))
-            for number in columns:
-                if isinstance(view.rows.columns[number].make_cell(entry), HeadingText):
+            for number, column in enumerate(view.rows.columns[: index.column()]):
+                if not view.isColumnHidden(number) and isinstance(column.make_cell(entry), HeadingText):
                     item.setLeft(view.get_column_x(number))
             item.setRight(drawn.widget.rect().right())
         across = QRectF(item.left(), -9999, item.width(), 99999)

@@ -29,7 +29,7 @@ class SimulatedNotice:
 
     @property
     def body(self) -> bytes:
-        """The bytes of the notice, made from its contents and the manner of its signature."""
+        """The bytes of the notice, made from `data` and `signature_kind`."""
         return self.render(self.data, self.signature_kind)
 
 

@@ -70,7 +70,7 @@ def invent_changes(
     row.
     """
     random_source = random.Random(f"{registry.seed} {day}")  # noqa: S311 - repeatable on purpose, nothing secret
-    changed_positions = _draw_positions(registry.rows, row_count * 3 // 4, random_source)
+    changed_positions = _draw_positions(registry.row_count, row_count * 3 // 4, random_source)
     made_count = 0
     while made_count < row_count:
         position = next(changed_positions, None) if random_source.random() < 0.75 else None
@@ -103,7 +103,7 @@ def _draw_change(
     """
     if row.close_date:
         return [reopen_company(row, day)]
-    next_number = registry.make_number_at(position + 1) if position + 1 < registry.rows else None
+    next_number = registry.make_number_at(position + 1) if position + 1 < registry.row_count else None
     kind = random_source.choices(range(7), (35, 25, 20, 6 if next_number else 0, 6, 4, 4))[0]
     first_word, second_word = random_source.choice(FIRST_WORDS_OF_NAMES), random_source.choice(SECOND_WORDS_OF_NAMES)
     town, block = random_source.choice(TOWN_NAMES), random_source.randrange(1, 9)

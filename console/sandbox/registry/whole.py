@@ -86,7 +86,7 @@ class InventedRegistry:
     """
 
     def __init__(self, row_count: int, seed: int, day: date, prefecture: str | None = None) -> None:
-        self.rows, self.seed, self.day = row_count, seed, day
+        self.row_count, self.seed, self.day = row_count, seed, day
         prefectures = [
             known_prefecture for known_prefecture in PREFECTURES if prefecture in (None, known_prefecture.code)
         ]
@@ -100,7 +100,7 @@ class InventedRegistry:
             segment_row_counts = _split_total_by_weights(prefecture_row_count, [1] * 9)
             for check_digit, segment_row_count in enumerate(segment_row_counts, start=1):
                 if segment_row_count > MAX_ROWS_PER_SEGMENT:
-                    raise ValueError(f"{segment_row_count} rows are too many")
+                    raise ValueError(f"{row_count} rows are too many")
                 if segment_row_count:
                     self._segments.append(_NumberSegment(known_prefecture, check_digit, start, segment_row_count))
                     start += segment_row_count
@@ -137,7 +137,7 @@ class InventedRegistry:
 
     def iterate_blocks(self, first_row: int = 0, end_row: int | None = None) -> Iterator[list[str]]:
         """Yield the lines that `iterate_lines` yields for these arguments, in lists of up to ROWS_PER_BLOCK lines."""
-        end = self.rows if end_row is None else min(end_row, self.rows)
+        end = self.row_count if end_row is None else min(end_row, self.row_count)
         for segment in self._segments:
             first_index, end_index = max(first_row - segment.start, 0), min(end - segment.start, segment.row_count)
             while first_index < end_index:
@@ -203,7 +203,7 @@ class InventedRegistry:
         """Return the line of a special row, made from the ordinary row `line`. `position` counts from 1;
         `random_number` selects the change."""
         row = RegistryRow(*next(csv.reader((line,))))
-        successor_number = self.make_number_at(position) if position < self.rows else None
+        successor_number = self.make_number_at(position) if position < self.row_count else None
         position_in_group = position % ROWS_PER_GROUP_WITH_MERGER_CHAIN
         if position_in_group in _MERGER_CHAIN_POSITIONS_IN_GROUP:
             is_end = successor_number is None or position_in_group == _MERGER_CHAIN_POSITIONS_IN_GROUP[-1]

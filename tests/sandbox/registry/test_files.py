@@ -139,6 +139,13 @@ def test_any_row_of_a_file_is_computed_without_the_other_rows(whole_file_rows: l
     assert registry.find_position("9" + whole_file_rows[0].corporate_number[1:]) is None
 
 
+def test_the_refusal_of_too_large_a_registry_names_the_requested_row_count() -> None:
+    """A registry with more rows than a prefecture has numbers for is refused, with the number of rows that the caller
+    has requested."""
+    with pytest.raises(ValueError, match=r"^9000001 rows are too many$"):
+        InventedRegistry(9_000_001, 1, WHOLE_FILE_DAY, "13")
+
+
 def test_a_difference_has_each_planted_change_once(tmp_path: Path, whole_file_rows: list[RegistryRow]) -> None:
     """A difference contains each of the twenty changes that a test has ordered exactly once, among 2,000 invented
     changes of every kind. It has no other change of the same corporations."""

@@ -458,7 +458,7 @@ def test_the_sums_of_a_daily_close_are_visible_without_scrolling(qtbot: QtBot, a
 
 @pytest.mark.parametrize("width", [1080, 1720])
 def test_sums_of_a_daily_close_are_near_their_names(qtbot: QtBot, appearance: Appearance, width: int) -> None:
-    """In a wide window, too, the eye doesn't lose the row between the name of a sum and its amount."""
+    """In a narrow and in a wide window, the amount of a sum ends at most 900 px after the beginning of its name."""
     money = (DailyCloseMoney("JPY", *(CountAndSum(),) * 5),)
     reports = DailyCloseServices(DailyClose("paypay", NOW.date(), money, (), None, (), NOW, None, ()))
     context = make_window_context()
