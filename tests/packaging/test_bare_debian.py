@@ -18,6 +18,7 @@ import pytest
 
 import console
 from scripts.bundle import appimage, debian
+from tests.packaging.test_wheel import find_file_check
 from tests.support.containerfile import CONTAINERFILE, read_instructions
 from tests.support.vnc_screen import wait_for_colours
 from tests.support.waiting import MAX_WAIT_SECONDS
@@ -122,8 +123,7 @@ def check_lookup(system: DebianCopy, *program: str) -> bool:
     """Return True if a lookup succeeds, for which the program creates its database, and if every file of the program
     is as it was built."""
     answer = json.loads(system.run(*program, "--json", "lookup", "1180301018771"))
-    checks = json.loads(system.run(*program, "--json", "doctor"))["data"]["checks"]
-    return bool(answer["ok"] and next(check for check in checks if check["name"] == "installation")["ok"])
+    return bool(answer["ok"] and find_file_check(system.run(*program, "--json", "doctor"))["ok"])
 
 
 def test_a_package_is_installed_and_removed_with_its_dependencies(debian_copy: DebianCopy, tmp_path: Path) -> None:
@@ -226,8 +226,7 @@ def test_the_steps_of_the_workers_container_run(debian_copy: DebianCopy) -> None
         command = f"export {environment}; cd /; exec {' '.join([*entry, *words])}"
         printed = debian_copy.run("setpriv", f"--reuid={user}", "--clear-groups", "sh", "-c", command)
         assert expected in printed
-    checks = json.loads(printed)["data"]["checks"]
-    assert next(check for check in checks if check["name"] == "installation")["ok"]
+    assert find_file_check(printed)["ok"]
 
 
 def _make_image(system: DebianCopy, tmp_path: Path, runtime: Path) -> Path:

@@ -5,6 +5,7 @@ disagreement.
 import pytest
 
 from scripts import lock
+from tests.support.containerfile import CONTAINERFILE
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +39,7 @@ def test_the_runtime_lock_has_no_package_of_development(lock_text: str) -> None:
     assert runtime.items() <= pinned.items()
     assert not runtime.keys() & {"pytest", "mypy", "ruff", "hypothesis", "pyinstaller", "pip-tools", "python-stdnum"}
     assert {"tzdata", "colorama", "pywin32-ctypes"} <= runtime.keys()
-    container = (lock.ROOT / "resources" / "worker" / "Containerfile").read_text(encoding="utf-8")
-    assert "-r runtime.lock" in container
+    assert "-r runtime.lock" in CONTAINERFILE.read_text(encoding="utf-8")
 
 
 def test_a_lock_file_without_a_changed_requirement_is_reported(lock_text: str) -> None:

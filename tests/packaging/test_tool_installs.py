@@ -2,7 +2,6 @@
 package index that pip uses.
 """
 
-import json
 import os
 import shutil
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import console
-from tests.packaging.test_wheel import CORPORATION_NUMBER, run_program, wheel
+from tests.packaging.test_wheel import CORPORATION_NUMBER, find_file_check, run_program, wheel
 from tests.support.server_fixtures import are_servers_required
 
 __all__ = ["wheel"]
@@ -79,8 +78,7 @@ def test_uv_installs_and_removes_the_tool_with_both_extras(uv_path: Path, wheel:
     for language, word in (("ja", "法人番号"), ("en", "number")):
         answer = run_program(program, home, "lookup", CORPORATION_NUMBER, language=language)
         assert (answer.returncode, word in answer.stdout.lower()) == (0, True), answer.stderr
-    checks = json.loads(run_program(program, home, "--json", "doctor").stdout)["data"]["checks"]
-    assert next(check for check in checks if check["name"] == "installation")["ok"]
+    assert find_file_check(run_program(program, home, "--json", "doctor").stdout)["ok"]
     python = program.resolve().with_name("python")
     imported = subprocess.run([str(python), "-c", _IMPORT_EXTRAS_PROGRAM], capture_output=True, text=True, check=True)
     assert imported.stdout == "confluent_kafka gcsfs\n"

@@ -148,10 +148,15 @@ def test_a_pdf_is_rendered(program_path: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "800 0 True\n"), done.stderr
 
 
+def find_file_check(doctor_output: str) -> dict[str, Any]:
+    """Return the check of the program's files from the JSON output of `doctor`."""
+    checks: list[dict[str, Any]] = json.loads(doctor_output)["data"]["checks"]
+    return next(check for check in checks if check["name"] == "installation")
+
+
 def _read_file_check(program: Path, home: Path) -> dict[str, Any]:
     """Return the part of the output of `doctor` that reports the check of the program's files."""
-    checks = json.loads(run_program(program, home, "--json", "doctor").stdout)["data"]["checks"]
-    return next(check for check in checks if check["name"] == "installation")
+    return find_file_check(run_program(program, home, "--json", "doctor").stdout)
 
 
 def test_the_doctor_names_damaged_files_and_libraries(program_path: Path, tmp_path: Path) -> None:

@@ -252,7 +252,7 @@ class ChoiceStage:
         if behaviour is not None:
             self.ledger.behaviour = behaviour  # type: ignore[assignment]  # one of its words
             with self.console.acting_as("lead-b"):
-                call_and_get_code(lambda: self.console.refunds.approve(refund.id))
+                call_and_get_ending(lambda: self.console.refunds.approve(refund.id))
         return self.console.refunds.read_refund(refund.id).record
 
     # Surroundings
@@ -311,8 +311,8 @@ class ChoiceStage:
             return self.call_and_store_answer(lambda: self._call_service(kind, record, choice))
 
     def call_and_store_answer(self, act: Callable[[], Any]) -> str:
-        """Call `act`, and return its ending as the function `call_and_get_code` does. Add the result or the error to
-        `answers`.
+        """Call `act`, and return its ending as the function `call_and_get_ending` does. Add the result or the error
+        to `answers`.
         """
 
         def call_and_store() -> Any:
@@ -323,7 +323,7 @@ class ChoiceStage:
                 raise
             return self.answers[-1]
 
-        return call_and_get_code(call_and_store)
+        return call_and_get_ending(call_and_store)
 
     def _call_service(self, kind: str, record: Any, choice: str) -> Any:
         """Execute the choice, and return the result of the called service."""
@@ -362,7 +362,7 @@ class ChoiceStage:
         return f"{kind[0].upper()}-{record.id}" if kind in ("payment", "refund") else None
 
 
-def call_and_get_code(act: Callable[[], Any]) -> str:
+def call_and_get_ending(act: Callable[[], Any]) -> str:
     """Call `act`. Return "done", "awaiting" (a second person must decide), or the code of the ConsoleError that it
     raises.
     """

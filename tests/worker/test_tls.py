@@ -3,7 +3,6 @@ unusable files are refused."""
 
 import json
 import os
-import re
 import ssl
 import subprocess
 import sys
@@ -15,11 +14,11 @@ import pytest
 from websockets.sync.client import connect
 
 from console.domain.errors import ConsoleError
-from console.resource_paths import resources_dir
 from console.worker.connection_limits import ReceiverOptions
 from console.worker.http_app import make_receiver_app, serve
 from console.worker.uvicorn_protocols import make_tls_context
 from tests.providers.certificates import CertificateAuthority
+from tests.support.containerfile import CONTAINERFILE, read_instructions
 from tests.support.payment_desks import PaymentDesk
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 from tests.worker.running_receiver import (
@@ -65,10 +64,9 @@ def make_trusting_context(authority: CertificateAuthority) -> ssl.SSLContext:
 def test_the_containers_health_check_uses_the_workers_settings(receiver: RunningReceiver) -> None:
     """The health check of the delivered container asks the port of the worker, over TLS if the settings name a
     certificate. At this receiver with TLS, it fails if the settings name no certificate."""
-    text = (resources_dir() / "worker" / "Containerfile").read_text("utf-8")
-    match = re.search(r"HEALTHCHECK .*\\\n  CMD (.+)", text)
-    assert match is not None
-    _, *words = json.loads(match[1])
+    instructions = read_instructions(CONTAINERFILE.read_text("utf-8"))
+    (check,) = (one.arguments for one in instructions if one.name == "HEALTHCHECK")
+    _, *words = json.loads(check.partition("CMD ")[2])
     for certificate, expected in (("cert.pem", 0), ("", 1)):
         environment = {"CONSOLE_RECEIVER_PORT": str(receiver.port), "CONSOLE_RECEIVER_CERTIFICATE": certificate}
         done = subprocess.run(

@@ -21,7 +21,7 @@ from console.store.monitoring import recent_activity
 from console.store.records import evidence
 from tests.support.desks import MovedClock
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
-from tests.support.payment_desks import PaymentDesk, make_settings, open_payment_desk
+from tests.support.payment_desks import PaymentDesk, make_settings, open_payment_desk, pass_time
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock, open_quick_desk
 from tests.support.reconciled_day import ReconciledDay
@@ -33,10 +33,9 @@ _SELECT_OUTAGE_ALERTS_SQL = (
 )
 
 
-def pass_time(scene: PaymentDesk, clock: MovedClock, duration: timedelta) -> None:
+def pass_time_and_run_tasks(scene: PaymentDesk, clock: MovedClock, duration: timedelta) -> None:
     """Move the clocks of the desk, the sandbox and the leases by `duration`, and run all due tasks."""
-    clock.offset += duration
-    scene.control.change_settings(advance_seconds=duration.total_seconds())
+    pass_time(scene, clock, duration)
     scene.place.move_lease_clock(duration)
     scene.console.recovery.run_all_tasks()
 
@@ -74,18 +73,18 @@ def test_a_long_outage_raises_one_alert(
     with place.open_desk(sandbox, clock, person="lead-b", desk=2, **facts) as lead:
         assert call_and_get_code(lambda: lead.refunds.approve(refund)) != "done"
     days.announce_file()
-    pass_time(scene, clock, timedelta(minutes=2))
+    pass_time_and_run_tasks(scene, clock, timedelta(minutes=2))
     for _ in range(12):
-        pass_time(scene, clock, 2 * HOUR)
+        pass_time_and_run_tasks(scene, clock, 2 * HOUR)
     number = compute_provider_subject_id("paypay")
     assert scene.place.sql(_SELECT_OUTAGE_ALERTS_SQL) == [(PROVIDER_KIND, number, 1)]
     assert len(scene.control.read_requests()) - before < 5 * 40
     scene.control.clear_faults()
     for _ in range(3):
-        pass_time(scene, clock, HOUR)
+        pass_time_and_run_tasks(scene, clock, HOUR)
     assert scene.place.sql(_SELECT_OUTAGE_ALERTS_SQL) == [(PROVIDER_KIND, number, 0)]
     for _ in range(8):  # the schedules' last gaps are a day
-        pass_time(scene, clock, 24 * HOUR)
+        pass_time_and_run_tasks(scene, clock, 24 * HOUR)
     assert [scene.read_order(f"ORD-{nth}").state.value for nth in (1, 2, 3)] == ["paid", "paid", "cancelled"]
     assert scene.place.sql("SELECT status FROM refunds") == [("completed",)]
     assert scene.place.sql("SELECT state FROM reconciliations WHERE state <> 'done'") == []
@@ -100,10 +99,10 @@ def test_a_short_outage_raises_no_alert(scene: PaymentDesk, clock: MovedClock) -
     for _ in range(2):
         scene.control.add_fault("reset", call="any", times=10_000)
         for _ in range(8):
-            pass_time(scene, clock, timedelta(minutes=1))
+            pass_time_and_run_tasks(scene, clock, timedelta(minutes=1))
         scene.control.clear_faults()
         scene.payments.probe(1)
-    pass_time(scene, clock, HOUR)
+    pass_time_and_run_tasks(scene, clock, HOUR)
     assert scene.place.sql(_SELECT_OUTAGE_ALERTS_SQL) == []
 
 

@@ -16,9 +16,9 @@ from console.services.payments import timeout_start
 from console.services.payments.probe import is_unpaid_outcome
 from console.services.payments.timeouts import can_still_be_paid
 from tests.services.payments.test_timeout_start import WAITING_PAYMENT
-from tests.services.payments.test_timeouts import PAST_TIME_TO_PAY, pass_time, start_with_stock
+from tests.services.payments.test_timeouts import PAST_TIME_TO_PAY, start_with_stock
 from tests.support.desks import MovedClock
-from tests.support.payment_desks import PaymentDesk
+from tests.support.payment_desks import PaymentDesk, pass_time
 
 pytestmark = pytest.mark.engines("sqlite")
 
