@@ -1,5 +1,6 @@
 """The operators that the drop-down lists of a queue's filter offer, and the texts that the window shows for them."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -17,7 +18,7 @@ from console.domain.records import Certainty, CheckState, WorkState
 from console.views.presenters.records import get_provider_name
 from console.views.runtime.context import WindowContext
 from console.wording.sentences import catalogue as wording
-from console.wording.sentences.formats import format_amount
+from console.wording.sentences.formats import format_amount, join_facts
 
 PERMANENT_FILTER_LIST_NAMES = ("provider", "age", "amount", "owner")
 """Names of the filter lists that the filter sentence above a queue always contains."""
@@ -80,10 +81,15 @@ def list_offered_filter_operators(list_name: str, context: WindowContext) -> Ite
                 "certainty": tuple(FilterCertainty),
                 "work": tuple(WorkState),
             }.get(list_name, ())
-            yield from (
-                (f"{list_name}:{value}", format_filter_operator_value(list_name, str(value), context))
-                for value in values
-            )
+            text_by_value = {
+                str(value): format_filter_operator_value(list_name, str(value), context) for value in values
+            }
+            counts = Counter(text_by_value.values())
+            for value, text in text_by_value.items():
+                # "Paid" is a word of payments and of orders, with different values
+                kinds = _list_kinds_with_state(value) if counts[text] > 1 else []
+                kind_words = (context.translate(f"kind.{kind}") for kind in kinds)
+                yield f"{list_name}:{value}", join_facts((text, *kind_words), context.translate)
 
 
 def list_cause_operators(groups: Sequence[CauseGroup], context: WindowContext) -> list[OfferedFilterOperator]:
@@ -129,7 +135,7 @@ def format_filter_operator_value(operator_name: str, value: str, context: Window
         case "kind":
             return context.translate(f"kind.{value}") if value in RECORD_KINDS else value
         case "status":
-            kinds = [kind for kind, states in _STATE_CLASS_BY_RECORD_KIND.items() if value in set(map(str, states))]
+            kinds = _list_kinds_with_state(value)
             state_words = dict.fromkeys(wording.get_state_word(kind, value, context.language) for kind in kinds)
             axis = "certainty" if value in set(map(str, Certainty)) else "work"
             return " / ".join(state_words) or format_filter_operator_value(axis, value, context)
@@ -143,6 +149,11 @@ def format_filter_operator_value(operator_name: str, value: str, context: Window
         case "cause":
             return _format_cause(value, context)
     return value
+
+
+def _list_kinds_with_state(state: str) -> list[str]:
+    """Return the kinds of records that have this state; none if it is no business state."""
+    return [kind for kind, states in _STATE_CLASS_BY_RECORD_KIND.items() if state in set(map(str, states))]
 
 
 def _format_cause(cause: str, context: WindowContext) -> str:

@@ -7,10 +7,16 @@ from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QWidget
 
 from console.domain.queues.causes import CauseGroup
-from console.domain.queues.filter_text import format_filter
+from console.domain.queues.filter_text import FILTER_STATES, format_filter
+from console.domain.queues.filters import FilterCertainty
 from console.domain.queues.order import QueueSortOrder, SortColumn
+from console.domain.records import WorkState
 from console.views.queues.filter_bar import FilterOperatorChip, QueueFilterBar
-from console.views.queues.filter_lists import OPTIONAL_FILTER_LIST_NAMES
+from console.views.queues.filter_lists import (
+    ALL_FILTER_LIST_NAMES,
+    OPTIONAL_FILTER_LIST_NAMES,
+    list_offered_filter_operators,
+)
 from console.views.queues.rows import SORT_COLUMN_BY_COLUMN_KEY, make_queue_columns
 from console.views.theme.design_tokens import Language
 from console.views.widgets.base import TextLabel
@@ -87,6 +93,27 @@ def test_every_entry_of_the_filter_is_a_valid_condition(filter_bar: QueueFilterB
             assert not filter_bar.parsed_filter.words
             assert bool(filter_bar.parsed_filter.record_filter) is (place > 0 and name != "sort")
         chip.setCurrentIndex(0)
+
+
+def test_the_lists_of_the_filter_offer_every_state_and_certainty(appearance: object) -> None:
+    """The lists of the filter offer every stored state of every kind of record, every certainty and every work state,
+    so that no record is in a state for which a person can't filter.
+    """
+    for list_name, values in (("status", FILTER_STATES), ("certainty", FilterCertainty), ("work", WorkState)):
+        offered = [operator for operator, _ in list_offered_filter_operators(list_name, make_window_context())]
+        assert sorted(offered) == sorted(f"{list_name}:{value}" for value in values)
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_the_entries_of_a_filter_list_have_different_texts(appearance: object, language: Language) -> None:
+    """No two entries of a filter list have the same text. A state of a payment and a state of an order that have the
+    same word are distinguished by the kind.
+    """
+    context = make_window_context()
+    context.change_language(language)
+    for list_name in ALL_FILTER_LIST_NAMES:
+        texts = [text for _, text in list_offered_filter_operators(list_name, context)]
+        assert sorted(texts) == sorted(set(texts))
 
 
 def test_a_restored_filter_has_all_its_conditions(filter_bar: QueueFilterBar) -> None:
