@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import console
 from console.domain.access.permissions import ALL_ROLES, ROLES_BY_RIGHT
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, rebuild_error
 from console.domain.payments.provider_registry import ProviderTraits, list_providers_of_type
@@ -550,3 +551,18 @@ def test_an_error_on_the_page_of_its_record_does_not_advise_to_open_it(language:
     for key in advising_keys - {"error.outcome_unknown.interrupted"}:  # about a command of the terminal
         stem, full, _ = key.partition(".full")
         assert not re.search(advice, sentences[f"{stem}.here{full}"]), key
+
+
+def test_only_one_module_formats_the_time_of_an_instant() -> None:
+    """Lists, pages and commands show an event with the same time, because only `formats.py` turns an instant into a
+    clock time. Other modules may format a day.
+    """
+    root = Path(console.__file__).parent
+    packages = ("cli", "views", "wording", "services/evidence", "services/exports", "services/reports")
+    formatting = {
+        str(path.relative_to(root))
+        for package in packages
+        for path in (root / package).rglob("*.py")
+        if re.search(r"%H:?%M|%X|%c\b", path.read_text())
+    }
+    assert formatting == {"wording/sentences/formats.py"}

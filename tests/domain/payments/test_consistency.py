@@ -9,6 +9,7 @@ import pytest
 
 from console.domain.payments.consistency import (
     compare_payment_sides,
+    compare_refund_sides,
     compute_money_parts,
     compute_order_difference_minor,
     is_order_covered,
@@ -141,6 +142,22 @@ def test_a_provider_answer_is_old_after_the_age_limit_of_its_payment(
 
 def make_refund(minor: int, state: RefundState, certainty: Certainty = Certainty.KNOWN) -> Refund:
     return Refund(9, 5, 3, minor, "JPY", state, certainty, Work(), "op-a", (), None, None, 1)
+
+
+def test_the_provider_side_of_a_refund_has_the_providers_number_of_the_refund() -> None:
+    """The sides of a refund name the refund itself, by our idempotency key and by the provider's number, and not its
+    payment. So a person sees whether the refund was made.
+    """
+    refund = replace(
+        make_refund(500, RefundState.COMPLETED),
+        provider_refund_key="RFD-1",
+        provider_refund_id="0473",
+        provider_state="REFUNDED",
+        told_at=NOW,
+    )
+    ours, provider, order = compare_refund_sides(refund, PAID_PAYMENT, ORDER, RefundState.COMPLETED, NOW)
+    assert (ours.reference, provider.reference, order.reference) == ("RFD-1", "0473", "ORD-1")
+    assert (provider.state, provider.word, provider.minor, provider.differs) == ("completed", "REFUNDED", -500, ())
 
 
 def test_every_yen_of_a_payment_is_in_one_part() -> None:
