@@ -57,8 +57,10 @@ quick: setup  ## the tests of what was changed since main, as many as fit into h
 rooms: setup  ## the tests of a desk that need no server; they are for Windows and macOS too
 	@$(PY) -m pytest -n 2 --dist loadfile -m "not soak" $(ROOMS) $(ARGS)
 
-databases: setup $(STAMPS)/servers  ## the tests of store and services on one kind of server: DATABASE=mariadb, galera or mysql
-	@$(PY) -m pytest -n 2 --dist loadfile -m "not soak" -k "$(DATABASE)" tests/store tests/services $(ARGS)
+databases: setup $(STAMPS)/servers  ## all tests that run on one kind of database server: DATABASE=mariadb, galera or mysql
+	@[ "$(DATABASE)" != mysql ] || [ -n "$${CONSOLE_TEST_MYSQL_URL:-}" ] || \
+		{ echo "No server is given: CONSOLE_TEST_MYSQL_URL=mysql+pymysql://admin:secret@host:port/ make databases DATABASE=mysql"; exit 1; }
+	@$(PY) -m pytest -n 2 --dist loadfile -m "not soak" -k "$(DATABASE)" $(ARGS)
 
 check: setup  ## ruff (rules and form), import contracts, lock and reference in step, house rules, mypy --strict
 	@echo "Checking style, imports, lock, house rules and types …"

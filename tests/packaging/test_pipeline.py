@@ -2,11 +2,14 @@
 system and database server.
 """
 
+import os
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
 from scripts.bundle.appimage import RUNTIME_RELEASE, RUNTIME_SHA256
+from tests.support.server_fixtures import MYSQL_URL_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 PIPELINE_TEXT = (ROOT / ".github" / "workflows" / "pipeline.yml").read_text(encoding="utf-8")
@@ -17,6 +20,13 @@ def read_job(name: str) -> str:
     """Return the text of one job in the file of the CI pipeline."""
     match = re.search(rf"^  {name}:\n((?:    .*\n|  *#.*\n|\n)+)", PIPELINE_TEXT, flags=re.MULTILINE)
     assert match, name
+    return match[1]
+
+
+def read_recipe(target: str) -> str:
+    """Return the commands of a target of the Makefile."""
+    match = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", MAKEFILE_TEXT, flags=re.MULTILINE)
+    assert match, target
     return match[1]
 
 
@@ -69,6 +79,23 @@ def test_the_matrix_has_every_supported_version() -> None:
     databases = read_job("databases")
     assert read_matrix_values("database", databases) == ["mariadb", "galera", "mysql"]
     assert set(re.findall(r'"mysql:([\d.]+)"', databases)) == {"8.4", "9"}
+
+
+def test_the_job_of_a_database_server_runs_all_tests_of_that_server() -> None:
+    """`make databases` selects the tests by the name of the server alone, so that no folder of tests is forgotten. If
+    no MySQL server is given, it fails: the few tests that have the name would show nothing about MySQL.
+    """
+    recipe = read_recipe("databases")
+    (command,) = re.findall(r"-m pytest (.*)", recipe)
+    assert '-k "$(DATABASE)" $(ARGS)' in command
+    assert "tests/" not in command
+    assert "make databases " in read_job("databases")
+    without_address = {name: value for name, value in os.environ.items() if name != MYSQL_URL_VARIABLE}
+    check = recipe.partition("-m pytest")[0].rpartition("\n")[0].strip("\t@")
+    for database, status in (("mysql", 1), ("galera", 0)):
+        shell_text = check.replace("$(DATABASE)", database).replace("$$", "$")
+        ran = subprocess.run(["bash", "-euc", shell_text], env=without_address, capture_output=True, text=True)
+        assert (ran.returncode, MYSQL_URL_VARIABLE in ran.stdout) == (status, bool(status))
 
 
 def test_every_job_on_linux_installs_system_packages_as_root() -> None:
