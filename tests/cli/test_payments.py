@@ -50,6 +50,20 @@ def test_an_import_books_the_payment_of_the_provider_once(paying_terminal: Payin
     assert paying_terminal.json("probe", "payment", str(first)).data["state"] == "completed"
 
 
+def test_a_lookup_finds_what_the_search_finds(paying_terminal: PayingTerminal) -> None:
+    """On a desk without a registry, `lookup` of the beginning of a number lists the records that `find` lists, and a
+    condition that can't be used is reported. Only a text for which the search has no answer is refused.
+    """
+    payment = paying_terminal.make_booked_payment()
+    for text in (ORDER_NUMBER[:-1], ORDER_NUMBER[:-1].lower()):
+        found = paying_terminal.json("lookup", text).data
+        assert found["payments"] == paying_terminal.json("find", text).data["payments"]
+        assert [one["id"] for one in found["payments"]] == [payment]
+    for text in ("amount:lots", "status:bogus"):
+        assert [one["word"] for one in paying_terminal.json("lookup", text).data["problems"]] == [text]
+    assert paying_terminal.json("lookup", "ZZZ").exit_status_and_code == (2, "invalid_corporation_number")
+
+
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_the_command_show_prints_the_age_of_each_fact(paying_terminal: PayingTerminal, language: str) -> None:
     """`show` prints since when a payment, order or refund has been in its state, when the program last asked the

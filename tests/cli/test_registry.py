@@ -459,6 +459,10 @@ def test_find_and_lookup_take_conditions(desk: RegistryDesk) -> None:
     assert (by_condition["corporation_number"], len(by_condition["credit_checks"])) == (None, 1)
     by_operation = terminal.json("lookup", bought["operation_id"]).data
     assert by_operation["exact"] == {"kind": "operation", "id": bought["operation_id"]}
+    for unusable, code in (("amount:lots", "unknown_value"), ("foo:bar", "unknown_operator")):
+        looked_up = terminal.json("lookup", unusable).data
+        assert [one["code"] for one in looked_up["problems"]] == [code]
+    assert "amount:lots" in terminal("lookup", "承継合同会社 amount:lots").out.decode()
     text = terminal("find", "client:3", "foo:bar").out.decode()
     assert "foo:bar" in text
     assert f"#{bought['id']}" in text

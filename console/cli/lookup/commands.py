@@ -29,13 +29,14 @@ def _search_records(console: "Console", args: Namespace, _: AnswerWriter) -> "Se
 
 
 def _look_up(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupResult | RegistryMatches | SearchResult":
-    """Return the records of a corporation number. A text with filter conditions, or one that identifies a record
-    (`SearchResult.exact_match`), such as a payment number, is searched as the command `find` does, for at most
-    _MAX_SEARCH_RESULTS matches of each kind. Any other text is searched in the registry: if exactly one corporation
-    matches the text itself, return the records of this corporation, otherwise all matches.
+    """Return the records of a corporation number. A text with filter conditions, also with one that can't be used, or
+    one that identifies a record (`SearchResult.exact_match`), such as a payment number, is searched as the command
+    `find` does, for at most _MAX_SEARCH_RESULTS matches of each kind. Any other text is searched in the registry: if
+    exactly one corporation matches the text itself, return the records of this corporation, otherwise all matches. If
+    none matches, return what `find` finds, such as records whose number begins with the text.
 
     Raises ConsoleError `invalid_corporation_number` for a wrong number. Without a registry, raises it also for any
-    text that has no conditions and identifies no record.
+    text for which `find` has no answer.
     """
     try:
         return console.lookup.find_records(args.number)
@@ -47,10 +48,13 @@ def _look_up(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupRes
             return result
         if not _may_search_registry(args.number, invalid):
             raise
-        if result.companies.registry_date is None:
+        companies = result.companies
+        has_unused_words = result.query.words.split() != result.query.text.split()
+        if has_unused_words or (not companies.items and (result.query.problems or any(result.records))):
+            return result
+        if companies.registry_date is None:
             invalid.detail["hint"] = _SEARCH_BY_NAME_ADVICE
             raise
-    companies = result.companies
     if len(companies.items) == 1 and not companies.other_spelling:
         return console.lookup.find_records(companies.items[0].corporation.number)
     return companies
