@@ -121,21 +121,25 @@ def format_alert_list_lines(alerts: "Sequence[Alert]", translator: Translator) -
 
 
 def _make_alert_row(record: "Alert", translator: Translator) -> TableRow:
-    kind, id = record.subject_kind, record.subject_id
-    corporation_number = _find_alert_corporation_number(record)
-    about = record.order_no or audit_words.format_record_reference_with_number(
-        kind, id, translator.language, record.number or ""
-    )
-    if corporation_number is not None:
-        from console.wording.alerts import format_changed_corporation  # imported here: other alerts need no registry
-
-        about = format_changed_corporation(corporation_number, record.registry_entry, translator)
     return (
         str(record.id),
         wording.format_instant(record.detected_at),
         _format_alert_rule_name(record, translator),
-        about,
+        format_alert_subject(record, translator),
         _format_alert_state(record, translator),
+    )
+
+
+def format_alert_subject(record: "Alert", translator: Translator) -> str:
+    """Return the text that names the subject of an alert: the order, the record or the corporation, with the number
+    by which people know it."""
+    corporation_number = _find_alert_corporation_number(record)
+    if corporation_number is not None:
+        from console.wording.alerts import format_changed_corporation  # imported here: other alerts need no registry
+
+        return format_changed_corporation(corporation_number, record.registry_entry, translator)
+    return record.order_no or audit_words.format_record_reference_with_number(
+        record.subject_kind, record.subject_id, translator.language, record.number or ""
     )
 
 

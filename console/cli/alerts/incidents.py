@@ -4,11 +4,11 @@ wake, resolve and reopen an incident.
 
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from console.cli.alerts.alerts import build_alert_json, format_alert_list_lines
+from console.cli.alerts.alerts import build_alert_json, format_alert_list_lines, format_alert_subject
 from console.cli.json_output.results import JsonObject, TranslateFunction, build_attributes_json
 from console.cli.process.command import Command, ServiceCommand, parse_row_id
 from console.cli.process.output import AnswerWriter
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from console.app import Console
     from console.domain.alerts.incidents import Incident
     from console.domain.registry.facts import RegistryEntry
+    from console.domain.tasks.records import Alert
 
 _INCIDENT_FIELDS = ("id", "state", "since", "owner", "owner_since", "snoozed_until", "woken_by", "closed_at")
 _INCIDENT_STEP_FIELDS = ("position", "action", "person", "at", "new_owner", "until")
@@ -155,6 +156,7 @@ def _format_incident_list_lines(incidents: "Sequence[Incident]", translator: Tra
             str(incident.id),
             translator(f"incident.{incident.state}"),
             incident_words.format_incident_title(incident, translator),
+            format_alert_subject(_add_record_number(incident.main_alert, incident), translator),
             incident_words.format_incident_extent(incident, translator),
             incident.owner or translator("incident.owner.nobody"),
         )
@@ -163,16 +165,26 @@ def _format_incident_list_lines(incidents: "Sequence[Incident]", translator: Tra
 
 
 def format_incident_lines(incident: "Incident", translator: Translator) -> Iterator[str]:
-    """Yield one incident as text: its line in the list, the reason for its state, its alerts, the instructions for
-    handling it (playbook), and the steps that people have taken on it.
+    """Yield one incident as text: its line in the list, the records that it affects, the reason for its state, its
+    alerts, the instructions for handling it (playbook), and the steps that people have taken on it.
     """
-    from console.wording import incident_words  # imported here: other commands need no incident
+    from console.wording import audit_words, incident_words  # imported here: other commands need no incident
 
     yield from _format_incident_list_lines((incident,), translator)
     state = incident_words.format_incident_state(incident, translator)
     if state:
         yield state
-    yield from format_alert_list_lines(incident.alerts, translator)
+    for line in format_aligned_lines(
+        (
+            audit_words.format_record_reference_with_number(
+                record.kind, record.id, translator.language, record.number or ""
+            ),
+            incident_words.format_money(record.amount),
+        )
+        for record in incident.records
+    ):
+        yield f"{COLUMN_GAP}{line}"
+    yield from format_alert_list_lines([_add_record_number(alert, incident) for alert in incident.alerts], translator)
     if incident.main_alert.registry_entry is not None:
         yield from _format_corporation_lines(incident.main_alert.registry_entry, translator)
     for number, key in enumerate(incident_words.list_playbook_step_keys(incident), 1):
@@ -180,6 +192,13 @@ def format_incident_lines(incident: "Incident", translator: Translator) -> Itera
     for step in incident.steps:
         step_text = incident_words.format_incident_step(step, translator)
         yield f"{COLUMN_GAP}{wording.format_instant(step.at)}{COLUMN_GAP}{step_text}"
+
+
+def _add_record_number(alert: "Alert", incident: "Incident") -> "Alert":
+    """Return the alert with the number of its record, if this is one of the records that the incident affects."""
+    subject = alert.subject_kind, alert.subject_id
+    numbers = (record.number for record in incident.records if (record.kind, record.id) == subject)
+    return replace(alert, number=next(numbers, None) or alert.number)
 
 
 def _format_corporation_lines(entry: "RegistryEntry", translator: Translator) -> Iterator[str]:

@@ -194,6 +194,21 @@ def test_commands_handle_an_incident(paying_terminal: PayingTerminal) -> None:
         assert "3,300" in paying_terminal("incidents", "show", id, LANGUAGE=language).out.decode()
 
 
+def test_the_text_of_an_incident_names_its_records(paying_terminal: PayingTerminal) -> None:
+    """In the text of the list each incident names the record of its alert, so that two incidents of one kind can be
+    distinguished. `incidents show` names every affected record with its amount, and the record of every alert.
+    """
+    paying_terminal.json("worker", "--once")
+    (listed,) = paying_terminal.json("incidents", "list").data["incidents"]
+    order, payment = ((record["kind"], record["number"]) for record in listed["records"])
+    assert (order[0], payment[0]) == ("order", "payment")
+    assert order[1] in paying_terminal("incidents", "list").out.decode()
+    lines = paying_terminal("incidents", "show", str(listed["id"])).out.decode().splitlines()
+    assert [line for line in lines if line.split() == ["Order", order[1]]] != []
+    assert [line for line in lines if line.split() == ["Payment", payment[1], "¥3,300"]] != []
+    assert [line for line in lines if "Cancelled but paid" in line and f"Payment {payment[1]}" in line] != []
+
+
 def test_the_list_of_alerts_has_the_payment_of_a_cancelled_order(paying_terminal: PayingTerminal) -> None:
     """If a payment was paid after its order was cancelled, `alerts list` has the case `paid_after_cancel` and no
     other alert, also before a worker has run.
