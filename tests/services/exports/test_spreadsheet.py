@@ -17,14 +17,28 @@ from typing import Any
 import openpyxl
 import pytest
 
+from console.demo import reconciliation as demo_reconciliation
 from console.domain.calendar_days import JST, convert_to_local
-from console.domain.exports.tables import CellKind, ExportColumn, ExportTable
+from console.domain.exports.tables import (
+    CellKind,
+    ChosenRecords,
+    ExportColumn,
+    ExportDocument,
+    ExportRequest,
+    ExportTable,
+    ListName,
+)
+from console.domain.queues.filter_text import parse_filter
+from console.sandbox.registry.files import write_whole_file
+from console.sandbox.registry.rows import make_company_row
 from console.services.exports import cells
 from console.services.exports.csv_table import write_csv_table
 from console.services.exports.workbook import write_workbook
 from console.services.process.context import act_as
+from console.store.schema.core import credit_checks
 from console.wiring.exports import make_export_table
-from console.wording.sentences.text_context import FileTextContext
+from console.wording.exports.daily_close import make_daily_close_document
+from console.wording.sentences.text_context import FileTextContext, Language
 from tests.services.exports.test_exports import make_expected_sheet_value, make_hostile_table, make_requests
 from tests.support.sample_desk import SampleDesk, open_sample_desk
 
@@ -47,6 +61,11 @@ TEXTS_CHANGED_BY_SPREADSHEETS = (
     "٣",
 )  # fmt: skip
 """Texts of people and providers that look like numbers or days, but are neither."""
+HOSTILE_COMPANY_NAMES = (
+    '=HYPERLINK("https://example.com/","株式会社")',
+    "＝１＋１株式会社",
+    "@SUM(1+1)*cmd|'/c calc'!A0",
+)
 
 pytestmark = [
     pytest.mark.timeout(900),
@@ -183,6 +202,98 @@ def test_every_list_opens_in_a_spreadsheet(desk: SampleDesk, tmp_path: Path, lan
         for place, request in enumerate(make_requests(desk))
     }
     assert write_and_compare(tables, tmp_path / "files", language) == {}
+
+
+@pytest.fixture(scope="module")
+def filled_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
+    """Yield a desk with the lists that the demo's desk doesn't have: reconciliation runs and a corporation registry.
+    Companies of the queue of unknown outcomes and of the registry have names that begin like formulas.
+    """
+    folder = tmp_path_factory.mktemp("filled")
+    with open_sample_desk(folder / "home", count=60, OPERATOR="aud-e") as made:
+        now = made.console._context.now()
+        demo_reconciliation.prepare_reconciliation_days(made.console, made.sandbox, 1, now, "op-a")
+        unknown = made.list_checks("unknown")[: len(HOSTILE_COMPANY_NAMES)]
+        rows = [
+            make_company_row(check.corporation_number, name)
+            for check, name in zip(unknown, HOSTILE_COMPANY_NAMES, strict=True)
+        ]
+        made.console.registry.import_files([write_whole_file(folder, date(2026, 11, 18), 60, 5, first_rows=rows)])
+        for check, name in zip(unknown, HOSTILE_COMPANY_NAMES, strict=True):
+            rename = credit_checks.update().where(credit_checks.c.id == check.id).values(company_name=name)
+            with made.console._context.database.write_without_retries() as tx:
+                tx.conn.execute(rename)
+        yield made
+
+
+@pytest.mark.nightly("test_exports.py reads these lists back; here LibreOffice reads them, in 10 s for each language")
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_runs_companies_and_selections_open_in_a_spreadsheet(
+    filled_desk: SampleDesk, tmp_path: Path, language: str
+) -> None:
+    """LibreOffice opens the reconciliation runs, the differences of a run, the companies of a search, and selected
+    and filtered records of a queue, also with names that begin like formulas: each cell has the value that the
+    service returned, and no cell is a formula.
+    """
+    console = filled_desk.console
+    context = FileTextContext(language, console._context.now)
+    (item, *_) = console.reconciliation.views.list_runs().items
+    ids = {("credit-check", check.id) for check in filled_desk.list_checks("unknown")}
+    selected = frozenset(sorted(ids)[: len(HOSTILE_COMPANY_NAMES)])
+    requests = {
+        "runs": ExportRequest(ListName.RUNS),
+        "differences": ExportRequest(ListName.DIFFERENCES, str(item.id)),
+        "companies": ExportRequest(ListName.COMPANIES, "株式会社"),
+        "selected": ExportRequest(ListName.QUEUE, "unknown", "", ChosenRecords(selected, len(selected))),
+        "filtered": ExportRequest(
+            ListName.QUEUE, "unknown", record_filter=parse_filter("provider:alarmbox age:>1m").record_filter
+        ),
+    }
+    tables = {
+        name: copy_table_with_fixed_rows(make_export_table(console, request, "aud-e", context))
+        for name, request in requests.items()
+    }
+    assert all(next(iter(table.read_pages())) for table in tables.values()), "no list is empty"
+    hostile = [
+        str(column.read_cell(row))
+        for row in next(tables["selected"].read_pages())
+        for column in tables["selected"].columns
+    ]
+    assert set(HOSTILE_COMPANY_NAMES) <= set(hostile)
+    assert write_and_compare(tables, tmp_path / "files", language) == {}
+
+
+@pytest.mark.nightly(
+    "test_daily_close.py reads the workbook back; here LibreOffice reads it, in 5 s for each language"
+)
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_every_sheet_of_a_daily_close_opens_in_a_spreadsheet(
+    filled_desk: SampleDesk, tmp_path: Path, language: Language
+) -> None:
+    """LibreOffice opens the daily close of each provider: the lines of the first sheet and each cell of the other
+    sheets have the values of the document, and no cell is a formula.
+    """
+    console = filled_desk.console
+    context = FileTextContext(language, console._context.now)
+    day = (console._context.now().astimezone(JST) - timedelta(days=1)).date()
+    documents: dict[Path, ExportDocument] = {}
+    for provider in ("paypay", "atom"):
+        file = tmp_path / f"{provider}.xlsx"
+        close = console.daily_closes.write(provider, day, file, language).close
+        documents[file] = make_daily_close_document(close, context)
+    for file, saved in open_and_save(list(documents), tmp_path / "saved").items():
+        document = documents[file]
+        lines: list[list[object]] = [
+            [cells.make_spreadsheet_safe(line)] for line in (document.title, *document.lines)
+        ]
+        assert find_differences(read_cells(saved), lines) == [], file
+        for place, table in enumerate(document.tables, 1):
+            titles = [cells.make_spreadsheet_safe(column.title) for column in table.columns]
+            values = [
+                [make_expected_book_cell(column.read_cell(row)) for column in table.columns] for row in table.rows
+            ]
+            assert find_differences(read_cells(saved, place), [list[object](titles), *values]) == [], (file, place)
+    assert any(len(table.rows) for document in documents.values() for table in document.tables[1:])
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
