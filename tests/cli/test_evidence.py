@@ -61,8 +61,21 @@ def test_several_packs_are_written_into_one_file(paying_terminal: PayingTerminal
     output = paying_terminal("evidence", f"payment/{payment}", "--to", str(tmp_path / "one.zip")).out.decode()
     assert "1 evidence pack written" in output
     assert "SHA-256: " in output
+    found = paying_terminal.json("evidence", "--find", "ORD-2", "--to", str(tmp_path / "found.zip")).data
+    assert found["packs"] == 1
     other = str(tmp_path / "other.zip")
-    for wrong in ([], ["payment/1", "--queue", "unknown"], ["payment"], ["payment/1", "--filter", "age:>1d"]):
+    wrong_words: tuple[list[str], ...] = (
+        [],
+        ["payment/1", "--queue", "unknown"],
+        ["payment"],
+        ["payment/1", "--filter", "age:>1d"],
+        ["payment/1", "--find", "ORD-2"],
+        ["--find", "ORD-2", "--filter", "age:>1d"],
+        ["--find", "ORD-2 colour:red"],
+        ["--find", "day:2026-11-20 day:2026-11-21"],
+        ["--find", "day:2020-01-01"],  # nothing was made on this day
+    )
+    for wrong in wrong_words:
         assert paying_terminal.json("evidence", *wrong, "--to", other).exit_status_and_code == (2, "usage"), wrong
     assert paying_terminal.json("evidence", "payment/999", "--to", other).exit_status_and_code == (2, "not_found")
     assert paying_terminal.json("evidence", "--queue", "error", "--to", other).exit_status_and_code == (

@@ -1,8 +1,8 @@
 """`replay`: this version of the program decides again about the providers' answers in evidence packs, also in packs
 of earlier versions, and reports each different decision.
 
-`python -m tests.cli.test_replay` writes the packs of `tests/vectors/packs` again, which is necessary only for a new
-kind of pack.
+`python -m tests.cli.test_replay` writes the packs of `tests/vectors/packs` again, and a day of today, which is
+necessary only for a new kind of pack or call.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import zipfile
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -20,6 +20,7 @@ import pytest
 
 from console.app import open_console
 from console.cli.replay import _prepare_payment_call
+from console.domain.calendar_days import JST
 from console.domain.payments.provider_messages import PaymentQuestion
 from console.domain.provider_outcome import OutcomeClass
 from console.providers.alarmbox import responses as alarmbox
@@ -56,6 +57,32 @@ def write_packs(folder: Path, home: Path, sandbox: Sandbox) -> None:
         desk.decide_refund("approve", int(refund))
         desk.json("probe", "refund", refund)
         assert desk.json("show", "refund", refund, "--pack", str(folder / f"{provider}-refund.zip")).status == 0
+
+
+def write_day(file: Path, home: Path, sandbox: Sandbox) -> None:
+    """Work through a day of purchases, payments and refunds, some of which lose an answer or are refused, and write
+    the evidence packs of its records to `file`.
+    """
+    desk = PayingTerminal(home, sandbox)
+    faults = {"": BOUGHT_NUMBER, "status:422": REFUSED_NUMBER, "status:503": UNKNOWN_NUMBER}
+    for fault, number in faults.items():
+        if fault:
+            sandbox.control.add_fault(fault, call="purchase", times=1)
+        desk.json("purchase", number, "--client", "1")
+    desk.json("probe", "credit-check", "3", ALARMBOX_FIND_PURCHASES="1")
+    for provider, currency, number, minor in (("paypay", "JPY", "ORD-7", 3300), ("atom", "INR", "ORD7", 330000)):
+        with open_console(Settings.load(desk.env)) as console:
+            started = console.payments.start(desk.create_order(f"{number}1", minor, currency), provider).payment.id
+        desk.json("probe", "payment", str(started))
+        for fault in ("", "reset_after_charge"):
+            payment = desk.make_booked_payment(f"{number}{len(fault)}", minor, provider)
+            refund = str(desk.request_refund(payment).data["id"])
+            if fault:
+                sandbox.control.add_fault(fault, call=f"{provider}_refund", times=1)
+            desk.decide_refund("approve", int(refund))
+            desk.json("probe", "refund", refund)
+    today = datetime.now(JST).date()
+    assert desk.json("evidence", "--find", f"day:{today}", "--to", str(file)).status == 0
 
 
 @pytest.fixture
@@ -107,6 +134,18 @@ def test_a_replay_of_a_bundle_covers_all_packs(tmp_path: Path, sandbox: Sandbox)
         result_by_bundle["all"]["operations"]
         == result_by_bundle["check"]["operations"] + result_by_bundle["refund"]["operations"]
     )
+
+
+@pytest.mark.nightly("the stored days are replayed by day")
+def test_a_day_is_written_and_replayed(tmp_path: Path, sandbox: Sandbox) -> None:
+    """`evidence --find day:D` writes the packs of the records of one day, with the answers of each provider. The
+    replay skips only calls without an answer.
+    """
+    bundle = tmp_path / "day.zip"
+    write_day(bundle, tmp_path / "home", sandbox)
+    result = replay_pack(bundle, tmp_path)
+    assert (result["differ"], result["answers"] >= 15, result["operations"] >= 9) == ([], True, True), result
+    assert result["skipped"] <= 3, result
 
 
 def test_the_pack_of_an_operation_replays_each_answer(tmp_path: Path, sandbox: Sandbox) -> None:
@@ -217,7 +256,9 @@ def test_packs_of_earlier_versions_are_decided_as_by_their_version(pack: Path, t
 
 
 def test_packs_of_earlier_versions_exist() -> None:
-    assert len(list(PACK_FOLDER.glob("*.zip"))) >= 5
+    """The folder has packs of single records, and packs of days."""
+    assert len(list(PACK_FOLDER.glob("*.zip"))) >= 6
+    assert list(PACK_FOLDER.glob("day-*.zip"))
 
 
 def test_a_replay_names_the_call_that_a_changed_rule_decides_otherwise(
@@ -419,3 +460,4 @@ if __name__ == "__main__":
     PACK_FOLDER.mkdir(exist_ok=True)
     with Sandbox() as provider, tempfile.TemporaryDirectory() as place:
         write_packs(PACK_FOLDER, Path(place) / "home", provider)
+        write_day(PACK_FOLDER / f"day-{datetime.now(JST).date()}.zip", Path(place) / "day", provider)

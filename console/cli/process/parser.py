@@ -365,6 +365,9 @@ def _add_reading_commands(commands: SubcommandGroup, translate: TranslateFunctio
         "--queue", choices=record_queue_names, metavar="NAME", help=", ".join(record_queue_names)
     )
     evidence_parser.add_argument("--filter", metavar="TEXT", default="", help=translate("cli.help.queue_filter"))
+    evidence_parser.add_argument(
+        "--find", type=_parse_identifier, metavar="TEXT", help=translate("cli.help.evidence_find")
+    )
     evidence_parser.add_argument("--to", required=True, metavar="FILE", help=translate("cli.help.evidence_file"))
     _add_command(commands, "unfinished", translate)
 

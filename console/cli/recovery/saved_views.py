@@ -58,16 +58,19 @@ def _parse_saved_view_content(args: Namespace) -> ViewContent:
     return content
 
 
-def require_usable_filter(problems: Sequence[str], replaced: Sequence[str]) -> None:
+def require_usable_filter(
+    problems: Sequence[str], replaced: Sequence[str], operators: Sequence[str] = FILTER_OPERATORS
+) -> None:
     """Raise ConsoleError `usage` if a typed filter has parts that can't be read (`problems`), or operators that a
-    later one replaces by another value (`replaced`): the person may have meant both, and would get other records."""
+    later one replaces by another value (`replaced`): the person may have meant both, and would get other records. The
+    error names the `operators` that are allowed."""
     if problems:
         raise ConsoleError(
             ErrorCode.USAGE,
             {
                 "problem": UsageProblem.UNREADABLE_FILTER,
                 "names": list(problems),
-                "allowed": [f"{name}:" for name in FILTER_OPERATORS],
+                "allowed": [f"{name}:" for name in operators],
             },
         )
     if replaced:
