@@ -219,6 +219,27 @@ def list_command_keys(palette: CommandPalette) -> list[WindowCommand]:
     return [entry.key for entry in list_entries(palette) if isinstance(entry.key, WindowCommand)]
 
 
+def test_records_found_by_their_number_come_before_their_companies(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
+    """If a text is the beginning of numbers of records, these records come before their companies, which the text
+    doesn't name. If the text is a corporation number, the company comes first.
+    """
+    company = NUMBER_OF_BOUGHT_CHECK
+    payments = [
+        import_paid_payment(console, sandbox, number, corporation_number=company)
+        for number in ("PAY-2001", "PAY-2002")
+    ]
+    person = open_window()
+    palette = open_search_box(person)
+    search_text(person, palette, "PAY-200")
+    keys = [entry.key for entry in list_entries(palette)]
+    assert set(keys[:2]) == {PaymentRoute(payment.id) for payment in payments}
+    assert [key for key in keys[2:] if isinstance(key, LookupRoute)] != []
+    search_text(person, palette, company)
+    assert isinstance(next(iter(list_entries(palette))).key, LookupRoute)
+
+
 def test_the_empty_search_box_lists_the_last_twenty_records(
     window_desks: WindowTestDesks, open_window: OpenWindow
 ) -> None:
@@ -246,6 +267,8 @@ def test_the_search_box_finds_commands_in_both_languages(open_window: OpenWindow
         "colours dark": "theme.dark",
         "管理": "go.admin",
         "lock": "lock",
+        "Japanese": "language.ja",
+        "英語": "language.en",
     }.items():
         search_text(person, palette, text)
         assert name in [command.name for command in list_command_keys(palette)], text

@@ -335,12 +335,15 @@ class CommandPalette(QObject):
 
     def _make_result_groups(self) -> list[ResultGroup]:
         """Return the groups of results in the order on screen: the exact match, the companies, their open records,
-        then the other records, alerts and operations. The Enter key opens the first entry."""
+        then the other records, alerts and operations. The Enter key opens the first entry. If the text has found the
+        records by their numbers and no company, their companies come after the records."""
         search_result = self._search_result
         exact_groups = [] if search_result is None else self._make_exact_match_groups(search_result)
-        groups = [*exact_groups, self._make_company_group()]
         if search_result is None:
-            return groups
+            return [*exact_groups, self._make_company_group()]
+        is_company_found = bool(exact_groups) or any(map(self._is_found_by_text, self._companies))
+        companies_first = is_company_found or _find_corporation_number(self._typed_text) is not None
+        groups = [*exact_groups, *([self._make_company_group()] if companies_first else [])]
         shown_keys = {entry.key for group in exact_groups for entry in group.entries}
         has_words = bool(search_result.query.words)
         open_records = [record for record in self._found_records if has_words and case_words.is_record_open(record)]
@@ -351,9 +354,18 @@ class CommandPalette(QObject):
         for kind in search_result.groups:
             of_kind = [record for record in remaining_records if case_words.get_record_kind(record) == kind]
             groups.append(self._make_record_group(f"search.group.{kind}", of_kind, shown_keys))
+        groups += [] if companies_first else [self._make_company_group()]
         groups += [self._make_alert_group(search_result), self._make_operation_group(search_result)]
         groups.append(self._make_all_records_group(search_result))
         return groups
+
+    def _is_found_by_text(self, company: FoundCompany) -> bool:
+        """True if the typed text has found this company: in the registry, or by a word of its name. False if it has
+        only found a record of the company."""
+        if company.is_registered:
+            return True
+        folded_name = "".join(split_into_folded_words(company.name))
+        return any(word in folded_name for word in split_into_folded_words(self._typed_text))
 
     def _make_exact_match_groups(self, result: SearchResult) -> list[ResultGroup]:
         """Return a group with the record or operation whose identifier is exactly the typed text; no group if

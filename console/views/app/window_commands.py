@@ -52,7 +52,8 @@ class WindowCommand:
     """A command that a person can run from the search box. `name` identifies it; `get_title` returns its title in a
     language; `run` executes it. `icon` is the name of its icon, and `shortcut` its shortcut, such as "Ctrl+L" ("" for
     none). `find_refusal` returns the reason why the command is not possible at present, "" if it is possible.
-    `right_side_text` is a short text at the right end of its line, such as a count."""
+    `right_side_text` is a short text at the right end of its line, such as a count. `get_further_words` returns words
+    in a language by which the command is found, too: the title names a language by its own name only."""
 
     name: str
     get_title: Callable[[Language], str] = field(compare=False)  # made anew for each search, as the next ones
@@ -61,12 +62,15 @@ class WindowCommand:
     shortcut: str = ""
     right_side_text: str = field(default="", compare=False)
     find_refusal: Callable[[], str] = field(default=lambda: "", compare=False)
+    get_further_words: Callable[[Language], str] = field(default=lambda _: "", compare=False)
 
     def matches(self, folded_words: Sequence[str]) -> bool:
         """Return True if each of `folded_words` (as `split_into_folded_words` returns them) occurs in the Japanese or
-        English title."""
+        English title, or in the further words."""
         titles = " ".join(
-            unicodedata.normalize("NFKC", self.get_title(language)) for language in _COMMAND_TITLE_LANGUAGES
+            unicodedata.normalize("NFKC", text)
+            for language in _COMMAND_TITLE_LANGUAGES
+            for text in (self.get_title(language), self.get_further_words(language))
         ).casefold()
         return all(word in titles for word in folded_words)
 
@@ -293,7 +297,12 @@ def _list_setting_commands(context: WindowContext) -> Iterator[WindowCommand]:
         yield WindowCommand(f"theme.{theme}", title, partial(apply_and_store_theme, context, theme))
     for language in _COMMAND_TITLE_LANGUAGES:
         title = _make_choice_title_function("command.language", f"language.{language}")
-        yield WindowCommand(f"language.{language}", title, partial(context.change_language, language))
+        yield WindowCommand(
+            f"language.{language}",
+            title,
+            partial(context.change_language, language),
+            get_further_words=_make_title_function(f"search.language.{language}"),
+        )
     for size in TEXT_SIZES_PERCENT:
         title = _make_title_function("command.text_size", percent=size)
         yield WindowCommand(f"text_size.{size}", title, partial(apply_and_store_text_size, context, size))

@@ -584,6 +584,21 @@ def test_the_advice_after_a_search_without_a_result_is_not_cut(show_widget: Show
     assert ink_by_text[advice].right() < ink_by_text["0.05 s"].left()
 
 
+def test_the_message_of_the_search_box_has_the_margins_of_its_rows(show_widget: ShowWidget) -> None:
+    """The message below the input begins where the headings of the results begin, and not at the border, and its area
+    is hardly higher than its line."""
+    window = QWidget()
+    window.resize(1_280, 800)
+    show_widget(window)
+    box = open_search_box(window)
+    box.show_message("“amount:lots” has no known value.")
+    QApplication.processEvents()
+    left_px = box.message_label.mapTo(box.frame, QPoint(box.message_label.contentsRect().left(), 0)).x()
+    assert left_px >= 16
+    line_height_px = current_appearance().line_height("small")
+    assert box._message_area.height() <= line_height_px + 16
+
+
 def test_the_search_box_returns_the_focus_after_escape(show_widget: ShowWidget, qtbot: QtBot) -> None:
     """The key Esc closes the search, and the focus returns to the widget that had it before."""
     window = QWidget()

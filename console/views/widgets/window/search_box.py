@@ -102,9 +102,10 @@ class SearchBox(QObject):
         self._remark_icon = IconLabel("check", "good", 14)
         self._remark_label = TextLabel("", "small", "good")
         self.message_label = TextLabel("", "small", "care", wraps_lines=True)
+        self._message_area = QWidget()  # with the margins, because a label that wraps has its own
         self.footer = ShortcutHintBar(hints)
         self._build_layout()
-        self.message_label.hide()
+        self._message_area.hide()
         self.show_interpretation("", "")
         window.installEventFilter(self)
 
@@ -129,8 +130,8 @@ class SearchBox(QObject):
         focus_line = QFrame()  # the input has the focus as long as the box is open
         focus_line.setObjectName("focus_line")
         layout.addWidget(focus_line)
-        self.message_label.setContentsMargins(16, 6, 16, 2)
-        layout.addWidget(self.message_label)
+        self._message_area.setLayout(make_row(self.message_label, margins=(16, 8, 16, 4)))
+        layout.addWidget(self._message_area)
         layout.addWidget(self.list)
         layout.addWidget(self.footer)
 
@@ -179,7 +180,7 @@ class SearchBox(QObject):
         if message == self.message_label.plain:
             return
         self.message_label.show_text(message)
-        self.message_label.setVisible(bool(message))
+        self._message_area.setVisible(bool(message))
         if message:
             announce(self.input, message, is_stored=False)
         self._set_geometry()
@@ -233,8 +234,8 @@ class SearchBox(QObject):
         top = design_tokens.px("layout", "omnibox.top")
         max_height = min(_MAX_SEARCH_BOX_HEIGHT_PX, self._window.height() - top - 24)
         message_height = 0
-        if self.message_label.isVisibleTo(self.frame):
-            message_height = max(self.message_label.heightForWidth(width - 2), self.message_label.sizeHint().height())
+        if self._message_area.isVisibleTo(self.frame):
+            message_height = self._message_area.heightForWidth(width - 2)
         fixed_height = design_tokens.px("layout", "omnibox.input") + 4 + self.footer.height() + message_height
         self.list.setFixedHeight(min(self.list.compute_full_height(), max(64, max_height - fixed_height)))
         height = fixed_height + self.list.height()
