@@ -276,6 +276,38 @@ def test_the_worker_alone_stores_no_approval_of_a_person(requesting_team: Reques
         requesting_team.take_request(late)
 
 
+def _make_rejection(refund_id: int = REFUND_ID) -> str:
+    return (
+        "UPDATE refunds SET status = 'rejected', declined_because = 'no', work_state = 'none',"
+        f" changed_at = {NOW_SQL}, version = version + 1 WHERE id = {refund_id}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "arguments", "decision"),
+    [
+        ("refund approve", "[1, {seen}]", make_vote_insert("lead_b")),
+        ("refund reject", '[1, "no", {seen}]', _make_rejection()),
+    ],
+)
+def test_a_decision_is_about_the_version_of_the_refund_that_the_person_has_seen(
+    requesting_team: RequestingTeam, action: str, arguments: str, decision: str
+) -> None:
+    """The database refuses the worker's decision in lead-b's name about a refund that has changed since lead-b saw
+    it, and accepts one about the seen version. A request that names no version is for any version."""
+    ((version,),) = requesting_team.execute_in_session("owner", f"SELECT version FROM refunds WHERE id = {REFUND_ID}")
+    for seen, is_accepted in ((version - 1, False), (version + 1, False), (f'"{version} "', False), (version, True),
+                              ("null", True)):  # fmt: skip
+        taken = requesting_team.take_request(
+            requesting_team.store_request("lead-b", action, "refund", REFUND_ID, args=arguments.format(seen=seen))
+        )
+        if is_accepted:
+            requesting_team.execute_in_session("worker", *taken, "START TRANSACTION", decision, "ROLLBACK")
+        else:
+            with pytest.raises(pymysql.MySQLError, match="the person has not asked for this decision"):
+                requesting_team.execute_in_session("worker", *taken, "START TRANSACTION", decision, "ROLLBACK")
+
+
 def make_audit_insert(person: str, session: str, request: str, action: str = "refund.approved") -> str:
     """Return the INSERT statement of the first audit entry of the chain of `session`: `person` has done `action` to
     the refund. Its detail names the desk request `request` and the worker.

@@ -60,7 +60,11 @@ from console.store.constraints.sql_expressions import (
     make_sum_sql,
     person_has_role_sql,
 )
-from console.store.constraints.words_of_people import has_words_of_person_sql, is_request_argument_sql
+from console.store.constraints.words_of_people import (
+    has_seen_version_sql,
+    has_words_of_person_sql,
+    is_request_argument_sql,
+)
 
 _VOTE_ACTION = "'refund.approve'"
 _RESOLVE_ACTION = "'resolve'"
@@ -363,6 +367,7 @@ _REFUND_DECISION_RULES = (
             is_requested_sql(
                 f"{_is_request_about_refund_sql('refund reject')} AND {IS_REQUEST_CONFIRMED_SQL}"
                 f" AND {has_words_of_person_sql('NEW.declined_because', '$[1]')}"
+                f" AND {has_seen_version_sql('OLD.version', '$[2]')}"
             ),
         ),
         "the person has not asked for this decision",
@@ -467,6 +472,8 @@ _MAY_VOTE_ON_REFUND_SQL = exists_sql(
     f" AND CAST(r.id AS CHAR) = NEW.subject_id AND r.status = 'requested' AND {_IS_ACTIVE_MAKER_SQL}"
     f" AND {is_other_person_sql('me', 'r.maker')} AND {UTC_NOW_SQL} <= {_add_clock_lag_sql('r.decide_by')}"
 )
+_VERSION_OF_REFUND_SQL = "(SELECT q.version FROM refunds q WHERE q.id = CAST(NEW.subject_id AS UNSIGNED))"
+"""SQL of the version of the refund about which the new row of `approvals` decides."""
 _IS_STATE_REQUESTED_SQL = (
     "(r.proposed = NEW.proposed OR NEW.subject_kind = 'operation' AND NEW.proposed = 'error'"
     f" AND r.proposed IN ('{RefundState.FAILED.value}', '{PaymentState.PAYMENT_FAILED.value}'))"
@@ -488,7 +495,8 @@ _APPROVAL_INSERT_RULES = (
     TriggerRule(
         is_requested_sql(
             f"({_IS_REFUND_VOTE_SQL} AND {IS_REQUEST_CONFIRMED_SQL}"
-            f" AND {_is_request_about_refund_sql('refund approve', 'NEW.subject_id')})"
+            f" AND {_is_request_about_refund_sql('refund approve', 'NEW.subject_id')}"
+            f" AND {has_seen_version_sql(_VERSION_OF_REFUND_SQL, '$[1]')})"
             f" OR (NEW.action = 'resolve' AND r.action = 'resolve' AND {_IS_STATE_REQUESTED_SQL}"
             f" AND {is_request_about_sql('NEW.subject_kind', 'NEW.subject_id')})"
             f" OR ({limits.IS_LIMIT_PROPOSAL_REQUEST_SQL})"
