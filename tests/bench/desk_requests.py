@@ -241,9 +241,10 @@ def _measure_idle_load(engine: str, place: ServerPlace, url: str, nodes: Sequenc
             opened.enter_context(place.open_desk(nobody, desk=3 + n, TIME_SCALE="1")) for n in range(_DESK_COUNT)
         ]
         loads: dict[str, list[ServerLoad]] = {person: [] for person in _INTERVALS_MS}
+        marks: list[FeedMark | None] = [None] * _DESK_COUNT
         for _ in range(_IDLE_MEASUREMENT_COUNT):
             for person, (feed_ms, counts_ms) in _INTERVALS_MS.items():
-                with _read_at_all_desks(desks, feed_ms, counts_ms):
+                with _read_at_all_desks(desks, marks, feed_ms, counts_ms):
                     loads[person].append(_measure_busiest_node(nodes))
     where = "busiest node " if len(nodes) > 1 else ""
     for person, measured in loads.items():
@@ -264,14 +265,19 @@ def _measure_idle_load(engine: str, place: ServerPlace, url: str, nodes: Sequenc
 
 
 @contextmanager
-def _read_at_all_desks(desks: Sequence[Console], feed_ms: int, counts_ms: int) -> Iterator[None]:
+def _read_at_all_desks(
+    desks: Sequence[Console], marks: list[FeedMark | None], feed_ms: int, counts_ms: int
+) -> Iterator[None]:
     """Let all desks read within the block: the change feed every `feed_ms`, the counts every `counts_ms` (ms). The
     reads of the desks are distributed evenly over the interval. The block begins after the first reads, which do more
-    work than the later ones.
+    work than the later ones. `marks` keeps the positions of the desks in the feed from block to block, as open
+    windows do.
     """
     over, lock = Event(), Lock()
     intervals = feed_ms / 1_000, counts_ms // feed_ms
-    threads = [Thread(target=_poll_as_desk, args=(desk, n, *intervals, over, lock)) for n, desk in enumerate(desks)]
+    threads = [
+        Thread(target=_poll_as_desk, args=(desk, n, marks, *intervals, over, lock)) for n, desk in enumerate(desks)
+    ]
     for thread in threads:
         thread.start()
     over.wait(_WAIT_BEFORE_MEASURING_SECONDS + feed_ms / 1_000)
@@ -284,20 +290,25 @@ def _read_at_all_desks(desks: Sequence[Console], feed_ms: int, counts_ms: int) -
 
 
 def _poll_as_desk(
-    desk: Console, number: int, feed_seconds: float, counts_every: int, stop_event: Event, lock: Lock
+    desk: Console,
+    number: int,
+    marks: list[FeedMark | None],
+    feed_seconds: float,
+    counts_every: int,
+    stop_event: Event,
+    lock: Lock,
 ) -> None:
     """Until `stop_event` is set, read the change feed of one desk every `feed_seconds`, and the counts at every
     `counts_every`th read; `lock` lets only one desk read counts at a time. `number`, the index of the desk, shifts
-    its first read.
+    its first read. `marks` has the desk's position in the feed at this index.
     """
-    mark: FeedMark | None = None
     switches: int | None = None
     turn = number
-    while not stop_event.wait(feed_seconds * (1 if mark else number / _DESK_COUNT)):
+    while not stop_event.wait(feed_seconds * (1 if turn > number else number / _DESK_COUNT)):
         turn += 1
         reads_presence = turn % FEED_READINGS_PER_WORKER_PRESENCE_READING == 0
-        news = desk.desk_status.read_desk_update(mark, with_presence=reads_presence)
-        mark = news.feed_mark
+        news = desk.desk_status.read_desk_update(marks[number], with_presence=reads_presence)
+        marks[number] = news.feed_mark
         if reads_presence and news.switches_version != switches:
             desk.read_only_switches.list_switches()
             switches = news.switches_version

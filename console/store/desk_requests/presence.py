@@ -18,8 +18,9 @@ _ANY_LIVE_WORKER_EXISTS_EXPRESSION = exists().where(_LIVE_WORKER_CONDITION).labe
 _SWITCHES_VERSION_EXPRESSION = (
     select(func.coalesce(func.max(read_only_switches.c.id), 0)).scalar_subquery().label("switches_version")
 )
-_DESK_UPDATE_QUERY = change_feed.FEED_STATE_QUERY.add_columns(
-    _ANY_LIVE_WORKER_EXISTS_EXPRESSION, _SWITCHES_VERSION_EXPRESSION
+_DESK_UPDATE_QUERY, _DESK_UPDATE_QUERY_WITHOUT_OPEN_IDS = (
+    query.add_columns(_ANY_LIVE_WORKER_EXISTS_EXPRESSION, _SWITCHES_VERSION_EXPRESSION)
+    for query in (change_feed.FEED_STATE_QUERY, change_feed.FEED_STATE_QUERY_WITHOUT_OPEN_IDS)
 )
 _WORKER_PRESENCE_QUERY = select(_ANY_LIVE_WORKER_EXISTS_EXPRESSION, _SWITCHES_VERSION_EXPRESSION)
 _NEWEST_WORKER_QUERY = (
@@ -64,6 +65,7 @@ def read_desk_update(conn: Connection, after_mark: FeedMark | None) -> DeskUpdat
         mark, changes = change_feed.list_changes_since(conn, None)
         state_row = conn.execute(_WORKER_PRESENCE_QUERY).one()
     else:
-        state_row = conn.execute(_DESK_UPDATE_QUERY, change_feed.make_feed_state_parameters(after_mark)).one()
+        query = _DESK_UPDATE_QUERY if change_feed.has_open_ids(after_mark) else _DESK_UPDATE_QUERY_WITHOUT_OPEN_IDS
+        state_row = conn.execute(query, change_feed.make_feed_state_parameters(after_mark)).one()
         mark, changes = change_feed.read_changes_after_state_query(conn, after_mark, state_row)
     return DeskUpdate(mark, changes, not state_row.is_worker_there, int(state_row.switches_version))

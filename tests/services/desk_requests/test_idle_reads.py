@@ -4,6 +4,7 @@ whole table.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from sqlalchemy import event
 
@@ -56,6 +57,27 @@ def test_one_statement_reads_changes_and_the_workers_presence(place: Place, sand
             assert later.switches_version == desk.desk_status.read_desk_update().switches_version
             lead.read_only_switches.set_switch("atom", False, "they are back")
         assert desk.desk_status.read_desk_update(news.feed_mark).is_worker_away
+
+
+def test_no_rows_are_counted_while_no_id_is_open(place: Place, sandbox: Sandbox) -> None:
+    """A minute after the last change no id of the feed is open any more. Then a reading doesn't count the rows of
+    open ids, and it still finds the next change.
+    """
+    start_team_mode(place, "op-a")
+    with place.open_desk(sandbox, person="lead-b", desk=2) as lead, place.open_desk(sandbox) as desk:
+        lead.read_only_switches.set_switch("atom", True, "they asked us to wait")
+        place.sql("INSERT INTO orders (merch_txn_id, total_amount, currency) VALUES ('A-1', 100, 'JPY')")
+        order = int(place.sql("SELECT id FROM orders WHERE merch_txn_id = 'A-1'")[0][0])
+        lead.recovery.add_note("order", order, "called them")
+        mark = desk.desk_status.read_desk_update().feed_mark
+        closed_mark = replace(mark, read_ids=frozenset(), complete_up_to_id=mark.newest_id)
+        for with_presence in (False, True):
+            with record_statements(desk) as sent:
+                news = desk.desk_status.read_desk_update(closed_mark, with_presence=with_presence)
+            assert (len(sent), news.changes) == (1, ())
+            assert "count(" not in sent[0].lower()
+        lead.recovery.add_note("order", order, "called them again")
+        assert desk.desk_status.read_desk_update(closed_mark).changes == (("order", order),)
 
 
 def test_counts_do_not_read_the_audit_trail(place: Place, sandbox: Sandbox) -> None:
