@@ -6,6 +6,7 @@ from types import ModuleType
 
 import pytest
 
+from console.domain.errors import ConsoleError, ErrorCode
 from tests.support.waiting import wait_until
 
 
@@ -14,8 +15,21 @@ def start_other_process(
 ) -> Thread:
     """Run `act`, with which another process acts, in a thread until it ends, or until it asks for the lock
     `lock_name` with the function `lock_until_commit` of `module`. Return the thread, which the caller joins after its
-    own transaction."""
-    is_locking, lock, thread = Event(), module.lock_until_commit, Thread(target=act)
+    own transaction. On a slow machine this transaction lasts longer than the program waits for a lock. So a call that
+    is refused for this reason is repeated, as the other process repeats it at its next poll."""
+    is_locking, lock = Event(), module.lock_until_commit
+
+    def act_until_not_locked() -> None:
+        while True:
+            try:
+                act()
+            except ConsoleError as refusal:
+                if refusal.code != ErrorCode.DATABASE_LOCKED:
+                    raise
+            else:
+                return
+
+    thread = Thread(target=act_until_not_locked)
 
     def lock_until_commit(context: object, tx: object, name: str) -> None:
         if current_thread() is thread and name == lock_name:
