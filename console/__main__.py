@@ -1,8 +1,13 @@
 """The entry of the program: `support-console`, which is the same as `python -m console`."""
 
+import gc
 import signal
 import sys
 
+_NEW_OBJECTS_BEFORE_COLLECTION = 50_000
+"""Number of new objects after which Python collects garbage. Its default is 700, and the imports of a command create
+200,000 objects that are never garbage: the collections would take 5 % and more of the CPU time of a start.
+"""
 _BUG_EXIT_STATUS = 70
 """Exit status of a bug. It is repeated here, because the module with the table of exit statuses may be the one that
 can't be loaded."""
@@ -20,6 +25,7 @@ def main() -> int:
     module can't be loaded, for example from a damaged installation, the answer reports a bug of the program, with
     exit status 70.
     """
+    gc.set_threshold(_NEW_OBJECTS_BEFORE_COLLECTION, *gc.get_threshold()[1:])
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:

@@ -369,6 +369,21 @@ def test_the_window_imports_few_modules_before_its_first_frame(terminal: Termina
     )
 
 
+def test_a_start_seldom_collects_garbage(terminal: Terminal) -> None:
+    """The start of the program raises the number of new objects after which Python collects garbage."""
+    program = (
+        "import gc, sys; from console.__main__ import main; main(); print(gc.get_threshold()[0], file=sys.stderr)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "--help"],
+        capture_output=True,
+        env=make_environment(terminal),
+        timeout=MAX_WAIT_SECONDS,
+        check=True,
+    )
+    assert int(ended.stderr) >= 50_000
+
+
 def test_pause_garbage_collection_restores_the_former_state(monkeypatch: pytest.MonkeyPatch) -> None:
     """`pause_garbage_collection` stops Python's garbage collection for the block and restores its former state
     afterwards, also after an error.

@@ -10,12 +10,16 @@ import gc
 from PySide6.QtCore import QObject, QTimer, Slot
 
 GARBAGE_COLLECTION_INTERVAL_MS = 1_000
+_THRESHOLDS = (700, 10, 10)
+"""Thresholds of the window's own collections: Python's defaults. The thresholds of the process are higher, because
+they serve its start.
+"""
 
 
 def collect_due_generations() -> None:
     """Collect garbage in the calling thread. Like Python's automatic collection, collect only the generations of the
-    garbage collector whose allocation count exceeds the threshold."""
-    is_exceeded = [count > threshold for count, threshold in zip(gc.get_count(), gc.get_threshold(), strict=True)]
+    garbage collector whose allocation count exceeds the threshold in `_THRESHOLDS`."""
+    is_exceeded = [count > threshold for count, threshold in zip(gc.get_count(), _THRESHOLDS, strict=True)]
     if is_exceeded[0]:
         gc.collect(2 if is_exceeded[2] else 1 if is_exceeded[1] else 0)
 

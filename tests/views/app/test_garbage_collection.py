@@ -67,6 +67,19 @@ def test_only_the_first_collection_freezes_objects(collector: GarbageCollectionT
     assert gc.get_freeze_count() == 0
 
 
+def test_the_window_collects_more_often_than_the_process(
+    collector: GarbageCollectionTimer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The window frees a closed page soon, although the process has a high threshold since its start."""
+    collector.collect_if_due()
+    monkeypatch.setattr(gc, "get_threshold", lambda: (50_000, 10, 10))
+    freed_by: list[threading.Thread] = []
+    drop_widget(freed_by)
+    kept = [[] for _ in range(5_000)]  # type: ignore[var-annotated]  # objects that only count
+    collector.collect_if_due()
+    assert (len(kept), freed_by) == (5_000, [threading.main_thread()])
+
+
 def test_automatic_garbage_collection_is_enabled_again_at_the_end(qapp: QApplication) -> None:
     """When the window is closed, Python's automatic garbage collection is enabled again."""
     collector = GarbageCollectionTimer(qapp)
