@@ -88,6 +88,7 @@ class MeasuredTable:
     ) -> list[tuple[Any, Any]]:
         """Return the statements that `work` executes, with their parameters, as Core or as the driver gets them."""
         statements: list[tuple[Any, Any]] = []
+        work()  # the first time, it also executes what a process executes once, among it statements without rows
 
         def record_statement(_conn: object, *event_arguments: Any) -> None:
             statement, values = (
