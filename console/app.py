@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from console.providers.payments.provider import PaymentProvider
     from console.services.access.accounts import DatabaseAccountService
     from console.services.access.blocking_sessions import BlockingSessionEnder
+    from console.services.access.disabled_people import DisabledPeopleService
     from console.services.access.merchants import MerchantService
     from console.services.access.operators import OperatorService
     from console.services.access.read_only import ReadOnlySwitchService
@@ -221,6 +222,13 @@ class Console:
         return ReadOnlySwitchService(self._context, self.request_ids)
 
     @cached_property
+    def disabled_people(self) -> "DisabledPeopleService":
+        """The service that disables and enables people."""
+        from console.services.access.disabled_people import DisabledPeopleService
+
+        return DisabledPeopleService(self._context, self.request_ids)
+
+    @cached_property
     def pdfs(self) -> "CreditCheckPdfReader":
         """The service that reads the stored PDFs of credit checks."""
         from console.services.credit_checks.pdf import CreditCheckPdfReader
@@ -374,6 +382,7 @@ class Console:
             self.audit,
             self.limits,
             self.read_only_switches,
+            self.disabled_people,
             self.incidents,
             self.saved_views,
             self.mentions,

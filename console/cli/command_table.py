@@ -34,6 +34,7 @@ MODULE_BY_COMMAND_WORDS: Mapping[str, str] = {
     "views": "console.cli.recovery.saved_views",
     "limits": "console.cli.refunds.limits",
     "read-only": "console.cli.access.read_only",
+    "people": "console.cli.access.people",
     "provider": "console.cli.access.authorisation",
     "reports": "console.cli.reports.commands",
     "documents": "console.cli.documents",
@@ -61,7 +62,7 @@ first word are in one module. The module has a table `COMMANDS` of its commands 
 COMMANDS_WITH_EFFECTS = frozenset(
     (
         "purchase", "refetch", "probe", "resolve", "refund", "payment", "reconcile", "alerts", "incidents", "limits",
-        "mentions", "provider", "read-only", "views", "worker",
+        "mentions", "people", "provider", "read-only", "views", "worker",
     )
 )  # fmt: skip
 """First words of the commands that send something or change records; some commands with these words only read, such

@@ -23,29 +23,36 @@ class NumberReason(Reason):
 
 class NotAllowedReason(Reason):
     """Reasons of the error `not_allowed` (`detail.reason`): the missing right, role, approval or password.
-    BINARY_LOG_REFUSES_TRIGGERS: the server's binary log doesn't allow this account to create triggers. NO_GRANT: the
-    database account lacks a right. MAY_NOT_MANAGE_ACCOUNTS: the connected account lacks rights on the server that the
-    change of database accounts needs. NOT_MAKER: only the requester may do this. OTHER_ACCOUNT: the person isn't the
-    one whose database account is connected. OTHER_AUTHORISATION: the pasted address belongs to another authorisation.
-    RIGHT_MISSING: none of the person's roles has the right. STATE_NOT_REFUNDABLE: the provider doesn't report the
-    payment as paid. SQLITE_REFUND: an SQLite file can't enforce that two people decide. TOO_FEW_APPROVALS: a limit
-    was lowered after the refund was approved, so that it needs a second approver now. WORKER_HOLDS_CREDENTIALS: only
-    the worker has AlarmBox's credentials. UNRECORDED_REFUND: the provider has a refund that the database doesn't
-    have; the code is older than the term.
+    APPROVER_DISABLED: a person who has approved the refund was disabled before it was sent.
+    BINARY_LOG_REFUSES_TRIGGERS: the server's binary log doesn't allow this account to create triggers.
+    DISABLED_BY_FILE: only the file of accounts enables this person. NO_GRANT: the database account lacks a right.
+    MAY_NOT_MANAGE_ACCOUNTS: the connected account lacks rights on the server that the change of database accounts
+    needs. NOT_MAKER: only the requester may do this. OTHER_ACCOUNT: the person isn't the one whose database account
+    is connected. OTHER_AUTHORISATION: the pasted address belongs to another authorisation. OWN_ACCOUNT: nobody
+    disables themselves. PERSON_DISABLED: an administrator has disabled the acting person. RIGHT_MISSING: none of the
+    person's roles has the right. STATE_NOT_REFUNDABLE: the provider doesn't report the payment as paid.
+    SQLITE_REFUND: an SQLite file can't enforce that two people decide. TOO_FEW_APPROVALS: a limit was lowered after
+    the refund was approved, so that it needs a second approver now. WORKER_ACCOUNT: the account of a worker can't be
+    disabled. WORKER_HOLDS_CREDENTIALS: only the worker has AlarmBox's credentials. UNRECORDED_REFUND: the provider
+    has a refund that the database doesn't have; the code is older than the term.
     """
 
+    APPROVER_DISABLED = "approver_disabled"
     BINARY_LOG_REFUSES_TRIGGERS = "binary_log"
     NO_RIGHT_TO_DISCARD_BULK_RUN = "bulk_discard"
     BULK_RUN_OF_OTHER_PERSON = "bulk_maker"
     COOLING_OFF_NOT_OVER = "cooling_off"
+    DISABLED_BY_FILE = "disabled_by_file"
     MAKER_NOT_ACTIVE = "maker_active"
     MAY_NOT_BUY = "may_not_buy"
     NO_GRANT = "no_grant"
     TOO_FEW_APPROVALS = "not_approved"
     NOT_MAKER = "not_maker"
     OTHER_ACCOUNT = "other_account"
+    OWN_ACCOUNT = "own_account"
     PASSWORD_NEEDED = "password_needed"  # noqa: S105  # a reason, no secret
     PASSWORD_WRONG = "password_wrong"  # noqa: S105  # a reason, no secret
+    PERSON_DISABLED = "person_disabled"
     STATE_NOT_REFUNDABLE = "provider_state"
     REFUSED_BY_THE_DATABASE = "refused_by_the_database"
     RIGHT_MISSING = "role"
@@ -54,6 +61,7 @@ class NotAllowedReason(Reason):
     OTHER_AUTHORISATION = "state_differs"
     UNKNOWN_OPERATOR = "unknown_operator"
     UNRECORDED_REFUND = "unknown_refund"
+    WORKER_ACCOUNT = "worker_account"
     WORKER_HOLDS_CREDENTIALS = "worker_holds_credentials"
 
 

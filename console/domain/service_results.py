@@ -296,7 +296,8 @@ class AccountResult:
 
     `asks_worker`: a worker executes the actions of this person. `has_changed_actor`: before the command the person's
     own desk executed the actions and now a worker does, or the reverse. `uses_default_actor`: the file doesn't state
-    which of them executes the actions.
+    which of them executes the actions. `disabled_by`: the administrator who has disabled the person, if the file
+    leaves the person disabled; otherwise None.
     """
 
     person: Person
@@ -305,6 +306,7 @@ class AccountResult:
     asks_worker: bool
     has_changed_actor: bool
     uses_default_actor: bool
+    disabled_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

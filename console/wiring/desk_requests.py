@@ -7,6 +7,12 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from console.domain.access.disabled_people import (
+    DISABLE_COMMAND,
+    ENABLE_COMMAND,
+    OPERATOR_KIND,
+    make_enabling_subject,
+)
 from console.domain.access.read_only import SWITCH_KIND
 from console.domain.alerts.incidents import INCIDENT_KIND, IncidentAction
 from console.domain.annotations.mentions import MENTION_KIND
@@ -19,6 +25,7 @@ from console.domain.payments.records import PaymentImport, RefundRequest
 from console.domain.queues.saved_views import VIEW_KIND, ViewContent
 from console.domain.records import PurchaseRequest
 from console.domain.recovery.decision_reasons import StatedReason
+from console.services.access.disabled_people import DisabledPeopleService
 from console.services.access.read_only import ReadOnlySwitchService
 from console.services.alerts.inbox import AlertService
 from console.services.alerts.incidents import AUDIT_ACTION_BY_INCIDENT_ACTION, IncidentService, find_incident_id
@@ -31,6 +38,7 @@ from console.services.reconciliation.run import ReconciliationService
 from console.services.recovery.saved_views import SavedViewService
 from console.services.refunds.limit_changes import RefundLimitService
 from console.services.refunds.request import parse_amount
+from console.store.access import disabled_people
 from console.store.alerts import alerts
 from console.store.credit_checks import credit_checks
 from console.store.payments import limit_changes, orders, payments
@@ -40,6 +48,9 @@ from console.wiring.payments import PaymentService
 from console.wiring.records import RecoveryService
 from console.wiring.refunds import RefundService
 from console.wiring.services import CreditCheckService
+
+_LONGEST_NAME_CHARACTERS = 32
+"""Longest name of a person; a longer one belongs to nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,7 @@ class DeskRequestServices:
     audit: AuditService
     limits: RefundLimitService
     read_only_switches: ReadOnlySwitchService
+    disabled_people: DisabledPeopleService
     incidents: IncidentService
     saved_views: SavedViewService
     mentions: MentionService
@@ -78,6 +90,8 @@ def make_command_runners(context: ServiceContext, services: DeskRequestServices)
         "reconcile": _make_method_runner(services.reconciliation.run),
         "limits set": _make_method_runner(services.limits.set_limit),
         "read-only set": _make_method_runner(services.read_only_switches.set_switch),
+        DISABLE_COMMAND: _make_method_runner(services.disabled_people.disable),
+        ENABLE_COMMAND: _make_method_runner(services.disabled_people.enable),
         "audit verify": lambda _call: services.audit.verify_trail(),
     }
 
@@ -284,6 +298,21 @@ def _make_read_only_switch_facts(_context: ServiceContext, arguments: tuple[Any,
     return DeskRequestFacts(SWITCH_KIND, scope[:32], proposed_value="on" if is_on else "off")
 
 
+def _make_disabling_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
+    """Return the facts of the request to disable a person: the person."""
+    person_name, _ = arguments
+    return DeskRequestFacts(OPERATOR_KIND, person_name[:_LONGEST_NAME_CHARACTERS])
+
+
+def _make_enabling_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
+    """Return the facts of the request to enable a person: the person, and the disabling that the request ends. So the
+    request doesn't count if the person was enabled and disabled again meanwhile."""
+    (person_name,) = arguments
+    with context.database.read() as conn:
+        disabling = disabled_people.find_disabling(conn, person_name[:_LONGEST_NAME_CHARACTERS])
+    return DeskRequestFacts(OPERATOR_KIND, make_enabling_subject(person_name[:_LONGEST_NAME_CHARACTERS], disabling))
+
+
 _INCIDENT_FORMS: tuple[tuple[IncidentAction, tuple[Any, ...], int | None], ...] = (
     (IncidentAction.TAKE, (int,), None),
     (IncidentAction.RELEASE, (int,), None),
@@ -356,6 +385,18 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
         (str, str, int), _make_limit_facts, has_changing_facts=True, audit_action_of_refusal=AuditAction.LIMIT_SET
     ),
     "read-only set": DeskRequestForm((str, bool, str), _make_read_only_switch_facts, typed_text_index=2),
+    DISABLE_COMMAND: DeskRequestForm(
+        (str, str),
+        _make_disabling_facts,
+        typed_text_index=1,
+        audit_action_of_refusal=AuditAction.OPERATOR_DISABLE,
+    ),
+    ENABLE_COMMAND: DeskRequestForm(
+        (str,),
+        _make_enabling_facts,
+        has_changing_facts=True,
+        audit_action_of_refusal=AuditAction.OPERATOR_ENABLE,
+    ),
     "reconcile": DeskRequestForm((str, date, date), _make_empty_facts),
     "run due": DeskRequestForm((), _make_empty_facts),
     "bulk run": DeskRequestForm((int, int | None), _make_facts_function_for_kind(stored_runs.BULK_RUN_KIND)),

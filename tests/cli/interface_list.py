@@ -48,7 +48,7 @@ _COMMAND_GROUPS = {
     "incidents",
     "limits",
 }
-_COMMAND_GROUPS |= {"mentions", "provider", "reports", "views"}
+_COMMAND_GROUPS |= {"mentions", "people", "provider", "reports", "views"}
 _VARIABLE_PREFIXES = {"CONSOLE_SECRET", "CONSOLE_RECEIVER"}
 _OPTION_PATTERN = re.compile(r"(?<![a-z-])--?[a-z][a-z-]*|\b[A-Z][A-Z_|]+\b|\{[^}]*\}")
 _VARIABLE_PATTERN = re.compile(r"CONSOLE_[A-Z]+(?:_[A-Z]+)*")
@@ -256,6 +256,9 @@ def _run_list_commands(run_command: Any, folder: Path, day: str) -> Iterator[tup
     yield run_command("reports", "close", "--day", day, "--provider", "paypay")
     yield run_command("limits", "list")
     yield run_command("limits", "set", "per_refund", "JPY", "1", OPERATOR="op-a")
+    yield run_command("people", "list")
+    yield run_command("people", "disable", "op-a", "--reason", "left", OPERATOR="op-a")
+    yield run_command("people", "enable", "op-a", OPERATOR="op-a")
     yield run_command("provider", "authorise", "paypay")
     yield run_command("evidence", "payment/1", "credit-check/1", "--to", str(folder / "packs.zip"))
     yield run_command("training", "--list")

@@ -10,13 +10,17 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLineEdit, QPlainTextEdit
 
 from console.app import Console
+from console.domain.access.disabled_people import PersonAccess
+from console.domain.access.permissions import OPERATOR
 from console.domain.alerts.incidents import Incident
 from console.domain.payments.limits import Limit
 from console.domain.payments.records import Payment
 from console.domain.queues.saved_views import SavedView, ViewContent
+from console.domain.records import Person as Operator
 from console.domain.tasks.records import BulkAction
 from console.sandbox.server import Sandbox
 from console.views.admin.limit_dialog import LimitDialog
+from console.views.admin.person_dialogs import DisablePersonDialog
 from console.views.admin.switch_dialog import ReadOnlySwitchDialog
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.alerts.incident_dialogs import (
@@ -260,6 +264,11 @@ def open_read_only_switch(person: Person, _incident: Incident) -> DialogFrame:
     return ReadOnlySwitchDialog(person.opening.context, "paypay", person.window, is_on=True)
 
 
+def open_disabling(person: Person, _incident: Incident) -> DialogFrame:
+    access = PersonAccess(Operator("op-b", frozenset({OPERATOR}), may_buy=False))
+    return DisablePersonDialog(person.opening.context, access, person.window)
+
+
 def open_bulk_note(person: Person, _incident: Incident) -> DialogFrame:
     request = BulkRequest(BulkAction.NOTE, lambda _services: (), 2)
     return BulkDialog(person.opening.context, person.window, request)
@@ -304,6 +313,7 @@ OPENER_AND_ROUTE_BY_DIALOG: dict[
     },
     "acknowledge": (open_acknowledgement, lambda incident: AlertsRoute(incident.main_alert.id)),
     "read_only_on": (open_read_only_switch, lambda _: AdminRoute()),
+    "disable_person": (open_disabling, lambda _: AdminRoute()),
     "bulk_note": (open_bulk_note, lambda _: QueuesRoute()),
     "limit": (open_limit_dialog, lambda _: AdminRoute()),
     "unmask": (open_unmasking, lambda _: PaymentRoute(1, (), "home")),

@@ -37,6 +37,7 @@ from console.sandbox.server import Sandbox
 from console.store.audit.trail import list_newest_entries
 from console.views.admin.limit_dialog import LimitDialog
 from console.views.admin.page import AdminPage
+from console.views.admin.person_dialogs import DisablePersonDialog, EnablePersonDialog
 from console.views.admin.switch_dialog import ReadOnlySwitchDialog
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.alerts.incident_dialogs import (
@@ -798,7 +799,7 @@ def open_administration(stage: CaseStage, tab: int) -> AdminPage:
     stage.person.press("Alt+9")
     page = stage.person.wait_for_page(AdminPage)
     page.tabs.setCurrentIndex(tab)
-    table = (page.switch_table, page.limit_table)[tab]
+    table = (page.switch_table, page.limit_table, page.people_table)[tab]
     stage.person.wait_until(lambda: table.current_item is not None)
     stage.person.wait_until_read()
     table.setFocus()
@@ -828,6 +829,52 @@ def prepare_limit(stage: CaseStage) -> ActingPress:
     open_administration(stage, 1)
     dialog = open_dialog_by_key(stage, LimitDialog, "C")
     set_field_text(dialog.value_field, str(4321 + stage.number))
+    return make_dialog_press(stage, dialog, dialog_stays_open=False)
+
+
+def open_people_tab(stage: CaseStage, disabled_by: str = "") -> None:
+    """Add a person, disabled by the administrator `disabled_by` if it isn't "", and select the person on the page."""
+    name = f"op-z{stage.number}"
+    values = f"UTC_TIMESTAMP(6), '{disabled_by}', 'left'" if disabled_by else "NULL, NULL, NULL"
+    with stage.window_desks.write_as_owner() as tx:
+        if tx.conn.dialect.name == "sqlite":
+            values = values.replace("UTC_TIMESTAMP(6)", "'2026-11-20 00:00:00'")
+        tx.conn.exec_driver_sql(
+            "INSERT INTO operators (name, roles, disabled_at, disabled_by, disabled_reason)"
+            f" VALUES ('{name}', 'operator', {values})"
+        )
+    page = open_administration(stage, 2)
+    page.read_data_again()
+    stage.person.wait_until_read()
+    stage.person.wait_until(lambda: name in [row.person.name for row in page.people_table.all_rows])
+    page.people_table.go_to_row([row.person.name for row in page.people_table.all_rows].index(name))
+    stage.person.wait_until_read()
+
+
+@register_case(
+    "FormDialog.send_call",
+    dialog=DisablePersonDialog,
+    audit_actions=("operator.disabled",),
+    person_name="adm-f",
+    needs_password=True,
+)
+def prepare_disable_person(stage: CaseStage) -> ActingPress:
+    open_people_tab(stage)
+    dialog = open_dialog_by_key(stage, DisablePersonDialog, "D")
+    set_field_text(dialog.reason_field, "the laptop was stolen")
+    return make_dialog_press(stage, dialog, dialog_stays_open=False)
+
+
+@register_case(
+    "FormDialog.send_call",
+    dialog=EnablePersonDialog,
+    audit_actions=("operator.enabling_requested",),
+    person_name="adm-f",
+    needs_password=True,
+)
+def prepare_enable_person(stage: CaseStage) -> ActingPress:
+    open_people_tab(stage, "adm-g")
+    dialog = open_dialog_by_key(stage, EnablePersonDialog, "D")
     return make_dialog_press(stage, dialog, dialog_stays_open=False)
 
 
@@ -1038,7 +1085,14 @@ def list_dialog_names() -> set[str]:
         derived = waiting.pop().__subclasses__()
         waiting += derived
         dialog_names |= {one.__name__ for one in derived if one.__module__.startswith("console.")}
-    return dialog_names - {"FormDialog", "EvidenceDialog", "IncidentDialog", "BulkRunDialog", "_DecisionDialog"}
+    return dialog_names - {
+        "FormDialog",
+        "EvidenceDialog",
+        "IncidentDialog",
+        "BulkRunDialog",
+        "_DecisionDialog",
+        "_PersonDialog",
+    }
 
 
 def test_every_acting_call_has_a_case_or_another_test() -> None:

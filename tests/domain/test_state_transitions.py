@@ -257,7 +257,7 @@ RIGHTS_BY_ROLE = {
     "auditor": "read audit audit_any unmask",
     "worker": "read probe refetch take due_tasks audit_root payment_start import refund_submit refund_propose "
     "provider_authorise registry_import",
-    "admin": "limits provider_authorise set_read_only schema",
+    "admin": "limits people provider_authorise set_read_only schema",
 }
 
 

@@ -88,7 +88,8 @@ SCREEN_CLASSES_BY_SCENE: Mapping[str, tuple[str, ...]] = {
     "notes": ("HandOverDialog", "NoteDialog"),
     "incidents": ("HandOverIncidentDialog", "ReopenIncidentDialog", "ResolveIncidentDialog"),
     "further_dialogs": (
-        *("AnnouncementsDialog", "LeftoverCredentialsDialog", "LimitDialog", "PasswordDialog", "RunningCallsDialog"),
+        *("AnnouncementsDialog", "DisablePersonDialog", "EnablePersonDialog", "LeftoverCredentialsDialog"),
+        *("LimitDialog", "PasswordDialog", "RunningCallsDialog"),
     ),
     "withdrawal": ("WithdrawDialog",),
     "training": ("TrainingPage",),

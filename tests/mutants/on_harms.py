@@ -6,6 +6,8 @@ from tests.mutants.mutant import Mutant, SourceChange
 
 _SIGNED_NOTICES_FILE = "console/services/payment_intake/signed_notices.py"
 _AUDIT_ROOTS_FILE = "console/store/audit/roots.py"
+_DISABLED_PEOPLE_FILE = "console/store/constraints/disabled_people.py"
+_DISABLING_TESTS = "tests/harms/test_disabled_people.py"
 _LIMITS_FILE = "console/services/refunds/rules.py"
 _RULES_FILE = "console/store/constraints/server_rules.py"
 _ORDERS_FILE = "console/store/constraints/orders.py"
@@ -172,10 +174,16 @@ HARM_MUTANTS: tuple[Mutant, ...] = (
         "        DECLARE EXIT HANDLER FOR SQLEXCEPTION SET reason = '{BLOCKS_REASON}';\n", "",
         f"{_USED_UP_SERVERS_TESTS}::test_a_session_of_an_account_that_cannot_be_locked_is_ended", engine=""),
     _make_mutant("an account is locked by a prepared statement", _LOCK_HOLDERS_FILE,
-        "EXECUTE IMMEDIATE CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK');",
-        "PREPARE lock_it FROM CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK'); EXECUTE lock_it;"
+        "EXECUTE IMMEDIATE CONCAT('ALTER USER ', QUOTE(account), '@''%''', {});",
+        "PREPARE lock_it FROM CONCAT('ALTER USER ', QUOTE(account), '@''%''', {}); EXECUTE lock_it;"
         " DEALLOCATE PREPARE lock_it;",
         f"{_USED_UP_SERVERS_TESTS}::test_a_worker_locks_an_account_without_free_prepared_statements", engine=""),
+    _make_mutant("one administrator enables a person", _DISABLED_PEOPLE_FILE,
+        " AND {_IS_SECOND_REQUEST_SQL} AND {_HAS_FIRST_PROPOSAL_SQL})", " AND {_IS_SECOND_REQUEST_SQL})",
+        f"{_DISABLING_TESTS}::test_one_administrator_alone_enables_nobody"),
+    _make_mutant("an administrator disables themselves", _DISABLED_PEOPLE_FILE,
+        "    f\" AND {is_other_person_sql('me', 'OLD.name')}\"\n", "",
+        f"{_DISABLING_TESTS}::test_a_worker_disables_only_for_the_administrators_request"),
     _make_mutant("one person fills the memory", _LOCK_HOLDERS_FILE,
         'holds_memory_sql=f"m.used >= {MAX_ACCOUNT_MEMORY_BYTES} AND', 'holds_memory_sql=f"FALSE AND',
         f"{_USED_UP_SERVERS_TESTS}::test_sessions_that_fill_the_memory_are_ended", engine=""),

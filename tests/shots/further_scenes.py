@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from unittest.mock import patch
 
+from console.domain.access.disabled_people import Disabling, PersonAccess
+from console.domain.access.permissions import OPERATOR
 from console.domain.alerts.incidents import IncidentState
 from console.domain.desk_requests.records import LeftoverCredentials
 from console.domain.payments.limits import Limit
-from console.domain.records import CreditCheck
+from console.domain.records import CreditCheck, Person
 from console.domain.registry.watched_facts import CORPORATION_CHANGE_RULE
 from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.process.context import WORKER, act_as
 from console.views.admin.limit_dialog import LimitDialog
+from console.views.admin.page import AdminPage
+from console.views.admin.person_dialogs import DisablePersonDialog, EnablePersonDialog
 from console.views.alerts.incident_dialogs import (
     HandOverIncidentDialog,
     ReopenIncidentDialog,
@@ -121,6 +125,22 @@ def show_further_dialogs(stage: WindowStage) -> None:
         stage.show_route(AdminRoute())
         LimitDialog(context, Limit("per_refund", "JPY", 1_000_000, 1_500_000, "adm-g"), window).open()
         _take_picture_of_dialog(stage, LimitDialog, "dialog-limit")
+        page = stage.find(AdminPage)
+        person = Person("op-a", frozenset({OPERATOR}), may_buy=True)
+        disabling = Disabling(context.now(), "adm-g", "パソコンの盗難")
+        page.people_table.show_rows(
+            (
+                PersonAccess(person, disabling, "adm-g"),
+                PersonAccess(Person("op-b", frozenset({OPERATOR}), may_buy=False)),
+            )
+        )
+        page.tabs.setCurrentIndex(2)
+        stage.wait_until_idle()
+        stage.take_picture("admin-people")
+        DisablePersonDialog(context, PersonAccess(person), window).open()
+        _take_picture_of_dialog(stage, DisablePersonDialog, "dialog-disable-person")
+        EnablePersonDialog(context, PersonAccess(person, disabling, "adm-g"), window).open()
+        _take_picture_of_dialog(stage, EnablePersonDialog, "dialog-enable-person")
     stage.show_route(QueuesRoute("unknown"))
     leftovers = LeftoverCredentials(("CONSOLE_SECRET_PAYPAY_API_KEY",), ("alarmbox", "paypay"))
     LeftoverCredentialsDialog(context, leftovers, window).open()

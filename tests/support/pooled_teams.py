@@ -63,6 +63,7 @@ class PooledTeam(PooledDatabase):
         entries = make_account_entries(self._team.names, self._people)
         for entry in entries:
             del entry["password_env"]
+            entry["disabled"] = False  # also a person whom an administrator of the test has disabled
         apply_accounts(self._team.owner, entries, {})
 
     def _end_sessions(self) -> None:

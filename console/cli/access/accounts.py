@@ -74,6 +74,7 @@ def _build_applied_accounts_json(applied_accounts: "AppliedAccounts") -> "JsonOb
             "password": operator.password,
             "asks": operator.asks_worker,
             "moved": operator.has_changed_actor,
+            "disabled_by": operator.disabled_by,
         }
         for operator in applied_accounts.operators
     ]
@@ -94,6 +95,10 @@ def _format_applied_accounts_lines(applied_accounts: "AppliedAccounts", translat
     for operator in applied_accounts.operators:
         roles = sorted(operator.person.roles)
         yield comment_mark + translator(f"cli.account.{operator.done}", name=operator.person.name, roles=roles)
+        if operator.disabled_by is not None:
+            yield comment_mark + translator(
+                "cli.account.kept_disabled", name=operator.person.name, who=operator.disabled_by
+            )
         if operator.has_changed_actor:
             is_refused = applied_accounts.dry_run and operator.uses_default_actor
             move = "unsaid" if is_refused else "asks" if operator.asks_worker else "acts"

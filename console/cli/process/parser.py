@@ -617,6 +617,16 @@ def _add_read_only_commands(commands: SubcommandGroup, translate: TranslateFunct
         parser.add_argument("--reason", required=True, metavar="T", help=translate("cli.help.reason_words"))
 
 
+def _add_people_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
+    subcommands = _add_command_group(commands, "people", translate)
+    _add_command(subcommands, "list", translate, "people.list")
+    for word in ("disable", "enable"):
+        parser = _add_changing_command(subcommands, word, translate, f"people.{word}")
+        parser.add_argument("name", type=_parse_identifier, metavar="NAME", help=translate("cli.help.people.name"))
+        if word == "disable":
+            parser.add_argument("--reason", required=True, metavar="T", help=translate("cli.help.reason_words"))
+
+
 def _add_provider_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     subcommands = _add_command_group(commands, "provider", translate)
     authorise_parser = _add_command(subcommands, "authorise", translate)
@@ -806,6 +816,7 @@ _PARSER_BUILDERS_BY_COMMAND_NAMES = (
     (("find",), _add_find_command),
     (("limits",), _add_refund_limit_commands),
     (("read-only",), _add_read_only_commands),
+    (("people",), _add_people_commands),
     (("provider",), _add_provider_commands),
     (("audit",), _add_audit_commands),
     (("export",), _add_export_commands),

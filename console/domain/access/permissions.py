@@ -41,6 +41,7 @@ ROLES_BY_RIGHT: Mapping[str, frozenset[str]] = {
     "save_view": frozenset({OPERATOR, APPROVER}),
     "change_team_view": frozenset({APPROVER}),  # a view of the team that another person made
     "set_read_only": frozenset({APPROVER, ADMIN}),
+    "people": frozenset({ADMIN}),  # disable and enable people
     "schema": frozenset({ADMIN}),
 }
 """The roles that have each right, by the name of the right."""

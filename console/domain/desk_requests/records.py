@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from console.domain.access import disabled_people
 from console.domain.errors import ConsoleError
 
 LONGEST_WAIT_FOR_WORKER_SECONDS = 60
@@ -45,7 +46,9 @@ row is stored, the database lets no worker take the withdrawn request."""
 WITHDRAWN_REQUEST_KIND = "request"
 """Value of `subject_kind` in a request with the action WITHDRAW_ACTION: its subject is the request to be withdrawn.
 """
-ACTIONS_WITH_PASSWORD = frozenset({"limits set", "refund approve", "refund reject"})
+ACTIONS_WITH_PASSWORD = frozenset(
+    {"limits set", "refund approve", "refund reject", disabled_people.DISABLE_COMMAND, disabled_people.ENABLE_COMMAND}
+)
 """Actions of desk requests that always need the person's password. The action `resolve` of a second person needs the
 password too, but only the worker can find out if a request comes from the second person.
 """

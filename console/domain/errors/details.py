@@ -398,7 +398,8 @@ class AlreadyDecidedDetail(_SharedFacts, total=False):
 class NotAllowedDetail(_SharedFacts, total=False):
     """Facts of the error `not_allowed`. `needs` has the roles that may do the action, `needs_rights` the database
     rights that the account lacks. `maker` is the requester of a refund, `until` the end of its cooling-off period.
-    `hint` is "rule" if a rule of the database refused the change; `problem` is then the rule's message.
+    `hint` is "rule" if a rule of the database refused the change; `problem` is then the rule's message. `who`,
+    `since` and `note` are the administrator who has disabled the acting person, the instant, and the reason.
     """
 
     reason: NotAllowedReason | None
@@ -410,6 +411,9 @@ class NotAllowedDetail(_SharedFacts, total=False):
     provider: str
     until: datetime
     problem: ForeignText
+    who: str
+    since: datetime
+    note: str
 
 
 class ExceedsCapturedDetail(_SharedFacts, total=False):
@@ -523,6 +527,7 @@ class AuditBrokenDetail(TypedDict, total=False):
     part: str
     why: str
     note: str
+    who: str | None
     rows: int
     first_bad: int | None
     problems: list[dict[str, object]]
@@ -704,6 +709,7 @@ class ErrorDetail(LeaseFacts, _SharedFacts, total=False):
     line: int
     names: Sequence[str]
     note: str
+    who: str | None
     rows: int
     first_bad: int | None
     needs_rights: list[str]

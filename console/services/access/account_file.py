@@ -28,15 +28,16 @@ _DATABASE_SERVER_SYSTEM_ACCOUNTS = frozenset(
 class AccountEntry:
     """One person in the JSON file of the command `db accounts apply`.
 
-    `is_disabled`: True if the person may no longer work. `asks_worker`: True if a worker acts for the person; the
-    person's own database account may then only read, and store desk requests. `has_no_acts_key`: True if the entry
-    has neither the key `acts` nor its earlier form `asks`. `password_env`: name of the environment variable that
-    contains the password; None if the entry names no variable. `line_number`: number of the line of the file that
-    contains the person's name.
+    `is_disabled`: True if the person may no longer work; None if the entry doesn't state it: then the person works,
+    unless an administrator has disabled the person. `asks_worker`: True if a worker acts for the person; the person's
+    own database account may then only read, and store desk requests. `has_no_acts_key`: True if the entry has neither
+    the key `acts` nor its earlier form `asks`. `password_env`: name of the environment variable that contains the
+    password; None if the entry names no variable. `line_number`: number of the line of the file that contains the
+    person's name.
     """
 
     person: Person
-    is_disabled: bool
+    is_disabled: bool | None
     asks_worker: bool
     has_no_acts_key: bool
     password_env: str | None
@@ -113,9 +114,7 @@ def _parse_account_entry(json_entry: object, content: str) -> AccountEntry:
     person = Person(name, _parse_roles(json_entry.get("roles"), line, name), json_entry.get("may_buy", False))
     asks_worker = _parse_asks_worker(json_entry, person, line)
     has_no_acts_key = not {"acts", "asks"} & set(json_entry)
-    return AccountEntry(
-        person, json_entry.get("disabled", False), asks_worker, has_no_acts_key, password_variable, line
-    )
+    return AccountEntry(person, json_entry.get("disabled"), asks_worker, has_no_acts_key, password_variable, line)
 
 
 def _parse_asks_worker(json_entry: Mapping[str, object], person: Person, line: int) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
+from console.domain.access.disabled_people import OPERATOR_KIND
 from console.domain.access.permissions import APPROVER, OPERATOR, WORKER
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import NotAllowedReason, UsageProblem
@@ -33,7 +34,6 @@ from console.store.database.engine import Database, Transaction
 from console.store.database.server import make_people_database_name
 from console.store.database.sqlalchemy_names import Connection, DatabaseFailure
 
-OPERATOR_KIND = "operator"
 _ACTING_ROLES = frozenset({OPERATOR, APPROVER, WORKER})
 """Roles whose people act themselves. An account with none of these roles, such as an auditor's, only reads."""
 PasswordReader = Callable[[str], str | None]
@@ -54,19 +54,34 @@ class _AccountChange:
     password: str | None = field(repr=False)
 
     @property
+    def target_person(self) -> StoredPerson:
+        """The person's row in the table `operators` once the file is applied. A person whom an administrator has
+        disabled stays disabled, unless the file states `disabled`."""
+        disabled_by = (
+            self.stored_person.disabled_by if self.stored_person and self.entry.is_disabled is None else None
+        )
+        return StoredPerson(
+            self.entry.person,
+            is_disabled=bool(self.entry.is_disabled) or disabled_by is not None,
+            asks_worker=self.entry.asks_worker,
+            disabled_by=disabled_by,
+        )
+
+    @property
     def has_changed(self) -> bool:
-        """True if the person's row in the table `operators` differs from the entry in the file."""
-        return self.stored_person != StoredPerson(self.entry.person, self.entry.is_disabled, self.entry.asks_worker)
+        """True if the person's row in the table `operators` differs from `target_person`."""
+        return self.stored_person != self.target_person
 
     @property
     def has_changed_actor(self) -> bool:
         """True if the file changes the account that acts for the person: a worker's account instead of the person's
-        own one, or the reverse. False for a person who is new, is disabled before or after the change, or keeps no
+        own one, or the reverse. False for a person who is new, whom a file disables or has disabled, or who keeps no
         role except `worker`.
         """
         return (
             self.stored_person is not None
-            and not (self.stored_person.is_disabled or self.entry.is_disabled)
+            and not (self.stored_person.is_disabled and self.stored_person.disabled_by is None)
+            and not self.entry.is_disabled
             and bool(self.stored_person.person.roles & self.entry.person.roles & ROLES_THAT_MAY_ASK_WORKER)
             and self.stored_person.asks_worker != self.entry.asks_worker
         )
@@ -84,6 +99,7 @@ class _AccountChange:
             asks_worker=self.entry.asks_worker,
             has_changed_actor=self.has_changed_actor,
             uses_default_actor=self.entry.has_no_acts_key,
+            disabled_by=self.target_person.disabled_by,
         )
 
     def make_target_account(self, granted_roles: AbstractSet[str], *, needs_tls: bool) -> DesiredAccount:
@@ -100,7 +116,8 @@ class _AccountChange:
                 else frozenset()
             ),
             password=self.password,
-            is_locked=self.entry.is_disabled,
+            is_locked=bool(self.entry.is_disabled),
+            is_suspended=self.target_person.disabled_by is not None,
             needs_tls=needs_tls,
             has_limits=self.entry.asks_worker or not self.entry.person.roles & _ACTING_ROLES,
         )
@@ -192,9 +209,7 @@ class DatabaseAccountService:
         for change in changes:
             if not change.has_changed and not change.password:
                 continue
-            people.save_person(
-                tx.conn, StoredPerson(change.entry.person, change.entry.is_disabled, change.entry.asks_worker), now
-            )
+            people.save_person(tx.conn, change.target_person, now)
             account_result = change.make_result(has_passwords=context.database.is_server)
             facts = {
                 "roles": sorted(account_result.person.roles),

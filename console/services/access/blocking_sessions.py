@@ -24,6 +24,20 @@ pass between the two attempts finds no blocking transaction.
 PASSES_BEFORE_REPORT_OF_UNENDED_SESSION = 3
 """Number of consecutive passes that find a blocking session of the same account, which the server was told to end and
 has not ended, before the session is reported in the log."""
+_AUDIT_ACTION_BY_REASON = {
+    lock_holders.SUSPENDED_REASON: AuditAction.LOCK_HOLDER_LOCKED_OUT,
+    lock_holders.DISABLED_REASON: AuditAction.OPERATOR_SESSION_ENDED,
+    lock_holders.LOCKED_REASON: AuditAction.OPERATOR_LOCKED,
+    lock_holders.UNLOCKED_REASON: AuditAction.OPERATOR_UNLOCKED,
+}
+"""The action of the audit entry by the reason of `EndedSession`; for all other reasons it is
+`AuditAction.LOCK_HOLDER_ENDED`."""
+_ENDED_LOG_TEXT = "a session of %s that blocked others was ended: %s"
+_LOG_TEXT_BY_REASON = {
+    lock_holders.DISABLED_REASON: "a session of the disabled person %s was ended: %s",
+    lock_holders.LOCKED_REASON: "the database account of the disabled person %s was changed: %s",
+    lock_holders.UNLOCKED_REASON: "the database account of the enabled person %s was changed: %s",
+}
 _log = logging.getLogger("console.worker")
 
 
@@ -75,7 +89,7 @@ class BlockingSessionEnder:
         """
         for account, reason in sorted({(session.account, session.reason) for session in self._sessions_to_report}):
             is_locked_out = reason == lock_holders.SUSPENDED_REASON
-            action = AuditAction.LOCK_HOLDER_LOCKED_OUT if is_locked_out else AuditAction.LOCK_HOLDER_ENDED
+            action = _AUDIT_ACTION_BY_REASON.get(reason, AuditAction.LOCK_HOLDER_ENDED)
             facts = {"account": account, "reason": reason}
             with act_as(WORKER):
                 self._context.write(lambda tx, action=action, facts=facts: self._record_audit(tx, action, facts))  # type: ignore[misc]  # the lambda gets the values of this iteration
@@ -83,7 +97,7 @@ class BlockingSessionEnder:
                 _log.error(
                     "the database account %s is locked now, because its sessions blocked others repeatedly", account
                 )
-            _log.info("a session of %s that blocked others was ended: %s", account or "nobody", reason)
+            _log.info(_LOG_TEXT_BY_REASON.get(reason, _ENDED_LOG_TEXT), account or "nobody", reason)
             self._sessions_to_report = [
                 session
                 for session in self._sessions_to_report

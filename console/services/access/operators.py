@@ -1,8 +1,10 @@
 """Find the acting person, list the operators (people with roles), and add an operator."""
 
+from console.domain.access.disabled_people import OPERATOR_KIND, Disabling
 from console.domain.audit.actions import AuditAction
 from console.domain.records import Person
 from console.services.process.context import ServiceContext
+from console.store.access import disabled_people
 from console.store.access import operators as people
 from console.store.database.engine import Transaction
 
@@ -23,6 +25,11 @@ class OperatorService:
         with self._context.database.read() as conn:
             return people.list_enabled_people(conn)
 
+    def find_own_disabling(self) -> Disabling | None:
+        """Return how the person in whose name this process acts is disabled; None if the person isn't disabled."""
+        with self._context.database.read() as conn:
+            return disabled_people.find_disabling(conn, self._context.operator or "")
+
     def add_person(self, person: Person) -> None:
         """Insert `person` (name, roles and the flag `may_buy`) into the table `operators`, and write an audit entry
         about the new operator. Checks no right. Raises IntegrityError if the table has a person of this name.
@@ -31,7 +38,7 @@ class OperatorService:
         def store_person(tx: Transaction) -> None:
             people.insert_person(tx.conn, person)
             self._context.record_audit(
-                tx, AuditAction.OPERATOR_ADDED, person.name, {"roles": sorted(person.roles)}, kind="operator"
+                tx, AuditAction.OPERATOR_ADDED, person.name, {"roles": sorted(person.roles)}, kind=OPERATOR_KIND
             )
 
         self._context.write(store_person)

@@ -171,6 +171,8 @@ class RemoteRequestIdService(RequestIdService):
         except ConsoleError as error:
             if error.detail.get("problem") == DatabaseUnreachableProblem.COMMIT_UNANSWERED:
                 raise _make_unanswered_request_error() from error
+            if error.detail.get("reason") == NotAllowedReason.REFUSED_BY_THE_DATABASE:
+                context.read_person()  # raises a more precise error if an administrator has disabled the person
             raise
 
     def _make_desk_request(

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
+from console.domain.access.disabled_people import DISABLE_COMMAND, ENABLE_COMMAND, OPERATOR_KIND
 from console.domain.audit.actions import AuditAction
 from console.domain.desk_requests.records import ACTIONS_WITH_PASSWORD
 from console.domain.error_reasons import NotAllowedReason
@@ -25,6 +26,8 @@ from console.store.refunds.refunds import REFUND_KIND
 T = TypeVar("T")
 _AUDIT_ACTION_AND_KIND_BY_COMMAND = {
     "limits set": (AuditAction.LIMIT_SET, LIMIT_KIND),
+    DISABLE_COMMAND: (AuditAction.OPERATOR_DISABLE, OPERATOR_KIND),
+    ENABLE_COMMAND: (AuditAction.OPERATOR_ENABLE, OPERATOR_KIND),
     "refund approve": (AuditAction.REFUND_APPROVE, REFUND_KIND),
     "refund reject": (AuditAction.REFUND_REJECT, REFUND_KIND),
 }

@@ -72,13 +72,13 @@ class Lookup:
                 )
                 corporation_facts = self._read_registry_facts(conn, number.value)
                 totals = self._sum_amounts(conn, number.value) if joined_read.has_orders_or_payments else ()
+                if reader_name is not None:
+                    require_reader(conn, reader_name, joined_read.person)
         except ConsoleError as refusal:
             # The database refused the read; `require_right` raises a more precise error.
             if refusal.detail.get("reason") == NotAllowedReason.NO_GRANT:
                 self._context.require_right("read")
             raise
-        if reader_name is not None:
-            require_reader(reader_name, joined_read.person)
         orders, payments, refunds = (
             _add_registry_entry(group, corporation_facts) for group in money_groups_with_relations
         )

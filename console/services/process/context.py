@@ -450,6 +450,7 @@ class ServiceContext:
         """
         self.require_own_name(person_name)
         return _require_known_person(
+            conn,
             person_name,
             people.find(conn, person_name, includes_unlisted_names=self.allows_names_without_operator_row),
         )
@@ -483,7 +484,7 @@ class ServiceContext:
             None
             if name is None
             else require_reader(
-                name, people.find(conn, name, includes_unlisted_names=self.allows_names_without_operator_row)
+                conn, name, people.find(conn, name, includes_unlisted_names=self.allows_names_without_operator_row)
             )
         )
 
@@ -519,7 +520,7 @@ class ServiceContext:
                     conn, name, includes_unlisted_names=self.allows_names_without_operator_row
                 )
             )
-            person = _require_right_of_roles(action, _require_known_person(name, found_person))
+            person = _require_right_of_roles(action, _require_known_person(conn, name, found_person))
             if may_be_stopped:
                 refuse_if_read_only(conn)
         return person
@@ -625,10 +626,10 @@ def _mask_payers_in_facts(
     return masked_facts
 
 
-def require_reader(person_name: str, person: Person | None) -> Person:
-    """Return `person`. Raises not_allowed if `person` is None (no operator has the name `person_name`) or has no
-    right to read."""
-    person = _require_known_person(person_name, person)
+def require_reader(conn: Connection, person_name: str, person: Person | None) -> Person:
+    """Return `person`. Raises not_allowed if `person` is None (no operator has the name `person_name`, or the
+    operator is disabled) or has no right to read."""
+    person = _require_known_person(conn, person_name, person)
     if not has_right(person, "read"):
         detail: NotAllowedDetail = {
             "operator": person_name,
@@ -650,9 +651,20 @@ def _require_right_of_roles(action: str, person: Person) -> Person:
     raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
 
 
-def _require_known_person(person_name: str, person: Person | None) -> Person:
-    if person is None:
-        raise ConsoleError(
-            ErrorCode.NOT_ALLOWED, {"operator": person_name, "reason": NotAllowedReason.UNKNOWN_OPERATOR}
-        )
-    return person
+def _require_known_person(conn: Connection, person_name: str, person: Person | None) -> Person:
+    """Return `person`. Raises not_allowed if `person` is None: with the reason person_disabled if an administrator
+    has disabled the person of this name, otherwise with the reason unknown_operator."""
+    if person is not None:
+        return person
+    from console.store.access.disabled_people import find_disabling  # a person who is allowed to act needs no reason
+
+    disabling = find_disabling(conn, person_name)
+    detail: NotAllowedDetail = {"operator": person_name, "reason": NotAllowedReason.UNKNOWN_OPERATOR}
+    if disabling is not None and disabling.by is not None:
+        detail |= {
+            "reason": NotAllowedReason.PERSON_DISABLED,
+            "who": disabling.by,
+            "since": disabling.since,
+            "note": disabling.reason or "",
+        }
+    raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)

@@ -189,7 +189,8 @@ RIGHTS_OF_ROLE: Mapping[str, RightSet] = {
     WORKER: _RECORD_WRITER_RIGHTS
     | _REQUEST_EXECUTOR_RIGHTS
     | _make_insert_rights((*_PROVIDER_NOTICE_TABLES, *_PERSON_DECISION_TABLES, "limits", "read_only_switches"))
-    | {(END_LOCK_HOLDER_PROCEDURE, "EXECUTE", ""), ("limits", "UPDATE", "value")},
+    | {(END_LOCK_HOLDER_PROCEDURE, "EXECUTE", ""), ("limits", "UPDATE", "value")}
+    | {("operators", "UPDATE", column) for column in ("disabled_at", "disabled_by", "disabled_reason")},
     AUDITOR: _make_select_rights((*_TABLES_OF_ALL_ROLES, *_RECORD_TABLES)) | _make_insert_rights(_LOG_TABLES),
     ADMIN: _make_select_rights(_TABLES_OF_ALL_ROLES) | _HASH_CHAIN_RIGHTS | _make_insert_rights(_LOG_TABLES),
     get_requester_role(OPERATOR): _DESK_REQUEST_RIGHTS,
@@ -372,9 +373,12 @@ def find_right_faults(conn: Connection) -> tuple[AccessFault, ...]:
 
 
 def _read_roles_by_person(conn: Connection) -> dict[str, frozenset[str]]:
-    """Return the names of the server's roles that each operator needs, by the operator's name. A disabled operator
-    needs none."""
-    rows = conn.exec_driver_sql("SELECT name, roles, asks, disabled_at IS NOT NULL FROM operators").all()
+    """Return the names of the server's roles that each operator needs, by the operator's name. An operator whom the
+    file of accounts has disabled needs none. One whom an administrator has disabled keeps them, in a locked account.
+    """
+    rows = conn.exec_driver_sql(
+        "SELECT name, roles, asks, disabled_at IS NOT NULL AND disabled_by IS NULL FROM operators"
+    ).all()
     return {
         str(name): frozenset()
         if is_disabled

@@ -77,6 +77,9 @@ POINTS_BY_REASON = {BLOCKS_REASON: 4, MEMORY_REASON: 4, BLOCKS_UNCLEAR_REASON: 1
 """Points of an account for one ended session that blocked others, or used up the server's memory or temporary space,
 by the reason of its end."""
 SUSPENDED_REASON = "suspended"
+DISABLED_REASON = "disabled"
+LOCKED_REASON = "locked"
+UNLOCKED_REASON = "unlocked"
 PREPARED_TRANSACTION_REASON = "prepared"
 UNENDED_SESSION_REASON = "unended"
 
@@ -99,7 +102,8 @@ class _ProcedureSqlParts:
       at which the blocking transaction began (`blocking_started`)
     - `lock_waits_table_sql`: the server's table of lock waits, from which `lock_waits_query` reads; it is empty while
       no transaction waits
-    - `lock_account_sql`: statements that lock the account `account`
+    - `change_lock_template`: statements that lock or unlock the account `account`: `{}` stands for the SQL expression
+      of the text ` ACCOUNT LOCK` or ` ACCOUNT UNLOCK`
     - `wait_start_sql`: the time at which the transaction in `l` began to wait
     - `statement_start_sql`: the time at which the statement of `p` began
     - `runs_too_long_sql`: true if the statement of `p` has taken MAX_SESSION_SECONDS
@@ -110,13 +114,18 @@ class _ProcedureSqlParts:
 
     lock_waits_query: str
     lock_waits_table_sql: str
-    lock_account_sql: str
+    change_lock_template: str
     wait_start_sql: str
     statement_start_sql: str
     runs_too_long_sql: str
     memory_sum_sql: str
     memory_join_sql: str
     holds_memory_sql: str
+
+    @property
+    def lock_account_sql(self) -> str:
+        """Statements that lock the account `account`."""
+        return self.change_lock_template.format("' ACCOUNT LOCK'")
 
 
 _WAIT_COLUMNS = (
@@ -132,7 +141,7 @@ _MARIADB_SQL = _ProcedureSqlParts(
     " AND (b.trx_id <> 0 OR b.trx_rows_locked > 0) AND b.trx_mysql_thread_id <> w.trx_mysql_thread_id",
     lock_waits_table_sql="information_schema.innodb_lock_waits",
     # PREPARE would need one of the statements that one account can use up for the whole server.
-    lock_account_sql="EXECUTE IMMEDIATE CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK');",
+    change_lock_template="EXECUTE IMMEDIATE CONCAT('ALTER USER ', QUOTE(account), '@''%''', {});",
     wait_start_sql="LEAST(l.wait_started, now_here - INTERVAL COALESCE(FLOOR(wp.time_ms / 1000), 0) SECOND)",
     statement_start_sql="now_here - INTERVAL FLOOR(p.time_ms / 1000) SECOND",
     runs_too_long_sql=f"p.time_ms >= {MAX_SESSION_SECONDS * 1000}",
@@ -148,8 +157,8 @@ _MYSQL_SQL = _ProcedureSqlParts(
     lock_waits_table_sql="performance_schema.data_lock_waits",
     # QUOTE('%'): MySQL's information_schema shows a doubled quote of a procedure as a single one, so the stored text
     # would always differ from this one, and each upgrade would create the procedure again.
-    lock_account_sql="SET @console_statement ="
-    " CONCAT('ALTER USER ', QUOTE(account), '@', QUOTE('%'), ' ACCOUNT LOCK');"
+    change_lock_template="SET @console_statement ="
+    " CONCAT('ALTER USER ', QUOTE(account), '@', QUOTE('%'), {});"
     " PREPARE locks_account FROM @console_statement; EXECUTE locks_account; DEALLOCATE PREPARE locks_account;",
     # A session that sets `timestamp` forges `time`: a time ahead makes it negative, and an old one makes it long.
     wait_start_sql="l.wait_started",
@@ -201,6 +210,9 @@ class EndedSession:
       had ended
     - metadata: the session waited for a metadata lock
     - long: a transaction or statement of the session took longer than MAX_SESSION_SECONDS
+    - disabled: an administrator has disabled the person
+    - locked: an administrator has disabled the person, and the account was locked
+    - unlocked: two administrators have enabled the person, and the account was unlocked
     - prepared: a prepared XA transaction without a session blocks another transaction; no session was ended, and
       `account` is ""
     - unended: an earlier call ordered the server to end the session, but the server hasn't ended it yet, and the
@@ -217,6 +229,7 @@ def _make_procedure_body(conn: Connection) -> str:
     sessions of an account that it locks, or that may have filled the server's temporary space. It returns two values:
 
     - the account of that session, and the reason of its end;
+    - an account and `locked` or `unlocked`, if the person was disabled by an administrator or enabled again;
     - "" and `prepared`, if no session blocks others, but a prepared transaction does;
     - an account and `unended`, if only a session of this account blocks others which the server was ordered to end
       and which still runs;
@@ -247,10 +260,15 @@ def _make_procedure_body(conn: Connection) -> str:
     SELECT account, reason;
     LEAVE watch;
   END IF;
-  {_make_blocking_session_query(sql)};
+  {_make_disabled_account_statements(sql.change_lock_template)}
+  IF account IS NULL THEN
+    {_make_blocking_session_query(sql)};
+  END IF;
   IF session_id IS NOT NULL THEN
     {_make_repeated_blocker_statements(sql.lock_account_sql)}
     KILL CONNECTION session_id;
+  ELSEIF account IS NOT NULL THEN
+    DO 0;
   ELSEIF EXISTS (
     SELECT 1 FROM ({lock_waits_query}) l
     WHERE l.blocking_id = 0 AND l.blocking_started <= now_here - INTERVAL {MIN_REPORTED_TRANSACTION_SECONDS} SECOND
@@ -291,8 +309,9 @@ def _make_watcher_lock_statements() -> str:
 def _make_sign_count_statements(sql: _ProcedureSqlParts) -> str:
     """Return the SQL statements of the procedure that set `sign_count`. It is 0 if none of the later queries can find
     a row: no transaction waits for a lock or is as old as MAX_SESSION_SECONDS, and no person's session waits for a
-    metadata lock or runs a statement that has taken MAX_SESSION_SECONDS, and all people's sessions together hold less
-    than MAX_ACCOUNT_MEMORY_BYTES. The statements cost the server much less than the later queries.
+    metadata lock or runs a statement that has taken MAX_SESSION_SECONDS or belongs to a person whom an administrator
+    has disabled, and all people's sessions together hold less than MAX_ACCOUNT_MEMORY_BYTES, and no account must be
+    locked or unlocked. The statements cost the server much less than the later queries.
 
     Each condition has its own SELECT … INTO of one table. In an IF, InnoDB would lock the rows of `operators`, and
     the call would wait for a session that has locked them.
@@ -303,12 +322,52 @@ def _make_sign_count_statements(sql: _ProcedureSqlParts) -> str:
       WHERE t.trx_started <= now_here - INTERVAL {MAX_SESSION_SECONDS} SECOND;
   END IF;
   IF sign_count = 0 THEN
-    SELECT COUNT(IF(p.state LIKE '%metadata lock' OR p.command <> 'Sleep' AND {sql.runs_too_long_sql}, 1, NULL))
+    SELECT COUNT(IF(p.state LIKE '%metadata lock' OR p.command <> 'Sleep' AND {sql.runs_too_long_sql}
+        OR o.disabled_by IS NOT NULL AND p.command <> 'Killed', 1, NULL))
       + COALESCE({sql.memory_sum_sql} >= {MAX_ACCOUNT_MEMORY_BYTES}, 0) INTO sign_count
       FROM information_schema.processlist p
       JOIN operators o ON CAST(o.name AS BINARY) = CAST(p.user AS BINARY)
       WHERE NOT FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', ''));
+  END IF;
+  IF sign_count = 0 THEN
+    SELECT COUNT(*) INTO sign_count FROM operators o WHERE {_IS_LOCK_WRONG_SQL};
   END IF;"""  # noqa: S608  # constants of this program
+
+
+_IS_LOCK_WRONG_SQL = (
+    f"o.account_locked <> (o.disabled_by IS NOT NULL) AND NOT FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', ''))"
+)
+"""SQL condition: the account of the person in the row `o` of `operators` must be locked, because an administrator has
+disabled the person, or unlocked, because two administrators have enabled the person."""
+_NO_SUCH_ACCOUNT_ERROR = 1396
+
+
+def _make_disabled_account_statements(change_lock_template: str) -> str:
+    """Return the SQL statements of the procedure that lock the account of one person whom an administrator has
+    disabled, or unlock the account of one person whom two administrators have enabled. They store that in the column
+    `account_locked`, which no account may change itself. So a worker can't lock or unlock another account, and an
+    account that was locked for another reason stays locked.
+
+    The statements set `account` and `reason`. They set neither if the account can't be changed now, because prepared
+    statements are used up, or because somebody locks the person's row: the next call tries again. An account that
+    the server doesn't have counts as locked.
+    """
+    return f"""BEGIN
+      DECLARE is_disabled BOOL;
+      DECLARE EXIT HANDLER FOR SQLEXCEPTION SET account = NULL;
+      SELECT o.name, o.disabled_by IS NOT NULL INTO account, is_disabled FROM operators o
+        WHERE {_IS_LOCK_WRONG_SQL} LIMIT 1;
+      IF account IS NOT NULL THEN
+        BEGIN
+          DECLARE CONTINUE HANDLER FOR {_NO_SUCH_ACCOUNT_ERROR} BEGIN END;
+          {change_lock_template.format("IF(is_disabled, ' ACCOUNT LOCK', ' ACCOUNT UNLOCK')")}
+        END;
+        SET SESSION innodb_lock_wait_timeout = 1;
+        UPDATE operators SET account_locked = is_disabled WHERE name = account;
+        COMMIT;
+        SET reason = IF(is_disabled, '{LOCKED_REASON}', '{UNLOCKED_REASON}');
+      END IF;
+    END;"""  # noqa: S608  # constants of this program
 
 
 def _make_repeated_blocker_statements(lock_account_sql: str) -> str:
@@ -420,7 +479,8 @@ def _make_blocking_session_query(sql: _ProcedureSqlParts) -> str:
         " WHERE q.waiting_id = p.id)"
     )
     return f"""SELECT p.id, p.user,
-      CASE WHEN h.id IS NULL AND {sql.holds_memory_sql} THEN '{MEMORY_REASON}'
+      CASE WHEN o.disabled_by IS NOT NULL THEN '{DISABLED_REASON}'
+        WHEN h.id IS NULL AND {sql.holds_memory_sql} THEN '{MEMORY_REASON}'
         WHEN h.id IS NULL THEN IF(p.state LIKE '%metadata lock', 'metadata', 'long')
         WHEN {waits_for_others_sql} THEN 'blocks_queued'
         WHEN h.is_other AND NOT {is_waiting_sql} AND t.trx_started <= now_here - INTERVAL 1 SECOND
@@ -441,7 +501,8 @@ def _make_blocking_session_query(sql: _ProcedureSqlParts) -> str:
       GROUP BY l.blocking_id
     ) h ON h.id = p.id AND h.since <= now_here - INTERVAL 1 SECOND
     WHERE NOT {has_role_template.format(WORKER)} AND p.command <> 'Killed' AND (
-      t.trx_started <= now_here - INTERVAL {MAX_SESSION_SECONDS} SECOND
+      o.disabled_by IS NOT NULL
+      OR t.trx_started <= now_here - INTERVAL {MAX_SESSION_SECONDS} SECOND
       OR p.command <> 'Sleep' AND {sql.runs_too_long_sql}
       OR {sql.holds_memory_sql}
       OR (h.id IS NOT NULL OR p.state LIKE '%metadata lock')

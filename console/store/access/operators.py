@@ -19,12 +19,14 @@ from console.store.schema.core import operators, sessions
 @dataclass(frozen=True, slots=True)
 class StoredPerson:
     """A row of the table `operators`. A disabled person has no rights, but the row stays. `asks_worker`: the person's
-    desk only sends desk requests, and a worker acts for the person.
+    desk only sends desk requests, and a worker acts for the person. `disabled_by`: the administrator who has disabled
+    the person; None for an enabled person, and for one whom the file of accounts has disabled.
     """
 
     person: Person
     is_disabled: bool
     asks_worker: bool = False
+    disabled_by: str | None = None
 
 
 PERSON_COLUMNS = (operators.c.name, operators.c.roles, operators.c.may_buy)
@@ -33,6 +35,11 @@ _ENABLED_PERSON_BY_NAME_QUERY = select(*PERSON_COLUMNS).where(ENABLED_PERSON_CON
 _ACTS_THROUGH_WORKER_QUERY = select(operators.c.asks).where(ENABLED_PERSON_CONDITION)
 _LISTED_ENABLED_PEOPLE_QUERY = select(*PERSON_COLUMNS).where(
     operators.c.name.in_(bindparam("names", expanding=True)), operators.c.disabled_at.is_(None)
+)
+_DISABLED_PERSON_QUERY = (
+    select(operators.c.name)
+    .where(operators.c.name.in_(bindparam("names", expanding=True)), operators.c.disabled_at.is_not(None))
+    .limit(1)
 )
 _ANY_OPERATOR_NAME_QUERY = select(operators.c.name).limit(1)
 
@@ -95,6 +102,11 @@ def find_names_with_role(
     return frozenset(name for name in names if name.casefold() in stored_names)
 
 
+def has_disabled_person(conn: Connection, names: Collection[str]) -> bool:
+    """True if one of `names` is that of a disabled person."""
+    return bool(names) and conn.execute(_DISABLED_PERSON_QUERY, {"names": sorted(names)}).first() is not None
+
+
 def acts_through_worker(conn: Connection, person_name: str) -> bool:
     """Return True if a worker acts for the person of that name. The database account of such a person may only read
     views and insert desk requests.
@@ -120,6 +132,11 @@ def make_person(row: Sequence[Any] | None) -> Person | None:
     """
     if row is None or row[0] is None:
         return None
+    return make_listed_person(row)
+
+
+def make_listed_person(row: Sequence[Any]) -> Person:
+    """Convert a row with `PERSON_COLUMNS` into a person."""
     name, roles, may_buy = row
     return Person(name, _parse_roles(roles), bool(may_buy))
 
@@ -158,32 +175,36 @@ def insert_person(conn: Connection, person: Person) -> None:
 
 def read_people_by_name(conn: Connection) -> Mapping[str, StoredPerson]:
     """Return all rows of the table `operators`, including disabled people, by name."""
-    query = select(
-        operators.c.name, operators.c.roles, operators.c.may_buy, operators.c.disabled_at, operators.c.asks
-    )
+    query = select(*PERSON_COLUMNS, operators.c.disabled_at, operators.c.asks, operators.c.disabled_by)
     return {
         name: StoredPerson(
-            Person(name, _parse_roles(roles), bool(buy)), is_disabled is not None, bool(is_asking_worker)
+            Person(name, _parse_roles(roles), bool(buy)),
+            is_disabled=disabled_at is not None,
+            asks_worker=bool(is_asking_worker),
+            disabled_by=disabled_by,
         )
-        for name, roles, buy, is_disabled, is_asking_worker in conn.execute(query)
+        for name, roles, buy, disabled_at, is_asking_worker, disabled_by in conn.execute(query)
     }
 
 
 def save_person(conn: Connection, stored_person: StoredPerson, now: datetime) -> None:
     """Insert or update a person. If the person was disabled before and still is, the stored time of disabling doesn't
-    change.
+    change. If the same administrator has disabled the person as before, the reason doesn't change either.
     """
     person, name = stored_person.person, stored_person.person.name
     if name not in conn.scalars(select(operators.c.name).where(operators.c.name == name)).all():
         insert_person(conn, person)
-    since = conn.scalar(select(operators.c.disabled_at).where(operators.c.name == name))
-    disabled_at = (since or convert_to_naive_utc(now)) if stored_person.is_disabled else None
-    values = {
+    since, disabled_by = conn.execute(
+        select(operators.c.disabled_at, operators.c.disabled_by).where(operators.c.name == name)
+    ).one()
+    values: dict[str, object] = {
         "roles": ",".join(sorted(person.roles)),
         "may_buy": person.may_buy,
-        "disabled_at": disabled_at,
+        "disabled_at": (since or convert_to_naive_utc(now)) if stored_person.is_disabled else None,
         "asks": stored_person.asks_worker,
     }
+    if stored_person.disabled_by is None or stored_person.disabled_by != disabled_by:
+        values |= {"disabled_by": None, "disabled_reason": None, "account_locked": False}
     conn.execute(update(operators).where(operators.c.name == name).values(**values))
 
 

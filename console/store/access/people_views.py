@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from console.domain.access.disabled_people import OPERATOR_KIND
 from console.domain.access.permissions import AUDITOR
 from console.domain.audit.actions import AuditAction
 from console.domain.desk_requests.records import PRESENCE_LEASE_NAME
@@ -53,6 +54,8 @@ about its unmasking that is younger than UNMASKED_SECONDS.
 """
 LIMIT_PROPOSALS_VIEW = "limit_proposals"
 """Name of the view of the proposals to change the limits of refunds. Administrators read it."""
+ENABLING_PROPOSALS_VIEW = "enabling_proposals"
+"""Name of the view of the proposals to enable disabled people. Administrators read it."""
 
 NAME_WITHOUT_HOST_SQL = "SUBSTRING({0}, 1, CHAR_LENGTH({0}) - CHAR_LENGTH(SUBSTRING_INDEX({0}, '@', -1)) - 1)"
 """SQL template: the name of an account without its host. A host has no @, but a name may have one, so the text is cut
@@ -262,6 +265,7 @@ def _make_table_views() -> Mapping[str, _PeopleView]:
             index_condition_sql=f"t.who = {_ACCOUNT_NAME_SQL}",
         ),
         LIMIT_PROPOSALS_VIEW: _PeopleView("approvals", {}, f"t.subject_kind = '{LIMIT_KIND}'", ("id",)),
+        ENABLING_PROPOSALS_VIEW: _PeopleView("approvals", {}, f"t.subject_kind = '{OPERATOR_KIND}'", ("id",)),
         UNMASKED_PAYERS_VIEW: _PeopleView(
             "payments",
             mask_by_column={"payer_ref": f"IF({_make_is_unmasked_sql('m.id')}, m.payer_ref, NULL)"},
@@ -335,6 +339,7 @@ COMMON_VIEWS = (
     "limits",
     "operators",
     "read_only_switches",
+    ENABLING_PROPOSALS_VIEW,
     LIMIT_PROPOSALS_VIEW,
     OWN_REQUESTS_VIEW,
     WORKERS_VIEW,
@@ -351,8 +356,8 @@ RECORD_VIEWS = (*RECORD_TABLES, SAME_PAYER_VIEW, UNMASKED_PAYERS_VIEW, UNMASKED_
 """Names of the views of records, with the views that belong to no single table."""
 VIEWS_WITHOUT_TABLE = frozenset(
     {
-        LIMIT_PROPOSALS_VIEW, OWN_REQUESTS_VIEW, SAME_PAYER_VIEW, UNMASKED_EVIDENCE_VIEW, UNMASKED_PAYERS_VIEW,
-        WORKERS_VIEW,
+        ENABLING_PROPOSALS_VIEW, LIMIT_PROPOSALS_VIEW, OWN_REQUESTS_VIEW, SAME_PAYER_VIEW, UNMASKED_EVIDENCE_VIEW,
+        UNMASKED_PAYERS_VIEW, WORKERS_VIEW,
     }
 )  # fmt: skip
 """Views whose name isn't the name of a table."""

@@ -31,8 +31,9 @@ _ROLE_NOT_GRANTED_ERRORS = frozenset({1141, 1961, 1962, 3523, 3530})  # REVOKE o
 class DesiredAccount:
     """The desired state of a database account.
 
-    - `is_locked`: no program can log in with the account; `needs_tls`: the account may only be used over encrypted
-      connections
+    - `is_locked`: no program can log in with the account, and it has no roles; `is_suspended`: no program can log in
+      with the account, but it keeps its roles, because two administrators may enable the person
+    - `needs_tls`: the account may only be used over encrypted connections
     - `password`: if the account is missing, it is created with this password, unless it is locked. None leaves the
       present password unchanged, and creates no account
     - `roles_before`: the roles that the account may have at present; those that aren't in `roles` are revoked
@@ -47,6 +48,7 @@ class DesiredAccount:
     is_locked: bool
     needs_tls: bool
     has_limits: bool = False
+    is_suspended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def make_account_statements(
         yield AccountStatement(f"GRANT {quote_identifier(make_role_name(database, role))} TO {role_holder}")
     if is_mariadb:
         yield AccountStatement(f"GRANT {own_role} TO {quoted_account}")
-    if not account.is_locked:
+    if not account.is_locked and not (is_mariadb and account.is_suspended):
         yield from _make_default_role_statements(account, quoted_account, own_role, is_mariadb=is_mariadb)
 
 
@@ -113,7 +115,7 @@ def _make_alter_user_statement(account: DesiredAccount, quoted_account: str, *, 
     is the account in SQL, such as `'op-a'@'%'`."""
     password_clause = f" IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL}" if account.password is not None else ""
     tls_clause = "SSL" if account.needs_tls else "NONE"
-    lock_clause = "LOCK" if account.is_locked else "UNLOCK"
+    lock_clause = "LOCK" if account.is_locked or account.is_suspended else "UNLOCK"
     limit_clause = f"MAX_USER_CONNECTIONS {MAX_CONNECTIONS if account.has_limits else 0}"
     if is_mariadb:
         limit_clause += f" MAX_STATEMENT_TIME {MAX_STATEMENT_SECONDS if account.has_limits else 0}"

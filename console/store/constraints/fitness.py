@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect
 
-from console.store.access import account_properties, grants, lock_holders, operators
+from console.store.access import account_properties, disabled_people, grants, lock_holders, operators
 from console.store.constraints import sqlite_money
 from console.store.database import row_counters
 from console.store.database.engine import Database
@@ -66,16 +66,18 @@ def check_fitness(database: Database) -> tuple[FitnessFinding, ...]:
     """
     checks: tuple[FitnessCheck, ...] = (
         _check_server_version, _check_log_flush, _check_server_clock, _check_cluster, _check_encryption,
-        _check_accounts, _check_people_without_worker, _check_lock_holders, _check_claim_index, _check_row_counters,
-        _check_triggers_and_rights,
+        _check_accounts, _check_people_without_worker, _check_disabled_people, _check_lock_holders,
+        _check_claim_index, _check_row_counters, _check_triggers_and_rights,
     )  # fmt: skip
     if not database.is_server:
-        checks = (_check_durability, _check_audit_triggers, _check_claim_index, _check_row_counters)
+        checks = (
+            _check_durability, _check_audit_triggers, _check_disabled_people, _check_claim_index, _check_row_counters,
+        )  # fmt: skip
     with database.read() as conn:
         if reads_views(conn):  # the worker and the schema account see the tables
             checks = (
                 _check_server_version, _check_server_clock, _check_cluster, _check_encryption, _check_accounts,
-                _check_triggers_and_rights,
+                _check_disabled_people, _check_triggers_and_rights,
             )  # fmt: skip
         return tuple(finding for check in checks for finding in check(conn, database))
 
@@ -206,6 +208,16 @@ def _check_people_without_worker(conn: Connection, _: Database) -> Iterator[Fitn
     person_names = operators.list_names_without_worker(conn)
     facts = {"people": person_names[:_MAX_LISTED_FAULTS], "count": len(person_names)}
     yield FitnessFinding("acting", not person_names, facts, stops_purchases=False)
+
+
+def _check_disabled_people(conn: Connection, database: Database) -> Iterator[FitnessFinding]:
+    """If administrators have disabled people, yield one finding with their names. On a server, the check fails while
+    one of their database accounts is not locked, which a worker does within seconds. A failure is only reported."""
+    is_locked_by_name = disabled_people.read_account_locks(conn)
+    unlocked_names = [name for name, is_locked in is_locked_by_name.items() if not is_locked and database.is_server]
+    if is_locked_by_name:
+        facts = {"people": list(is_locked_by_name)[:_MAX_LISTED_FAULTS], "unlocked": unlocked_names}
+        yield FitnessFinding("disabled_people", not unlocked_names, facts, stops_purchases=False)
 
 
 def _check_lock_holders(conn: Connection, _: Database) -> Iterator[FitnessFinding]:

@@ -26,7 +26,7 @@ from console.domain.payments.states import RESERVING_REFUND_STATES, PaymentState
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty
 from console.domain.transitions.tables import ENDED_REFUND_STATES, REFUND_TRANSITIONS
-from console.store.constraints import limits, state_since
+from console.store.constraints import disabled_people, limits, state_since
 from console.store.constraints.sql_expressions import (
     BINDS_SCHEMA_ACCOUNT,
     CERTAINTY_RULE,
@@ -377,7 +377,15 @@ _REFUND_DECISION_RULES = (
         "it has not expired by the server's clock",
     ),
 )
+_HAS_DISABLED_VOTER_SQL = exists_sql(
+    f"approvals a JOIN operators p ON p.name = a.person WHERE {_IS_VOTE_FOR_REFUND_SQL} AND p.disabled_at IS NOT NULL"
+)
+"""SQL condition: a person who has approved the refund is disabled now."""
 _REFUND_SENDING_RULES = (
+    TriggerRule(
+        implies_sql(_IS_REFUND_SENDING_STEP_SQL, f"NOT {_HAS_DISABLED_VOTER_SQL}"),
+        "a person who has approved the refund is disabled",
+    ),
     TriggerRule(
         implies_sql(
             _IS_REFUND_SENDING_STEP_SQL,
@@ -467,6 +475,7 @@ REFUND_UPDATE_RULES = (
 )
 
 _IS_REFUND_VOTE_SQL = f"(NEW.action = {_VOTE_ACTION})"
+_IS_ADMINISTRATOR_PROPOSAL_SQL = f"{limits.IS_LIMIT_PROPOSAL_SQL} OR {disabled_people.IS_ENABLING_PROPOSAL_SQL}"
 _MAY_VOTE_ON_REFUND_SQL = exists_sql(
     "refunds r JOIN operators p ON p.name = r.maker WHERE r.id = CAST(NEW.subject_id AS UNSIGNED)"
     f" AND CAST(r.id AS CHAR) = NEW.subject_id AND r.status = 'requested' AND {_IS_ACTIVE_MAKER_SQL}"
@@ -483,12 +492,17 @@ has lost is always `error` (it had no effect), whatever record the operation bel
 """
 _APPROVAL_INSERT_RULES = (
     TriggerRule(
-        f"{_IS_REFUND_VOTE_SQL} OR {limits.MAY_PROPOSE_LIMIT_SQL} OR {has_role_sql(OPERATOR, APPROVER)}",
+        f"{_IS_REFUND_VOTE_SQL} OR {limits.MAY_PROPOSE_LIMIT_SQL} OR {disabled_people.MAY_PROPOSE_ENABLING_SQL}"
+        f" OR {has_role_sql(OPERATOR, APPROVER)}",
         "this role decides nothing",
     ),
     TriggerRule(
         implies_sql(limits.IS_LIMIT_PROPOSAL_SQL, limits.MAY_PROPOSE_LIMIT_SQL),
         "only an administrator proposes a limit",
+    ),
+    TriggerRule(
+        implies_sql(disabled_people.IS_ENABLING_PROPOSAL_SQL, disabled_people.MAY_PROPOSE_ENABLING_SQL),
+        "only an administrator proposes to enable a person",
     ),
     TriggerRule(equals_sql("NEW.person", "me"), "nobody decides in the name of somebody else"),
     TriggerRule(_make_is_present_time_sql("NEW.at"), "a decision carries the time of the server"),
@@ -500,12 +514,13 @@ _APPROVAL_INSERT_RULES = (
             f" OR (NEW.action = 'resolve' AND r.action = 'resolve' AND {_IS_STATE_REQUESTED_SQL}"
             f" AND {is_request_about_sql('NEW.subject_kind', 'NEW.subject_id')})"
             f" OR ({limits.IS_LIMIT_PROPOSAL_REQUEST_SQL})"
+            f" OR ({disabled_people.IS_ENABLING_PROPOSAL_REQUEST_SQL})"
         ),
         "the person has not asked for this decision",
     ),
     TriggerRule("NEW.closed_at IS NULL", "a decision begins open"),
     TriggerRule(
-        f"{limits.IS_LIMIT_PROPOSAL_SQL} OR {equals_sql('NEW.action', _RESOLVE_ACTION)}"
+        f"{_IS_ADMINISTRATOR_PROPOSAL_SQL} OR {equals_sql('NEW.action', _RESOLVE_ACTION)}"
         f" OR ({equals_sql('NEW.action', _VOTE_ACTION)}"
         " AND NEW.evidence_id IS NULL"
         f" AND {has_state_sql('NEW.proposed', (RefundState.APPROVED,))}"
@@ -518,7 +533,7 @@ _APPROVAL_INSERT_RULES = (
         "an approval is for a request that waits, of somebody else who still may act",
     ),
     TriggerRule(
-        f"{_IS_REFUND_VOTE_SQL} OR {limits.IS_LIMIT_PROPOSAL_SQL} OR "
+        f"{_IS_REFUND_VOTE_SQL} OR {_IS_ADMINISTRATOR_PROPOSAL_SQL} OR "
         + exists_sql(
             "evidence e WHERE e.id = NEW.evidence_id AND e.source = 'person'"
             " AND CAST(e.who AS BINARY) = me AND e.subject_kind = NEW.subject_kind"

@@ -18,6 +18,7 @@ from console.domain.provider_outcome import OutcomeClass
 from console.domain.transitions.tables import OPERATION_TRANSITIONS
 from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH
 from console.store.audit.roots import ROOT_ACTION as ROOT
+from console.store.constraints.disabled_people import PERSON_UPDATE_RULES
 from console.store.constraints.sql_expressions import (
     BINDS_SCHEMA_ACCOUNT,
     EXECUTED_REQUEST_SQL,
@@ -306,7 +307,7 @@ SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
         ),
     ),
     ("operators", "INSERT"): (SCHEMA_ACCOUNT_ONLY_RULE, _OPERATOR_NAME_RULE),
-    ("operators", "UPDATE"): (SCHEMA_ACCOUNT_ONLY_RULE, _OPERATOR_NAME_RULE),
+    ("operators", "UPDATE"): (*PERSON_UPDATE_RULES, _OPERATOR_NAME_RULE),
     ("operators", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
     ("console_meta", "INSERT"): (
         TriggerRule(

@@ -21,7 +21,7 @@ from console.store.schema import claim_columns as claim_sql
 from console.store.schema import mismatch_columns as mismatch_sql
 from console.store.schema.column_types import UNKNOWN_INSTANT_SQL, Id, Instant, LongText, SharedColumnInstant
 
-SCHEMA_VERSION = "0027"
+SCHEMA_VERSION = "0028"
 """Revision of the database schema that this program needs; it refuses a database with another revision. A test
 compares this value with the newest migration.
 """
@@ -368,6 +368,11 @@ operators = Table(
     Column("disabled_at", Instant),
     # 1 on a server if the person's account may only read and ask: a worker acts for the person.
     Column("asks", Boolean, nullable=False, server_default=text("0")),
+    # The administrator who has disabled the person, and the reason; NULL if the file of accounts has disabled them.
+    Column("disabled_by", String(64)),
+    Column("disabled_reason", String(200)),
+    # 1 on a server while the database account is locked because an administrator has disabled the person.
+    Column("account_locked", Boolean, nullable=False, server_default=text("0")),
 )
 
 provider_tokens = Table(

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
+from console.domain.access.disabled_people import PersonAccess
 from console.domain.access.permissions import has_right
 from console.domain.access.read_only import ReadOnlySwitch
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.limits import Limit
-from console.domain.records import Person
 from console.domain.service_results import HealthCheck
 from console.views.admin.health_tabs import (
     ALL_REFUND_REASONS,
@@ -27,6 +27,8 @@ from console.views.admin.health_tabs import (
     sort_health_checks,
 )
 from console.views.admin.limit_dialog import LimitDialog, format_limit_value, translate_limit_name
+from console.views.admin.people_tab import find_blocking_reason, format_disabling, make_people_columns
+from console.views.admin.person_dialogs import DisablePersonDialog, EnablePersonDialog
 from console.views.admin.switch_dialog import ReadOnlySwitchDialog, translate_scope_name
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
@@ -67,14 +69,14 @@ class _AdminPageContents:
 
     switch_rows: tuple[_ReadOnlySwitchRow, ...]
     limits: tuple[Limit, ...] | None
-    people: tuple[Person, ...]
+    people: tuple[PersonAccess, ...]
     tasks: tuple[DueTaskRow, ...] | None
 
 
 class AdminPage(Page):
     """The administration page, with six tabs. Every person sees the read-only switches; each button needs the right
     for its action. The O key opens the dialog that turns read-only on or off for the selected scope, the C key the
-    dialog for the selected limit.
+    dialog for the selected limit, the D key the dialog that disables or enables the selected person.
 
     The page reads its data again each minute, and when the presence of a worker or the time of the last due tasks
     changes. It can't wait for a change in the change feed: a task becomes overdue by time alone, and the feed
@@ -87,6 +89,7 @@ class AdminPage(Page):
         (("↓", "↑"), "key.move"),
         (("O",), "key.read_only"),
         (("C",), "key.change_limit"),
+        (("D",), "key.change_person"),
         (("Ctrl+Tab",), "key.tabs"),
         (("Esc",), "key.back"),
     )
@@ -104,7 +107,7 @@ class AdminPage(Page):
         self.limit_table = self._make_table(
             "limits", _make_limit_columns(context), lambda row: (row.currency, row.name)
         )
-        self.people_table = self._make_table("people", _make_people_columns(context), lambda row: row.name)
+        self.people_table = self._make_table("people", make_people_columns(context), lambda row: row.person.name)
         self.health_table = self._make_table("health", make_health_check_columns(context), lambda check: check.name)
         self.task_table = self._make_table(
             "tasks", make_due_task_columns(context), lambda row: row.task.name, hideable_columns=("last", "every")
@@ -146,6 +149,7 @@ class AdminPage(Page):
         self.tabs.currentChanged.connect(self.screen_state_changed)
         self.bind_shortcut("O", partial(self.press_button, self.switch_button))
         self.bind_shortcut("C", partial(self.press_button, self.limit_button))
+        self.bind_shortcut("D", partial(self.press_button, self.person_button))
         set_tab_order(*self.head.focus_stops, self.tabs, *self._table_by_tab_name.values(), *self._buttons)
         self._show_selected_tab()
 
@@ -174,9 +178,13 @@ class AdminPage(Page):
         self.limit_button = bind_button_to_right(
             self.context, KeyButton(translate("admin.change_limit"), "C", "primary", binds_key=False), "limits"
         )
+        self.person_button = bind_button_to_right(
+            self.context, KeyButton(translate("admin.disable_person"), "D", "primary", binds_key=False), "people"
+        )
         self.switch_button.clicked.connect(self._open_switch_dialog)
         self.limit_button.clicked.connect(self._open_limit_dialog)
-        self._buttons = (self.switch_button, self.limit_button)
+        self.person_button.clicked.connect(self._open_person_dialog)
+        self._buttons = (self.switch_button, self.limit_button, self.person_button)
         self._button_lines = tuple(_make_button_line(button) for button in self._buttons)
         self.footer = Surface(is_raised=True, edge="top")
         self.detail_label = ReadingLabel(is_selectable=True)
@@ -234,7 +242,7 @@ class AdminPage(Page):
             )
             limits = _list_limits_if_allowed(services) if may_see_limits else None
             return _AdminPageContents(
-                switch_rows, limits, services.people.list_people(), read_due_task_rows(services, now)
+                switch_rows, limits, services.disabled_people.list_people(), read_due_task_rows(services, now)
             )
 
         def show_contents(contents: _AdminPageContents) -> None:
@@ -279,9 +287,11 @@ class AdminPage(Page):
     def update_outdated_actions(self) -> None:
         self._update_buttons()
 
-    def _name_people_who_see_limits(self, people: Sequence[Person]) -> None:
+    def _name_people_who_see_limits(self, people: Sequence[PersonAccess]) -> None:
         """Name the administrators among `people` in the sentence that replaces the table of limits."""
-        names = [person.name for person in people if has_right(person, "limits")]
+        names = [
+            access.person.name for access in people if access.disabling is None and has_right(access.person, "limits")
+        ]
         sentence = self.context.translate("admin.no_limits", people=names)
         shown_state = self._refusal_by_tab_name["limits"]
         if sentence == shown_state.title:
@@ -336,13 +346,32 @@ class AdminPage(Page):
         # Setting read-only only stops actions. It must be possible whatever could not be read.
         self.switch_button.block(outdated_reason if is_on else "")
         self.limit_button.block(outdated_reason)
-        are_shown = (tab_name == "switches", tab_name == "limits" and tab_name not in self._refused_tab_names)
+        access = self.people_table.current_item
+        is_disabled = isinstance(access, PersonAccess) and access.disabling is not None
+        self.person_button.show_text(
+            self.context.translate("admin.enable_person" if is_disabled else "admin.disable_person")
+        )
+        # Disabling a person only stops actions, too.
+        self.person_button.block(
+            (outdated_reason if is_disabled else "")
+            or (find_blocking_reason(self.context, access) if isinstance(access, PersonAccess) else "")
+        )
+        are_shown = (
+            tab_name == "switches",
+            tab_name == "limits" and tab_name not in self._refused_tab_names,
+            tab_name == "people" and isinstance(access, PersonAccess),
+        )
         for line, is_shown in zip(self._button_lines, are_shown, strict=True):
             line.setVisible(is_shown)
-        self.detail_label.show_text(format_row_detail(self._table_by_tab_name[tab_name].current_item, self.context))
+        item = self._table_by_tab_name[tab_name].current_item
+        self.detail_label.show_text(
+            format_disabling(self.context, item)
+            if isinstance(item, PersonAccess)
+            else format_row_detail(item, self.context)
+        )
         self.detail_label.setVisible(bool(self.detail_label.plain))
         self.footer.setVisible(any(are_shown) or bool(self.detail_label.plain))
-        hints = ("key.read_only", "key.change_limit")
+        hints = ("key.read_only", "key.change_limit", "key.change_person")
         self.show_key_hints_without({hint for hint, is_shown in zip(hints, are_shown, strict=True) if not is_shown})
 
     @Slot()
@@ -358,6 +387,15 @@ class AdminPage(Page):
         limit = self.limit_table.current_item
         if isinstance(limit, Limit):
             dialog = LimitDialog(self.context, limit, self.window())
+            dialog.answered.connect(self.read_data_again)
+            dialog.open()
+
+    @Slot()
+    def _open_person_dialog(self) -> None:
+        access = self.people_table.current_item
+        if isinstance(access, PersonAccess):
+            dialog_class = DisablePersonDialog if access.disabling is None else EnablePersonDialog
+            dialog = dialog_class(self.context, access, self.window())
             dialog.answered.connect(self.read_data_again)
             dialog.open()
 
@@ -413,18 +451,6 @@ def _make_limit_columns(context: WindowContext) -> list[Column]:
         Column("value", translate("admin.column.value"), 160,
                lambda limit: format_limit_value(context, limit, limit.value), "amount"),
         Column("proposed", translate("admin.column.proposed"), 260, format_proposed_value, is_stretched=True),
-    ]  # fmt: skip
-
-
-def _make_people_columns(context: WindowContext) -> list[Column]:
-    translate = context.translate
-    return [
-        Column("name", translate("admin.column.name"), 160, lambda person: person.name),
-        Column("roles", translate("admin.column.roles"), 320,
-               lambda person: translate("admin.roles", roles=sorted(person.roles))),
-        Column("buys", translate("admin.column.may_buy"), 160,
-               lambda person: translate("admin.may_buy" if person.may_buy else "admin.may_not_buy"),
-               is_stretched=True),
     ]  # fmt: skip
 
 

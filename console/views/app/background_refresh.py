@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
+from console.domain.access.disabled_people import Disabling
 from console.domain.access.read_only import ReadOnlySwitch
 from console.domain.desk_requests.records import LeftoverCredentials
 from console.domain.errors import ErrorCode
@@ -348,12 +349,19 @@ class BackgroundRefresh(QObject):
         if not self._mark_call_running_if_allowed("people"):
             return
 
-        def store_people_in_context(people: tuple[Person, ...]) -> None:
+        person_name = self._context.operator
+
+        def read_people(services: "Console") -> tuple[tuple[Person, ...], Disabling | None]:
+            people = services.people.list_people()
+            is_listed = not people or any(person.name == person_name for person in people)
+            return people, None if is_listed else services.people.find_own_disabling()
+
+        def store_people_in_context(answer: tuple[tuple[Person, ...], Disabling | None]) -> None:
             self._running_call_kinds.discard("people")
-            self._context.replace_people(people)
+            self._context.replace_people(*answer)
 
         self._context.run_read(
-            lambda services: services.people.list_people(),
+            read_people,
             store_people_in_context,
             lambda _: self._running_call_kinds.discard("people"),
             caller=self,

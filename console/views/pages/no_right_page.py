@@ -111,7 +111,9 @@ class NoRightPage(Page):
         database schema are managed in a terminal."""
         acting_person = self.context.current_person
         if acting_person is None:
-            return self.context.translate("screen.no_right.unknown")
+            disabling = self.context.own_disabling
+            is_disabled = disabling is not None and disabling.by is not None
+            return self.context.translate("screen.no_right.disabled" if is_disabled else "screen.no_right.unknown")
         return self.context.translate(
             "screen.no_right.admin" if ADMIN in acting_person.roles else "screen.no_right.other"
         )

@@ -47,8 +47,8 @@ def format_draft_title(draft: Draft) -> str:
 def continue_draft(draft: Draft, context: WindowContext) -> None:
     """Open the page of the draft's record, and on this page the dialog, filled with the inputs of the draft. For some
     kinds of draft only the page opens, and the dialog has the inputs when the person opens it: a decision about a
-    refund or an incident, the read-only switch, a limit, a reconciliation, a saved view, and a note on selected
-    records."""
+    refund or an incident, the read-only switch, a limit, the disabling of a person, a reconciliation, a saved view,
+    and a note on selected records."""
     if draft.record_kind in RECORD_KINDS and draft.kind != "reject" and draft.subject.isdecimal():
         context.request_action(draft.record_kind, int(draft.subject), draft.kind.partition("-")[0])
     context.navigate(_make_draft_route(draft))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import shiboken6
 from PySide6.QtCore import QObject, Signal, Slot
 
+from console.domain.access.disabled_people import Disabling
 from console.domain.access.permissions import (
     READING_RIGHTS,
     ROLES_BY_RIGHT,
@@ -153,6 +154,7 @@ class WindowContext(QObject):
         self.theme: ThemeName | None = None
         self.operator = settings.operator
         self.people: tuple[Person, ...] = ()
+        self.own_disabling: Disabling | None = None
         self.are_people_read = False
         self.last_due_tasks_at: datetime | None = None
         self.work_counts = WorkCounts()
@@ -550,6 +552,11 @@ class WindowContext(QObject):
             or (person is not None and has_right(person, right))
         ):
             return ""
+        if person is None and self.own_disabling is not None and self.own_disabling.by is not None:
+            disabling = self.own_disabling
+            return self.translate(
+                "reason.person_disabled", who=disabling.by, since=disabling.since, note=disabling.reason
+            )
         if person is None:
             return self.translate("reason.unknown_person", name=self.operator or self.translate("person.nobody"))
         authorised_people = [
@@ -700,12 +707,12 @@ class WindowContext(QObject):
 
     # -- status
 
-    def replace_people(self, people: tuple[Person, ...]) -> None:
+    def replace_people(self, people: tuple[Person, ...], own_disabling: Disabling | None = None) -> None:
         """Replace `people` of this context by the operators that the window has just read from the database. Emit
         `people_changed` if they differ from the former ones or are the first. `people` is empty if the database has
-        no registered operators."""
-        is_same = self.are_people_read and people == self.people
-        self.people, self.are_people_read = people, True
+        no registered operators. `own_disabling` says how the acting person is disabled, None for an enabled one."""
+        is_same = self.are_people_read and (people, own_disabling) == (self.people, self.own_disabling)
+        self.people, self.own_disabling, self.are_people_read = people, own_disabling, True
         if not is_same:
             self.people_changed.emit()
 

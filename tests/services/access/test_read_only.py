@@ -15,7 +15,7 @@ from tests.support.refund_desks import RefundDesk, open_refund_desk
 from tests.support.refusals import call_for_refusal
 
 RIGHTS_NOT_STOPPED_BY_SWITCH = READING_RIGHTS | {
-    "audit_root", "change_team_view", "due_tasks", "import", "probe", "provider_authorise", "refetch",
+    "audit_root", "change_team_view", "due_tasks", "import", "people", "probe", "provider_authorise", "refetch",
     "refund_withdraw", "registry_import",
     "save_view", "set_read_only", "schema", "unmask",
 }  # fmt: skip

@@ -193,6 +193,25 @@ def test_a_refund_of_a_disabled_requester_is_not_approved(desk: RefundDesk) -> N
     )
 
 
+def test_a_refund_of_a_disabled_approver_is_not_sent(desk: RefundDesk) -> None:
+    """A person approves a refund and is disabled before it is sent, for example because the account was stolen: the
+    refund isn't sent until the person is enabled again."""
+    desk.insert_team()
+    payment = desk.make_paid_payment(minor=900_000)
+    refund = desk.approve_refund(desk.request_refund(payment, "200000"))
+    (checker,) = refund.checkers
+    desk.disable_person(checker)
+    desk.move_clock(minutes=16)
+    desk.run_due_tasks()
+    stuck = desk.read_refund(refund)
+    assert (stuck.state, stuck.work.state) == (RefundState.APPROVED, WorkState.NEEDS_REVIEW)
+    refusal = call_for_refusal(lambda: desk.refunds.submit(refund.id))
+    assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "approver_disabled")
+    assert desk.list_provider_keys(payment) == []
+    desk.sql("UPDATE operators SET disabled_at = NULL WHERE name = :name", name=checker)
+    assert desk.refunds.submit(refund.id).state is RefundState.SUBMITTED
+
+
 def test_a_refund_of_a_requester_without_the_role_is_not_approved(desk: RefundDesk) -> None:
     """If the requester lost the operator's role, the refund cannot be approved, and an already approved refund is not
     sent. If the requester is now an approver, the request is still valid.

@@ -29,6 +29,9 @@ from tests.store.test_state_since import (
 from tests.support.places import CHECKS_TABLE, Engine
 
 STATEMENTS_BACK_TO_VERSION: dict[str, tuple[str, ...]] = {
+    "0027": tuple(
+        f"ALTER TABLE operators DROP COLUMN {name}" for name in ("disabled_by", "disabled_reason", "account_locked")
+    ),
     "0026": ("ALTER TABLE payments DROP COLUMN outside_minor",),
     "0025": (),
     "0024": (),

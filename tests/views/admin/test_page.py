@@ -36,7 +36,7 @@ def test_another_person_sees_no_limits_of_an_administrator(
         def fail() -> None:
             raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, {})
 
-        monkeypatch.setattr(desk.people, "list_people", fail)
+        monkeypatch.setattr(desk.disabled_people, "list_people", fail)
         context.change_operator("op-a")
         assert "failed" in page.list_bar_names()
         assert [len(table.all_rows) for table in restricted_tables] == [0, 0]

@@ -37,6 +37,7 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
     "exports": {"write"},  # a file of this desk and an audit entry
     "health": {"run_all_checks"},
     "limits": {"list_limits"},
+    "disabled_people": {"list_people"},
     "incidents": {
         "count_unlisted_alerts", "count_waiting_incidents", "list_incidents", "list_possible_owners",
         "read_incident",
@@ -56,7 +57,7 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
     # an audit entry
     "printouts": {"read_list", "write_audit_entry_of_record_printout", "write_audit_entry_of_pdf_printout"},
     "person_state": {"read_entries", "change_entries"},  # files of this desk
-    "people": {"list_people"},
+    "people": {"list_people", "find_own_disabling"},
     "scheduler": {"read_states"},
     "read_only_switches": {"list_switches", "list_scopes"},
     "recovery": {
@@ -159,11 +160,12 @@ def test_the_search_finds_the_known_acting_calls() -> None:
     """
     parsed = [call[:2] for source in VIEW_SOURCES for call in find_calls(source)]
     assert find_called_methods() == set(parsed)
-    assert len([call for call in parsed if call in find_acting_calls()]) == 41
+    assert len([call for call in parsed if call in find_acting_calls()]) == 43
     assert {method for _, method in find_acting_calls()} == {
         "acknowledge_alerts", "mark_done", "undo_each_acknowledgement", "release", "snooze", "wake", "reopen",
         "delete_view", "rename_view", "restore_view", "save_view",
-        "approve", "create_run", "discard", "set_order_paid", "add_note", "give_up_take", "hand_over", "probe",
+        "approve", "create_run", "disable", "discard", "enable",
+        "set_order_paid", "add_note", "give_up_take", "hand_over", "probe",
         "purchase", "refetch", "reject", "request", "resolve", "run", "set_limit", "set_switch", "stop", "take",
         "unmask", "withdraw",
     }  # fmt: skip

@@ -582,9 +582,10 @@ PREPARE_AND_CALL_BY_NAME: Mapping[str, tuple[Callable[[PersonWindow], ClickFunct
     "set read-only": (prepare_set_switch, ("read_only_switches", "set_switch")),
 }
 ACTIONS_OF_APPROVER = {"approve", "reject", "set read-only"}
-CALLS_TESTED_ELSEWHERE = {("limits", "set_limit")}
-"""Acting calls that have no case in this file, as (service, method). Only administrators set limits, and this file
-has no administrator: `tests/views/admin/test_limit_dialog.py` tests this call."""
+CALLS_TESTED_ELSEWHERE = {("limits", "set_limit"), ("disabled_people", "disable"), ("disabled_people", "enable")}
+"""Acting calls that have no case in this file, as (service, method). Only administrators set limits and disable
+people, and this file has no administrator: `test_limit_dialog.py` and `test_people_tab.py` in `tests/views/admin`
+test these calls."""
 
 
 @pytest.fixture

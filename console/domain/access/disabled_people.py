@@ -1,0 +1,49 @@
+"""Disabled people. One administrator disables a person at once, for example because the person has left or the
+account was stolen; two administrators together enable the person again. The file of accounts can disable people, too;
+only the file enables these."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from console.domain.records import Person
+
+OPERATOR_KIND = "operator"
+"""Kind of a person as the subject of an audit entry, of a desk request and of a proposal."""
+LONGEST_REASON_CHARACTERS = 200
+PROPOSAL_TIME_LIMIT = timedelta(hours=24)
+"""Time for which the request to enable a person waits for a second administrator."""
+DISABLE_COMMAND = "people disable"
+ENABLE_COMMAND = "people enable"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Disabling:
+    """Since when a person is disabled (`since`), the administrator who has disabled the person (`by`) and the reason.
+    `by` and `reason` are None if the file of accounts has disabled the person."""
+
+    since: datetime
+    by: str | None
+    reason: str | None
+
+    @property
+    def id(self) -> str:
+        """The text that distinguishes this disabling from an earlier or later one of the same person: its instant in
+        microseconds since 1970. A request to enable the person names it, so that the request counts for this
+        disabling only."""
+        return str((self.since - _EPOCH) // timedelta(microseconds=1))
+
+
+def make_enabling_subject(person_name: str, disabling: Disabling | None) -> str:
+    """Return the subject of the request to enable this person: the person and the disabling that the request ends."""
+    return f"{person_name} {'none' if disabling is None else disabling.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class PersonAccess:
+    """A person with roles, and how the person is disabled; `disabling` is None for an enabled person. `proposed_by`
+    is the administrator who has requested to enable the person, while a second administrator must do the same."""
+
+    person: Person
+    disabling: Disabling | None = None
+    proposed_by: str | None = None

@@ -1,0 +1,168 @@
+"""Disable a person, which one administrator does at once, and enable a person, for which two administrators are
+necessary."""
+
+from dataclasses import replace
+
+from console.domain.access.disabled_people import (
+    DISABLE_COMMAND,
+    ENABLE_COMMAND,
+    LONGEST_REASON_CHARACTERS,
+    OPERATOR_KIND,
+    Disabling,
+    PersonAccess,
+)
+from console.domain.access.permissions import WORKER, is_same_person
+from console.domain.annotations.person_texts import strip_invisible_characters
+from console.domain.audit.actions import AuditAction
+from console.domain.error_reasons import NotAllowedReason, UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import NotAllowedDetail
+from console.services.audit import refusals
+from console.services.guarded.answer_serialization import CallAnswer
+from console.services.guarded.request_ids import RequestIdService
+from console.services.process.context import ServiceContext
+from console.store.access import disabled_people
+from console.store.database.engine import Transaction
+from console.store.database.instants import read_current_time
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations.request_ids import RequestIdUse
+
+
+class DisabledPeopleService:
+    """Lists people with their access, for everybody; disables and enables people, for administrators. A read-only
+    switch stops none of these: an account must be stopped during an incident, too."""
+
+    def __init__(self, context: ServiceContext, request_ids: RequestIdService) -> None:
+        self._context, self._request_ids = context, request_ids
+
+    def list_people(self) -> tuple[PersonAccess, ...]:
+        """Return all people, sorted by name, with the administrator who has disabled each disabled one, and the
+        administrator who has requested to enable the person. Needs no right."""
+        with self._context.database.read() as conn:
+            return disabled_people.list_people(
+                conn,
+                read_current_time(conn, self._context.now()),
+                includes_unlisted_names=self._context.allows_names_without_operator_row,
+            )
+
+    def disable(self, person_name: str, reason: str, *, request_id: str | None = None) -> PersonAccess:
+        """Disable the person: from now on the person may do nothing, and nothing that the person has requested is
+        begun. On a server, a worker also locks the person's database account and ends its sessions. `reason` is the
+        administrator's text, which everybody sees. Return the person. If the person is disabled already, write
+        nothing and return the person with the earlier reason.
+
+        Raises not_found for an unknown person; usage for a reason that is empty or longer than
+        LONGEST_REASON_CHARACTERS; and not_allowed if the acting person is no administrator, for the acting person's
+        own name (reason `own_account`), and for the account of a worker (`worker_account`).
+        """
+        return self._request_ids.act_once(
+            DISABLE_COMMAND,
+            request_id,
+            (person_name, reason),
+            lambda: self._disable(person_name, reason),
+            lambda use: self._find_person_of_earlier_call(use, person_name),
+        )
+
+    def enable(self, person_name: str, *, request_id: str | None = None) -> PersonAccess:
+        """Request to enable the person. If another administrator has requested it within the last day and since the
+        person was disabled, enable the person. A request counts only while its person is an administrator. Return the
+        person. If the person isn't disabled, write nothing.
+
+        Raises not_found for an unknown person, same_person if the acting person has made the open request, and
+        not_allowed if the acting person is no administrator, or if the file of accounts has disabled the person
+        (reason `disabled_by_file`).
+        """
+        return self._request_ids.act_once(
+            ENABLE_COMMAND,
+            request_id,
+            (person_name,),
+            lambda: self._enable(person_name),
+            lambda use: self._find_person_of_earlier_call(use, person_name),
+        )
+
+    def _find_person_of_earlier_call(self, request_id_use: RequestIdUse, person_name: str) -> CallAnswer | None:
+        """Return the person as stored now if an earlier call with this request id has disabled or enabled the person,
+        or has requested to enable the person; None if that call wrote nothing."""
+        if request_id_use.subject_kind != OPERATOR_KIND:
+            return None
+        with self._context.database.read() as conn:
+            access = self._find_person(conn, person_name)
+        return None if access is None else CallAnswer(access)
+
+    def _find_person(self, conn: Connection, person_name: str) -> PersonAccess | None:
+        return disabled_people.find_person_access(
+            conn,
+            person_name,
+            read_current_time(conn, self._context.now()),
+            includes_unlisted_names=self._context.allows_names_without_operator_row,
+        )
+
+    def _require_person(self, conn: Connection, person_name: str) -> PersonAccess:
+        access = self._find_person(conn, person_name)
+        if access is None:
+            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": OPERATOR_KIND, "id": person_name[:40]})
+        return access
+
+    def _disable(self, person_name: str, reason: str) -> PersonAccess:
+        context, text = self._context, strip_invisible_characters(reason)
+        with refusals.audit_refusals(context, AuditAction.OPERATOR_DISABLE, person_name[:40], kind=OPERATOR_KIND):
+            administrator = context.require_right("people").name
+            if not 0 < len(text) <= LONGEST_REASON_CHARACTERS:
+                raise ConsoleError(
+                    ErrorCode.USAGE,
+                    {"problem": UsageProblem.INVALID_SWITCH_REASON, "longest": LONGEST_REASON_CHARACTERS},
+                )
+            return context.write(lambda tx: self._store_disabling(tx, person_name, text, administrator))
+
+    def _store_disabling(self, tx: Transaction, person_name: str, reason: str, administrator: str) -> PersonAccess:
+        access, now = self._require_person(tx.conn, person_name), self._context.now()
+        refusal = (
+            NotAllowedReason.OWN_ACCOUNT
+            if is_same_person(person_name, administrator)
+            else NotAllowedReason.WORKER_ACCOUNT
+            if WORKER in access.person.roles
+            else None
+        )
+        if refusal is not None:
+            facts: NotAllowedDetail = {"operator": person_name, "reason": refusal}
+            raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
+        if access.disabling is not None:
+            return access
+        disabled_people.disable_person(tx.conn, person_name, administrator, reason, now)
+        self._context.record_audit(
+            tx, AuditAction.OPERATOR_DISABLED, person_name, {"note": reason}, kind=OPERATOR_KIND
+        )
+        return self._require_person(tx.conn, person_name)
+
+    def _enable(self, person_name: str) -> PersonAccess:
+        context = self._context
+        with refusals.audit_refusals(context, AuditAction.OPERATOR_ENABLE, person_name[:40], kind=OPERATOR_KIND):
+            administrator = context.require_right("people").name
+            return context.write(lambda tx: self._propose_or_enable(tx, person_name, administrator))
+
+    def _propose_or_enable(self, tx: Transaction, person_name: str, administrator: str) -> PersonAccess:
+        context, access = self._context, self._require_person(tx.conn, person_name)
+        disabling, now = access.disabling, read_current_time(tx.conn, self._context.now())
+        if disabling is None:
+            return access
+        if disabling.by is None:
+            facts: NotAllowedDetail = {"operator": person_name, "reason": NotAllowedReason.DISABLED_BY_FILE}
+            raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
+        audit_facts = _make_audit_facts(disabling)
+        if access.proposed_by is None:
+            disabled_people.insert_proposal(tx.conn, person_name, disabling, administrator, now)
+            context.record_audit(
+                tx, AuditAction.OPERATOR_ENABLING_REQUESTED, person_name, audit_facts, kind=OPERATOR_KIND
+            )
+            return replace(access, proposed_by=administrator)
+        if is_same_person(access.proposed_by, administrator):
+            raise ConsoleError(ErrorCode.SAME_PERSON, {"first": access.proposed_by, "about": OPERATOR_KIND})
+        disabled_people.enable_person(tx.conn, person_name, disabling, now)
+        audit_facts |= {"proposed_by": access.proposed_by}
+        context.record_audit(tx, AuditAction.OPERATOR_ENABLED, person_name, audit_facts, kind=OPERATOR_KIND)
+        return PersonAccess(access.person)
+
+
+def _make_audit_facts(disabling: Disabling) -> dict[str, object]:
+    """Return the facts of an audit entry about the end of this disabling."""
+    return {"by": disabling.by, "note": disabling.reason}

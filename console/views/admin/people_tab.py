@@ -1,0 +1,50 @@
+"""The tab with the people of the administration page: its columns, and why a person can't be disabled or enabled."""
+
+from console.domain.access.disabled_people import PersonAccess
+from console.domain.access.permissions import WORKER, is_same_person
+from console.views.runtime.context import WindowContext
+from console.views.tables.columns import Column, StateCell
+from console.wording.people_words import format_person_state
+
+
+def find_blocking_reason(context: WindowContext, access: PersonAccess) -> str:
+    """Return the sentence which says why the acting person can neither disable this person nor request to enable the
+    person: it is the acting person, a worker, or a person whom the file of accounts has disabled, or the acting
+    person has requested it already. Return "" if the acting person can."""
+    if access.disabling is None and is_same_person(access.person.name, context.operator or ""):
+        return context.translate("admin.person.own")
+    if access.disabling is None and WORKER in access.person.roles:
+        return context.translate("admin.person.worker")
+    if access.disabling is not None and access.disabling.by is None:
+        return context.translate("admin.person.by_file")
+    if access.proposed_by is not None and is_same_person(access.proposed_by, context.operator or ""):
+        return context.translate("admin.person.own_request")
+    return ""
+
+
+def format_disabling(context: WindowContext, access: PersonAccess) -> str:
+    """Return by whom, since when and why the person is disabled, and who has requested to enable the person. Return
+    "" for an enabled person."""
+    return "" if access.disabling is None else format_person_state(access, context.language)
+
+
+def make_people_columns(context: WindowContext) -> list[Column]:
+    """Return the columns of the tab with the people: the name, the roles, if the person may buy, and if the person is
+    disabled, with the reason."""
+    translate = context.translate
+
+    def make_state_cell(access: PersonAccess) -> StateCell:
+        if access.disabling is None:
+            return StateCell(translate("person.state.enabled"), "check", "good")
+        return StateCell(translate("person.state.disabled"), "lock", "care")
+
+    return [
+        Column("name", translate("admin.column.name"), 140, lambda access: access.person.name),
+        Column("roles", translate("admin.column.roles"), 220,
+               lambda access: translate("admin.roles", roles=sorted(access.person.roles))),
+        Column("buys", translate("admin.column.may_buy"), 130,
+               lambda access: translate("admin.may_buy" if access.person.may_buy else "admin.may_not_buy")),
+        Column("state", translate("column.state"), 120, make_state_cell, "state"),
+        Column("reason", translate("admin.column.reason"), 260,
+               lambda access: format_disabling(context, access), is_stretched=True),
+    ]  # fmt: skip
