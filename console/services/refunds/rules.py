@@ -330,8 +330,8 @@ def refuse_unsendable_refund(
     context: ServiceContext, conn: Connection, refund_with_payment: RefundWithPayment, reader: PaymentReader
 ) -> None:
     """Raise an error if the approved refund must not be sent now. If the refund breaks a rule, raises the error of
-    `raise_first_broken_rule`. Raises not_allowed if the refund has too few checkers, if one of them was disabled
-    since (the approval may be that of a thief), or if its cooling-off period has not ended.
+    `raise_first_broken_rule`. Raises not_allowed if the refund has too few checkers, also without those who were
+    disabled since (their approval may be that of a thief), or if its cooling-off period has not ended.
     """
     refund = refund_with_payment.refund
     facts = read_facts(context, conn, refund_with_payment.payment, refund.maker)
@@ -340,7 +340,8 @@ def refuse_unsendable_refund(
     )
     until = find_later_cooling_off_end(context, facts.payment, refund, facts.limits)
     other_checkers = set(map(normalize_person_name, refund.checkers)) - {normalize_person_name(refund.maker)}
-    if people.has_disabled_person(conn, refund.checkers):
+    disabled_checkers = set(map(normalize_person_name, people.find_disabled_names(conn, refund.checkers)))
+    if disabled_checkers and count_needed_checkers(facts, refund) > len(other_checkers - disabled_checkers):
         raise ConsoleError(ErrorCode.NOT_ALLOWED, {"record": refund, "reason": NotAllowedReason.APPROVER_DISABLED})
     if len(other_checkers) < count_needed_checkers(facts, refund):
         raise ConsoleError(ErrorCode.NOT_ALLOWED, {"record": refund, "reason": NotAllowedReason.TOO_FEW_APPROVALS})

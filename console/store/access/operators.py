@@ -36,10 +36,8 @@ _ACTS_THROUGH_WORKER_QUERY = select(operators.c.asks).where(ENABLED_PERSON_CONDI
 _LISTED_ENABLED_PEOPLE_QUERY = select(*PERSON_COLUMNS).where(
     operators.c.name.in_(bindparam("names", expanding=True)), operators.c.disabled_at.is_(None)
 )
-_DISABLED_PERSON_QUERY = (
-    select(operators.c.name)
-    .where(operators.c.name.in_(bindparam("names", expanding=True)), operators.c.disabled_at.is_not(None))
-    .limit(1)
+_DISABLED_NAMES_QUERY = select(operators.c.name).where(
+    operators.c.name.in_(bindparam("names", expanding=True)), operators.c.disabled_at.is_not(None)
 )
 _ANY_OPERATOR_NAME_QUERY = select(operators.c.name).limit(1)
 
@@ -102,9 +100,9 @@ def find_names_with_role(
     return frozenset(name for name in names if name.casefold() in stored_names)
 
 
-def has_disabled_person(conn: Connection, names: Collection[str]) -> bool:
-    """True if one of `names` is that of a disabled person."""
-    return bool(names) and conn.execute(_DISABLED_PERSON_QUERY, {"names": sorted(names)}).first() is not None
+def find_disabled_names(conn: Connection, names: Collection[str]) -> frozenset[str]:
+    """Return the names of the disabled people among `names`, as they are stored."""
+    return frozenset(conn.scalars(_DISABLED_NAMES_QUERY, {"names": sorted(names)})) if names else frozenset()
 
 
 def acts_through_worker(conn: Connection, person_name: str) -> bool:

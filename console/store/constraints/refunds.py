@@ -381,9 +381,17 @@ _HAS_DISABLED_VOTER_SQL = exists_sql(
     f"approvals a JOIN operators p ON p.name = a.person WHERE {_IS_VOTE_FOR_REFUND_SQL} AND p.disabled_at IS NOT NULL"
 )
 """SQL condition: a person who has approved the refund is disabled now."""
+_HAVE_ENOUGH_ENABLED_VOTERS_SQL = make_aggregate_sql(
+    count_people_sql("a.person") + " >= OLD.checkers_needed",
+    f"approvals a JOIN operators p ON p.name = a.person WHERE {_IS_VOTE_FOR_REFUND_SQL}"
+    f" AND {is_other_person_sql('a.person', 'OLD.maker')} AND p.disabled_at IS NULL",
+)
+"""SQL condition: enough of the people who have approved the refund, without its maker, aren't disabled now."""
 _REFUND_SENDING_RULES = (
     TriggerRule(
-        implies_sql(_IS_REFUND_SENDING_STEP_SQL, f"NOT {_HAS_DISABLED_VOTER_SQL}"),
+        implies_sql(
+            _IS_REFUND_SENDING_STEP_SQL, f"NOT {_HAS_DISABLED_VOTER_SQL} OR {_HAVE_ENOUGH_ENABLED_VOTERS_SQL}"
+        ),
         "a person who has approved the refund is disabled",
     ),
     TriggerRule(

@@ -277,6 +277,22 @@ def test_two_spellings_of_one_person_decide_nothing(team: Team, execute_as_perso
     assert refused != ""
 
 
+def test_a_refund_without_enough_enabled_voters_is_not_sent(team: Team, execute_as_person: SqlClient) -> None:
+    """If a person who approved the refund is disabled, the database refuses to begin its sending, unless enough other
+    people have approved it."""
+    sending = make_refund_update(APPROVED_REFUND_ID, **SENT_COLUMNS)
+    with team.open_connection("owner") as owner, owner.cursor() as cursor:
+        cursor.execute("UPDATE operators SET disabled_at = UTC_TIMESTAMP() WHERE name = %s", (team.names["lead-c"],))
+        alone = execute_as_person("op-a", sending)
+        cursor.execute(make_vote_insert(APPROVED_REFUND_ID, f"'{team.names['lead-b']}'"))
+        with_another_one = execute_as_person("op-a", sending)
+        cursor.execute("UPDATE operators SET disabled_at = NULL WHERE name = %s", (team.names["lead-c"],))
+        _delete_votes(cursor, APPROVED_REFUND_ID)
+        cursor.execute(make_vote_insert(APPROVED_REFUND_ID, f"'{team.names['lead-c']}'"))
+    assert "disabled" in alone
+    assert with_another_one == ""
+
+
 @pytest.mark.parametrize("change", ["roles = 'auditor'", "disabled_at = UTC_TIMESTAMP()"])
 def test_a_vote_for_a_former_requester_is_refused(team: Team, execute_as_person: SqlClient, change: str) -> None:
     """If the requester has lost the right to request, the database refuses a vote for the refund. If a vote is
