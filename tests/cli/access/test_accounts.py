@@ -43,7 +43,7 @@ def test_db_accounts_apply_on_sqlite_writes_only_rows(terminal: Terminal, people
     assert (shown["dry_run"], shown["statements"], shown["sql"]) == (True, 0, [])
     done = terminal.json("db", "accounts", "apply", str(people_file)).data
     op = {"name": "op-a", "roles": ["operator"], "may_buy": True, "done": "created", "password": "none"}
-    op |= {"asks": False, "moved": False}
+    op |= {"asks": False, "moved": False, "disabled_by": None}
     assert done == {"dry_run": False, "operators": [op], "statements": 0}
     again = terminal.json("db", "accounts", "apply", str(people_file)).data
     assert [one["done"] for one in again["operators"]] == ["unchanged"]
