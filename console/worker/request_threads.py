@@ -17,8 +17,7 @@ REQUEST_THREAD_COUNT = 4
 """Number of threads that execute requests. A request that waits for its provider occupies one of them."""
 REQUEST_POLL_PAUSE_SECONDS = 0.04
 """Pause in seconds between two polls for requests: while a request is open, and also after no request was open for
-QUICK_REQUEST_POLL_PERIOD_SECONDS. In the second case a Galera cluster tells its commits: then a poll follows each
-commit, but not earlier than this time after the previous poll.
+QUICK_REQUEST_POLL_PERIOD_SECONDS.
 """
 QUICK_REQUEST_POLL_PAUSE_SECONDS = 0.01
 """Pause in seconds between two polls while no request is open and the last one was open at most
@@ -119,28 +118,15 @@ class DeskRequestThreads:
             if waiting_count or self._executing_ids:
                 last_request_at = now
             idle_seconds = 0.0 if failure_count else now - last_request_at
-            is_standby = self._executor.is_standby
-            pause_seconds = compute_request_poll_pause_seconds(idle_seconds, renewal_seconds, is_standby=is_standby)
-            if (
-                not is_standby
-                and idle_seconds >= QUICK_REQUEST_POLL_PERIOD_SECONDS
-                and self._wait_for_commit(renewal_seconds)
-            ):
-                pause_seconds = max(0.0, pause_seconds - (clock.monotonic() - now))
+            pause_seconds = compute_request_poll_pause_seconds(
+                idle_seconds, renewal_seconds, is_standby=self._executor.is_standby
+            )
             self._stop_event.wait(
                 compute_pause_after_failures(pause_seconds, failure_count, LONGEST_REQUEST_POLL_PAUSE_SECONDS)
             )
         self._wake_threads(REQUEST_THREAD_COUNT)
         self._wake_lock_waiting_thread()
         self._executor.release_presence_lease()
-
-    def _wait_for_commit(self, longest_seconds: float) -> bool:
-        """Wait until the cluster has committed a transaction (see `RequestExecutor.wait_for_commit`). Return False if
-        the database can't tell its commits, and if it can't be read: the next poll then reports that."""
-        try:
-            return not self._stop_event.is_set() and self._executor.wait_for_commit(longest_seconds)
-        except Exception:
-            return False
 
     def _wake_threads(self, count: int) -> None:
         """Wake `count` threads, one for each waiting request. No further threads are woken, because a thread that

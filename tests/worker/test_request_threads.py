@@ -5,12 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from console.domain.desk_requests.records import (
-    PRESENCE_LEASE_NAME,
-    PRESENCE_RENEWAL_SECONDS,
-    DeskRequestState,
-    TakenDeskRequest,
-)
+from console.domain.desk_requests.records import PRESENCE_LEASE_NAME, DeskRequestState, TakenDeskRequest
 from console.sandbox.server import Sandbox
 from console.worker.lock_thread import (
     PAUSE_BETWEEN_LOCK_PASSES_OF_STANDBY_SECONDS,
@@ -77,40 +72,6 @@ def test_the_first_request_wakes_a_thread_without_a_count(
         monkeypatch.setattr(threads, "_wake_threads", woken.append)
         threads._poll_requests_until_stopped()
     assert woken[:5] == [3, 1, 3, 0, 1]
-
-
-@pytest.mark.engines("sqlite")
-@pytest.mark.parametrize(
-    ("is_commit_told", "waited_seconds", "pause_seconds"),
-    [
-        (True, 1.0, 0.0),
-        (True, 0.01, REQUEST_POLL_PAUSE_SECONDS - 0.01),  # a busy cluster causes no more polls than without waits
-        (False, 0.0, REQUEST_POLL_PAUSE_SECONDS),
-    ],
-)
-def test_a_poll_follows_the_commit_that_a_cluster_tells(
-    place: Place,
-    sandbox: Sandbox,
-    monkeypatch: pytest.MonkeyPatch,
-    is_commit_told: bool,
-    waited_seconds: float,
-    pause_seconds: float,
-) -> None:
-    """A worker for which no request was open for long waits for a commit instead of the usual pause, if the database
-    tells its commits."""
-    stop, clock = CountedStop(3), ManualClock()
-
-    def wait_for_commit(longest_seconds: float) -> bool:
-        assert longest_seconds == PRESENCE_RENEWAL_SECONDS
-        clock.sleep(waited_seconds)
-        return is_commit_told
-
-    with place.open_desk(sandbox, TIME_SCALE="1") as console:
-        executor = console.desk_requests
-        monkeypatch.setattr(executor, "clock", clock)
-        monkeypatch.setattr(executor, "wait_for_commit", wait_for_commit)
-        DeskRequestThreads(executor, stop)._poll_requests_until_stopped()
-    assert stop.pauses == pytest.approx([pause_seconds] * 3)
 
 
 @pytest.mark.engines("sqlite")

@@ -40,7 +40,6 @@ from console.services.process.context import WORKER, ServiceContext, act_for_req
 from console.services.process.failure_suppression import log_and_suppress
 from console.services.process.temporary_files import open_temporary_folder
 from console.store.audit.trail import NewAuditEntry
-from console.store.database.cluster_commits import COMMIT_WAIT_SECONDS, ClusterCommitWait
 from console.store.database.engine import Transaction
 from console.store.desk_requests import presence, requests
 from console.store.desk_requests.requested_audit import parse_audit_entry
@@ -100,7 +99,6 @@ class RequestExecutor:
         """
         self._unexecuted_requests: deque[TakenDeskRequest] = deque()
         """Requests that `take_locked_request` has taken, and that no thread executes yet."""
-        self._commit_wait = ClusterCommitWait()
         self.clock, self.scale = context.clock, context.scale
 
     def announce_presence(self) -> None:
@@ -167,15 +165,6 @@ class RequestExecutor:
             return True
         with self._context.database.read() as conn:
             return requests.is_any_request_waiting(conn)
-
-    def wait_for_commit(self, longest_seconds: float) -> bool:
-        """Wait until the cluster has committed a transaction since the previous call, which may be a desk request, or
-        for COMMIT_WAIT_SECONDS. Return False without a wait if that may be longer than `longest_seconds`, or if the
-        database is no cluster or can't tell its commits. Only one thread may call this method."""
-        if longest_seconds < COMMIT_WAIT_SECONDS or not self._context.database.is_server:
-            return False
-        with self._context.database.read() as conn:
-            return self._commit_wait.wait_for_commit(conn)
 
     def count_waiting_requests(self) -> int:
         """Return the number of desk requests that this worker may take now, including requests that it has already
