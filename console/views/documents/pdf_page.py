@@ -28,6 +28,7 @@ from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_row
 from console.views.widgets.controls.action_row import ActionRow
 from console.views.widgets.controls.buttons import IconButton, KeyButton
 from console.views.widgets.controls.inputs import LineEdit
+from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.views.widgets.window.save_file import ask_for_save_path
 
 if TYPE_CHECKING:
@@ -154,9 +155,10 @@ class PdfPage(Page):
         self.tool_row.menu_button.set_kind("tool")
         self.tool_row.menu_button.setAccessibleName(translate("action.more"))
         self.tool_row.menu_button.setToolTip(translate("action.more"))
+        # With large text, a line has no room for the position of the match beside the field.
+        search_group = make_flow_widget(self.search_field, self.match_position_label, gap_px=12)
         self.tool_line = make_row(
-            page_buttons, self.zoom_row, self.tool_row, self.search_field, self.match_position_label,
-            gap_px=12, margins=(margin, 8, margin, 8),
+            page_buttons, self.zoom_row, self.tool_row, search_group, gap_px=12, margins=(margin, 8, margin, 8),
         )  # fmt: skip
         self.tool_line.setStretch(2, 1)
         head = Surface()

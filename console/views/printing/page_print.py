@@ -15,6 +15,7 @@ from console.views.printing.print_job import (
     PrintedSheet,
     PrintingThread,
     compress_page,
+    has_system_printer,
     open_print_dialog,
     print_images,
     print_sheet,
@@ -58,9 +59,18 @@ class PagePrinter(QObject):
 
     def _open_print_dialog(self, document_name: str, on_chosen: Callable[["QPrinter"], None]) -> None:
         """Open the operating system's print dialog for the printout with this name; the dialog calls `on_chosen` with
-        the selected printer. Do nothing while something is being printed."""
+        the selected printer. If no printer is set up on this computer, say so and what the dialog can do instead. Do
+        nothing while something is being printed."""
         if self.is_running:
             return
+        if not has_system_printer():
+            self._context.show_toast(
+                self._context.translate("print.no_printer"),
+                self._context.translate("print.no_printer.advice"),
+                "square_bang",
+                "care",
+                subject_title="",
+            )
         title = self._context.translate("action.print")
         self.dialog = open_print_dialog(self._parent.window(), title, document_name, on_chosen)
 

@@ -14,7 +14,7 @@ from secrets import token_hex
 
 from PySide6.QtCore import QMarginsF, QRectF, QSizeF, Qt, QThread
 from PySide6.QtGui import QFont, QGuiApplication, QImage, QPageLayout, QPainter, QTextDocument
-from PySide6.QtPrintSupport import QPrintDialog, QPrinter
+from PySide6.QtPrintSupport import QPrintDialog, QPrinter, QPrinterInfo
 from PySide6.QtWidgets import QDialog, QWidget
 
 from console.domain.documents.pdf_pages import PageImage
@@ -87,6 +87,11 @@ class PrintingThread(QThread):
         if self._error is not None:
             raise self._error
         return self._is_printed
+
+
+def has_system_printer() -> bool:
+    """Return True if a printer is set up on this computer. Without one, the print dialog offers only a PDF file."""
+    return bool(QPrinterInfo.availablePrinterNames())
 
 
 def open_print_dialog(
@@ -162,7 +167,8 @@ def print_images(images: Sequence[PrintedPage], footer_text: str, printer: QPrin
 
 
 def _draw_pages(images: Sequence[PrintedPage], footer_text: str, printer: QPrinter) -> bool:
-    """Draw each image on a page of its own. Return False if the printer or its file can't be opened."""
+    """Draw each image on a page of its own. Return False if the printer or its file can't be opened or takes
+    no further page."""
     painter: QPainter | None = None
     for image in images:
         is_wide = image.width_px > image.height_px
@@ -172,8 +178,9 @@ def _draw_pages(images: Sequence[PrintedPage], footer_text: str, printer: QPrint
             painter = QPainter(printer)
             if not painter.isActive():
                 return False
-        else:
-            printer.newPage()
+        elif not printer.newPage():
+            painter.end()
+            return False
         _draw_page(painter, image, footer_text, QRectF(painter.viewport()))
     if painter is not None:
         painter.end()

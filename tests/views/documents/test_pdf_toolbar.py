@@ -1,11 +1,12 @@
 """Tests of the toolbar of the PDF page: the tools are on one line, and tools without room are in a menu."""
 
 import pytest
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from console.views.documents.pdf_page import PdfPage
 from console.views.theme.design_tokens import Language
+from console.views.theme.theme import Appearance
 from tests.views.invented_checks import make_window_context
 
 WIDTH_BESIDE_THE_SIDEBAR = 1076
@@ -50,6 +51,26 @@ def test_the_tools_are_on_one_line(appearance: object, qtbot: QtBot, language: L
     assert max(ends) < width
     if width > 1_400:
         assert in_menu == []
+
+
+@pytest.mark.parametrize("sentence_key", ["queue.position", "pdf.none_found"])
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_the_result_of_a_search_has_room_with_large_text(
+    appearance: Appearance, qtbot: QtBot, language: Language, sentence_key: str
+) -> None:
+    """With a text size of 150 %, the page is not wider than its place while it shows the result of a search, and the
+    result is shown and read whole."""
+    appearance.set_text_scale(1.5)
+    page = make_shown_page(qtbot, language, WIDTH_BESIDE_THE_SIDEBAR)
+    sentence = page.context.translate(sentence_key, position=10, total=12)
+    label = page.match_position_label
+    label.show_text(sentence)
+    QApplication.processEvents()  # Qt lays the line out in a later turn
+    assert page.minimumSizeHint().width() <= WIDTH_BESIDE_THE_SIDEBAR
+    assert label.width() >= label.sizeHint().width()
+    assert label.mapTo(page, label.rect().bottomRight()).x() < WIDTH_BESIDE_THE_SIDEBAR
+    assert page.toolbar.rect().contains(label.mapTo(page.toolbar, label.rect().bottomRight()))
+    assert label.accessibleName() == sentence
 
 
 def test_a_tool_in_the_menu_acts_as_its_button(appearance: object, qtbot: QtBot) -> None:

@@ -24,6 +24,7 @@ from console.views.printing import page_print
 from console.views.printing.page_print import PagePrinter, render_printed_pages
 from console.views.printing.print_job import PrintedSheet, compress_page, make_html, print_images, print_sheet
 from console.views.runtime.context import Toast
+from console.views.theme.design_tokens import Language
 from tests.store import pdf_bombs
 from tests.views.invented_checks import make_window_context
 
@@ -103,6 +104,58 @@ def test_a_full_disk_leaves_no_part_of_a_printed_file(appearance: object, tmp_pa
     assert print_sheet(sheet, make_pdf_printer(earlier))
     assert earlier.read_bytes().startswith(b"%PDF")
     assert list(tmp_path.iterdir()) == [earlier]
+
+
+def test_a_print_that_stops_after_a_page_is_reported(appearance: object, tmp_path: Path) -> None:
+    """If the printer takes the first page but no further one, printing is reported as failed, and no file with the
+    first page alone is left."""
+
+    class OnePagePrinter(QPrinter):
+        def newPage(self) -> bool:
+            return False
+
+    printer = OnePagePrinter(QPrinter.PrinterMode.HighResolution)
+    printer.setOutputFormat(QPrinter.OutputFormat.PdfFormat)
+    printer.setOutputFileName(str(tmp_path / "pages.pdf"))
+    image = compress_page(PageImage(2, 2, b"\xff" * 12))
+    assert not print_images([image, image], "op-a", printer)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("language", "message", "advice_start"),
+    [
+        ("en", "No printer is set up on this computer.", "The print dialog can save a PDF file instead."),
+        (
+            "ja",
+            "このコンピューターにはプリンターが設定されていません。",
+            "次の「印刷」の画面では、PDF ファイルに保存できます。",
+        ),
+    ],
+)
+def test_a_computer_without_a_printer_is_stated(
+    appearance: object,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    language: Language,
+    message: str,
+    advice_start: str,
+) -> None:
+    """If the computer has no printer, a toast says so and what can be done instead. With one, no toast is shown. The
+    print dialog opens either way."""
+    context, toasts, window = make_window_context(), list[Toast](), QWidget()
+    qtbot.addWidget(window)
+    context.language = language
+    context.toast_requested.connect(toasts.append)
+    opened_names: list[str] = []
+    monkeypatch.setattr(page_print, "open_print_dialog", lambda *arguments: opened_names.append(arguments[2]))
+    for has_printer in (False, True):
+        monkeypatch.setattr(page_print, "has_system_printer", lambda answer=has_printer: answer)
+        PagePrinter(context, window).print_pdf(1, None)
+    assert opened_names == ["credit-check-1"] * 2
+    ((shown_message, shown_advice),) = [(toast.message, toast.detail) for toast in toasts]
+    assert shown_message == message
+    assert shown_advice.startswith(advice_start)
 
 
 @pytest.mark.qt_log_ignore("QPainter::begin", extend=True)
