@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
+from console.domain.explained_state import AllowedAction
 from console.domain.records import Person
-from console.domain.service_results import AllowedAction
 from console.services.audit.read_log import RecordOpeningLog
 from console.services.credit_checks.provider import CreditCheckAdapterSource
 from console.services.payments.providers import PaymentProviders

@@ -3,9 +3,9 @@ our record, each with its state and amount, and the provider's history that cont
 
 from collections.abc import Iterator
 
+from console.domain.payments.compared_sides import ComparedSide
 from console.domain.payments.provider_registry import get_time_zone, lacks_history
 from console.domain.payments.records import Payment
-from console.domain.payments.service_results import ComparedSide
 from console.domain.queues.mismatches import Mismatch
 from console.domain.reconciliation.row_comparison import (
     MISSING_THERE_RULE,

@@ -7,7 +7,7 @@ from functools import partial
 from queue import Full, Queue
 from threading import Event
 
-from console.domain.desk_requests.records import PRESENCE_LEASE_SECONDS, PRESENCE_RENEWAL_SECONDS
+from console.domain.desk_requests.rules import PRESENCE_LEASE_SECONDS, PRESENCE_RENEWAL_SECONDS
 from console.domain.errors import ConsoleError
 from console.domain.process.daemon_threads import DaemonThread
 from console.services.desk_requests.execution import RequestExecutor

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from console.app import Console
-from console.domain.desk_requests.records import PRESENCE_LEASE_NAME
+from console.domain.desk_requests.rules import PRESENCE_LEASE_NAME
 from console.domain.records import PurchaseRequest
 from console.domain.service_results import FeedMark
 from console.sandbox.control.client import SandboxControl

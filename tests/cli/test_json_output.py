@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from console.cli.json_output import results as cli_json
+from console.cli.json_output.values import format_json_line
 from console.domain import records as r
 from console.domain import service_results as results
 from console.domain.views.any_record import CreditCheckDetails, LookupResult, QueueItem, QueuePage, ResolveResult
@@ -43,7 +44,7 @@ EXPLANATION = results.Explanation("verdict.a", "why.b", NEXT_STEP, {"n": 1})
 
 
 def convert_by_json(value: dict[str, Any]) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(cli_json.format_json_line(value))
+    loaded: dict[str, Any] = json.loads(format_json_line(value))
     return loaded
 
 
@@ -173,7 +174,7 @@ def test_an_answer_is_one_line_of_utf8_for_any_typed_text() -> None:
     """An answer is one line of UTF-8: lone surrogates become U+FFFD, Japanese is not escaped, and line breaks are
     escaped.
     """
-    line = cli_json.format_json_line({"text": "\udcff 与信\n🦊"})
+    line = format_json_line({"text": "\udcff 与信\n🦊"})
     assert line.count(b"\n") == 1
     assert json.loads(line.decode()) == {"text": "\ufffd 与信\n🦊"}
     assert "与信".encode() in line

@@ -7,16 +7,17 @@ from typing import Any
 import pytest
 
 from console.cli.json_output import results as cli_json
+from console.cli.json_output.values import format_json_line
 from console.cli.process.command import parse_id_at_provider, parse_row_id
 from console.cli.text_output import record_details as cli_text_details
 from console.cli.text_output.translator import Translator
 from console.domain.error_reasons import RefundWindowReason
 from console.domain.errors import ConsoleError
+from console.domain.explained_state import AllowedAction, Explanation, NextStep
 from console.domain.payments import records as o
 from console.domain.payments import service_results as views
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
-from console.domain.service_results import AllowedAction, Explanation, NextStep
 from console.domain.tasks.records import Saga
 from console.domain.tasks.saga_progress import make_saga_progress
 from console.domain.tasks.states import SagaState
@@ -52,7 +53,7 @@ def translate(key: str, **facts: object) -> str:
 
 
 def convert_by_json(value: dict[str, Any]) -> dict[str, Any]:
-    encoded = cli_json.format_json_line(value).decode()
+    encoded = format_json_line(value).decode()
     assert PAYER_NAME not in encoded
     loaded: dict[str, Any] = json.loads(encoded)
     return loaded

@@ -277,8 +277,11 @@ def test_the_window_without_a_display_names_the_usable_commands(terminal: Termin
 SLOW_MODULES = {"PySide6", "requests", "urllib3", "keyring", "alembic", "cryptography", "pypdfium2", "http.client"}
 # Modules that make tens of dataclasses, enumerations or statements. A lookup needs none of their names at run time.
 MODULES_UNUSED_BY_LOOKUP = {
+    "console.domain.desk_requests.records",
     "console.domain.errors.details",
     "console.domain.service_results",
+    "console.domain.payments.limits",
+    "console.domain.payments.provider_messages",
     "console.domain.payments.service_results",
     "console.domain.registry.corporations",
     "console.domain.registry.facts",
@@ -296,9 +299,12 @@ MODULES_UNUSED_BY_LOOKUP = {
     "console.store.schema.worker",
     "console.wiring.services",
 }
-MODULES_UNUSED_BY_HELP = {
+MODULES_UNUSED_BY_REFUSAL = {
+    "console.cli.json_output.records",
     "console.domain.records",
     "console.domain.payments.records",
+}
+MODULES_UNUSED_BY_HELP = MODULES_UNUSED_BY_REFUSAL | {
     "console.domain.error_reasons",
     "console.wording.sentences.line_breaks",
     "console.cli.command_table",
@@ -324,14 +330,14 @@ def read_loaded_modules(terminal: Terminal, program: str, *words: str) -> set[st
 
 
 def test_a_command_without_a_provider_imports_no_slow_module(terminal: Terminal) -> None:
-    """A lookup loads neither Qt nor HTTP, keyring, migrations, cryptography or modules that only write. A usage error
-    and a help page don't load SQLAlchemy either.
+    """A lookup that finds a credit check loads neither Qt nor HTTP, keyring, migrations, cryptography or modules that
+    only write. A usage error and a help page load neither SQLAlchemy nor the classes of records.
     """
-    terminal.json("lookup", CORPORATION_NUMBER)
+    assert terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").status == 0
     no_database = {"sqlalchemy", "sqlite3", "console.app"}
     for words, unused in (
         (("--json", "lookup", CORPORATION_NUMBER), MODULES_UNUSED_BY_LOOKUP),
-        (("--json", "queue", "nonsense"), MODULES_UNUSED_BY_LOOKUP | no_database),
+        (("--json", "queue", "nonsense"), MODULES_UNUSED_BY_LOOKUP | no_database | MODULES_UNUSED_BY_REFUSAL),
         (("--help",), MODULES_UNUSED_BY_LOOKUP | no_database | MODULES_UNUSED_BY_HELP),
     ):
         loaded = read_loaded_modules(terminal, "from console.cli.main import main; main(sys.argv[1:])", *words)

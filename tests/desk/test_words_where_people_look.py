@@ -13,8 +13,8 @@ from pytestqt.qtbot import QtBot
 
 from console.demo.samples import CLIENT_IDS
 from console.domain.clock import SystemClock
+from console.domain.explained_state import WorkBadge
 from console.domain.payments.records import Refund
-from console.domain.service_results import WorkBadge
 from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.process.context import WORKER, act_as
 from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog

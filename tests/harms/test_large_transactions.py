@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pymysql
 import pytest
 
-from console.domain.desk_requests.records import LARGEST_FILE_BYTES, LONGEST_FILE_PART_BYTES, make_request_id
+from console.domain.desk_requests.records import make_request_id
+from console.domain.desk_requests.rules import LARGEST_FILE_BYTES, LONGEST_FILE_PART_BYTES
 from console.store.constraints.fitness import LARGEST_WRITESET_BYTES
 from tests.harms.test_requests_of_people import RequestingTeam, open_requesting_team
 from tests.support.places import use_shared_nodes

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from console.domain.explained_state import WorkBadge
 from console.domain.explanations.badges import NEXT_STEPS_WITHOUT_PERSON
 from console.domain.explanations.records import explain_record
 from console.domain.queues.filters import RecordFilter, get_record_kind
 from console.domain.records import WorkState
-from console.domain.service_results import WorkBadge
 from console.domain.views.any_record import QueueItem
 from console.store.queues.queues import RECORD_QUEUE_NAMES
 from tests.support.sample_desk import SampleDesk, open_sample_desk

@@ -28,6 +28,7 @@ from console.domain.access.read_only import find_stopping_switch, is_action_stop
 from console.domain.bulk.records import ChosenRecord
 from console.domain.clock import CLOCK_TOLERANCE, SystemClock, compute_age
 from console.domain.errors import ConsoleError
+from console.domain.explained_state import AllowedAction, CertaintyBadge, Explanation, WorkBadge
 from console.domain.explanations.badges import NEXT_STEPS_OF_PROGRAM, NEXT_STEPS_WITH_LATER_SENDING, find_state_badge
 from console.domain.explanations.records import explain_record
 from console.domain.exports.tables import ExportRequest, ListName
@@ -35,7 +36,6 @@ from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, CreditCheck, WorkState
-from console.domain.service_results import AllowedAction, CertaintyBadge, Explanation, WorkBadge
 from console.store.operations import journal
 from console.store.records import any_record
 from console.views.presenters import records as case_words

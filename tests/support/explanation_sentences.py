@@ -1,6 +1,6 @@
 """Returns the sentences of an explanation as the screens show them, and checks that they are complete."""
 
-from console.domain.service_results import Explanation
+from console.domain.explained_state import Explanation
 from console.wording.sentences.catalogue import NO_VALUE, translate
 from console.wording.sentences.explanations import format_reason
 

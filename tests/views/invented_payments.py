@@ -6,6 +6,7 @@ from typing import Any
 
 from console.domain.error_reasons import OverLimitReason
 from console.domain.explanations.payments import explain_payment, explain_refund
+from console.domain.payments.compared_sides import ComparedSide, MoneyParts
 from console.domain.payments.records import (
     Limits,
     Order,
@@ -16,14 +17,7 @@ from console.domain.payments.records import (
     SetAside,
     SetAsideState,
 )
-from console.domain.payments.service_results import (
-    ComparedSide,
-    MoneyParts,
-    RefundDetails,
-    RefundPlan,
-    RiskSignal,
-    RuleCheck,
-)
+from console.domain.payments.service_results import RefundDetails, RefundPlan, RiskSignal, RuleCheck
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work
 from tests.views.invented_checks import NOW

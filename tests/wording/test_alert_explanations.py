@@ -10,10 +10,10 @@ import pytest
 
 from console.domain.alerts.rules import BrokenRule, find_broken_rule
 from console.domain.clock import TimeScale
+from console.domain.explained_state import Explanation
 from console.domain.explanations.alerts import explain_alert
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.payments.states import PaymentState
-from console.domain.service_results import Explanation
 from console.wording.sentences.catalogue import LANGUAGES
 from tests.support.explanation_sentences import check_sentences_complete, make_sentences
 from tests.wording.test_payment_explanations import NOW, ORDER, PAYMENT

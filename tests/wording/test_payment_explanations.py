@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from console.domain.errors import ErrorCode, rebuild_error
+from console.domain.explained_state import CertaintyBadge, Explanation, WorkBadge
 from console.domain.explanations.payments import (
     PAID_STATES,
     explain_order,
@@ -27,7 +28,6 @@ from console.domain.payments.records import (
 )
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
-from console.domain.service_results import CertaintyBadge, Explanation, WorkBadge
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support.explanation_sentences import check_sentences_complete, make_sentences

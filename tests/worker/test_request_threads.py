@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from console.domain.desk_requests.records import PRESENCE_LEASE_NAME, DeskRequestState, TakenDeskRequest
+from console.domain.desk_requests.records import DeskRequestState, TakenDeskRequest
+from console.domain.desk_requests.rules import PRESENCE_LEASE_NAME
 from console.sandbox.server import Sandbox
 from console.worker.lock_thread import (
     PAUSE_BETWEEN_LOCK_PASSES_OF_STANDBY_SECONDS,

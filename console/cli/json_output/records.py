@@ -3,11 +3,14 @@ Other programs depend on the names and types of the fields.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from console.cli.json_output.values import JsonObject as JsonObject
+from console.cli.json_output.values import TranslateFunction as TranslateFunction
+from console.cli.json_output.values import build_value_json
 from console.domain.calendar_days import format_instant
 from console.domain.clock import SystemClock
 from console.domain.payments.records import Order, Payment, Refund, mask_payer
@@ -16,11 +19,8 @@ from console.wording.sentences.explanations import format_reason
 
 if TYPE_CHECKING:
     from console.domain.evidence.timeline import TimelineEvent
-    from console.domain.service_results import Explanation, NextStep
+    from console.domain.explained_state import Explanation, NextStep
 
-JsonObject = dict[str, Any]
-TranslateFunction = Callable[..., str]
-"""A function: `translate(key, **facts)` returns the sentence of a wording key in the language of this command."""
 AnyRecord: TypeAlias = CreditCheck | Operation | Order | Payment | Refund
 
 RECORD_KIND_BY_TYPE: Mapping[type, str] = {
@@ -69,7 +69,6 @@ _FUNCTION_BY_COMPUTED_FIELD: Mapping[tuple[type, str], Callable[[Any], object]] 
     (Payment, "left_minor"): lambda payment: _compute_refundable_amount_minor(payment),
     (Operation, "subject"): lambda operation: {"kind": operation.subject_kind, "id": operation.subject_id},
 }
-_MAX_TEXT_VALUE_CHARACTERS = 2_000
 _EXPLANATION_FIELDS = ("verdict", "why", "why_code", "next_step", "may_act", "badges")
 
 
@@ -159,27 +158,13 @@ def build_any_value_json(value: object, translate: TranslateFunction) -> Any:
     """Return any value of an error's detail, of a timeline entry or of an audit entry as JSON. A record becomes
     the JSON object of its kind; text is cut to 2,000 characters.
     """
-    match value:
-        case None | bool() | int() | float():
-            return value
-        case CreditCheck() | Operation() | Order() | Payment() | Refund():
-            return build_record_json(value, translate)
-        case datetime():
-            return format_instant(value)
-        case Enum():
-            return build_any_value_json(value.value, translate)
-        case str():
-            return value if len(value) <= _MAX_TEXT_VALUE_CHARACTERS else value[:_MAX_TEXT_VALUE_CHARACTERS] + "…"
-        case Mapping():
-            return {str(key): build_any_value_json(part, translate) for key, part in value.items()}
-        case list() | tuple() | set() | frozenset():
-            return [build_any_value_json(part, translate) for part in value]
-        case _ if is_dataclass(value) and not isinstance(value, type):
-            return {
-                field.name: build_any_value_json(getattr(value, field.name), translate) for field in fields(value)
-            }
-        case _:
-            return build_any_value_json(str(value), translate)
+
+    def build_object_json(part: Any) -> JsonObject:
+        if isinstance(part, CreditCheck | Operation | Order | Payment | Refund):
+            return build_record_json(part, translate)
+        return {field.name: build_value_json(getattr(part, field.name), build_object_json) for field in fields(part)}
+
+    return build_value_json(value, build_object_json)
 
 
 def build_next_step_json(step: "NextStep", translate: TranslateFunction) -> JsonObject:

@@ -2,7 +2,6 @@
 the fields.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -43,12 +42,6 @@ __all__ = [
     "build_record_json",
     "build_work_json",
 ]
-
-
-def format_json_line(payload: JsonObject) -> bytes:
-    """Return the object as one line of JSON in UTF-8. A lone surrogate, which UTF-8 can't encode, becomes U+FFFD."""
-    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode() + b"\n"
 
 
 def build_record_details_json(record_details: "AnyRecordDetails", translate: TranslateFunction) -> JsonObject:

@@ -18,7 +18,7 @@ from console.domain.process import interrupts
 from console.domain.reason import ForeignText, Reason
 
 if TYPE_CHECKING:  # the window starts through this module, and each import delays its first frame
-    from console.cli.json_output.results import JsonObject
+    from console.cli.json_output.values import JsonObject
     from console.settings.settings import Settings
 
 log = logging.getLogger("console.cli")
@@ -115,10 +115,9 @@ class AnswerWriter:
             self.exit_status = error.exit_status
             self.write_to_stderr(message)
         elif self.is_json:
-            from console.cli.json_output import results as cli_json
+            from console.cli.json_output.errors import build_error_json
 
-            detail = cli_json.build_any_value_json(error.detail, self.translator)
-            body = {"code": error.code, "message": message, "detail": detail}
+            body = build_error_json(error, message, self.translator)
             self._write_json({"ok": False, "error": body}, error.exit_status, message)
             interrupts.stop_raising_at_signals()
         elif not self.has_answered:
@@ -188,9 +187,9 @@ class AnswerWriter:
             self.write_to_stderr(self.translator(f"progress.{step}", **facts))
 
     def _write_json(self, payload: "JsonObject", status: int, error_message: str | None = None) -> None:
-        from console.cli.json_output import results as cli_json
+        from console.cli.json_output.values import format_json_line
 
-        self._write_first_answer(cli_json.format_json_line(payload), status, error_message)
+        self._write_first_answer(format_json_line(payload), status, error_message)
 
     def _write_first_answer(self, content: bytes, status: int, error_message: str | None = None) -> None:
         """Write the bytes to stdout and store the exit status. If an answer was written before, only log this second

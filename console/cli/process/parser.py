@@ -13,7 +13,6 @@ from console.domain import calendar_days
 from console.domain.annotations.person_texts import is_blank
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments import provider_registry
-from console.domain.payments.limits import LARGEST_LIMIT
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.queue_names import QUEUE_NAMES, QUEUES_WITHOUT_RECORDS
@@ -597,6 +596,8 @@ def _add_find_options(parser: _CommandLineParser, translate: TranslateFunction) 
 def _add_refund_limit_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     subcommands = _add_command_group(commands, "limits", translate)
     _add_command(subcommands, "list", translate, "limits.list")
+    from console.domain.payments.limits import LARGEST_LIMIT  # only for the arguments of this command
+
     set_parser = _add_changing_command(subcommands, "set", translate, "limits.set")
     set_parser.add_argument("name", type=_parse_identifier, metavar="NAME", help=translate("cli.help.limits.name"))
     set_parser.add_argument(

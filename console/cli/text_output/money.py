@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from console.cli.text_output.records import TableRow, format_aligned_lines
 from console.cli.text_output.translator import Lines, Translator
+from console.domain.payments.compared_sides import ComparedSide, MoneyParts
 from console.domain.payments.consistency import compute_reversed_minor
 from console.domain.payments.records import Payment, Refund, SetAside
-from console.domain.payments.service_results import ComparedSide, MoneyParts, RiskSignal
+from console.domain.payments.service_results import RiskSignal
 from console.domain.payments.states import RESERVING_REFUND_STATES
 from console.domain.recovery.decidable import is_refund_certainly_unsent
 from console.wording import records as payment_words

@@ -15,7 +15,7 @@ from console.wording.sentences import catalogue as wording
 from console.wording.sentences.explanations import format_reason
 
 if TYPE_CHECKING:
-    from console.domain.service_results import Explanation
+    from console.domain.explained_state import Explanation
 
 TableRow: TypeAlias = Sequence[str]
 COLUMN_GAP = "  "

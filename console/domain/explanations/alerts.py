@@ -13,6 +13,7 @@ from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.access.read_only import is_action_stopped
 from console.domain.alerts.rules import GRACE_PERIOD_BY_ALERT_RULE, BrokenRule
 from console.domain.clock import compute_age
+from console.domain.explained_state import Explanation, NextStep
 from console.domain.money import make_stored_money
 from console.domain.payments.consistency import (
     PAID_BY_CALLBACK_STATES,
@@ -26,7 +27,6 @@ from console.domain.payments.consistency import (
 from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty
-from console.domain.service_results import Explanation, NextStep
 from console.domain.tasks.records import AlertRule
 
 _DECIDING_ROLES = (APPROVER, OPERATOR)

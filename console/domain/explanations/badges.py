@@ -7,8 +7,8 @@ provider and the order. A verdict is the wording key of the sentence about a rec
 
 from typing import TYPE_CHECKING
 
+from console.domain.explained_state import Explanation, WorkBadge
 from console.domain.records import CheckState, CreditCheck, Work, WorkReason, WorkState
-from console.domain.service_results import Explanation, WorkBadge
 
 if TYPE_CHECKING:  # imported for types only: a list of credit checks doesn't need them
     from console.domain.payments.records import Order, Payment, Refund

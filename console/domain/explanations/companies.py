@@ -2,8 +2,8 @@
 person can do."""
 
 from console.domain.access.permissions import APPROVER, OPERATOR
+from console.domain.explained_state import Explanation, NextStep
 from console.domain.registry.watched_facts import FACTS_ABOUT_CLOSURE, CompanyChange
-from console.domain.service_results import Explanation, NextStep
 
 
 def explain_company_change(change: CompanyChange, observed: str) -> Explanation:

@@ -5,10 +5,10 @@ import shlex
 from collections.abc import Sequence
 
 from console.domain.access.permissions import APPROVER, OPERATOR
+from console.domain.explained_state import Explanation, NextStep, WorkBadge
 from console.domain.money import Money, format_decimal, make_stored_money
 from console.domain.payments import provider_registry
 from console.domain.payments.records import Order, Payment
-from console.domain.service_results import Explanation, NextStep, WorkBadge
 from console.domain.tasks.records import Alert
 from console.domain.views.unmatched_notices import NoticeProof, UnmatchedNotice
 

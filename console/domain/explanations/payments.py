@@ -14,11 +14,13 @@ from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.access.read_only import ReadOnlySwitch
 from console.domain.alerts.rules import ALERT_RULES, BrokenRule, find_broken_rule
 from console.domain.clock import TimeScale, compute_age
+from console.domain.explained_state import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.explanations.alerts import explain_alert
 from console.domain.explanations.badges import VERDICTS_OF_MISMATCH, find_work_badge
 from console.domain.explanations.read_only import make_prefixed_switch_facts, replace_stopped_next_step
 from console.domain.explanations.refunds import explain_refund, may_be_requested_again
 from console.domain.money import Money, make_stored_money
+from console.domain.payments.compared_sides import ComparedSide
 from console.domain.payments.consistency import (
     CONFIRMED_PAID_STATES,
     ENDED_WITHOUT_MONEY_STATES,
@@ -46,7 +48,6 @@ from console.domain.payments.records import (
     Refund,
     RefundRelations,
 )
-from console.domain.payments.service_results import ComparedSide
 from console.domain.payments.states import DONE_OUTSIDE, RECORD_OUTSIDE_ACTION, PaymentState, RefundState
 from console.domain.queues.filters import get_certainty
 from console.domain.reconciliation.row_comparison import RECONCILIATION_CASE_RULES
@@ -59,7 +60,6 @@ from console.domain.recovery.decidable import (
     is_refund_perhaps_made,
 )
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
-from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS
 
 __all__ = ["PAID_STATES", "explain_order", "explain_payment", "explain_refund", "find_reversal_deadline"]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from console.domain.access.read_only import EVERYTHING_SCOPE, ReadOnlySwitch, is_action_stopped
-from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
+from console.domain.explained_state import CertaintyBadge, Explanation, NextStep, WorkBadge
 
 SWITCH_LIST_COMMAND = "support-console read-only list"
 

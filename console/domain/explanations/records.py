@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from console.domain.explained_state import Explanation
 from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.records import CreditCheck
-from console.domain.service_results import Explanation
 
 if TYPE_CHECKING:  # imported for types only: a list of credit checks doesn't need them
     from console.domain.payments.records import Order, Payment, Refund

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from console.domain.access.permissions import APPROVER, OPERATOR
+from console.domain.explained_state import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.explanations.badges import VERDICTS_OF_MISMATCH, find_work_badge
 from console.domain.explanations.read_only import (
     SWITCH_LIST_COMMAND,
@@ -25,7 +26,6 @@ from console.domain.recovery.decidable import (
     is_refund_perhaps_made,
 )
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
-from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import REFUND_PROBE_WAITS, SLOW_REFUND_AGE
 
 Facts = Mapping[str, object]

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import datetime, time, timedelta
 
 from console.domain.payments import provider_registry
+from console.domain.payments.compared_sides import ComparedSide, MoneyParts
 from console.domain.payments.records import Order, OrderState, Payment, Refund
-from console.domain.payments.service_results import ComparedSide, MoneyParts
 from console.domain.payments.states import RESERVING_REFUND_STATES, PaymentState, RefundState
 from console.domain.records import Certainty
 

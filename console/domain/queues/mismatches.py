@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from console.domain.payments.compared_sides import ComparedSide
 from console.domain.payments.consistency import compare_payment_sides
 from console.domain.payments.records import Payment, PaymentRelations
-from console.domain.payments.service_results import ComparedSide
 from console.domain.queues.mismatch_reasons import MISMATCH_REASONS_BY_KIND
 from console.domain.tasks.records import Alert, AlertRule
 

@@ -12,6 +12,7 @@ from console.domain.access.permissions import ROLES_BY_RIGHT, has_right, is_same
 from console.domain.access.read_only import READ_ONLY_SWITCH_REASON, is_action_stopped, make_switch_facts
 from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ErrorCode
+from console.domain.explained_state import AllowedAction
 from console.domain.payments.consistency import find_reversal_deadline
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import DONE_OUTSIDE, RECORD_OUTSIDE_ACTION, PaymentState, RefundState
@@ -36,7 +37,6 @@ from console.domain.recovery.records import (
     ProviderStatement,
     RecoverableRecord,
 )
-from console.domain.service_results import AllowedAction
 
 DOCUMENT_EVIDENCE_KINDS = (EvidenceKind.SETTLEMENT, EvidenceKind.FILE, EvidenceKind.LETTER)
 """Kinds of evidence that a person hands in, instead of the provider's answer to a read."""

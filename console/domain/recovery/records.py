@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from console.domain.access.read_only import ReadOnlySwitch
+from console.domain.payments.compared_sides import MoneyParts
 from console.domain.payments.records import Order, Payment, Refund
-from console.domain.payments.service_results import MoneyParts
 from console.domain.records import CreditCheck, Person
 from console.domain.tasks.records import Take
 

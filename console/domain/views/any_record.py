@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from console.domain.records import CreditCheck, Document, EvidenceItem, LeaseHolder, Operation, TimelineEntry
 
 if TYPE_CHECKING:  # imported for types only: a lookup of credit checks doesn't need them
+    from console.domain.explained_state import AllowedAction, Explanation, NextStep
     from console.domain.payments.records import Order, Payment, Refund
     from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
     from console.domain.queues.mismatches import Mismatch
     from console.domain.registry.facts import CorporationFacts
-    from console.domain.service_results import AllowedAction, Explanation, NextStep, OperationDetails
+    from console.domain.service_results import OperationDetails
     from console.domain.tasks.records import Note, Take
     from console.domain.views.company import CompanyTotals
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from console.domain.explained_state import Explanation
 from console.domain.registry.facts import CorporationFacts
 from console.domain.registry.watched_facts import CompanyChange
-from console.domain.service_results import Explanation
 from console.domain.tasks.records import Alert
 from console.domain.views.company_actions import RENEW_ACTION, CompanyAction
 

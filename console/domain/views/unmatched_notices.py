@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from console.domain.explained_state import Explanation
 from console.domain.payments.records import Order, Payment
-from console.domain.service_results import Explanation
 from console.domain.tasks.records import Alert
 
 

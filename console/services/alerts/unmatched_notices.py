@@ -11,12 +11,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.explained_state import Explanation
 from console.domain.explanations.notices import explain_notice
 from console.domain.payments import provider_registry
 from console.domain.payments.records import Order, Payment
 from console.domain.queue_names import NOTICES_QUEUE_NAME
 from console.domain.records import WorkReason
-from console.domain.service_results import Explanation, QueueCount
+from console.domain.service_results import QueueCount
 from console.domain.tasks.records import Alert
 from console.domain.views.unmatched_notices import (
     NoticeCandidate,

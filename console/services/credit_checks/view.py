@@ -8,6 +8,7 @@ from datetime import datetime
 from console.domain.access.permissions import ROLES_BY_RIGHT, has_right
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.explained_state import AllowedAction
 from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.records import (
     CheckRelations,
@@ -19,7 +20,6 @@ from console.domain.records import (
     TimelineEntry,
 )
 from console.domain.recovery.decidable import find_renewal_refusal
-from console.domain.service_results import AllowedAction
 from console.domain.views.any_record import CreditCheckDetails
 from console.services.annotations.annotations import read_annotations
 from console.services.audit.read_log import RecordOpeningLog

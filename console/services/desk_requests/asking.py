@@ -10,14 +10,16 @@ from typing import Any, TypeVar
 
 from console import __version__
 from console.domain.desk_requests.records import (
-    ACTIONS_WITH_PASSWORD,
-    LARGEST_FILE_BYTES,
-    LONGEST_ARGUMENTS_BYTES,
-    PRESENCE_LEASE_SECONDS,
     DeskRequestProgress,
     DeskRequestState,
     NewDeskRequest,
     make_request_id,
+)
+from console.domain.desk_requests.rules import (
+    ACTIONS_WITH_PASSWORD,
+    LARGEST_FILE_BYTES,
+    LONGEST_ARGUMENTS_BYTES,
+    PRESENCE_LEASE_SECONDS,
 )
 from console.domain.error_reasons import (
     DatabaseUnreachableProblem,

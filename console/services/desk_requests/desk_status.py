@@ -5,7 +5,8 @@ desk no longer needs because a worker acts for the desk's person.
 from datetime import datetime
 
 from console.domain.clock import TimeScale
-from console.domain.desk_requests.records import PRESENCE_LEASE_SECONDS, AliveWorker, LeftoverCredentials
+from console.domain.desk_requests.records import AliveWorker, LeftoverCredentials
+from console.domain.desk_requests.rules import PRESENCE_LEASE_SECONDS
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.service_results import DeskUpdate, FeedMark

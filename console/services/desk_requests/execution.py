@@ -14,13 +14,13 @@ from typing import Any
 
 from console import __version__
 from console.domain.audit.actions import AuditAction
-from console.domain.desk_requests.records import (
+from console.domain.desk_requests.records import TakenDeskRequest
+from console.domain.desk_requests.rules import (
     ACTIONS_WITH_PASSWORD,
     AUDIT_REQUEST_ACTION,
     PRESENCE_LEASE_NAME,
     PRESENCE_LEASE_SECONDS,
     SILENT_WORKER_SECONDS,
-    TakenDeskRequest,
 )
 from console.domain.error_reasons import InProgressReason, OutcomeUnknownReason, PossibleRepeatReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error

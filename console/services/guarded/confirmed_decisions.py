@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from console.domain.access.disabled_people import DISABLE_COMMAND, ENABLE_COMMAND, OPERATOR_KIND
 from console.domain.audit.actions import AuditAction
-from console.domain.desk_requests.records import ACTIONS_WITH_PASSWORD
+from console.domain.desk_requests.rules import ACTIONS_WITH_PASSWORD
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import NotAllowedDetail

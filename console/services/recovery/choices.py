@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TypedDict
 
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.explained_state import AllowedAction
 from console.domain.payments.consistency import (
     PAID_STATES,
     is_order_covered,
@@ -26,7 +27,6 @@ from console.domain.recovery.records import (
     ProviderStatement,
     RecoverableRecord,
 )
-from console.domain.service_results import AllowedAction
 from console.domain.tasks.records import Take
 from console.services.credit_checks import refetch
 from console.services.credit_checks.provider import CreditCheckAdapterSource

@@ -7,9 +7,10 @@ from datetime import datetime
 from itertools import starmap
 
 from console.domain.audit.actions import AuditAction
-from console.domain.desk_requests.records import PRESENCE_LEASE_NAME
+from console.domain.desk_requests.rules import PRESENCE_LEASE_NAME
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.explained_state import NextStep
 from console.domain.explanations.records import explain_record
 from console.domain.payments.records import Payment, Refund
 from console.domain.queue_names import MISMATCH_QUEUE_NAME
@@ -19,7 +20,7 @@ from console.domain.queues.filters import NO_FILTER, RecordFilter, get_record_ki
 from console.domain.queues.mismatches import Mismatch, describe_mismatch
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, format_sort_order
 from console.domain.records import CreditCheck, LeaseHolder, Operation, OperationState
-from console.domain.service_results import NextStep, QueueCount
+from console.domain.service_results import QueueCount
 from console.domain.tasks.intervals import TASK_LEASE_PREFIX
 from console.domain.tasks.records import Take
 from console.domain.views.any_record import QueueItem, QueuePage, UnfinishedWork

@@ -15,6 +15,7 @@ from console.domain.access.read_only import (
 )
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.explained_state import AllowedAction
 from console.domain.explanations.refunds import explain_refund
 from console.domain.payments.consistency import compare_payment_sides, compare_refund_sides, compute_money_parts
 from console.domain.payments.records import Payment, Refund, RefundRelations, mask_payer
@@ -28,7 +29,6 @@ from console.domain.payments.service_results import (
 from console.domain.payments.states import RefundState
 from console.domain.records import LeaseHolder, Person
 from console.domain.recovery.decidable import find_decision_refusal, find_withdrawal_refusal
-from console.domain.service_results import AllowedAction
 from console.services.annotations.annotations import read_annotations
 from console.services.audit.read_log import RecordOpeningLog
 from console.services.credit_checks.view import ActionReader, read_timeline

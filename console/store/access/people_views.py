@@ -26,7 +26,7 @@ from sqlalchemy import Connection
 from console.domain.access.disabled_people import OPERATOR_KIND
 from console.domain.access.permissions import AUDITOR
 from console.domain.audit.actions import AuditAction
-from console.domain.desk_requests.records import PRESENCE_LEASE_NAME
+from console.domain.desk_requests.rules import PRESENCE_LEASE_NAME
 from console.domain.evidence.timeline import MIN_MASKED_TEXT_LENGTH
 from console.domain.payments.limits import LIMIT_KIND
 from console.domain.payments.records import MIN_PARTLY_SHOWN_PAYER_LENGTH, SHOWN_PAYER_SUFFIX_LENGTH

@@ -7,7 +7,8 @@ proves that this person has sent it. While a worker acts for the person, the rul
 from collections.abc import Mapping
 
 from console.domain.access.permissions import ADMIN, APPROVER, AUDITOR, OPERATOR, WORKER
-from console.domain.desk_requests.records import (
+from console.domain.desk_requests.records import DeskRequestState
+from console.domain.desk_requests.rules import (
     ACTIONS_WITHOUT_REQUEST_ID,
     AUDIT_REQUEST_ACTION,
     LARGEST_FILE_BYTES,
@@ -16,7 +17,6 @@ from console.domain.desk_requests.records import (
     LONGEST_WAIT_FOR_WORKER_SECONDS,
     WITHDRAW_ACTION,
     WITHDRAWN_REQUEST_KIND,
-    DeskRequestState,
 )
 from console.store.constraints.server_rules import IS_SHORT_LEASE_SQL, is_live_lease_sql
 from console.store.constraints.sql_expressions import (

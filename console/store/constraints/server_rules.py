@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from sqlalchemy.dialects import mysql
 
 from console.domain.access.permissions import WORKER
-from console.domain.desk_requests.records import PRESENCE_LEASE_NAME
+from console.domain.desk_requests.rules import PRESENCE_LEASE_NAME
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER, list_provider_names
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import OutcomeClass

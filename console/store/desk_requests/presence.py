@@ -2,7 +2,8 @@
 
 from sqlalchemy import Connection, MetaData, exists, func, select
 
-from console.domain.desk_requests.records import PRESENCE_LEASE_NAME, AliveWorker
+from console.domain.desk_requests.records import AliveWorker
+from console.domain.desk_requests.rules import PRESENCE_LEASE_NAME
 from console.domain.service_results import DeskUpdate, FeedMark
 from console.store.access.people_views import WORKERS_VIEW
 from console.store.database import change_feed

@@ -9,12 +9,8 @@ import re
 from collections.abc import Sequence
 
 from console.domain.audit.actions import AuditAction
-from console.domain.desk_requests.records import (
-    AUDIT_REQUEST_ACTION,
-    LONGEST_ARGUMENTS_BYTES,
-    NewDeskRequest,
-    make_request_id,
-)
+from console.domain.desk_requests.records import NewDeskRequest, make_request_id
+from console.domain.desk_requests.rules import AUDIT_REQUEST_ACTION, LONGEST_ARGUMENTS_BYTES
 from console.store.audit.trail import NewAuditEntry
 from console.store.database.engine import Transaction
 from console.store.desk_requests import requests

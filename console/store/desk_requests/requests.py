@@ -29,12 +29,6 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from console.domain.desk_requests.records import (
-    ACTIONS_WITHOUT_REQUEST_ID,
-    AUDIT_REQUEST_ACTION,
-    LONGEST_FILE_PART_BYTES,
-    TAKEOVER_MARGIN_SECONDS,
-    WITHDRAW_ACTION,
-    WITHDRAWN_REQUEST_KIND,
     DeskRequestProgress,
     DeskRequestState,
     NewDeskRequest,
@@ -42,6 +36,14 @@ from console.domain.desk_requests.records import (
     StoredRequest,
     TakenDeskRequest,
     make_withdrawal_id,
+)
+from console.domain.desk_requests.rules import (
+    ACTIONS_WITHOUT_REQUEST_ID,
+    AUDIT_REQUEST_ACTION,
+    LONGEST_FILE_PART_BYTES,
+    TAKEOVER_MARGIN_SECONDS,
+    WITHDRAW_ACTION,
+    WITHDRAWN_REQUEST_KIND,
 )
 from console.store.access.people_views import OWN_REQUESTS_VIEW
 from console.store.database.engine import Transaction

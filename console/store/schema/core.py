@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-from console.domain.desk_requests.records import AUDIT_REQUEST_ACTION, WITHDRAW_ACTION
+from console.domain.desk_requests.rules import AUDIT_REQUEST_ACTION, WITHDRAW_ACTION
 from console.store.schema import claim_columns as claim_sql
 from console.store.schema import mismatch_columns as mismatch_sql
 from console.store.schema.column_types import UNKNOWN_INSTANT_SQL, Id, Instant, LongText, SharedColumnInstant

@@ -9,8 +9,8 @@ from console.domain.audit.actions import does_failure_leave_outcome_unknown
 from console.domain.calendar_days import JST
 from console.domain.clock import compute_age
 from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, TimelinePage
+from console.domain.explained_state import Explanation, NextStep
 from console.domain.records import Certainty, CheckState, CreditCheck, TimelineEntry
-from console.domain.service_results import Explanation, NextStep
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import AgeCell, Cell, StateCell
 from console.views.theme.design_tokens import Language, Tone, tokens

@@ -8,14 +8,10 @@ from datetime import datetime
 from console.domain.explanations.payments import OPEN_ORDER_ACTION
 from console.domain.explanations.refunds import is_refused_for_good
 from console.domain.money import format_stored_decimal
+from console.domain.payments.compared_sides import ComparedSide, MoneyParts
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Payment, Refund, SetAside
-from console.domain.payments.service_results import (
-    ComparedSide,
-    MoneyParts,
-    PaymentDetails,
-    RefundDetails,
-)
+from console.domain.payments.service_results import PaymentDetails, RefundDetails
 from console.domain.payments.states import RECORD_OUTSIDE_ACTION, RESERVING_REFUND_STATES, RefundState
 from console.domain.records import Certainty
 from console.domain.recovery.decidable import is_refund_certainly_unsent

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
+from console.domain.explained_state import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.explanations.badges import VERDICTS_OF_MISMATCH
 from console.domain.explanations.records import explain_record as explain_record
 from console.domain.payments.records import Order, Payment
@@ -12,7 +13,6 @@ from console.domain.payments.service_results import OrderDetails, PaymentDetails
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CreditCheck, Operation, Work, WorkReason, WorkState, is_attempt_overdue
 from console.domain.recovery.records import WaitingProposal
-from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.views.any_record import CreditCheckDetails
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordPageRoute, RecordRef, make_route_to_record

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from console.domain.corporation_number import read_first_digits
+from console.domain.explained_state import WorkBadge
 from console.domain.exports.tables import ChosenRecords, ExportRequest, ListName
 from console.domain.lookup.number_input import HYPHEN_BY_DASH
 from console.domain.payments.records import Order, Payment
@@ -15,7 +16,6 @@ from console.domain.queue_names import MISMATCH_QUEUE_NAME
 from console.domain.queues.filters import NO_FILTER, RecordFilter
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.records import CreditCheck
-from console.domain.service_results import WorkBadge
 from console.domain.views.any_record import QueueItem, QueuePage
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord

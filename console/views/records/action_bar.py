@@ -9,10 +9,11 @@ from typing import TypeAlias
 from PySide6.QtCore import QObject, Signal, Slot
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, does_right_change_records, is_same_person
+from console.domain.explained_state import AllowedAction, Explanation, WorkBadge
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.domain.records import TimelineEntry
 from console.domain.recovery.decidable import find_purpose_of_known_outcome_decision
-from console.domain.service_results import AllowedAction, Explanation, OperationDetails, WorkBadge
+from console.domain.service_results import OperationDetails
 from console.domain.views.any_record import CreditCheckDetails
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters.credit_checks import get_actor_name

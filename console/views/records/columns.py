@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from console.domain.explained_state import WorkBadge
 from console.domain.payments.records import Payment, Refund
 from console.domain.record_kinds import RECORD_KINDS
 from console.domain.records import CreditCheck
-from console.domain.service_results import WorkBadge
 from console.views.presenters import columns
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words

@@ -6,8 +6,8 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QGridLayout, QWidget
 
+from console.domain.explained_state import Explanation
 from console.domain.registry.facts import CorporationFacts
-from console.domain.service_results import Explanation
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext

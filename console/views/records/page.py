@@ -11,11 +11,11 @@ from PySide6.QtWidgets import QLayout, QWidget
 
 from console.domain.access.permissions import is_same_person
 from console.domain.audit.record_entries import find_new_entries, reports_event
+from console.domain.explained_state import OPEN_ALERT_ACTION, Explanation, WorkBadge
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.service_results import OrderDetails
 from console.domain.records import CreditCheck, LeaseHolder, TimelineEntry
 from console.domain.recovery.decidable import can_probe_ask_provider
-from console.domain.service_results import OPEN_ALERT_ACTION, Explanation, WorkBadge
 from console.views.pages.base import KeyHint, Page, find_focused_widget, set_tab_order
 from console.views.pages.scroll_container import PageScrollArea
 from console.views.presenters import credit_checks as record_words

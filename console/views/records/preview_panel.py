@@ -6,12 +6,12 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QVBoxLayout, QWidget
 
 from console.domain.evidence.timeline import TimelinePage
+from console.domain.explained_state import WorkBadge
 from console.domain.explanations.records import SECOND_PERSON_STEPS
 from console.domain.payments.consistency import compare_payment_sides
 from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
 from console.domain.records import Certainty, CreditCheck
 from console.domain.recovery.decidable import can_probe_ask_provider, has_refetchable_parts, is_decidable_check
-from console.domain.service_results import WorkBadge
 from console.domain.views.any_record import QueueItem
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import credit_checks as words

@@ -4,7 +4,8 @@ about the refund."""
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
-from console.domain.payments.service_results import MoneyParts, RefundPlan
+from console.domain.payments.compared_sides import MoneyParts
+from console.domain.payments.service_results import RefundPlan
 from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
 from console.views.refunds import texts as refund_words

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from console.wording.sentences.formats import join_sentences
 
 if TYPE_CHECKING:
-    from console.domain.service_results import Explanation
+    from console.domain.explained_state import Explanation
 
 
 def format_reason(explanation: "Explanation", translate: Callable[..., str]) -> str:

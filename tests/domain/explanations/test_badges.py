@@ -6,6 +6,7 @@ from itertools import product
 
 import pytest
 
+from console.domain.explained_state import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.explanations.badges import (
     NEXT_STEPS_OF_PROGRAM,
     NEXT_STEPS_WITH_LATER_SENDING,
@@ -16,7 +17,6 @@ from console.domain.explanations.payments import explain_order
 from console.domain.explanations.read_only import replace_stopped_next_step
 from console.domain.payments.records import Order, OrderRelations, OrderState
 from console.domain.records import ReadOnlySwitch, Work, WorkState
-from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.wording.sentences.catalogue import has_sentence, translate
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from console.domain.explained_state import CertaintyBadge, WorkBadge
 from console.domain.explanations.payments import explain_order, explain_payment, find_reversal_deadline
 from console.domain.money import Money
 from console.domain.payments.consistency import PAID_STATES
@@ -21,7 +22,6 @@ from console.domain.payments.records import (
 )
 from console.domain.payments.states import DONE_OUTSIDE, RECORD_OUTSIDE_ACTION, PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkReason, WorkState
-from console.domain.service_results import CertaintyBadge, WorkBadge
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

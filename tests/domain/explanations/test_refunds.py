@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from console.domain.explained_state import WorkBadge
 from console.domain.explanations.refunds import FINAL_REFUSAL_REASONS, explain_refund
 from console.domain.money import Money
 from console.domain.payments.records import Payment, Refund, RefundRelations
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
-from console.domain.service_results import WorkBadge
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

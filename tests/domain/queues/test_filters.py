@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from console.domain.explained_state import CertaintyBadge
 from console.domain.explanations.records import explain_record
 from console.domain.payments.consistency import (
     compare_payment_sides,
@@ -40,7 +41,6 @@ from console.domain.queues.filters import (
     find_cause,
 )
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
-from console.domain.service_results import CertaintyBadge
 from tests.support.filter_check import matches_filter
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)

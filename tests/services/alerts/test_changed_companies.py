@@ -12,9 +12,9 @@ from threading import Barrier, Thread
 import pytest
 
 from console.domain.errors import ConsoleError
+from console.domain.explained_state import WorkBadge
 from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.registry.publication_days import is_publication_day
-from console.domain.service_results import WorkBadge
 from console.domain.tasks.records import COMPANY_TOPIC
 from console.domain.views.any_record import CreditCheckDetails
 from console.sandbox.registry import changes, write_whole_file

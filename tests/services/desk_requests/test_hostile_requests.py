@@ -17,7 +17,8 @@ import pytest
 from console.app import Console
 from console.domain.audit.actions import AuditAction
 from console.domain.bulk.records import ChosenRecord
-from console.domain.desk_requests.records import LONGEST_ARGUMENTS_BYTES, make_request_id
+from console.domain.desk_requests.records import make_request_id
+from console.domain.desk_requests.rules import LONGEST_ARGUMENTS_BYTES
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.bulk.runs import MAX_ROWS_PER_BULK_RUN

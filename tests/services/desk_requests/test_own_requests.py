@@ -12,13 +12,13 @@ from sqlalchemy import Connection
 
 from console.app import Console
 from console.domain.desk_requests.records import (
-    AUDIT_REQUEST_ACTION,
     NewDeskRequest,
     OwnRequest,
     OwnRequestState,
     make_request_id,
     make_withdrawal_id,
 )
+from console.domain.desk_requests.rules import AUDIT_REQUEST_ACTION
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox

@@ -12,13 +12,8 @@ from threading import Barrier, Event
 import pytest
 
 from console.app import Console
-from console.domain.desk_requests.records import (
-    AUDIT_REQUEST_ACTION,
-    NewDeskRequest,
-    OwnRequestState,
-    TakenDeskRequest,
-    make_request_id,
-)
+from console.domain.desk_requests.records import NewDeskRequest, OwnRequestState, TakenDeskRequest, make_request_id
+from console.domain.desk_requests.rules import AUDIT_REQUEST_ACTION
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox

@@ -7,13 +7,13 @@ import pytest
 
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST
+from console.domain.explained_state import WorkBadge
 from console.domain.explanations.badges import find_state_badge
 from console.domain.payments.consistency import compute_money_parts
 from console.domain.payments.records import Payment, RefundRequest
 from console.domain.payments.states import DONE_OUTSIDE
 from console.domain.records import Certainty, WorkReason
 from console.domain.recovery.decision_reasons import PersonEvidence
-from console.domain.service_results import WorkBadge
 from console.services.payments import next_work, order_status
 from console.store.database.engine import Transaction
 from console.store.payments import payments

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy.dialects import sqlite
 
+from console.domain.explained_state import CertaintyBadge
 from console.domain.payments.records import Payment
-from console.domain.service_results import CertaintyBadge
 from console.domain.tasks.saga_progress import SagaProgress, StepState
 from console.domain.tasks.states import SagaState
 from console.services.payments import timeouts as payment_timeouts

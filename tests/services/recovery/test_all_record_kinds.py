@@ -11,13 +11,13 @@ from sqlalchemy import Connection, insert, update
 from console.app import Console
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError
+from console.domain.explained_state import CertaintyBadge
 from console.domain.explanations.payments import explain_order, explain_payment, find_explained_payment_id
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import RefundState
 from console.domain.queues.filter_text import parse_filter
 from console.domain.records import PurchaseRequest, Work, WorkState
 from console.domain.recovery.left_open import LeftOpenReason
-from console.domain.service_results import CertaintyBadge
 from console.domain.views.any_record import QueueItem
 from console.store.database.engine import Database
 from console.store.database.instants import convert_to_naive_utc

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text, update
 
+from console.domain.explained_state import AllowedAction
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, WAITING_STATES
 from console.domain.payments.records import Payment
 from console.domain.payments.states import RECORD_OUTSIDE_ACTION, PaymentState
 from console.domain.recovery.records import ProviderStatement
-from console.domain.service_results import AllowedAction
 from console.services.credit_checks.refetch import make_lease_name
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction

@@ -7,9 +7,9 @@ from functools import partial
 import pytest
 
 from console.domain.money import Money
+from console.domain.payments.compared_sides import ComparedSide
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Payment, Refund
-from console.domain.payments.service_results import ComparedSide
 from console.domain.payments.states import RefundState
 from console.services.refunds.late_outcomes import apply_refund_report
 from console.store.database.engine import Transaction

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from console.domain.explained_state import AllowedAction
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.payments.states import DONE_OUTSIDE, RefundState
 from console.domain.recovery.left_open import LeftOpenReason
-from console.domain.service_results import AllowedAction
 from console.services.refunds import view
 from console.wiring.exports import make_export_table
 from console.wording.sentences.text_context import FileTextContext

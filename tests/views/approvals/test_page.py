@@ -18,6 +18,7 @@ from pytestqt.qtbot import QtBot
 
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.explained_state import AllowedAction
 from console.domain.payments.consistency import compute_money_parts, find_money_part_of_refund
 from console.domain.payments.service_results import (
     ApprovalInbox,
@@ -30,7 +31,6 @@ from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
 from console.domain.recovery.records import WaitingProposal
 from console.domain.registry.facts import REGISTRY_PUBLISHER, CorporationFacts
-from console.domain.service_results import AllowedAction
 from console.views.approvals.cards import PROPOSAL_CARD_KIND
 from console.views.approvals.detail import RefundRequestPanel, format_approval_title
 from console.views.approvals.list import ApprovalListPanel

@@ -14,9 +14,10 @@ from console.cli.text_output.money import format_money_table
 from console.cli.text_output.records import format_record_table
 from console.cli.text_output.translator import Translator
 from console.domain.explanations.records import explain_record
+from console.domain.payments.compared_sides import ComparedSide, MoneyParts
 from console.domain.payments.consistency import compute_money_parts, compute_reversed_minor
 from console.domain.payments.records import OrderState, Payment, PaymentRelations, Refund, SetAsideState
-from console.domain.payments.service_results import ComparedSide, MoneyParts, PaymentDetails, RefundDetails
+from console.domain.payments.service_results import PaymentDetails, RefundDetails
 from console.domain.payments.states import DONE_OUTSIDE, RECORD_OUTSIDE_ACTION, PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.views.money.payment_page import PaymentPage

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import pytest
 from pytestqt.qtbot import QtBot
 
+from console.domain.explained_state import Explanation, NextStep
 from console.domain.queue_names import NOTICES_QUEUE_NAME
-from console.domain.service_results import Explanation, NextStep
 from console.domain.tasks.records import Alert
 from console.domain.views.unmatched_notices import (
     NoticeCandidate,

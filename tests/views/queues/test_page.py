@@ -10,10 +10,10 @@ from pytestqt.qtbot import QtBot
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.evidence.timeline import EMPTY_TIMELINE_PAGE
+from console.domain.explained_state import Explanation, NextStep
 from console.domain.payments.service_results import OrderDetails
 from console.domain.queues.saved_views import SavedView, ViewContent
 from console.domain.records import Certainty, Work, WorkState
-from console.domain.service_results import Explanation, NextStep
 from console.domain.views.any_record import QueueItem
 from console.views.queues.actions import list_impossible_key_hints
 from console.views.queues.page import QueuesPage

@@ -8,6 +8,7 @@ from itertools import groupby, product
 import pytest
 from pytestqt.qtbot import QtBot
 
+from console.domain.explained_state import WorkBadge
 from console.domain.explanations.payments import explain_payment
 from console.domain.payments.records import RefundRelations
 from console.domain.queues.causes import CauseGroup
@@ -15,7 +16,6 @@ from console.domain.queues.filter_text import parse_filter
 from console.domain.queues.filters import NO_FILTER
 from console.domain.queues.mismatches import Mismatch
 from console.domain.records import Certainty, Work, WorkState
-from console.domain.service_results import WorkBadge
 from console.domain.views.any_record import QueueItem
 from console.views.pages.fitted_table import FittedTable
 from console.views.queues.cause_groups import CauseRow, GroupTable, make_grouped_table_columns

@@ -12,9 +12,10 @@ import pytest
 from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.explained_state import NextStep
 from console.domain.explanations.records import explain_record
 from console.domain.records import Operation, OperationState
-from console.domain.service_results import NextStep, OperationDetails
+from console.domain.service_results import OperationDetails
 from console.views.records.operation_page import OperationPage
 from console.views.runtime.routes import OperationRoute
 from console.views.runtime.tasks import Failure

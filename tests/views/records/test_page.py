@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QDialog
 from pytestqt.qtbot import QtBot
 
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.explained_state import AllowedAction, NextStep, WorkBadge
 from console.domain.explanations.payments import (
     OPEN_REFUND_ACTION,
     explain_payment,
@@ -24,7 +25,6 @@ from console.domain.payments.records import Payment, PaymentRelations
 from console.domain.payments.service_results import PaymentDetails
 from console.domain.payments.states import DONE_OUTSIDE, PaymentState, RefundState
 from console.domain.records import Certainty, TimelineEntry, Work, WorkReason, WorkState
-from console.domain.service_results import AllowedAction, NextStep, WorkBadge
 from console.domain.tasks.records import Take
 from console.views.money.payment_page import PaymentPage
 from console.views.records.action_bar import ActionButtons
