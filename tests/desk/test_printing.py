@@ -10,12 +10,15 @@ from PySide6.QtPrintSupport import QPrintDialog, QPrinter
 
 from console.app import Console
 from console.domain.exports.tables import ExportRequest, ListName
+from console.domain.records import AuditEntry
 from console.sandbox.server import Sandbox
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.documents.pdf_page import PdfPage
 from console.views.money.payment_page import PaymentPage
+from console.views.printing import page_print
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import CreditCheckRoute, PaymentRoute, PdfRoute, QueuesRoute
+from console.wording.audit_words import format_audit_action
 from tests.desk.conftest import OpenWindow, buy_check, buy_without_pdf
 from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.money_desks import import_paid_payment
@@ -121,3 +124,36 @@ def test_a_printout_of_a_long_list_reports_the_missing_rows(
     monkeypatch.setattr("console.services.exports.printouts.MAX_PRINTED_ROWS", 1)
     printout = console.printouts.read_list(ExportRequest(ListName.AUDIT), "en")
     assert (len(printout.rows), printout.is_cut) == (1, True)
+
+
+@pytest.mark.qt_log_ignore("QPainter::begin", extend=True)
+def test_the_audit_trail_says_that_printing_started(
+    open_window: OpenWindow, console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A printout that the printer doesn't take has an audit entry, because pages may be on paper; the entry says only
+    that printing has started. A PDF that is not sent to the printer, because its pages together are too large, has no
+    entry.
+    """
+    check = buy_check(console, CORPORATION_NUMBERS[0])
+    person = open_window()
+    person.frame.show_route(PdfRoute(check.id))
+    page = person.wait_for_page(PdfPage)
+    person.wait_until(lambda: page.page_count > 0)
+
+    def print_into_missing_folder() -> None:
+        page.page_printer.print_pdf_to(check.id, None, make_pdf_printer(tmp_path / "missing" / "document.pdf"))
+        person.wait_until(lambda: not page.page_printer.is_running)
+
+    def list_print_entries() -> list[AuditEntry]:
+        return [entry for entry in console.audit.list_entries(200) if entry.what == "credit-check.pdf_printed"]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(page_print, "MAX_PRINTED_PDF_BYTES", 1)
+        print_into_missing_folder()
+    print_into_missing_folder()
+    person.wait_until(lambda: bool(list_print_entries()))  # a worker writes the entries in their order
+    (entry,) = list_print_entries()
+    assert [format_audit_action(entry, language) for language in ("en", "ja")] == [
+        "Started printing the PDF.",
+        "PDF の印刷を開始しました。",
+    ]

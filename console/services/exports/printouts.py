@@ -1,5 +1,6 @@
 """Prepare printouts (a list, the page of a record, or a PDF), and write an audit entry about each printout before
-it is printed."""
+it is printed. The entry says that printing started: a printer may print pages and then fail, so an entry that is
+written afterwards could be missing while paper exists."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

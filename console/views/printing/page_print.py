@@ -99,7 +99,7 @@ class PagePrinter(QObject):
             else:
                 reason = context.translate("print.failed")
                 context.show_toast(
-                    context.translate("act.refused"), reason, "square_bang", "bad", subject_title=subject_title
+                    context.translate("print.incomplete"), reason, "square_bang", "bad", subject_title=subject_title
                 )
 
         def show_failure(failure: Failure) -> None:
@@ -193,10 +193,12 @@ class PagePrinter(QObject):
         def read_page_images(services: "Console") -> list[PrintedPage]:
             pages = services.pdfs.open_pages(record_id, sha256)
             try:
-                services.printouts.write_audit_entry_of_pdf_printout(record_id, sha256)
-                return render_printed_pages(pages)
+                printed_pages = render_printed_pages(pages)
             finally:
                 pages.close()
+            # Not before the pages are rendered: a PDF that can't be rendered is not printed.
+            services.printouts.write_audit_entry_of_pdf_printout(record_id, sha256)
+            return printed_pages
 
         printed_by = self._format_printed_by()
         subject_title = self._context.translate("record.title", id=record_id)

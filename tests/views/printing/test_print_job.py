@@ -159,18 +159,35 @@ def test_a_computer_without_a_printer_is_stated(
 
 
 @pytest.mark.qt_log_ignore("QPainter::begin", extend=True)
-@pytest.mark.parametrize(("folder", "message"), [("", "Sent to the printer."), ("missing", "Not done")])
+@pytest.mark.parametrize(
+    ("folder", "language", "message", "advice"),
+    [
+        ("", "en", "Sent to the printer.", ""),
+        ("missing", "en", "Printing was not completed", "Some pages may already be on paper."),
+        ("missing", "ja", "印刷が完了していません", "一部のページがすでに印刷されている可能性があります。"),
+    ],
+)
 def test_only_taken_pages_are_announced_as_sent(
-    appearance: object, qtbot: QtBot, tmp_path: Path, folder: str, message: str
+    appearance: object,
+    qtbot: QtBot,
+    tmp_path: Path,
+    folder: str,
+    language: Language,
+    message: str,
+    advice: str,
 ) -> None:
-    """The toast says that a list was sent to the printer only if the printer could be opened."""
+    """The toast says that a list was sent to the printer only if the printer has taken it. Otherwise it says that
+    some pages may be on paper, because a printer can fail after any page."""
     context, toasts, window = make_window_context(), list[Toast](), QWidget()
     qtbot.addWidget(window)
+    context.language = language
     context.store_services(PrintedServices())  # type: ignore[arg-type]  # printouts alone
     context.toast_requested.connect(toasts.append)
     printer = make_pdf_printer(tmp_path / folder / "list.pdf")
     PagePrinter(context, window).print_list_to(ExportRequest(ListName.ALERTS), printer)
-    assert [toast.message for toast in toasts] == [message]
+    (toast,) = toasts
+    assert toast.message == message
+    assert advice in toast.detail
 
 
 def test_a_printed_list_states_its_filter_and_its_missing_records(
