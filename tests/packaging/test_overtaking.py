@@ -1,24 +1,48 @@
-"""A test of the tests' other process, which acts in the middle of a transaction."""
+"""Tests of the tests' other process, which acts in the middle of a transaction."""
 
+from threading import Event
 from types import ModuleType
 
 import pytest
 
-from console.domain.errors import ConsoleError, ErrorCode
 from tests.support.overtaking import start_other_process
 
 
-def test_a_call_that_waited_too_long_for_a_lock_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a slow machine the transaction of the test lasts longer than the program waits for a lock. The other process
-    calls again until it is executed."""
-    module = ModuleType("acts")
-    monkeypatch.setattr(module, "lock_until_commit", lambda context, tx, name: None, raising=False)
-    results: list[object] = []
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return a module with a function that takes locks."""
+    acts = ModuleType("acts")
+    monkeypatch.setattr(acts, "lock_until_commit", lambda context, tx, name: None, raising=False)
+    return acts
+
+
+def test_the_test_goes_on_while_the_other_process_waits_for_the_lock(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType
+) -> None:
+    """The other process has asked for the lock and goes on after the test's transaction."""
+    is_committed = Event()
 
     def act() -> None:
-        results.append("called")
-        if len(results) == 1:
-            raise ConsoleError(ErrorCode.DATABASE_LOCKED)
+        module.lock_until_commit(None, None, "a lock")
+        is_committed.wait()
 
-    start_other_process(monkeypatch, module, "a lock", act).join()
-    assert results == ["called", "called"]
+    other = start_other_process(monkeypatch, module, "a lock", act)
+    assert other.is_alive()
+    is_committed.set()
+    other.join()
+
+
+@pytest.mark.parametrize("names", [[], ["another lock"]], ids=["no-lock", "another-lock"])
+def test_a_process_that_ends_without_the_lock_is_reported(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, names: list[str]
+) -> None:
+    """A test that watches the wrong module or lock would otherwise wait until the program refuses to wait for the
+    lock, and would pass although nothing overlapped."""
+
+    def act() -> None:
+        for name in names:
+            module.lock_until_commit(None, None, name)
+
+    other = start_other_process(monkeypatch, module, "a lock", act)
+    with pytest.raises(AssertionError, match="never asked the watched module"):
+        other.join()

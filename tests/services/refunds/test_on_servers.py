@@ -19,8 +19,8 @@ from console.domain.payments.records import Payment, Refund, RefundRequest, SetA
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkReason, WorkState
 from console.sandbox import SandboxControl
+from console.services.payments import order_status
 from console.services.payments.next_work import open_case
-from console.services.refunds import outcomes
 from console.services.refunds.late_outcomes import apply_refund_report
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
@@ -183,7 +183,7 @@ def test_an_order_is_refunded_by_two_workers_at_once(
         def let_other_process_overtake(*args: Any, **more: Any) -> tuple[Payment, ...]:
             stored_payments = find_payments(*args, **more)
             if next(turns, False):
-                others.append(start_other_process(monkeypatch, outcomes, lock_name, other_probe))
+                others.append(start_other_process(monkeypatch, order_status, lock_name, other_probe))
             return stored_payments
 
         monkeypatch.setattr(payments, "find_by_orders", let_other_process_overtake)
