@@ -58,6 +58,7 @@ from console.store.constraints.sql_expressions import (
     make_refusal_rules,
     make_state_list_sql,
     make_sum_sql,
+    parse_id_sql,
     person_has_role_sql,
 )
 from console.store.constraints.words_of_people import (
@@ -485,11 +486,11 @@ REFUND_UPDATE_RULES = (
 _IS_REFUND_VOTE_SQL = f"(NEW.action = {_VOTE_ACTION})"
 _IS_ADMINISTRATOR_PROPOSAL_SQL = f"{limits.IS_LIMIT_PROPOSAL_SQL} OR {disabled_people.IS_ENABLING_PROPOSAL_SQL}"
 _MAY_VOTE_ON_REFUND_SQL = exists_sql(
-    "refunds r JOIN operators p ON p.name = r.maker WHERE r.id = CAST(NEW.subject_id AS UNSIGNED)"
+    f"refunds r JOIN operators p ON p.name = r.maker WHERE r.id = {parse_id_sql('NEW.subject_id')}"
     f" AND CAST(r.id AS CHAR) = NEW.subject_id AND r.status = 'requested' AND {_IS_ACTIVE_MAKER_SQL}"
     f" AND {is_other_person_sql('me', 'r.maker')} AND {UTC_NOW_SQL} <= {_add_clock_lag_sql('r.decide_by')}"
 )
-_VERSION_OF_REFUND_SQL = "(SELECT q.version FROM refunds q WHERE q.id = CAST(NEW.subject_id AS UNSIGNED))"
+_VERSION_OF_REFUND_SQL = f"(SELECT q.version FROM refunds q WHERE q.id = {parse_id_sql('NEW.subject_id')})"  # noqa: S608  # constants
 """SQL of the version of the refund about which the new row of `approvals` decides."""
 _IS_STATE_REQUESTED_SQL = (
     "(r.proposed = NEW.proposed OR NEW.subject_kind = 'operation' AND NEW.proposed = 'error'"
@@ -537,7 +538,7 @@ _APPROVAL_INSERT_RULES = (
     ),
     TriggerRule(implies_sql(_IS_REFUND_VOTE_SQL, has_role_sql(APPROVER)), "only an approver approves"),
     TriggerRule(
-        implies_sql(_IS_REFUND_VOTE_SQL, f"NOT NEW.subject_id REGEXP '[^0-9]' AND {_MAY_VOTE_ON_REFUND_SQL}"),
+        implies_sql(_IS_REFUND_VOTE_SQL, _MAY_VOTE_ON_REFUND_SQL),
         "an approval is for a request that waits, of somebody else who still may act",
     ),
     TriggerRule(

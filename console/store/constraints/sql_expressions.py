@@ -122,6 +122,17 @@ def equals_sql(column: str, text: str) -> str:
     return f"CAST({column} AS BINARY) = {text}"
 
 
+def parse_id_sql(text: str) -> str:
+    """Return SQL of the id that `text` (SQL of a text) contains, as a number; it is NULL if the text is no id.
+
+    MySQL raises an error if a statement that writes casts another text to a number. A condition before the cast
+    doesn't prevent this inside a query, because MySQL evaluates an expression without columns of the query first. So
+    triggers don't cast a text to a number in any other way.
+    """
+    is_id_sql = f"CHAR_LENGTH({text}) BETWEEN 1 AND 18 AND NOT {text} REGEXP '[^0-9]'"
+    return f"IF({is_id_sql}, CAST({text} AS UNSIGNED), NULL)"
+
+
 def make_state_list_sql(states: Iterable[StrEnum]) -> str:
     """Return these states as an SQL list in brackets, sorted, for use after IN."""
     return "(" + ", ".join(sorted(f"'{state.value}'" for state in states)) + ")"
