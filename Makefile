@@ -5,7 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# The lock is resolved for Python 3.11, so that one is preferred where several are installed.
+# The oldest supported Python is preferred where several are installed: newer ones run what it runs.
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 export PYTHON
 

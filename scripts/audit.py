@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from urllib.request import Request, urlopen
 
-from scripts.lock import LOCK_FILE, iterate_pins
+from scripts.lock import LOCK, iterate_pins
 from scripts.third_party_documents import list_bundled_distributions
 
 VULNERABILITY_SERVICE_URL = "https://api.osv.dev/v1/querybatch"
@@ -38,7 +38,7 @@ def find_vulnerabilities(
 
 def main(service_url: str = VULNERABILITY_SERVICE_URL) -> int:
     """Print the known vulnerabilities of the pinned packages, and return the exit status (see the module)."""
-    pinned = dict(iterate_pins(LOCK_FILE.read_text()))
+    pinned = dict(iterate_pins(LOCK.read_text()))
     try:
         vulnerabilities = find_vulnerabilities(pinned, service_url)
     except (OSError, ValueError, KeyError, TypeError) as error:

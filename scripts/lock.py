@@ -13,40 +13,62 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCK_FILE = ROOT / "requirements.lock"
-RUNTIME_LOCK_FILE = ROOT / "runtime.lock"
-"""The lock of what runs, without the packages for development: those of the program, its extras, and what builds it.
-"""
-DOCS_LOCK_FILE = ROOT / "docs.lock"
 PYPROJECT_FILE = ROOT / "pyproject.toml"
-
-# pip-compile resolves for the machine it runs on. These are what Windows, macOS and Debian 12 (Python 3.11.2) need
-# beyond it, found in the metadata of the other pins; all are pure Python, so they resolve here too, and get their
-# marker later.
-MARKER_BY_FOREIGN_PACKAGE = {
-    "async-timeout": 'python_full_version < "3.11.3"',  # redis
-    "colorama": 'sys_platform == "win32"',
-    "pefile": 'sys_platform == "win32"',
-    "pywin32-ctypes": 'sys_platform == "win32"',
-    "macholib": 'sys_platform == "darwin"',
-    "tzdata": 'sys_platform == "win32"',
-}
-_FOREIGN_PACKAGES_OF_DEVELOPMENT = {"pefile", "macholib"}  # of PyInstaller
+LOWEST_PYTHON: Final = "3.11"
 
 LOCK_FILE_HEADER = """\
-# Every version with the hashes of its files. Written by `make lock` (`make upgrade` for newer versions);
-# not edited by hand. Which index the files come from is the business of pip's own configuration.
+# Every version with the hashes of its files, for all systems and Python versions. Written by `make lock`
+# (`make upgrade` for newer versions); not edited by hand. Which index the files come from is pip's own business.
 # inputs: sha256:{digest}
 """
 
 PINNED_PACKAGE_PATTERN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)(?P<rest>.*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A lock file, with the extras and the groups of pyproject.toml that it pins. With extras it also pins what the
+    program itself needs.
+    """
+
+    file: Path
+    extras: tuple[str, ...]
+    groups: tuple[str, ...]
+
+    def read_text(self) -> str:
+        """Return the text of the lock, blank if there is none."""
+        return self.file.read_text(encoding="utf-8") if self.file.exists() else ""
+
+    def read_requirements(self) -> list[Requirement]:
+        """Return the requirements in pyproject.toml that this lock pins."""
+        declared = tomllib.loads(PYPROJECT_FILE.read_text(encoding="utf-8"))
+        project = declared["project"]
+        lines = [line for name in self.groups for line in declared["dependency-groups"][name]]
+        lines += [line for name in self.extras for line in project["optional-dependencies"][name]]
+        return [Requirement(line) for line in [*lines, *(project["dependencies"] if self.extras else ())]]
+
+    def make_options(self) -> list[str]:
+        """Return the words with which uv reads the same requirements."""
+        options = [word for name in self.groups for word in ("--group", name)]
+        options += [word for name in self.extras for word in ("--extra", name)]
+        return [*options, *([PYPROJECT_FILE.name] if self.extras else ())]
+
+
+LOCK = Lock(ROOT / "requirements.lock", extras=("gs", "kafka", "dev"), groups=("build",))
+RUNTIME_LOCK = Lock(ROOT / "runtime.lock", extras=("gs", "kafka"), groups=("build",))
+"""The lock of the packages of the program and its extras, and of those that build it, without development."""
+DOCS_LOCK = Lock(ROOT / "docs.lock", extras=(), groups=("docs",))
+"""The lock of the packages that build the documentation site: only `make docs` installs it."""
+LOCKS = (LOCK, RUNTIME_LOCK, DOCS_LOCK)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,15 +82,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not args.check:
         write_locks(upgrade=args.upgrade)
         return 0
-    locks = (
-        (LOCK_FILE, read_requirements()),
-        (RUNTIME_LOCK_FILE, read_runtime_requirements()),
-        (DOCS_LOCK_FILE, read_docs_requirements()),
-    )
     problems = [
-        f"{lock.name}: {problem}"
-        for lock, requirements in locks
-        for problem in find_problems(lock.read_text() if lock.exists() else "", requirements)
+        f"{lock.file.name}: {problem}"
+        for lock in LOCKS
+        for problem in find_problems(lock.read_text(), lock.read_requirements())
     ]
     for problem in problems:
         print(problem)
@@ -78,54 +95,25 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def write_locks(*, upgrade: bool) -> None:
-    """Resolve the requirements and write the locks; with `upgrade` take the newest versions that fit, otherwise keep
-    every pin that still fits. The packages that build the documentation site have a lock of their own, because only
-    `make docs` installs them. What runs has one, too, so that a server needs no packages of development. A package in
-    two locks has the same version in both.
+    """Resolve the requirements with uv, for Linux, macOS and Windows and each supported Python at once, and write the
+    locks; with `upgrade` take the newest versions that fit, otherwise keep every pin that still fits. The common lock
+    constrains the others, so a package in two locks has the same version in both.
     """
     print("Resolving versions and collecting hashes; this asks the configured package index.", flush=True)
-    options = ["--upgrade"] if upgrade else []
-    _resolve_versions(
-        LOCK_FILE, read_requirements(), ["--extra", "dev", *options, "pyproject.toml"], MARKER_BY_FOREIGN_PACKAGE
-    )
-    _add_markers_of_other_systems(LOCK_FILE)
-    runtime_requirements = read_runtime_requirements()
-    foreign_packages = MARKER_BY_FOREIGN_PACKAGE.keys() - _FOREIGN_PACKAGES_OF_DEVELOPMENT
-    _resolve_versions(
-        RUNTIME_LOCK_FILE,
-        runtime_requirements,
-        ["--constraint", LOCK_FILE.name, *options],
-        [*map(str, runtime_requirements), *sorted(foreign_packages)],
-    )
-    _add_markers_of_other_systems(RUNTIME_LOCK_FILE)
-    requirements = read_docs_requirements()
-    _resolve_versions(
-        DOCS_LOCK_FILE, requirements, ["--constraint", LOCK_FILE.name, *options], map(str, requirements)
-    )
-
-
-def _resolve_versions(
-    lock_file: Path,
-    requirements: Sequence[Requirement],
-    options: Sequence[str],
-    additional_requirements: Iterable[str],
-) -> None:
-    """Write `lock_file` with pip-compile, and add our header. pip-compile gets the options `options`, and the lines
-    `additional_requirements` as its input. The digest in the header is that of `requirements`, from which the lock is
-    made.
-    """
-    command = [
-        *(sys.executable, "-m", "piptools", "compile", "--quiet", "--generate-hashes"),
-        *("--allow-unsafe", "--strip-extras", "--no-header", "--no-emit-index-url", "--no-emit-find-links"),
-        *("--no-emit-trusted-host", "--no-emit-options", "--output-file", str(lock_file), *options, "-"),
-    ]
-    subprocess.run(command, cwd=ROOT, check=True, text=True, input="\n".join(additional_requirements) + "\n")
-    source = "another system" if lock_file == LOCK_FILE else "pyproject.toml"
-    lock_file.write_text(
-        LOCK_FILE_HEADER.format(digest=compute_inputs_digest(requirements))
-        + lock_file.read_text().replace("-r -\n", f"{source}\n")
-    )
-    print(f"Wrote {lock_file.name}: {sum(1 for _ in iterate_pins(lock_file.read_text()))} versions.")
+    for lock in LOCKS:
+        command = [
+            *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes"),
+            *("--python-version", LOWEST_PYTHON, "--fork-strategy", "fewest"),
+            *("--no-header", "--output-file", lock.file.name),
+            *(() if lock is LOCK else ("--constraint", LOCK.file.name)),
+            *(("--upgrade",) if upgrade else ()),
+            *lock.make_options(),
+        ]
+        subprocess.run(command, cwd=ROOT, check=True)
+        text = lock.read_text()
+        header = LOCK_FILE_HEADER.format(digest=compute_inputs_digest(lock.read_requirements()))
+        lock.file.write_text(header + text, encoding="utf-8")
+        print(f"Wrote {lock.file.name}: {sum(1 for _ in iterate_pins(text))} versions.")
 
 
 def find_problems(text: str, requirements: Sequence[Requirement]) -> Iterator[str]:
@@ -154,43 +142,9 @@ def iterate_pins(text: str) -> Iterator[tuple[str, str]]:
             yield canonicalize_name(match["name"]), match["version"]
 
 
-def read_requirements() -> list[Requirement]:
-    """Return the requirements in pyproject.toml: to run, to develop and to build the program."""
-    declared = tomllib.loads(PYPROJECT_FILE.read_text())
-    project = declared["project"]
-    lines = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
-    return [Requirement(line) for line in [*lines, *declared["build-system"]["requires"]]]
-
-
-def read_runtime_requirements() -> list[Requirement]:
-    """Return the requirements in pyproject.toml that the program and its extras need, and those that build it."""
-    declared = tomllib.loads(PYPROJECT_FILE.read_text())
-    project = declared["project"]
-    extras = [line for extra in ("gs", "kafka") for line in project["optional-dependencies"][extra]]
-    return [Requirement(line) for line in [*project["dependencies"], *extras, *declared["build-system"]["requires"]]]
-
-
-def read_docs_requirements() -> list[Requirement]:
-    """Return the requirements in pyproject.toml that build the site of the guides."""
-    groups = tomllib.loads(PYPROJECT_FILE.read_text())["dependency-groups"]
-    return [Requirement(line) for line in groups["docs"]]
-
-
 def compute_inputs_digest(requirements: Sequence[Requirement]) -> str:
     """Return the SHA-256 (hex) of all inputs from which a lock is made."""
-    inputs = [sorted(map(str, requirements)), MARKER_BY_FOREIGN_PACKAGE]
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
-
-
-def _add_markers_of_other_systems(lock_file: Path) -> None:
-    """Add an environment marker to each package in the lock that only other operating systems need."""
-    lock_file.write_text("\n".join(map(_add_marker, lock_file.read_text().splitlines())) + "\n")
-
-
-def _add_marker(line: str) -> str:
-    match = PINNED_PACKAGE_PATTERN.match(line)
-    marker = MARKER_BY_FOREIGN_PACKAGE.get(canonicalize_name(match["name"])) if match else None
-    return f"{match['name']}=={match['version']} ; {marker} \\" if match and marker else line
+    return hashlib.sha256(json.dumps(sorted(map(str, requirements))).encode()).hexdigest()
 
 
 if __name__ == "__main__":

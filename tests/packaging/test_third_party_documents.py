@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from scripts import audit, third_party_documents
-from scripts.lock import LOCK_FILE, iterate_pins
+from scripts.lock import LOCK, iterate_pins
 
 
 def test_the_bill_of_materials_lists_each_component(tmp_path: Path) -> None:
     """The bill of materials lists each component of the program with its pinned version, and no development tool."""
     assert third_party_documents.main([str(tmp_path / "sbom.json")]) == 0
     bill = json.loads((tmp_path / "sbom.json").read_text())
-    pinned = dict(iterate_pins(LOCK_FILE.read_text()))
+    pinned = dict(iterate_pins(LOCK.read_text()))
     listed = {one["purl"].partition("/")[2].partition("@")[0]: one["version"] for one in bill["components"]}
     assert {"sqlalchemy", "requests", "pyside6-essentials", "confluent-kafka", "gcsfs"} <= set(listed)
     assert not {"pytest", "mypy", "pyinstaller", "hypothesis"} & set(listed)
@@ -53,7 +53,7 @@ def start_audit_service(status: int, answer: bytes) -> Iterator[str]:
 
 
 def _make_audit_answer(vulnerabilities: dict[str, str]) -> bytes:
-    names = [name for name, _ in iterate_pins(LOCK_FILE.read_text())]
+    names = [name for name, _ in iterate_pins(LOCK.read_text())]
     results = [{"vulns": [{"id": vulnerabilities[name]}]} if name in vulnerabilities else {} for name in names]
     return json.dumps({"results": results}).encode()
 

@@ -3,7 +3,6 @@ package index that pip uses.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,30 +11,12 @@ import pytest
 
 import console
 from tests.packaging.test_wheel import CORPORATION_NUMBER, find_file_check, run_program, wheel
-from tests.support.server_fixtures import are_servers_required
 
 __all__ = ["wheel"]
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
 _IMPORT_EXTRAS_PROGRAM = "import confluent_kafka, gcsfs; print(confluent_kafka.__name__, gcsfs.__name__)"
 _INDEX_VARIABLES = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "find-links": "UV_FIND_LINKS"}
-
-
-@pytest.fixture(scope="module")
-def uv_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the path of the program uv: the installed one, or one that pip installs in a new environment. Without
-    both the tests are skipped; where servers are required, they fail.
-    """
-    if installed := shutil.which("uv"):
-        return Path(installed)
-    folder = tmp_path_factory.mktemp("uv")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    command = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install", "-q", "uv"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        reason = f"uv is missing, and pip can't install it: {done.stderr.strip()[-300:]}"
-        pytest.fail(reason, pytrace=False) if are_servers_required() else pytest.skip(reason)
-    return folder / "bin" / "uv"
 
 
 def make_uv_environment(folder: Path) -> dict[str, str]:
@@ -63,14 +44,14 @@ def make_uv_environment(folder: Path) -> dict[str, str]:
     return environment | ({"SSL_CERT_FILE": configured["cert"]} if "cert" in configured else {})
 
 
-def test_uv_installs_and_removes_the_tool_with_both_extras(uv_path: Path, wheel: Path, tmp_path: Path) -> None:
+def test_uv_installs_and_removes_the_tool_with_both_extras(wheel: Path, tmp_path: Path) -> None:
     """`uv tool install` of the wheel with the extras `gs` and `kafka` installs the command and the libraries of both
     extras. The command states its version, answers a lookup in both languages, and finds none of its files altered.
     `uv tool uninstall` removes the command.
     """
     environment, home = make_uv_environment(tmp_path / "uv"), tmp_path / "home"
     home.mkdir()
-    command = [str(uv_path), "tool", "install", "--quiet", f"{wheel}[gs,kafka]"]
+    command = [sys.executable, "-m", "uv", "tool", "install", "--quiet", f"{wheel}[gs,kafka]"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     program = tmp_path / "uv" / "bin" / "support-console"
@@ -82,6 +63,6 @@ def test_uv_installs_and_removes_the_tool_with_both_extras(uv_path: Path, wheel:
     python = program.resolve().with_name("python")
     imported = subprocess.run([str(python), "-c", _IMPORT_EXTRAS_PROGRAM], capture_output=True, text=True, check=True)
     assert imported.stdout == "confluent_kafka gcsfs\n"
-    remove_command = [str(uv_path), "tool", "uninstall", "--quiet", "support-console"]
+    remove_command = [sys.executable, "-m", "uv", "tool", "uninstall", "--quiet", "support-console"]
     subprocess.run(remove_command, env=environment, check=True)
     assert not program.exists()
