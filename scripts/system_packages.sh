@@ -81,7 +81,8 @@ print(f"{sys.version_info[0]}.{sys.version_info[1]}", v["INSTSONAME"], v["LIBDIR
   esac
 }
 
-# MariaDB, Galera's library, and what its nodes copy data with; a screen and a bus for what a screen reader hears.
+# MariaDB, Galera's library, and what its nodes copy data with; a screen and a bus for what a screen reader hears; what
+# evaluates the alert rules and the queries of the dashboard.
 missing_for_servers() {
   local program package
   while read -r program package; do
@@ -93,7 +94,8 @@ rsync              rsync
 lsof               lsof
 ss                 iproute2
 Xvfb               xvfb
-dbus-daemon        dbus-daemon'
+dbus-daemon        dbus-daemon
+promtool           prometheus'
   [ -e /usr/libexec/at-spi-bus-launcher ] || [ -e /usr/lib/at-spi2-core/at-spi-bus-launcher ] || echo at-spi2-core
   [ -e "${GALERA:-/usr/lib/galera/libgalera_smm.so}" ] || echo galera-4
 }

@@ -117,7 +117,7 @@ def test_the_programs_of_single_tests_are_installed() -> None:
         job: {name for line in re.findall(r"apt-get install (.*)", read_job(job)) for name in line.split()}
         for job in ("all", "nightly")
     }
-    assert {"prometheus", "squashfs-tools"} <= packages & installed_by_job["all"]
+    assert {"squashfs-tools"} <= packages & installed_by_job["all"]
     assert packages <= installed_by_job["nightly"]
 
 

@@ -49,13 +49,14 @@ _PROGRAMS_BY_KIND = {
     "mariadb": _MARIADB_PROGRAMS,
     "galera": (*_MARIADB_PROGRAMS, "rsync", "lsof", "ss"),
     "redis": ("redis-server",),
+    "promtool": ("promtool",),
 }
 _ServerT = TypeVar("_ServerT")
 
 
 def find_missing_reason(kind: str) -> str | None:
-    """Return the reason why this machine can't run a server of this kind ("mariadb", "galera" or "redis"), or None if
-    it can.
+    """Return the reason why this machine can't run a server of this kind ("mariadb", "galera" or "redis"), or the
+    program "promtool"; None if it can.
     """
     absent = [program for program in _PROGRAMS_BY_KIND[kind] if not shutil.which(program, path=server_run.TOOL_PATHS)]
     if kind == "galera" and galera_cluster.find_galera_library() is None:

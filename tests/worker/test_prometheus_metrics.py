@@ -2,15 +2,12 @@
 contain no personal data.
 """
 
-import json
 import math
 import re
-from collections.abc import Iterator
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from console.resource_paths import resources_dir
 from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.process.context import WORKER, act_as
 from console.services.process.counters import LEASE_WAIT_CLASS_BOUNDS_SECONDS, ProcessCounters
@@ -154,34 +151,3 @@ def test_waits_and_duplicates_are_counted() -> None:
         4,
     )
     assert (round(total, 3), tally.refused_duplicate_count) == (99.205, 2)
-
-
-_WORD_PATTERN = re.compile(r"[a-z_]+(?![a-z_]*\()")
-_LABELS_AND_FUNCTIONS = {"by", "le", "queue", "result", "source", "sum"}
-
-
-def list_queried_metrics() -> Iterator[str]:
-    """Yield the name of each metric in the queries of the delivered dashboard and alert rules."""
-    folder = resources_dir() / "worker"
-    dashboard = json.loads((folder / "grafana-dashboard.json").read_text("utf-8"))
-    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    queries += re.findall(r"^ +expr: (.+)$", (folder / "prometheus-rules.yml").read_text("utf-8"), re.MULTILINE)
-    assert len(queries) > 20
-    for query in queries:
-        bare = re.sub(r"\{[^}]*\}|\[[^]]*\]", "", query)
-        words = set(_WORD_PATTERN.findall(bare)) - _LABELS_AND_FUNCTIONS
-        assert len(words) == 1, query
-        yield words.pop()
-
-
-def test_dashboard_and_alert_rules_query_only_existing_metrics(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """Each metric in the queries of the dashboard and the alert rules is on the worker's page `/metrics`, except
-    `up`, which Prometheus itself adds.
-    """
-    receiver.get("/notices/nobody")
-    samples = {
-        sample.name
-        for family in text_string_to_metric_families(receiver.get("/metrics").body.decode())
-        for sample in family.samples
-    } | {"notices_total"}
-    assert set(list_queried_metrics()) - samples == {"up"}

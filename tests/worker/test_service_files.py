@@ -53,13 +53,6 @@ def test_the_unit_has_a_low_exposure_level(unit_file: Path) -> None:
     assert float(match[1]) <= MAX_EXPOSURE_LEVEL, done.stdout
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is missing (package prometheus)")
-def test_promtool_accepts_the_alert_rules() -> None:
-    command = ["promtool", "check", "rules", str(resources_dir() / "worker" / "prometheus-rules.yml")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=MAX_WAIT_SECONDS)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_the_service_can_share_documents_with_the_team() -> None:
     """A dynamic user can't set the set-group-ID bit of a new folder of documents, so the mode of `mkdir` must be
     right: the umask leaves the group its rights, and the folder of the service's own files is closed to others.
