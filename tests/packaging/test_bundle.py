@@ -1,12 +1,21 @@
-"""Tests, on small folders, of the choice of the files that stay in the built application, and of the list by which
-its altered files are found.
+"""Tests, on small folders, of the choice of the files that stay in the built application, and of the lists by which
+altered files of the application and of an installed wheel are found.
 """
 
+import base64
+import hashlib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from console.services.monitoring.installation import MANIFEST_NAME, InstallationComparison, check_installed_files
+import console
+from console.services.monitoring.installation import (
+    MANIFEST_NAME,
+    InstallationComparison,
+    check_installation,
+    check_installed_files,
+)
 from scripts.bundle import contents, manifest, sizes
 
 QT_FOLDER = "PySide6/Qt"
@@ -153,3 +162,22 @@ def test_an_unusable_manifest_is_reported_as_altered(tmp_path: Path, text: str) 
     assert check_installed_files(tmp_path) == InstallationComparison(0, (MANIFEST_NAME,), ())
     (tmp_path / MANIFEST_NAME).write_bytes(b"\xff\xfe")
     assert check_installed_files(tmp_path) == InstallationComparison(0, (MANIFEST_NAME,), ())
+
+
+def test_altered_and_missing_files_of_a_wheel_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check of an installed wheel finds altered and missing files, also those with a comma in their names. It
+    doesn't compare files without a hash and compiled modules.
+    """
+    (tmp_path / "console").symlink_to(Path(console.__file__).parent)
+    metadata_folder = tmp_path / "support_console-1.dist-info"
+    metadata_folder.mkdir()
+    (metadata_folder / "METADATA").write_text("Metadata-Version: 2.1\nName: support-console\nVersion: 1\n")
+    digest = base64.urlsafe_b64encode(hashlib.sha256(b"whole").digest()).decode().rstrip("=")
+    for name in ("whole.json", "altered.json"):
+        (tmp_path / name).write_text(name.partition(".")[0])
+    rows = ("whole.json", "altered.json", "missing.json", '"missing, too.json"', "missing.pyc")
+    record = "".join(f"{row},sha256={digest},5\n" for row in rows) + "support_console-1.dist-info/RECORD,,\n"
+    (metadata_folder / "RECORD").write_text(record)
+    monkeypatch.syspath_prepend(tmp_path)
+    import_module("keyring.backend")  # With Python 3.11 it loads importlib_metadata, as in the running program.
+    assert check_installation() == InstallationComparison(4, ("altered.json",), ("missing.json", "missing, too.json"))

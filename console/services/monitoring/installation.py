@@ -4,6 +4,7 @@ stored (RECORD, https://peps.python.org/pep-0376/).
 """
 
 import base64
+import csv
 import hashlib
 import re
 import sys
@@ -141,19 +142,22 @@ def _compare_with_wheel_record(distribution: metadata.Distribution) -> Installat
     stores), and return the result. A distribution without a RECORD, such as a package of the operating system, has no
     compared files."""
     compared, altered_paths, missing_paths = 0, list[str](), list[str]()
-    for file in distribution.files or ():
+    # Python 3.12 and the package importlib_metadata leave missing files out of `distribution.files`.
+    for row in csv.reader((distribution.read_text("RECORD") or "").splitlines()):
+        path, recorded_hash = (*row, "", "")[:2]
+        kind, _, expected = recorded_hash.partition("=")
         # Python writes the compiled modules that some wheels bring anew.
-        if file.hash is None or file.hash.mode != "sha256" or file.suffix == ".pyc":
+        if kind != "sha256" or path.endswith(".pyc"):
             continue
         compared += 1
         try:
-            digest = bytes.fromhex(hash_file(Path(str(file.locate()))))
-            if base64.urlsafe_b64encode(digest).decode().rstrip("=") != file.hash.value:
-                altered_paths.append(str(file))
+            digest = bytes.fromhex(hash_file(Path(str(distribution.locate_file(path)))))
+            if base64.urlsafe_b64encode(digest).decode().rstrip("=") != expected:
+                altered_paths.append(path)
         except FileNotFoundError:
-            missing_paths.append(str(file))
+            missing_paths.append(path)
         except OSError:
-            altered_paths.append(str(file))
+            altered_paths.append(path)
     return InstallationComparison(compared, tuple(altered_paths), tuple(missing_paths))
 
 
