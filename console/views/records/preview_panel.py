@@ -30,6 +30,7 @@ from console.views.widgets.base import (
     make_column,
     make_row,
     make_scroll_area,
+    set_visible_in_parent,
 )
 from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from console.views.widgets.display.badge import Badge
@@ -72,6 +73,7 @@ class RecordPreview(Surface):
         self.record: ShownRecord | None = None  # of the built widgets
         self._item: QueueItem | None = None
         self._action_buttons: tuple[KeyButton, ...] = ()
+        self._open_button: KeyButton | None = None
         self._next_step_label: TextLabel | None = None
         self._timeline: TimelinePage | None = None
         self._is_built = True  # False while the widgets are those of an earlier item
@@ -103,7 +105,8 @@ class RecordPreview(Surface):
         builds its widgets when it becomes visible. If a widget of the earlier item has the keyboard focus, the panel
         builds the new widgets immediately.
         """
-        self._item, self._action_buttons, self._next_step_label, self._is_built = item, (), None, False
+        self._item, self._is_built = item, False
+        self._action_buttons, self._open_button, self._next_step_label = (), None, None
         content = self._scroll_area.widget()
         focused_widget = QApplication.focusWidget()
         if content is not None and focused_widget is not None and content.isAncestorOf(focused_widget):
@@ -328,8 +331,11 @@ class RecordPreview(Surface):
 
     def _make_action_buttons(self, item: QueueItem, parent: QWidget) -> "QVBoxLayout":
         """Return a layout with the buttons of the record's actions. The page binds the keyboard shortcuts to these
-        buttons."""
+        buttons. The button that opens the record is visible only while no other button is the primary one."""
         translate, record = self._context.translate, item.record
+        record_kind, _ = case_words.make_record_ref(record)
+        self._open_button = KeyButton(translate(f"action.open_{record_kind}"), "Enter", "primary", binds_key=False)
+        self._open_button.clicked.connect(self.open_requested)
         is_unknown = not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN
         is_decidable = is_unknown or (isinstance(record, CreditCheck) and is_decidable_check(record))
         buttons = []
@@ -344,14 +350,21 @@ class RecordPreview(Surface):
         if can_probe_ask_provider(record):
             buttons.append(self._make_button(translate("action.probe"), "P", self.probe_requested, "probe"))
         self._action_buttons = tuple(buttons)
+        action_row = make_flow_widget(self._open_button, *buttons, gap_px=8, parent=parent)
+        for button in buttons:
+            button.reason_changed.connect(self._mark_recommended_button)
         self._mark_recommended_button()
-        return make_column(make_flow_widget(*buttons, gap_px=8, parent=parent), DisabledReasonsLabel(*buttons))
+        return make_column(action_row, DisabledReasonsLabel(*buttons))
 
     @Slot()
     def _mark_recommended_button(self) -> None:
         """Make the button of the recommended action the primary one, label the button "resolve", and show the next
-        step. All three depend on the decisions that wait for the person. The program reads these together with the
-        counts of the work, so this method is called again after each change of the counts.
+        step. If no action is recommended, or the panel has no enabled button for it, the primary button is the one
+        that opens the record, whose page offers all actions.
+
+        All three depend on the decisions that wait for the person. The program reads these together with the counts
+        of the work, so this method is called again after each change of the counts, and after a button was enabled or
+        disabled.
         """
         if self._item is None:
             return
@@ -370,6 +383,9 @@ class RecordPreview(Surface):
             if button.key == key_by_action["resolve"]:
                 button.show_text(label)
             button.set_kind("primary" if button.key == recommended_key and button.isEnabled() else "default")
+        if self._open_button is not None:
+            has_primary_button = any(button.kind == "primary" for button in self._action_buttons)
+            set_visible_in_parent(self._open_button, not has_primary_button)
 
     def _can_person_do_next_step(self, item: QueueItem) -> bool:
         """Return True if the acting person may do the next step of the item's record. Return False if this step is

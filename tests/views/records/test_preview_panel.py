@@ -1,14 +1,21 @@
 """Tests of the preview of the current record beside the list of a queue."""
 
+from dataclasses import replace
+
 import pytest
+from PySide6.QtTest import QSignalSpy
 from pytestqt.qtbot import QtBot
 
 from console.domain.explanations.records import explain_record
+from console.domain.payments.records import OrderState, PaymentRelations
+from console.domain.records import Certainty, CheckState, Work, WorkReason, WorkState
 from console.domain.views.any_record import QueueItem
+from console.views.presenters.records import ShownRecord
 from console.views.records.preview_panel import RecordPreview
+from console.views.theme.design_tokens import Language
 from console.views.widgets.controls.buttons import KeyButton
-from tests.views.invented_checks import NOW, make_window_context
-from tests.views.invented_payments import make_refund
+from tests.views.invented_checks import NOW, make_check, make_window_context
+from tests.views.invented_payments import ORDER, make_payment, make_refund
 
 
 @pytest.mark.parametrize("key_at_provider", [None, "RFD-9"])
@@ -24,3 +31,65 @@ def test_the_preview_offers_a_probe_only_if_the_provider_can_be_asked(
     qtbot.waitUntil(lambda: preview.record == refund)
     keys = {button.key for button in preview.findChildren(KeyButton)}
     assert ("P" in keys) is (key_at_provider is not None)
+
+
+PAID_AFTER_CANCEL = make_payment(
+    work=Work(WorkState.NEEDS_REVIEW, reason=WorkReason.PAID_AFTER_CANCEL),
+    relations=PaymentRelations(order=replace(ORDER, state=OrderState.CANCELLED)),
+)
+UNKNOWN_CHECK = make_check(state=CheckState.PENDING, certainty=Certainty.UNKNOWN, credit_check_id=None)
+
+
+def list_primary_buttons(preview: RecordPreview) -> list[tuple[str, str]]:
+    """Return the text and the key of each visible primary button."""
+    buttons = preview.findChildren(KeyButton)
+    return [(button.text(), button.key) for button in buttons if button.kind == "primary" and button.isVisible()]
+
+
+def show_record(qtbot: QtBot, record: ShownRecord, language: Language = "en") -> RecordPreview:
+    context = make_window_context()
+    context.language = language
+    preview = RecordPreview(context)
+    qtbot.addWidget(preview)
+    preview.show()
+    preview.show_queue_item(QueueItem(record, explain_record(record, NOW), NOW))
+    qtbot.waitUntil(lambda: preview.record == record)
+    return preview
+
+
+@pytest.mark.parametrize(
+    ("record", "text", "japanese_text"),
+    [
+        (PAID_AFTER_CANCEL, "Open payment", "決済を開く"),
+        (make_refund(), "Open refund", "返金を開く"),
+        (ORDER, "Open order", "注文を開く"),
+        (make_check(), "Open credit check", "与信チェックを開く"),
+    ],
+)
+def test_opening_the_record_is_primary_if_the_preview_has_no_button_for_the_next_step(
+    qtbot: QtBot, appearance: object, record: ShownRecord, text: str, japanese_text: str
+) -> None:
+    """If the next step has no button in the preview, such as a request for a refund or a decision, the only primary
+    button opens the record."""
+    assert list_primary_buttons(show_record(qtbot, record)) == [(text, "Enter")]
+    preview = show_record(qtbot, record, "ja")
+    assert list_primary_buttons(preview) == [(japanese_text, "Enter")]
+    (button,) = (button for button in preview.findChildren(KeyButton) if button.key == "Enter")
+    opened = QSignalSpy(preview.open_requested)
+    button.click()
+    assert opened.count() == 1
+
+
+def test_the_preview_has_one_primary_button_also_while_its_action_is_impossible(
+    qtbot: QtBot, appearance: object
+) -> None:
+    """The advised action is the only primary button. While it is disabled, the only one is the button that opens the
+    record."""
+    preview = show_record(qtbot, UNKNOWN_CHECK)
+    ((_, key),) = list_primary_buttons(preview)
+    (button,) = (button for button in preview.findChildren(KeyButton) if button.key == key)
+    assert key != "Enter"
+    button.disable_with_reason("The database can't be reached.")
+    assert list_primary_buttons(preview) == [("Open credit check", "Enter")]
+    button.enable_button()
+    assert [key for _, key in list_primary_buttons(preview)] == [key]
