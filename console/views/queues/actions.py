@@ -42,6 +42,14 @@ _IS_POSSIBLE_BY_KEY_HINT: Mapping[str, Callable[[ShownRecord], bool]] = {
 that returns True if a record has the action."""
 
 
+_KEY_HINTS_FOR_SELECTION = frozenset(
+    {"key.probe", "key.refetch", "key.take", "key.give_back", "key.note", "key.choose_none", "key.evidence_bundle"}
+)
+"""Wording keys of the shortcuts that act on the selected records, and without a selection on the current record."""
+_KEY_HINTS_FOR_CURRENT_RECORD = frozenset({"key.resolve", "action.open_payment", "key.hand_over", "key.copy_story"})
+"""Wording keys of the shortcuts that act only on the current record, also if records are selected."""
+
+
 def list_impossible_key_hints(records: Iterable[ShownRecord]) -> set[str]:
     """Return the wording keys of the shortcuts whose actions none of these records has."""
     impossible_hints = set(_IS_POSSIBLE_BY_KEY_HINT)
@@ -93,6 +101,14 @@ class QueuePageActions(QObject):
         self._selection.action_requested.connect(self.begin_bulk_run)
         self._selection.bar.give_back_button.clicked.connect(self.give_back_takes)
         self._selection.bar.evidence_packs_button.clicked.connect(partial(self.export_evidence, "evidence_pack"))
+
+    def list_key_hints_without_effect_on_heading(self) -> frozenset[str]:
+        """Return the wording keys of the shortcuts that do nothing while the heading of a group is the current row.
+        Without a selection, these are all shortcuts that act on a record."""
+        if not self._selection:
+            return _KEY_HINTS_FOR_CURRENT_RECORD | _KEY_HINTS_FOR_SELECTION
+        is_refetch_impossible = bool(self._selection.find_disabled_reason(BulkAction.REFETCH))
+        return _KEY_HINTS_FOR_CURRENT_RECORD | ({"key.refetch"} if is_refetch_impossible else frozenset())
 
     @property
     def current_record(self) -> ShownRecord | None:

@@ -434,6 +434,7 @@ class QueuesPage(Page):
         model.page_applied.connect(partial(self._show_rows, model))
         model.page_applied.connect(partial(self.selection.select_new_rows, model))
         model.selection_changed.connect(partial(self.selection.update_selection, model))
+        model.selection_changed.connect(partial(self._show_key_hints_of_selection, model))
         model.failed.connect(partial(self._show_list_failure, model))
         self.table_stack.addWidget(table)
         widgets_before_table = *self.head.focus_stops, self.tabs, *self.filter.focus_stops
@@ -671,8 +672,7 @@ class QueuesPage(Page):
         self.screen_state_changed.emit()
 
     def _show_row_position(self) -> None:
-        is_list_empty = self.row_model.has_read_last_page and self.row_model.row_count == 0
-        self.show_key_hints_without(_ROW_KEY_HINTS if is_list_empty else self._list_impossible_key_hints())
+        self._show_offered_key_hints()
         if self.by_cause:
             self.hint_bar.status_label.show_text(
                 self._append_state_instant_to_position(self._format_position_in_groups())
@@ -696,13 +696,26 @@ class QueuesPage(Page):
             position_text = self.context.translate("queue.position_removed", position=position_text, n=removed_count)
         self.hint_bar.status_label.show_text(self._append_state_instant_to_position(position_text))
 
+    def _show_offered_key_hints(self) -> None:
+        is_list_empty = self.row_model.has_read_last_page and self.row_model.row_count == 0
+        self.show_key_hints_without(_ROW_KEY_HINTS if is_list_empty else self._list_impossible_key_hints())
+
+    def _show_key_hints_of_selection(self, model: PagedModel) -> None:
+        """Show the shortcuts again after a change of the selection, because some of them act on a heading only while
+        records are selected. Do nothing if `model` is not that of the shown list."""
+        if self._table_by_key and model is self.row_model and isinstance(self.table.current_item, CauseRow):
+            self._show_offered_key_hints()
+
     def _list_impossible_key_hints(self) -> Collection[str]:
         """Return the wording keys of the shortcuts whose actions no loaded record has. Return none of them while a
-        group is closed, because its records aren't loaded."""
+        group is closed, because its records aren't loaded. If the current row is the heading of a group, also return
+        the keys of the shortcuts that do nothing there."""
+        is_heading = isinstance(self.table.current_item, CauseRow)
+        heading_hints = self.queue_actions.list_key_hints_without_effect_on_heading() if is_heading else frozenset()
         rows = list(self.row_model.iterate_loaded_rows())
         if any(isinstance(row, CauseRow) and not row.is_open for row in rows):
-            return ()
-        return list_impossible_key_hints(row.item.record for row in rows if isinstance(row, QueueRow))
+            return heading_hints
+        return heading_hints | list_impossible_key_hints(row.item.record for row in rows if isinstance(row, QueueRow))
 
     def _append_state_instant_to_position(self, position_text: str) -> str:
         """Return `position_text` followed by the instant since which the current record has its state, because the
