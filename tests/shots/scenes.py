@@ -83,6 +83,8 @@ def show_queues(stage: WindowStage) -> None:
 
 
 def show_company(stage: WindowStage) -> None:
+    stage.show_route(LookupRoute())
+    stage.take_picture("lookup-empty")
     stage.show_route(LookupRoute(stage.desk.list_checks("several_clients")[0].corporation_number))
     stage.take_picture("company")
     stage.show_route(
