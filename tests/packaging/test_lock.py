@@ -110,10 +110,16 @@ def read_installed_requirements(name: str) -> tuple[Requirement, ...]:
         return ()
 
 
-def read_pins_there(text: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the version by name of each pin in the text of a lock that is installed in the environment."""
-    lines = (line.rstrip("\\") for line in text.splitlines() if lock.PINNED_PACKAGE_PATTERN.match(line))
-    pins = [pin for pin in map(Requirement, lines) if pin.marker is None or pin.marker.evaluate(environment)]
+@cache
+def read_pins(one: lock.Lock) -> tuple[Requirement, ...]:
+    """Return each pin of a lock with its marker."""
+    lines = one.read_text().splitlines()
+    return tuple(Requirement(line.rstrip("\\")) for line in lines if lock.PINNED_PACKAGE_PATTERN.match(line))
+
+
+def read_pins_there(one: lock.Lock, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the version by name of each pin of a lock that is installed in the environment."""
+    pins = (pin for pin in read_pins(one) if pin.marker is None or pin.marker.evaluate(environment))
     return {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in pins}
 
 
@@ -137,7 +143,7 @@ def test_each_system_and_python_gets_every_package_it_needs(
         "python_version": python.rpartition(".")[0],
     }
     for one in lock.LOCKS:
-        pins = read_pins_there(one.read_text(), environment)
+        pins = read_pins_there(one, environment)
         waiting = [(requirement, "") for requirement in one.read_requirements()]
         seen: defaultdict[str, set[str]] = defaultdict(set)
         while waiting:
