@@ -22,6 +22,7 @@ from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
 from console.store.access import disabled_people
+from console.store.database.compare_and_swap import run_again_if_stale
 from console.store.database.engine import Transaction
 from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
@@ -106,15 +107,17 @@ class DisabledPeopleService:
     def _disable(self, person_name: str, reason: str) -> PersonAccess:
         context, text = self._context, strip_invisible_characters(reason)
         with refusals.audit_refusals(context, AuditAction.OPERATOR_DISABLE, person_name[:40], kind=OPERATOR_KIND):
-            administrator = context.require_right("people").name
+            self._require_administrator()
             if not 0 < len(text) <= LONGEST_REASON_CHARACTERS:
                 raise ConsoleError(
                     ErrorCode.USAGE,
                     {"problem": UsageProblem.INVALID_SWITCH_REASON, "longest": LONGEST_REASON_CHARACTERS},
                 )
-            return context.write(lambda tx: self._store_disabling(tx, person_name, text, administrator))
+            return context.write(lambda tx: self._store_disabling(tx, person_name, text))
 
-    def _store_disabling(self, tx: Transaction, person_name: str, reason: str, administrator: str) -> PersonAccess:
+    @run_again_if_stale()
+    def _store_disabling(self, tx: Transaction, person_name: str, reason: str) -> PersonAccess:
+        administrator = self._require_administrator()
         access, now = self._require_person(tx.conn, person_name), self._context.now()
         refusal = (
             NotAllowedReason.OWN_ACCOUNT
@@ -137,10 +140,17 @@ class DisabledPeopleService:
     def _enable(self, person_name: str) -> PersonAccess:
         context = self._context
         with refusals.audit_refusals(context, AuditAction.OPERATOR_ENABLE, person_name[:40], kind=OPERATOR_KIND):
-            administrator = context.require_right("people").name
-            return context.write(lambda tx: self._propose_or_enable(tx, person_name, administrator))
+            self._require_administrator()
+            return context.write(lambda tx: self._propose_or_enable(tx, person_name))
 
-    def _propose_or_enable(self, tx: Transaction, person_name: str, administrator: str) -> PersonAccess:
+    def _require_administrator(self) -> str:
+        """Return the name of the acting administrator. A transaction calls this again, because another administrator
+        may have disabled the acting one since the call began. On SQLite no trigger refuses the change then."""
+        return self._context.require_right("people").name
+
+    @run_again_if_stale()
+    def _propose_or_enable(self, tx: Transaction, person_name: str) -> PersonAccess:
+        administrator = self._require_administrator()
         context, access = self._context, self._require_person(tx.conn, person_name)
         disabling, now = access.disabling, read_current_time(tx.conn, self._context.now())
         if disabling is None:

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Integer, Row, Select, Update, insert, select, type_coerce, update
 
 from console.domain.access.disabled_people import OPERATOR_KIND, PROPOSAL_TIME_LIMIT, Disabling, PersonAccess
 from console.domain.access.permissions import has_right
 from console.store.access import operators as people
 from console.store.access.people_views import ENABLING_PROPOSALS_VIEW
+from console.store.database.compare_and_swap import StaleRow
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc, make_present_time_value
 from console.store.database.server import reads_views
 from console.store.schema.core import approvals, metadata, operators
@@ -32,8 +33,9 @@ def find_disabling(conn: Connection, person_name: str) -> Disabling | None:
 def read_account_locks(conn: Connection) -> Mapping[str, bool]:
     """Return the names, sorted, of the people whom administrators have disabled, each with True if a worker has
     locked the person's database account."""
-    query = select(operators.c.name, operators.c.account_locked).where(operators.c.disabled_by.is_not(None))
-    return {name: bool(is_locked) for name, is_locked in conn.execute(query.order_by(operators.c.name))}
+    lock = type_coerce(operators.c.account_locked, Integer)
+    query = select(operators.c.name, lock).where(operators.c.disabled_by.is_not(None)).order_by(operators.c.name)
+    return {name: state == 1 for name, state in conn.execute(query)}
 
 
 def find_person_access(
@@ -91,20 +93,24 @@ def _read_open_proposals(
 
 
 def disable_person(conn: Connection, person_name: str, administrator: str, reason: str, now: datetime) -> None:
-    """Store that the administrator disables the person for this reason."""
-    conn.execute(
+    """Store that the administrator disables the person for this reason. Raises StaleRow if the person isn't enabled
+    any more."""
+    _change_person(
+        conn,
         update(operators)
-        .where(operators.c.name == person_name)
-        .values(disabled_at=make_present_time_value(conn, now), disabled_by=administrator, disabled_reason=reason)
+        .where(operators.c.name == person_name, operators.c.disabled_at.is_(None))
+        .values(disabled_at=make_present_time_value(conn, now), disabled_by=administrator, disabled_reason=reason),
     )
 
 
 def enable_person(conn: Connection, person_name: str, disabling: Disabling, now: datetime) -> None:
-    """Store that the person is enabled, and close the proposals to end this disabling."""
-    conn.execute(
+    """Store that the person is enabled, and close the proposals to end this disabling. Raises StaleRow if this
+    disabling has ended meanwhile."""
+    _change_person(
+        conn,
         update(operators)
         .where(operators.c.name == person_name, operators.c.disabled_at == convert_to_naive_utc(disabling.since))
-        .values(disabled_at=None, disabled_by=None, disabled_reason=None)
+        .values(disabled_at=None, disabled_by=None, disabled_reason=None),
     )
     conn.execute(
         update(approvals)
@@ -116,6 +122,12 @@ def enable_person(conn: Connection, person_name: str, disabling: Disabling, now:
         )
         .values(closed_at=convert_to_naive_utc(now))
     )
+
+
+def _change_person(conn: Connection, statement: Update) -> None:
+    """Execute the statement, which changes one person. Raises StaleRow if it finds no row."""
+    if conn.execute(statement).rowcount != 1:
+        raise StaleRow
 
 
 def insert_proposal(

@@ -359,6 +359,10 @@ alerts = Table(
     sqlite_autoincrement=True,
 )
 
+UNSETTLED_ACCOUNT_LOCK = 2
+"""Value of `operators.account_locked` from the moment at which administrators disable or enable a person until a
+worker has locked or unlocked the person's account. Until then the account may be locked or not."""
+
 operators = Table(
     "operators",
     metadata,
@@ -371,7 +375,8 @@ operators = Table(
     # The administrator who has disabled the person, and the reason; NULL if the file of accounts has disabled them.
     Column("disabled_by", String(64)),
     Column("disabled_reason", String(200)),
-    # 1 on a server while the database account is locked because an administrator has disabled the person.
+    # On a server, 1 if a worker has locked the database account because an administrator has disabled the person;
+    # otherwise 0 or UNSETTLED_ACCOUNT_LOCK.
     Column("account_locked", Boolean, nullable=False, server_default=text("0")),
 )
 

@@ -1,8 +1,10 @@
 """On an SQLite file, one administrator disables a person at once, and two administrators enable the person, by their
 names."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -11,11 +13,16 @@ from console.domain.access.disabled_people import PersonAccess
 from console.domain.access.permissions import ADMIN, APPROVER, OPERATOR, WORKER
 from console.domain.errors import ConsoleError
 from console.domain.records import Person
+from console.services.process.context import ServiceContext
 from console.settings.settings import load_settings
+from console.store.access.disabled_people import disable_person, enable_person, insert_proposal
+from console.store.database.compare_and_swap import StaleRow
+from console.store.database.engine import Transaction
 from tests.support.desks import UNUSED_URL, make_environment
 from tests.support.refusals import call_for_refusal
 
 REASON = "the laptop was stolen"
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -98,3 +105,44 @@ def test_a_proposal_counts_for_one_disabling(console: Console) -> None:
     console.disabled_people.disable("adm-g", REASON)
     assert find_person(console, "op-a").proposed_by is None
     assert console.disabled_people.enable("op-a").proposed_by == "adm-f"
+
+
+def test_a_proposal_counts_for_a_day(console: Console) -> None:
+    """An administrator requested 25 hours ago to enable the person. The request of a second one now is the first."""
+    context, disabled = console._context, console.disabled_people.disable("op-a", REASON)
+    assert disabled.disabling is not None
+    then, disabling = context.now() - timedelta(hours=25), disabled.disabling
+    context.write(lambda tx: insert_proposal(tx.conn, "op-a", disabling, "adm-f", then))
+    with console.acting_as("adm-g"):
+        assert console.disabled_people.enable("op-a").proposed_by == "adm-g"
+    assert console.disabled_people.enable("op-a").disabling is None
+
+
+def test_two_administrators_do_not_disable_each_other(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are administrators when they press the button. The first one is disabled before the own change is written,
+    so this change is refused: an enabled administrator always remains."""
+    write, turns = ServiceContext.write, iter([True])
+
+    def let_other_overtake(context: ServiceContext, write_changes: Callable[[Transaction], T]) -> T:
+        if next(turns, False):
+            with console.acting_as("adm-g"):
+                console.disabled_people.disable("adm-f", REASON)
+        return write(context, write_changes)
+
+    monkeypatch.setattr(ServiceContext, "write", let_other_overtake)
+    assert refuse(console, "adm-f", "disable", "adm-g", REASON).detail["reason"] == "person_disabled"
+    assert find_person(console, "adm-g").disabling is None
+
+
+def test_a_changed_person_is_not_changed_once_more(console: Console) -> None:
+    """The person was disabled, or this disabling has ended, since the transaction has read the person: the store
+    changes nothing, so that the transaction is run again."""
+    context = console._context
+    console.disabled_people.disable("op-a", REASON)
+    disabling = find_person(console, "op-a").disabling
+    assert disabling is not None
+    with pytest.raises(StaleRow):
+        context.write(lambda tx: disable_person(tx.conn, "op-a", "adm-g", "again", context.now()))
+    context.write(lambda tx: enable_person(tx.conn, "op-a", disabling, context.now()))
+    with pytest.raises(StaleRow):
+        context.write(lambda tx: enable_person(tx.conn, "op-a", disabling, context.now()))
