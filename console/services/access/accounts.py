@@ -30,6 +30,7 @@ from console.store.access import operators as people
 from console.store.access.operators import StoredPerson
 from console.store.access.server_accounts import AccountStatement, DesiredAccount
 from console.store.database import error_codes
+from console.store.database.compare_and_swap import run_again_if_stale
 from console.store.database.engine import Database, Transaction
 from console.store.database.server import make_people_database_name
 from console.store.database.sqlalchemy_names import Connection, DatabaseFailure
@@ -66,6 +67,17 @@ class _AccountChange:
             asks_worker=self.entry.asks_worker,
             disabled_by=disabled_by,
         )
+
+    def follow_decision(self, present_person: StoredPerson | None) -> "_AccountChange":
+        """Return this change if no administrator has disabled or enabled the person since the run began, or if the
+        file disables the person. Otherwise return a change that leaves the person disabled or enabled as the
+        administrators have decided, because their decision is newer than the file. `present_person` is the person's
+        row now."""
+        if self.entry.is_disabled or self.stored_person is None or present_person is None:
+            return self
+        if self.stored_person.disabled_by == present_person.disabled_by:
+            return self
+        return replace(self, entry=replace(self.entry, is_disabled=None), stored_person=present_person)
 
     @property
     def has_changed(self) -> bool:
@@ -166,7 +178,7 @@ class DatabaseAccountService:
             _refuse_implicit_changes(changes)
         statements = self._apply_changes_to_server(changes, dry_run=dry_run) if server else ()
         if not dry_run:
-            context.write(lambda tx: self._write_operator_rows(tx, changes))
+            changes = context.write(lambda tx: self._write_operator_rows(tx, changes))
         return AppliedAccounts(
             tuple(change.make_result(has_passwords=server) for change in changes), statements, dry_run
         )
@@ -200,16 +212,26 @@ class DatabaseAccountService:
             )
         return _AccountChange(entry, stored_person, password or None)
 
-    def _write_operator_rows(self, tx: Transaction, changes: Sequence[_AccountChange]) -> None:
+    @run_again_if_stale()
+    def _write_operator_rows(self, tx: Transaction, changes: Sequence[_AccountChange]) -> list[_AccountChange]:
         """Write the rows of `operators` that have changed, and those of people with a new password, with their audit
         entries. The caller has already executed all SQL statements that change database accounts: after an
-        interruption of these statements no row is written, so a repeated run finds the same changes again.
+        interruption of these statements no row is written, so a repeated run finds the same changes again. Return the
+        changes with the people as they were stored before these writes.
         """
-        context, now = self._context, self._context.now()
-        for change in changes:
-            if not change.has_changed and not change.password:
-                continue
-            people.save_person(tx.conn, change.target_person, now)
+        stored_people = people.read_people_by_name(tx.conn)
+        present_changes = [change.follow_decision(stored_people.get(change.entry.person.name)) for change in changes]
+        for change, present_change in zip(changes, present_changes, strict=True):
+            self._write_operator_row(tx, present_change)
+            if present_change is not change:
+                people.unsettle_account_lock(tx.conn, change.entry.person.name)
+        return present_changes
+
+    def _write_operator_row(self, tx: Transaction, change: _AccountChange) -> None:
+        """Write the person's row of `operators` and an audit entry, if the row changes or there is a new password."""
+        context = self._context
+        if change.has_changed or change.password:
+            people.save_person(tx.conn, change.target_person, context.now())
             account_result = change.make_result(has_passwords=context.database.is_server)
             facts = {
                 "roles": sorted(account_result.person.roles),

@@ -335,35 +335,42 @@ def _make_sign_count_statements(sql: _ProcedureSqlParts) -> str:
 
 
 _IS_LOCK_WRONG_SQL = (
-    f"o.account_locked <> (o.disabled_by IS NOT NULL) AND NOT FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', ''))"
+    "o.account_locked <> (o.disabled_by IS NOT NULL) AND (o.disabled_by IS NOT NULL OR o.disabled_at IS NULL)"
+    f" AND NOT FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', ''))"
 )
 """SQL condition: the account of the person in the row `o` of `operators` must be locked, because an administrator has
-disabled the person, or unlocked, because two administrators have enabled the person."""
+disabled the person, or unlocked, because two administrators have enabled the person. The account of a person whom the
+file of accounts has disabled stays as it is."""
 _NO_SUCH_ACCOUNT_ERROR = 1396
 
 
 def _make_disabled_account_statements(change_lock_template: str) -> str:
     """Return the SQL statements of the procedure that lock the account of one person whom an administrator has
     disabled, or unlock the account of one person whom two administrators have enabled. They store that in the column
-    `account_locked`, which no account may change itself. So a worker can't lock or unlock another account, and an
-    account that was locked for another reason stays locked.
+    `account_locked`, which no account may change itself. So a worker can't lock or unlock another account, and the
+    account of an enabled person that was locked for another reason stays locked.
+
+    From each disabling and enabling until the record, the column has UNSETTLED_ACCOUNT_LOCK (the trigger stores it),
+    and each call locks or unlocks the account once more. So the account is right also if the record fails, or if
+    administrators disable or enable the person between the two statements.
 
     The statements set `account` and `reason`. They set neither if the account can't be changed now, because prepared
-    statements are used up, or because somebody locks the person's row: the next call tries again. An account that
-    the server doesn't have counts as locked.
+    statements are used up, or because somebody locks the person's row: the next call tries again, with any of
+    these people, so that one row doesn't delay the others. An account that the server doesn't have counts as locked.
     """
     return f"""BEGIN
       DECLARE is_disabled BOOL;
       DECLARE EXIT HANDLER FOR SQLEXCEPTION SET account = NULL;
       SELECT o.name, o.disabled_by IS NOT NULL INTO account, is_disabled FROM operators o
-        WHERE {_IS_LOCK_WRONG_SQL} LIMIT 1;
+        WHERE {_IS_LOCK_WRONG_SQL} ORDER BY RAND() LIMIT 1;
       IF account IS NOT NULL THEN
         BEGIN
           DECLARE CONTINUE HANDLER FOR {_NO_SUCH_ACCOUNT_ERROR} BEGIN END;
           {change_lock_template.format("IF(is_disabled, ' ACCOUNT LOCK', ' ACCOUNT UNLOCK')")}
         END;
         SET SESSION innodb_lock_wait_timeout = 1;
-        UPDATE operators SET account_locked = is_disabled WHERE name = account;
+        UPDATE operators SET account_locked = is_disabled
+          WHERE name = account AND (disabled_by IS NOT NULL) = is_disabled;
         COMMIT;
         SET reason = IF(is_disabled, '{LOCKED_REASON}', '{UNLOCKED_REASON}');
       END IF;

@@ -7,13 +7,14 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, Integer, Select, and_, bindparam, insert, literal, select, update
 
 from console.domain.access.permissions import ALL_ROLES, WORKER
 from console.domain.access.read_only import EVERYTHING_SCOPE
 from console.domain.records import Person
+from console.store.database.compare_and_swap import StaleRow
 from console.store.database.instants import convert_to_naive_utc
-from console.store.schema.core import operators, sessions
+from console.store.schema.core import UNSETTLED_ACCOUNT_LOCK, operators, sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,8 @@ def read_people_by_name(conn: Connection) -> Mapping[str, StoredPerson]:
 
 def save_person(conn: Connection, stored_person: StoredPerson, now: datetime) -> None:
     """Insert or update a person. If the person was disabled before and still is, the stored time of disabling doesn't
-    change. If the same administrator has disabled the person as before, the reason doesn't change either.
+    change. If the same administrator has disabled the person as before, the reason doesn't change either. Raises
+    StaleRow if an administrator disables or enables the person at the same moment.
     """
     person, name = stored_person.person, stored_person.person.name
     if name not in conn.scalars(select(operators.c.name).where(operators.c.name == name)).all():
@@ -203,7 +205,16 @@ def save_person(conn: Connection, stored_person: StoredPerson, now: datetime) ->
     }
     if stored_person.disabled_by is None or stored_person.disabled_by != disabled_by:
         values |= {"disabled_by": None, "disabled_reason": None, "account_locked": False}
-    conn.execute(update(operators).where(operators.c.name == name).values(**values))
+    is_unchanged = (operators.c.name == name, operators.c.disabled_at.is_not_distinct_from(since))
+    if conn.execute(update(operators).where(*is_unchanged).values(**values)).rowcount != 1:
+        raise StaleRow
+
+
+def unsettle_account_lock(conn: Connection, person_name: str) -> None:
+    """Let a worker lock or unlock the person's database account once more, because somebody else may just have done
+    the reverse."""
+    unsettled = literal(UNSETTLED_ACCOUNT_LOCK, Integer)
+    conn.execute(update(operators).where(operators.c.name == person_name).values(account_locked=unsettled))
 
 
 def begin_session(

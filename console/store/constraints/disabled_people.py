@@ -1,6 +1,8 @@
 """Trigger rules of a server for the table of people. One administrator disables a person, with a reason; a person is
 enabled only if two administrators have requested it since. The schema account writes everything else."""
 
+from collections.abc import Mapping
+
 from console.domain.access.disabled_people import (
     DISABLE_COMMAND,
     ENABLE_COMMAND,
@@ -11,6 +13,7 @@ from console.domain.access.permissions import ADMIN, WORKER
 from console.store.constraints.sql_expressions import (
     IS_REQUEST_CONFIRMED_SQL,
     UTC_NOW_SQL,
+    TriggerEvent,
     TriggerRule,
     are_unchanged_sql,
     exists_sql,
@@ -20,6 +23,7 @@ from console.store.constraints.sql_expressions import (
     person_has_role_sql,
 )
 from console.store.constraints.words_of_people import has_words_of_person_sql
+from console.store.schema.core import UNSETTLED_ACCOUNT_LOCK
 
 LARGEST_CLOCK_LAG_SECONDS = 2
 """Largest accepted difference (seconds) between the time of a disabling and the server's clock."""
@@ -48,9 +52,17 @@ MAY_PROPOSE_ENABLING_SQL = f"({IS_ENABLING_PROPOSAL_SQL} AND {has_role_sql(ADMIN
 """SQL condition: the new row proposes to enable a person, names no evidence, and the acting person is an
 administrator."""
 
-_IS_LOCK_RECORDED_SQL = f"({are_unchanged_sql('disabled_at', 'disabled_by', 'disabled_reason')})"
-"""SQL condition: the UPDATE records only if the account is locked. No account has the right to change that column:
-the procedure of the schema account that locks the account does it."""
+PERSON_TRIGGER_ASSIGNMENTS: Mapping[tuple[str, TriggerEvent], str] = {
+    ("operators", "UPDATE"): (
+        f"IF me <> owner AND NOT ({are_unchanged_sql('disabled_by')})"
+        f" THEN SET NEW.account_locked = {UNSETTLED_ACCOUNT_LOCK}; END IF;"
+    )
+}
+"""For a table and event, the statements that the trigger runs before it checks its rules. A worker locks the account
+in one statement and records it in the next one. Between them the worker's session can end, or the row can be locked.
+With the old record, the account of a person who is enabled or disabled after that would stay as it is.
+"""
+
 _IS_DISABLED_NOW_SQL = (
     "(OLD.disabled_at IS NULL AND CAST(NEW.disabled_by AS BINARY) = me"
     f" AND ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW_SQL}, NEW.disabled_at)) <= {LARGEST_CLOCK_LAG_SECONDS} * 1000000"
@@ -84,11 +96,8 @@ _IS_ENABLED_NOW_SQL = (
 PERSON_UPDATE_RULES = (
     TriggerRule(are_unchanged_sql("name", "roles", "may_buy", "asks"), "only the schema account changes this"),
     TriggerRule(
-        f"NOT ({are_unchanged_sql('disabled_at')}) OR {_IS_LOCK_RECORDED_SQL}",
+        f"NOT ({are_unchanged_sql('disabled_at')}) OR ({are_unchanged_sql('disabled_by', 'disabled_reason')})",
         "the reason of a disabling never changes",
-    ),
-    TriggerRule(
-        f"{_IS_LOCK_RECORDED_SQL} OR {are_unchanged_sql('account_locked')}", "only the schema account changes this"
     ),
     TriggerRule(
         f"{are_unchanged_sql('disabled_at')} OR NEW.disabled_at IS NULL OR {_IS_DISABLED_NOW_SQL}",

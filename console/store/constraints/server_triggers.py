@@ -21,7 +21,7 @@ from console.store.access.grants import (
 )
 from console.store.access.people_views import NAME_WITHOUT_HOST_SQL
 from console.store.constraints import credit_checks as checks
-from console.store.constraints import desk_requests, orders, row_counters, server_rules, state_since
+from console.store.constraints import desk_requests, disabled_people, orders, row_counters, server_rules, state_since
 from console.store.constraints import payments as payment_rules
 from console.store.constraints import refunds as refund_rules
 from console.store.constraints import worker as worker_rules
@@ -43,7 +43,11 @@ _ID_RULES: dict[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
 """For INSERT into each table that only the console writes: all of its rules, with those for the ids of new rows."""
 ALL_SERVER_RULES = {**_RULES_BY_TABLE, **_ID_RULES}
 """Rules of the tables that only the console writes, with the rules for their ids, by table and event."""
-_ASSIGNMENTS_BY_TRIGGER = {**desk_requests.TRIGGER_ASSIGNMENTS, **refund_rules.REFUND_TRIGGER_ASSIGNMENTS}
+_ASSIGNMENTS_BY_TRIGGER = {
+    **desk_requests.TRIGGER_ASSIGNMENTS,
+    **refund_rules.REFUND_TRIGGER_ASSIGNMENTS,
+    **disabled_people.PERSON_TRIGGER_ASSIGNMENTS,
+}
 """For a table and event, the statements that the trigger runs before it checks its rules."""
 LONGEST_MESSAGE_CHARACTERS = 128
 """Longest message (characters) with which a trigger refuses a change. Source: the limit of MESSAGE_TEXT in the

@@ -1,7 +1,8 @@
 """An administrator disables a person at once through a worker, which also locks the person's database account. Two
 administrators enable the person."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +14,14 @@ from console.app import Console
 from console.domain.access.disabled_people import PersonAccess
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
+from console.services.access.accounts import DatabaseAccountService
 from tests.services.desk_requests.test_lock_holders import open_connection
 from tests.support.invented import invent_numbers
 from tests.support.places import Place, ServerPlace
 from tests.support.refusals import call_for_refusal
-from tests.support.team_mode import answer_password_prompts, keep_executing_desk_requests
+from tests.support.team_mode import answer_password_prompts, get_password_of, keep_executing_desk_requests
 from tests.support.teams import apply_accounts
-from tests.support.waiting import wait_until
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 REASON = "the laptop was stolen"
 
@@ -61,6 +63,15 @@ class DisablingScene:
             return self.read_lock(person) == (is_locked, is_locked)
 
         wait_until(is_reached, f"the account of {person}: locked {is_locked}")
+
+    def wait_for_sign_in(self, person: str, *, is_possible: bool) -> None:
+        """Let the worker look until the server lets the person sign in, or refuses it."""
+
+        def is_reached() -> bool:
+            self.look_for_locks()
+            return self.read_lock(person)[1] != is_possible
+
+        wait_until(is_reached, f"{person} may sign in: {is_possible}")
 
     def wait_until_session_ends(self, session: Any) -> None:
         """Let the worker look until this open session of a disabled person has ended."""
@@ -106,7 +117,7 @@ def scene(place: Place, sandbox: Sandbox) -> Iterator[DisablingScene]:
     set_up_people(place)
     with ExitStack() as stack:
         worker, first, second = (
-            stack.enter_context(place.open_desk(sandbox, person=person, desk=desk))
+            stack.enter_context(place.open_desk(sandbox, person=person, desk=desk, TIME_SCALE="1"))
             for desk, person in ((1, "worker"), (2, "op-b"), (3, "lead-c"))
         )
         stack.enter_context(keep_executing_desk_requests(worker))
@@ -186,6 +197,27 @@ def test_a_lock_for_another_reason_stays(scene: DisablingScene) -> None:
     scene.place.sql(f"ALTER USER '{name}'@'%' ACCOUNT UNLOCK")
 
 
+def test_a_lock_that_could_not_be_recorded_ends_with_the_disabling(scene: DisablingScene) -> None:
+    """Somebody locks the rows of two disabled people, so that the worker can't record the locks of their accounts: it
+    locks both accounts nevertheless. It unlocks the account of the one who is enabled after that. This person is
+    disabled again while the record is wrong once more: the account is locked again."""
+    for person in ("op-a", "lead-b"):
+        scene.disable(person)
+    with closing(open_connection(scene.place, "lead-c", 1)) as session:
+        session.query("BEGIN")
+        session.query("SELECT COUNT(*) FROM operators LOCK IN SHARE MODE")
+        for person in ("op-a", "lead-b"):
+            scene.wait_for_sign_in(person, is_possible=False)
+    scene.enable("op-a")
+    with closing(open_connection(scene.place, "lead-c", 1)) as session:
+        session.query("BEGIN")
+        session.query("SELECT COUNT(*) FROM operators LOCK IN SHARE MODE")
+        scene.wait_for_sign_in("op-a", is_possible=True)
+    scene.disable("op-a")
+    for person in ("op-a", "lead-b"):
+        scene.wait_for_lock(person, is_locked=True)
+
+
 @pytest.mark.parametrize("states_enabled", [False, True])
 def test_the_accounts_file_enables_nobody_silently(scene: DisablingScene, *, states_enabled: bool) -> None:
     """An accounts file without `disabled` leaves a person disabled whom an administrator has disabled, with the
@@ -201,3 +233,55 @@ def test_the_accounts_file_enables_nobody_silently(scene: DisablingScene, *, sta
     if not states_enabled:
         assert scene.enable("op-a").disabling is None
         scene.wait_for_lock("op-a", is_locked=False)
+
+
+@pytest.mark.parametrize("states_enabled", [False, True])
+def test_a_decision_overtakes_the_accounts_file(
+    scene: DisablingScene, monkeypatch: pytest.MonkeyPatch, *, states_enabled: bool
+) -> None:
+    """While `db accounts apply` runs and has just unlocked the account, an administrator disables the person: the
+    person stays disabled, whatever the file states, and the account is locked. If two administrators enable the
+    person during a run that has just locked the account, the account is unlocked."""
+    name = scene.place.get_account_name("op-a")
+    entry = {"name": name, "roles": ["operator"], "may_buy": True, "acts": False, "password_env": "NEW"}
+    entry |= {"disabled": False} if states_enabled else {}
+    change_accounts = DatabaseAccountService._apply_changes_to_server
+
+    def apply_while(decide: Callable[[str], PersonAccess]) -> None:
+        def let_administrators_overtake(*arguments: Any, **more: Any) -> tuple[str, ...]:
+            statements = change_accounts(*arguments, **more)
+            decide("op-a")
+            scene.look_for_locks()
+            return statements
+
+        with monkeypatch.context() as overtaken:
+            overtaken.setattr(DatabaseAccountService, "_apply_changes_to_server", let_administrators_overtake)
+            password = get_password_of(scene.place, "op-a")
+            apply_accounts(scene.place.database._team.owner, [entry], {"NEW": password})
+
+    apply_while(scene.disable)
+    ((by,),) = scene.place.sql(f"SELECT disabled_by FROM operators WHERE name = '{name}'")
+    assert by == scene.place.get_account_name("op-b")
+    scene.wait_for_lock("op-a", is_locked=True)
+    entry.pop("disabled", None)
+    apply_while(scene.enable)
+    scene.wait_for_lock("op-a", is_locked=False)
+
+
+@pytest.mark.expects_log("the answer that a worker can't write in the person's name")
+def test_a_purchase_in_flight_of_a_disabled_person_is_recorded(scene: DisablingScene, sandbox: Sandbox) -> None:
+    """A person is disabled while the worker waits for AlarmBox's answer to the person's purchase. The worker may not
+    write the answer in the person's name any more. It keeps the answer, and writes it in its own name."""
+    (number,) = invent_numbers(1, seed=176)
+    sandbox.control.add_fault("hang_after_charge", call="purchase", number=number)
+    request = PurchaseRequest(number, "1")
+    with scene.place.open_desk(sandbox, person="op-a", desk=4) as desk, ThreadPoolExecutor(1) as thread:
+        refused = thread.submit(call_for_refusal, lambda: desk.credit_checks.purchase(request))
+        wait_until(lambda: len(sandbox.ledger.list_charges_of_number(number)) == 1, "the charge")
+        scene.disable("op-a")
+        sandbox.control.release_calls(number=number)
+        assert refused.result(MAX_WAIT_SECONDS).code == "outcome_unknown"
+    assert scene.worker.recovery.run_all_tasks()[0].count == 1
+    query = "SELECT status, operator FROM operations o JOIN hansha_alarmbox_credit_checks c ON c.operation_id = o.id"
+    assert scene.place.sql(query) == [("success", scene.place.get_account_name("op-a"))]
+    assert len(sandbox.ledger.list_charges_of_number(number)) == 1
