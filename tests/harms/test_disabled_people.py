@@ -108,7 +108,23 @@ def test_one_administrator_disables_and_two_enable(people_team: RequestingTeam) 
     disable_person(people_team)
     people_team.check_refused("worker", *second, ENABLE_SQL)
     people_team.check_refused("worker", *take_enabling_request(people_team, "adm-h", disabling=first), ENABLE_SQL)
+    people_team.check_refused("worker", *take_enabling_request(people_team, "adm-h"), ENABLE_SQL)
     assert read_person(people_team)[0] is not None
+
+
+def test_a_proposal_counts_only_for_its_person(people_team: RequestingTeam) -> None:
+    """Two people are disabled at the same instant, so both disablings have the same id. An administrator's proposal
+    to enable one of them doesn't count for the other."""
+    ((now,),) = people_team.execute_in_session("owner", f"SELECT {NOW_SQL}")
+    for person in ("lead-b", PERSON):
+        taken = take_disabling_request(people_team, "adm-f", person=person)
+        disabling = make_disabling(person=person.replace("-", "_"), disabled_at=f"'{now}'")
+        people_team.execute_in_session("worker", *taken, disabling)
+    subject = f"{people_team.team.names['lead-b']} {read_disabling_id(people_team)}"
+    request = people_team.store_request("adm-f", "people enable", "operator", subject)
+    proposal = make_proposal(people_team, "adm_f").replace("{op_a}", "{lead_b}")
+    people_team.execute_in_session("worker", *people_team.take_request(request), proposal)
+    people_team.check_refused("worker", *take_enabling_request(people_team, "adm-g"), ENABLE_SQL)
 
 
 def test_nobody_else_changes_a_person(people_team: RequestingTeam) -> None:
@@ -180,6 +196,11 @@ def test_one_administrator_alone_enables_nobody(people_team: RequestingTeam) -> 
     people_team.check_refused("worker", *alone, ENABLE_SQL)
     people_team.check_refused("worker", *alone, make_proposal(people_team, "adm_g"))
     people_team.check_refused("worker", *alone, make_proposal(people_team, "adm_f", "7"))
+    proposal = make_proposal(people_team, "adm_f")
+    with_evidence = proposal.replace("(subject_kind", "(evidence_id, subject_kind").replace("VALUES (", "VALUES (1, ")
+    people_team.check_refused("worker", *alone, with_evidence)
+    people_team.execute_in_session("owner", proposal.replace(NOW_SQL, f"{NOW_SQL} - INTERVAL 25 HOUR"))
+    people_team.check_refused("worker", *take_enabling_request(people_team, "adm-g"), ENABLE_SQL)
     people_team.execute_in_session("worker", *alone, make_proposal(people_team, "adm_f"))
     people_team.check_refused("worker", *alone, ENABLE_SQL)
     people_team.check_refused("worker", *take_enabling_request(people_team, "adm-f"), ENABLE_SQL)
@@ -196,6 +217,8 @@ def test_one_administrator_alone_enables_nobody(people_team: RequestingTeam) -> 
         people_team.execute_in_session(
             "owner", "UPDATE operators SET roles = 'admin', disabled_at = NULL WHERE name = '{adm_f}'"
         )
+    for kept in ("disabled_by = NULL, ", ", disabled_reason = NULL"):
+        people_team.check_refused("worker", *second, ENABLE_SQL.replace(kept, ""))
     people_team.check_refused(
         "worker", *second, ENABLE_SQL.replace("disabled_reason = NULL", "disabled_reason = NULL, roles = 'admin'")
     )

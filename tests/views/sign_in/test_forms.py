@@ -151,6 +151,7 @@ def test_a_locked_account_leads_to_the_form_and_keeps_the_password(qtbot: QtBot)
     press_enter(form)
     form.show_failure(failure)
     assert "locked this account" in read_notice(form)
+    assert "two administrators enable you" in read_notice(form)
     assert form.password_field.text() == "right"
 
 
