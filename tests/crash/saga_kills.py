@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from console.app import Console
+from console.domain.process.lease_names import make_payment_lease_name
 from console.domain.tasks.saga_progress import SagaProgress
 from console.domain.tasks.states import SagaState
 from console.sandbox.server import Sandbox
-from console.services.payments.probe import make_lease_name
 from tests.crash.money_actors import execute_money_action
 from tests.support import money_truth
 from tests.support.children import start_children
@@ -103,7 +103,7 @@ def kill_saga_at_each_step(place: Place) -> Counter[str]:
 def _is_leased(console: Console, cases: Sequence[SagaKillCase]) -> bool:
     """True if the lease of one of these payments is held."""
     names = {lease.name for lease in console.recovery.list_lease_holders()}
-    return bool(names & {make_lease_name(case.payment_id) for case in cases})
+    return bool(names & {make_payment_lease_name(case.payment_id) for case in cases})
 
 
 def _list_courses_and_steps() -> Iterator[tuple[str, str]]:

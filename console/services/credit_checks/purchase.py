@@ -20,6 +20,7 @@ from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import NotExpiredDetail, ProviderAnswerFacts
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
+from console.domain.process.lease_names import make_purchase_lease_name
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, CheckState, CreditCheck, PurchaseRequest
 from console.domain.recovery.decidable import find_refetch_refusal, has_expired, is_denied_but_bought
@@ -314,7 +315,7 @@ class _PurchaseAttempt:
     def make_lease_name(self) -> str | None:
         if not self._context.settings.uses_leases:
             return None
-        return check_records.make_purchase_lease_name(self._request.client_id)
+        return make_purchase_lease_name(self._request.client_id)
 
     def check(self, conn: Connection) -> None:
         """Refuse a purchase that can't succeed. Raises already_purchased in four cases: a live credit check (one that

@@ -5,6 +5,7 @@ certainty unknown.
 """
 
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.process.lease_names import make_purchase_lease_name
 from console.domain.records import CheckState, CreditCheck, LeaseHolder, WorkReason
 from console.services.guarded.desk_answers import is_claim_ended_elsewhere
 from console.services.guarded.leases import lock_until_commit
@@ -84,12 +85,6 @@ def find_credit_checks_with_id_at_provider(
     """
     lock_until_commit(context, tx, f"alarmbox_id_{id_at_provider}")
     return credit_checks.list_by_id_at_provider(tx.conn, id_at_provider)
-
-
-def make_purchase_lease_name(client_id: str) -> str:
-    """Return the name of the lease under which a process buys a credit check for this client. A client's purchases
-    run one after another."""
-    return f"alarmbox_credit_check_{client_id}"
 
 
 def find_purchase_lease_holder(conn: Connection, record: CreditCheck) -> LeaseHolder | None:

@@ -12,6 +12,7 @@ from console.domain.error_reasons import DatabaseLockedProblem, OutcomeUnknownRe
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.errors.details import FailedPart
 from console.domain.process import interrupts
+from console.domain.process.lease_names import make_credit_check_lease_name
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckState, CreditCheck, Document
 from console.domain.recovery.decidable import find_refetch_refusal, make_stale_view_error
@@ -59,12 +60,6 @@ _ERROR_CODES_MOST_SEVERE_FIRST = (
 """Error codes of a failed read of the detail or PDF, the most severe first."""
 
 
-def make_lease_name(record_id: int) -> str:
-    """Return the name of the credit check's lease. Re-fetches, probes and decisions of people run under this
-    lease, so that only one of them runs at a time."""
-    return f"credit_check_{record_id}"
-
-
 class RefetchService:
     """Re-fetches detail and PDF of a credit check under the credit check's lease."""
 
@@ -85,7 +80,7 @@ class RefetchService:
         if interrupts.is_interrupt_pending():  # A due task fetches the parts later.
             return
         with log_and_suppress(f"follow-ups of credit check {record_id}"):
-            lease = acquire_lease(self._context, make_lease_name(record_id))
+            lease = acquire_lease(self._context, make_credit_check_lease_name(record_id))
             if lease is not None:
                 with keep_lease_renewed(self._context, lease):
                     self._fetch_parts_under_lease(record_id, progress)
@@ -170,7 +165,7 @@ class _RefetchAttempt:
         self._part_reader.require_provider()
 
     def make_lease_name(self) -> str:
-        return make_lease_name(self._id)
+        return make_credit_check_lease_name(self._id)
 
     def check(self, conn: Connection) -> None:
         record, expected_version = check_records.require_record(conn, self._id), self._expected_version

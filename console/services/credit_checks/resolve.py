@@ -12,6 +12,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import EvidenceMismatchReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import ProviderAnswerFacts
+from console.domain.process.lease_names import make_credit_check_lease_name
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.reason import ForeignText
 from console.domain.records import (
@@ -43,7 +44,6 @@ from console.services.credit_checks.listed_purchases import (
 )
 from console.services.credit_checks.named_purchases import refuse_denial_of_named_purchase
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
-from console.services.credit_checks.refetch import make_lease_name
 from console.services.guarded.desk_answers import find_own_spool_entry, refuse_decision_against_answer
 from console.services.guarded.leases import hold_lease, refuse_running_operation
 from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES, OperationSettler
@@ -162,7 +162,7 @@ class PurchaseResolver:
         changes during the block.
         """
         record = self._require_decidable_record(record_id, expected_version)
-        with hold_lease(self._context, make_lease_name(record_id), record=record):
+        with hold_lease(self._context, make_credit_check_lease_name(record_id), record=record):
             try:
                 record = self._require_decidable_record(record_id, expected_version)
                 yield record

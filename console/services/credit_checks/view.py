@@ -10,6 +10,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explained_state import AllowedAction
 from console.domain.explanations.credit_checks import explain_credit_check
+from console.domain.process.lease_names import make_credit_check_lease_name
 from console.domain.records import (
     CheckRelations,
     CreditCheck,
@@ -24,7 +25,6 @@ from console.domain.views.any_record import CreditCheckDetails
 from console.services.annotations.annotations import read_annotations
 from console.services.audit.read_log import RecordOpeningLog
 from console.services.credit_checks import records as check_records
-from console.services.credit_checks.refetch import make_lease_name
 from console.services.process.context import ServiceContext
 from console.services.records.completer import RecordsCompleter, complete_record
 from console.services.registry.facts import read_facts
@@ -131,7 +131,7 @@ class CreditCheckDetailsReader:
             return evidence.list_documents(conn, CREDIT_CHECK_KIND, record_id, record.pdf_file_path)
 
     def _find_lease_holder(self, conn: Connection, record: CreditCheck) -> LeaseHolder | None:
-        holder = leases.find_holder(conn, make_lease_name(record.id))
+        holder = leases.find_holder(conn, make_credit_check_lease_name(record.id))
         return holder if holder is not None else check_records.find_purchase_lease_holder(conn, record)
 
     def _list_actions(

@@ -17,6 +17,7 @@ from console.domain.payments.provider_messages import PaymentQuestion, PaymentRe
 from console.domain.payments.provider_registry import list_provider_names
 from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import OTHER_AMOUNT_REASON, ReportSource
+from console.domain.process.lease_names import make_payment_lease_name
 from console.domain.provider_outcome import Outcome, OutcomeClass, is_success_status
 from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.domain.tasks.retry_schedules import PAYMENT_POLL_WAITS, PAYMENT_PROBE_WAITS, compute_next_attempt_time
@@ -51,19 +52,6 @@ ConfirmationEffect = ReportEffectName | Literal["not_found"]
 """Effect of the provider's answer about the payment of a notice: that of the reported state, or NOT_FOUND_EFFECT if
 the provider has no such payment.
 """
-
-
-def make_lease_name(payment_id: int) -> str:
-    """Return the name of the payment's lease. Probes, decisions and sagas hold this lease, so that only one of them
-    works on the payment at a time.
-    """
-    return f"payment_{payment_id}"
-
-
-def make_start_lease_name(order_id: int) -> str:
-    """Return the name of the lease under which a process starts a payment of the order. Because of it, only one
-    process at a time starts a payment of the order."""
-    return f"payment_start_{order_id}"
 
 
 class PaymentProber:
@@ -160,7 +148,7 @@ class PaymentProber:
         payment = self.read_payment(payment_id)
         with self._context.database.read() as conn:
             refuse_running_operation(conn, PAYMENT_KIND, payment)
-        with hold_lease(self._context, make_lease_name(payment_id), record=payment):
+        with hold_lease(self._context, make_payment_lease_name(payment_id), record=payment):
             yield self._record_lapse(payment_id)
 
     def _record_lapse(self, payment_id: int) -> Payment:

@@ -31,6 +31,7 @@ from console.domain.payments.report_rules import is_other_amount_unknown, may_be
 from console.domain.payments.service_results import StartResult
 from console.domain.payments.states import PaymentState
 from console.domain.process import log_events
+from console.domain.process.lease_names import make_payment_start_lease_name
 from console.domain.process.log_events import LogEvent
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, OperationState, WorkReason, WorkState
@@ -57,7 +58,6 @@ from console.services.payments.probe import (
     PaymentProber,
     find_report,
     is_unpaid_outcome,
-    make_start_lease_name,
     read_question_time,
 )
 from console.services.payments.providers import PaymentProviders, find_payment_state_of_provider_word
@@ -340,7 +340,7 @@ class _StartAttempt:
     # The pipeline's steps
 
     def make_lease_name(self) -> str | None:
-        return make_start_lease_name(self._order_id) if self._context.settings.uses_leases else None
+        return make_payment_start_lease_name(self._order_id) if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
         """Check that a payment of the order may be started now. Raises not_found if the order is missing;

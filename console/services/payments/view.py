@@ -15,6 +15,7 @@ from console.domain.payments.consistency import compare_order_sides, compare_pay
 from console.domain.payments.records import Order, Payment, PaymentRelations, SetAside
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, SetAsideItem
 from console.domain.payments.states import RECORD_OUTSIDE_ACTION, PaymentState
+from console.domain.process.lease_names import make_payment_lease_name, make_payment_start_lease_name
 from console.domain.records import LeaseHolder
 from console.domain.tasks.records import AlertItem
 from console.domain.tasks.saga_progress import SagaProgress, make_saga_progress
@@ -24,7 +25,6 @@ from console.services.credit_checks.view import ActionReader, read_timeline
 from console.services.evidence.timeline import read_newest_events
 from console.services.payments import timeout_start
 from console.services.payments.next_work import require_payment_after_lapse
-from console.services.payments.probe import make_lease_name, make_start_lease_name
 from console.services.payments.unmasking import read_masked_evidence
 from console.services.process.context import ServiceContext
 from console.services.records.completer import RecordsCompleter, complete_record
@@ -182,9 +182,9 @@ def _list_sagas(conn: Connection, order_payments: Sequence[Payment], now: dateti
 
 
 def _find_lease_holder(conn: Connection, record: Payment) -> LeaseHolder | None:
-    holder = leases.find_holder(conn, make_lease_name(record.id))
+    holder = leases.find_holder(conn, make_payment_lease_name(record.id))
     if holder is None and record.state is PaymentState.INITIALIZING and record.order_id is not None:
-        holder = leases.find_holder(conn, make_start_lease_name(record.order_id))
+        holder = leases.find_holder(conn, make_payment_start_lease_name(record.order_id))
     return holder
 
 

@@ -17,6 +17,11 @@ from console.domain.payments.consistency import (
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import PaymentState
+from console.domain.process.lease_names import (
+    make_credit_check_lease_name,
+    make_payment_lease_name,
+    make_refund_lease_name,
+)
 from console.domain.records import CreditCheck, LeaseHolder, Operation, Person
 from console.domain.recovery.decision_table import list_all_choices, make_allowed_action
 from console.domain.recovery.records import (
@@ -28,15 +33,12 @@ from console.domain.recovery.records import (
     RecoverableRecord,
 )
 from console.domain.tasks.records import Take
-from console.services.credit_checks import refetch
 from console.services.credit_checks.provider import CreditCheckAdapterSource
 from console.services.guarded.second_person import may_proposer_still_decide
-from console.services.payments import probe as payment_probe
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import find_read_only_switch
 from console.services.recovery.provider_statement import find_last_provider_statement
-from console.services.refunds import lease as refund_lease
 from console.services.refunds.request import RefundRequestService
 from console.store.credit_checks import credit_checks
 from console.store.database.instants import read_current_time
@@ -143,7 +145,7 @@ class DecisionChoiceReader:
     ) -> ChoiceFacts:
         purchase_blocker = credit_checks.find_purchase_blocker(conn, record.client_id, record.corporation_number)
         running_operation = journal.find_running_money_operation(conn, credit_checks.CREDIT_CHECK_KIND, record.id)
-        lease_holder = leases.find_holder(conn, refetch.make_lease_name(record.id))
+        lease_holder = leases.find_holder(conn, make_credit_check_lease_name(record.id))
         return ChoiceFacts(
             record,
             self._context.now(),
@@ -256,7 +258,7 @@ def _find_probed_payment(
 def _make_probe_lease_name(record: RecoverableRecord, payment: Payment) -> str:
     """Return the name of the lease that a process acquires to probe this record or to decide its outcome. `payment`
     is the payment about which the provider is asked."""
-    name = refund_lease.make_refund_lease_name if isinstance(record, Refund) else payment_probe.make_lease_name
+    name = make_refund_lease_name if isinstance(record, Refund) else make_payment_lease_name
     return name(payment.id)
 
 

@@ -13,6 +13,13 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explained_state import NextStep
 from console.domain.explanations.records import explain_record
 from console.domain.payments.records import Payment, Refund
+from console.domain.process.lease_names import (
+    make_credit_check_lease_name,
+    make_payment_lease_name,
+    make_payment_start_lease_name,
+    make_purchase_lease_name,
+    make_refund_lease_name,
+)
 from console.domain.queue_names import MISMATCH_QUEUE_NAME
 from console.domain.queues.causes import CausePage, group_by_cause
 from console.domain.queues.filter_text import format_filter
@@ -24,14 +31,10 @@ from console.domain.service_results import QueueCount
 from console.domain.tasks.intervals import TASK_LEASE_PREFIX
 from console.domain.tasks.records import Take
 from console.domain.views.any_record import QueueItem, QueuePage, UnfinishedWork
-from console.services.credit_checks import refetch
-from console.services.credit_checks.records import make_purchase_lease_name
-from console.services.payments import probe as payment_probe
 from console.services.process import list_cursors
 from console.services.process.context import ServiceContext
 from console.services.records.completer import RecordsCompleter, complete_readable_records, map_readable_records
 from console.services.recovery import queue_cursors
-from console.services.refunds.lease import make_refund_lease_name
 from console.store.alerts import alerts
 from console.store.credit_checks.credit_checks import CREDIT_CHECK_KIND
 from console.store.database import unreadable_rows
@@ -286,12 +289,12 @@ def _make_lease_name(operation: Operation, record: QueuedRecord | None) -> str:
         return make_refund_lease_name(record.payment_id)
     if isinstance(record, Payment):
         if is_calling and record.order_id is not None:
-            return payment_probe.make_start_lease_name(record.order_id)
-        return payment_probe.make_lease_name(record.id)
+            return make_payment_start_lease_name(record.order_id)
+        return make_payment_lease_name(record.id)
     if isinstance(record, CreditCheck) and is_calling and operation.action == AuditAction.CREDIT_CHECK_PURCHASE:
         return make_purchase_lease_name(record.client_id)
     is_about_credit_check = operation.subject_kind == CREDIT_CHECK_KIND
-    return refetch.make_lease_name(operation.subject_id or 0) if is_about_credit_check else ""
+    return make_credit_check_lease_name(operation.subject_id or 0) if is_about_credit_check else ""
 
 
 def _make_next_step(operation: Operation, record: QueuedRecord | None, now: datetime) -> NextStep:

@@ -4,6 +4,7 @@ person's decision about the unknown outcome of a refund."""
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from console.domain.process.lease_names import make_refund_lease_name
 from console.domain.records import WorkReason
 from console.domain.recovery.decidable import is_decidable_refund, make_stale_view_error, make_undecidable_error
 from console.services.guarded.leases import hold_lease, refuse_running_operation
@@ -13,12 +14,6 @@ from console.services.process.context import ServiceContext
 from console.services.refunds import records as refund_records
 from console.services.refunds.records import RefundWithPayment
 from console.store.refunds import refunds
-
-
-def make_refund_lease_name(payment_id: int) -> str:
-    """Return the name of the lease that covers all refunds of the payment. A process holds this lease while it sends
-    a refund, probes a refund or stores a decision about it, so that only one of these actions runs at a time."""
-    return f"refund_{payment_id}"
 
 
 class RefundLeaseService:

@@ -14,6 +14,7 @@ from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
+from console.domain.process.lease_names import make_refund_lease_name
 from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, Work
 from console.providers.payments.provider import PaymentProvider
@@ -40,7 +41,6 @@ from console.services.refunds import records as refund_records
 from console.services.refunds import rules as refund_rules
 from console.services.refunds.idempotency_key import find_refund_key
 from console.services.refunds.late_outcomes import settle_late_answer, write_lapsed_outcome
-from console.services.refunds.lease import make_refund_lease_name
 from console.services.refunds.probe import RefundProber
 from console.services.refunds.records import RefundWithPayment
 from console.store.database import boot_clock

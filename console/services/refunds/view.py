@@ -27,6 +27,7 @@ from console.domain.payments.service_results import (
     RuleCheck,
 )
 from console.domain.payments.states import RefundState
+from console.domain.process.lease_names import make_refund_lease_name
 from console.domain.records import LeaseHolder, Person
 from console.domain.recovery.decidable import find_decision_refusal, find_withdrawal_refusal
 from console.services.annotations.annotations import read_annotations
@@ -45,7 +46,6 @@ from console.services.records.completer import RecordsCompleter, complete_record
 from console.services.refunds import records as refund_records
 from console.services.refunds import risk_signals as refund_risks
 from console.services.refunds import rules as refund_rules
-from console.services.refunds.lease import make_refund_lease_name
 from console.services.refunds.records import RefundWithPayment
 from console.services.refunds.request import make_facts_at_request
 from console.services.refunds.risk_signals import RiskSignalFacts

@@ -14,13 +14,15 @@ from console.app import Console
 from console.domain.clock import TimeScale
 from console.domain.errors import ConsoleError
 from console.domain.process.daemon_threads import DaemonThread
+from console.domain.process.lease_names import (
+    make_credit_check_lease_name,
+    make_payment_lease_name,
+    make_refund_lease_name,
+)
 from console.sandbox.server import Sandbox
-from console.services.credit_checks import refetch
 from console.services.credit_checks.provider_tokens import REFRESH_LEASE_NAME
 from console.services.guarded.leases import acquire_lease, hold_lease, keep_lease_renewed
-from console.services.payments.probe import make_lease_name as payment_lease
 from console.services.process.heartbeat import Heartbeat
-from console.services.refunds import lease as refund_lease
 from console.store.operations import leases
 from tests.crash.signals import SignalTestStage, open_stage
 from tests.support.money_desks import import_paid_payment, insert_order, request_refund
@@ -178,7 +180,7 @@ def _prepare_check(stage: SignalTestStage) -> tuple[str, Callable[[Console], obj
     stage.sandbox.control.add_fault("hang", call="detail")
     number = stage.sandbox.control.read_ledger("1180301018771")["entries"][0]["id"]
     act = lambda console: console.recovery.resolve("credit-check", record.id, "success", "seen", number)  # noqa: E731
-    return refetch.make_lease_name(record.id), act
+    return make_credit_check_lease_name(record.id), act
 
 
 def _prepare_refund(stage: SignalTestStage) -> tuple[str, Callable[[Console], object]]:
@@ -191,14 +193,14 @@ def _prepare_refund(stage: SignalTestStage) -> tuple[str, Callable[[Console], ob
     with suppress(ConsoleError):
         stage.checker.refunds.approve(refund)
     stage.sandbox.control.add_fault("hang", call="paypay_refund_details")
-    return refund_lease.make_refund_lease_name(payment), lambda console: console.refunds.probe(refund)
+    return make_refund_lease_name(payment), lambda console: console.refunds.probe(refund)
 
 
 def _prepare_payment(stage: SignalTestStage) -> tuple[str, Callable[[Console], object]]:
     """Prepare a payment whose probe hangs. Return the name of its lease and the function that makes the call."""
     payment = stage.maker.payments.start(insert_order(stage.place, "ORD-1", 3_300), "paypay").payment.id
     stage.sandbox.control.add_fault("hang", call="paypay_payment")
-    return payment_lease(payment), lambda console: console.payments.probe(payment)
+    return make_payment_lease_name(payment), lambda console: console.payments.probe(payment)
 
 
 def _prepare_token(stage: SignalTestStage) -> tuple[str, Callable[[Console], object]]:

@@ -17,8 +17,8 @@ from console.domain.explained_state import AllowedAction
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, WAITING_STATES
 from console.domain.payments.records import Payment
 from console.domain.payments.states import RECORD_OUTSIDE_ACTION, PaymentState
+from console.domain.process.lease_names import make_credit_check_lease_name
 from console.domain.recovery.records import ProviderStatement
-from console.services.credit_checks.refetch import make_lease_name
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
 from console.store.database.instants import convert_to_naive_utc
@@ -407,7 +407,7 @@ def test_choices_for_credit_checks_exclude_leased_ones(desk: ChoiceStage) -> Non
     """
     for state in ("unknown", "incomplete"):
         record = _make_check_builders(desk)[state]()
-        with _hold_lease(desk, make_lease_name(record.id)):
+        with _hold_lease(desk, make_credit_check_lease_name(record.id)):
             require_service_agrees_with_table(
                 desk, "op-a", "credit-check", partial(_return_record, record), skip=("take", "note", "probe")
             )

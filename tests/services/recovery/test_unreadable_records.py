@@ -12,9 +12,9 @@ from sqlalchemy import Connection, insert
 from console.app import Console
 from console.domain.payments.records import Order
 from console.domain.payments.states import PaymentState, RefundState
+from console.domain.process.lease_names import make_credit_check_lease_name
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.records import PurchaseRequest, Work, WorkState
-from console.services.credit_checks import refetch
 from console.services.guarded.leases import hold_lease
 from console.services.tasks import due_tasks
 from console.store.alerts import candidates
@@ -299,7 +299,7 @@ def test_an_unreadable_refund_has_no_lease_holder_of_another_record(console: Con
     row = make_operation_row(refund_id, "refund.submit", "unknown") | {"subject_kind": "refund"}
     connection.execute(insert(operations), row)
     connection.exec_driver_sql(f"UPDATE refunds SET status = 'future' WHERE id = {refund_id}")
-    with hold_lease(console._context, refetch.make_lease_name(refund_id)):
+    with hold_lease(console._context, make_credit_check_lease_name(refund_id)):
         (item,) = console.recovery.list_unfinished_operations()
     assert (item.record, item.holder, item.next_step.code) == (None, None, "next.resolve_operation_money")
 
