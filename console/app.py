@@ -76,11 +76,13 @@ if TYPE_CHECKING:
     from console.store.operations.idempotency_cache import IdempotencyCache
     from console.store.operations.request_ids import RequestIdUse
     from console.store.queues.table_queries import QueuedRecord
+    from console.wiring.action_builders import ActionBuilders
+    from console.wiring.credit_checks import CreditCheckService
     from console.wiring.payments import PaymentService
     from console.wiring.record_readers import RecordReaders
     from console.wiring.records import RecoveryService
     from console.wiring.refunds import RefundService
-    from console.wiring.services import CreditCheckService, ServiceBuilder
+    from console.wiring.services import ServiceBuilder
 
     RecordT = TypeVar("RecordT", bound=QueuedRecord)
 
@@ -122,15 +124,15 @@ class Console:
 
     @cached_property
     def credit_checks(self) -> "CreditCheckService":
-        return self._service_builder.make_credit_check_service(self.lookup)
+        return self._action_builders.credit_checks.make_credit_check_service(self.lookup)
 
     @cached_property
     def payments(self) -> "PaymentService":
-        return self._service_builder.make_payment_service()
+        return self._action_builders.payments.payments
 
     @cached_property
     def refunds(self) -> "RefundService":
-        return self._service_builder.make_refund_service()
+        return self._action_builders.refunds.refunds
 
     @property
     def payment_providers(self) -> tuple[str, ...]:
@@ -146,10 +148,7 @@ class Console:
         from console.wiring.records import RecoveryService
 
         return RecoveryService(
-            self._record_readers.queues,
-            lambda: self._service_builder.make_record_services(),
-            self._context,
-            self.request_ids,
+            self._record_readers, lambda: self._service_builder.make_record_services(), self._context
         )
 
     @property
@@ -170,7 +169,7 @@ class Console:
         from console.services.alerts.inbox import AlertService
         from console.services.refunds.spooled_refunds import LostRefundProber
 
-        prober = LostRefundProber(self._context, self._service_builder.payment_providers)
+        prober = LostRefundProber(self._context, self._record_readers.payment_providers)
         return AlertService(self._context, self.request_ids, self._complete_records, prober.is_acknowledged)
 
     @cached_property
@@ -492,12 +491,23 @@ class Console:
         )
 
     @cached_property
+    def _action_builders(self) -> "ActionBuilders":
+        """The builders of the services that act on records of one kind."""
+        from console.wiring.action_builders import ActionBuilders
+
+        return ActionBuilders(self._context, self._record_readers, self.request_ids)
+
+    @cached_property
     def _service_builder(self) -> "ServiceBuilder":
         from console.wiring.services import ServiceBuilder
 
         context = self._context
         return ServiceBuilder(
-            context, self._record_readers, partial(alert_wiring.open_publisher, context), self.request_ids
+            context,
+            self._record_readers,
+            partial(alert_wiring.open_publisher, context),
+            self.request_ids,
+            self._action_builders,
         )
 
     def end_unsent_operations(self) -> None:
@@ -507,7 +517,7 @@ class Console:
 
         if unsent_operations.has_unsent_operations(self._context):
             with act_as(WORKER):
-                self._service_builder.end_unsent_operations()
+                self._action_builders.end_unsent_operations()
 
     @contextmanager
     def acting_as(self, name: str | None) -> Iterator[None]:
@@ -527,8 +537,8 @@ class Console:
         services, and close the answer cache, the registry, the spool and the database."""
         if "_record_readers" in self.__dict__:
             self._record_readers.opening_log.flush()
-        if "_service_builder" in self.__dict__:
-            self._service_builder.stop_heartbeat()
+        if "_action_builders" in self.__dict__:
+            self._action_builders.stop_heartbeat()
         if "request_ids" in self.__dict__:
             self.request_ids.close()
         if "_answer_cache" in self.__dict__:

@@ -44,10 +44,10 @@ from console.store.credit_checks import credit_checks
 from console.store.payments import limit_changes, orders, payments
 from console.store.refunds import refunds
 from console.store.tasks import bulk_runs as stored_runs
+from console.wiring.credit_checks import CreditCheckService
 from console.wiring.payments import PaymentService
 from console.wiring.records import RecoveryService
 from console.wiring.refunds import RefundService
-from console.wiring.services import CreditCheckService
 
 _LONGEST_NAME_CHARACTERS = 32
 """Longest name of a person; a longer one belongs to nobody."""

@@ -12,17 +12,17 @@ from console.services.audit.read_log import RecordOpeningLog
 from console.services.credit_checks.provider import CreditCheckAdapterSource
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
-from console.services.recovery.related_records import RelatedRecordCompleter
-from console.services.refunds.request import RefundRequestService
-from console.services.registry.facts import complete_with_corporations
 from console.store.database.sqlalchemy_names import Connection
 from console.store.queues.table_queries import QueuedRecord
 
 if TYPE_CHECKING:
     from console.services.credit_checks.view import CreditCheckDetailsReader
+    from console.services.evidence.timeline import TimelineService
     from console.services.payments.view import PaymentDetailsReader
     from console.services.recovery.choices import DecisionChoiceReader
     from console.services.recovery.queues import QueueReader
+    from console.services.recovery.related_records import RelatedRecordCompleter
+    from console.services.refunds.request import RefundRequestService
     from console.services.refunds.view import RefundDetailsReader
 
 RecordT = TypeVar("RecordT", bound=QueuedRecord)
@@ -42,15 +42,27 @@ class RecordReaders:
     ) -> None:
         self._context, self.opening_log = context, opening_log
         self.adapter_source, self.payment_providers = adapter_source, payment_providers
-        self._refund_requests = RefundRequestService(context, payment_providers)
-        self._related_records = RelatedRecordCompleter(
-            context, adapter_source, payment_providers, self._refund_requests
+
+    @cached_property
+    def _related_records(self) -> "RelatedRecordCompleter":
+        from console.services.recovery.related_records import RelatedRecordCompleter
+
+        return RelatedRecordCompleter(
+            self._context, self.adapter_source, self.payment_providers, lambda: self._refund_requests
         )
+
+    @cached_property
+    def _refund_requests(self) -> "RefundRequestService":
+        from console.services.refunds.request import RefundRequestService
+
+        return RefundRequestService(self._context, self.payment_providers)
 
     def complete_records(self, conn: Connection, records: Sequence[RecordT]) -> tuple[RecordT, ...]:
         """Return the records with their related records and the registry data of their corporations, in the same
         order.
         """
+        from console.services.registry.facts import complete_with_corporations
+
         completed_records = self._related_records.complete_records(conn, records)
         return complete_with_corporations(self._context, conn, completed_records)
 
@@ -68,7 +80,9 @@ class RecordReaders:
         """The service that finds the actions which are possible on a record."""
         from console.services.recovery.choices import DecisionChoiceReader
 
-        return DecisionChoiceReader(self._context, self.adapter_source, self.payment_providers, self._refund_requests)
+        return DecisionChoiceReader(
+            self._context, self.adapter_source, self.payment_providers, lambda: self._refund_requests
+        )
 
     @cached_property
     def queues(self) -> "QueueReader":
@@ -76,6 +90,13 @@ class RecordReaders:
         from console.services.recovery.queues import QueueReader
 
         return QueueReader(self._context, self.complete_records)
+
+    @cached_property
+    def timelines(self) -> "TimelineService":
+        """The service that reads the events of records and of their related records."""
+        from console.services.evidence.timeline import TimelineService
+
+        return TimelineService(self._context, self.opening_log, self.complete_records)
 
     @cached_property
     def credit_check_details(self) -> "CreditCheckDetailsReader":

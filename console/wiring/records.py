@@ -26,12 +26,9 @@ from console.domain.recovery.records import DecisionChoice, WaitingProposal
 from console.domain.service_results import QueueCount, TaskRun
 from console.domain.tasks.records import Note, Take
 from console.domain.views.any_record import AnyRecordDetails, QueuePage, ResolveResult, UnfinishedWork
-from console.services.annotations.hand_over import hand_over
 from console.services.guarded import second_person
-from console.services.guarded.request_ids import RequestIdService, return_true_as_answer
+from console.services.guarded.answer_serialization import return_true_as_answer
 from console.services.process.context import ServiceContext
-from console.services.recovery import replayed_answers as record_answers
-from console.services.recovery.queues import QueueReader
 
 if TYPE_CHECKING:
     from console.domain.payments.unmasking import UnmaskedTexts
@@ -39,15 +36,14 @@ if TYPE_CHECKING:
     from console.services.annotations.takes import TakeService
     from console.services.credit_checks.probe import CreditCheckProber
     from console.services.credit_checks.resolve import PurchaseResolver
-    from console.services.credit_checks.view import CreditCheckDetailsReader
     from console.services.evidence.pack import EvidencePackWriter, WrittenPack
     from console.services.evidence.pack_bundle import EvidenceBundleWriter, PackCountReporter, WrittenBundle
-    from console.services.evidence.timeline import TimelineService
+    from console.services.guarded.request_ids import RequestIdService
     from console.services.payments.unmasking import PayerUnmasking
-    from console.services.recovery.choices import DecisionChoiceReader
     from console.services.recovery.operations import OperationRecovery
     from console.services.tasks.scheduler import Scheduler
     from console.wiring.payments import PaymentService
+    from console.wiring.record_readers import RecordReaders
     from console.wiring.refunds import RefundService
 
 AnyRecord: TypeAlias = CreditCheck | Operation | Order | Payment | Refund
@@ -62,20 +58,18 @@ _MAX_ID_DIGITS = 18  # digits
 
 @dataclass(frozen=True, slots=True)
 class RecordServices:
-    """The services with which `RecoveryService` shows, probes and decides records, and runs the due tasks."""
+    """The services with which `RecoveryService` probes and decides records, and runs the due tasks."""
 
     purchase_resolver: "PurchaseResolver"
     credit_check_prober: "CreditCheckProber"
-    credit_check_details: "CreditCheckDetailsReader"
     operations: "OperationRecovery"
     payments: "PaymentService"
     refunds: "RefundService"
     scheduler: "Scheduler"
-    choices: "DecisionChoiceReader"
     take_service: "TakeService"
     notes: "NoteService"
     unmasking: "PayerUnmasking"
-    timelines: "TimelineService"
+    request_ids: "RequestIdService"
     evidence_packs: "EvidencePackWriter"
     evidence_bundles: "EvidenceBundleWriter"
 
@@ -99,15 +93,13 @@ class RecoveryService:
 
     def __init__(
         self,
-        queues: QueueReader,
+        readers: "RecordReaders",
         make_record_services: Callable[[], RecordServices],
         context: ServiceContext,
-        request_ids: RequestIdService,
     ) -> None:
-        """`make_record_services` returns the services that act on records. RecoveryService calls it once, when one of
-        these services is used for the first time."""
-        self._context, self._request_ids = context, request_ids
-        self._queues, self._make_record_services = queues, make_record_services
+        """`readers` read the records for lists and screens. `make_record_services` returns the services that act on
+        records. RecoveryService calls it once, when one of these services is used for the first time."""
+        self._context, self._readers, self._make_record_services = context, readers, make_record_services
 
     @cached_property
     def _services(self) -> RecordServices:
@@ -124,7 +116,7 @@ class RecoveryService:
         """Return one page of the queue `queue_name`: at most `limit` records that match `record_filter`, in the sort
         order `sort_order`. `after_cursor` is the cursor that the previous page returned, None for the first page.
         Raises usage for an unknown queue or cursor, not_allowed if the acting person has no right to read."""
-        return self._queues.read_page(queue_name, limit, after_cursor, record_filter, sort_order)
+        return self._readers.queues.read_page(queue_name, limit, after_cursor, record_filter, sort_order)
 
     def parse_filter(self, text: str) -> ParsedFilter:
         """Return the filter of a queue that a typed text means. `me` in `owner:me` is the acting person."""
@@ -150,28 +142,28 @@ class RecoveryService:
         many records to count, the numbers are too low, and the result says so. Raises usage for an unknown queue,
         not_allowed if the acting person has no right to read.
         """
-        return self._queues.read_cause_groups(queue_name, record_filter)
+        return self._readers.queues.read_cause_groups(queue_name, record_filter)
 
     def count_queued_records(self) -> tuple[QueueCount, ...]:
         """Return for each queue the number of its records (at most 1,000 are counted), and the time at which the
         oldest of these records began to wait. Raises not_allowed if the acting person has no right to read."""
-        return self._queues.read_counts()
+        return self._readers.queues.read_counts()
 
     def list_unfinished_operations(self) -> tuple[UnfinishedWork, ...]:
         """Return the operations in the journal that are running or have an unknown outcome, oldest first, at most
         500. Raises not_allowed if the acting person has no right to read."""
-        return self._queues.list_unfinished_operations()
+        return self._readers.queues.list_unfinished_operations()
 
     def list_lease_holders(self) -> tuple[LeaseHolder, ...]:
         """Return the leases in force with the processes that hold them, the oldest lease first. The leases of due
         tasks, and the lease by which a worker shows that it is running, are left out. Raises not_allowed if the
         acting person has no right to read."""
-        return self._queues.list_lease_holders()
+        return self._readers.queues.list_lease_holders()
 
     def list_takes(self) -> tuple[Take, ...]:
         """Return the takes of records that have not ended, oldest first. Raises not_allowed if the acting person has
         no right to read."""
-        return self._queues.list_takes()
+        return self._readers.queues.list_takes()
 
     def list_proposals(self, limit: int | None = second_person.MAX_LISTED_PROPOSALS) -> tuple[WaitingProposal, ...]:
         """Return the proposed outcomes that wait for a second person, oldest first, at most `limit` (None: all).
@@ -184,7 +176,7 @@ class RecoveryService:
         count in its result is 0. If tasks fail, the other tasks still run, and the error of the first failed task is
         raised at the end. Raises not_allowed if the acting person or the database account may not run due tasks.
         """
-        return self._request_ids.act_once("run due", None, (), self._services.scheduler.run_all)
+        return self._services.request_ids.act_once("run due", None, (), self._services.scheduler.run_all)
 
     @property
     def due_task_names(self) -> tuple[str, ...]:
@@ -208,7 +200,7 @@ class RecoveryService:
         possible now, the reason. Raises not_found if there is no such record, and not_allowed if the acting person
         has no right to read.
         """
-        return self._services.choices.read_choices(kind, _parse_record_id(kind, id))
+        return self._readers.action_choices.read_choices(kind, _parse_record_id(kind, id))
 
     def take(self, kind: str, id: int | str, *, request_id: str | None = None) -> Take:
         """Take the record: mark for half an hour that the acting person works on it. Return the take. Raises
@@ -216,7 +208,7 @@ class RecoveryService:
         while the read-only switch for everything is on, and in_progress if another person has the take.
         """
         record_id, take_service = _parse_record_id(kind, id), self._services.take_service
-        return self._request_ids.act_once(
+        return self._services.request_ids.act_once(
             "take", request_id, (kind, record_id), lambda: take_service.take_record(kind, record_id)
         )
 
@@ -226,7 +218,7 @@ class RecoveryService:
         the read-only switch for everything is on.
         """
         record_id, take_service = _parse_record_id(kind, id), self._services.take_service
-        return self._request_ids.act_once(
+        return self._services.request_ids.act_once(
             "give up",
             request_id,
             (kind, record_id),
@@ -240,9 +232,12 @@ class RecoveryService:
         not_allowed if the acting person has no right to take records or no right to write notes, read_only while the
         read-only switch for everything is on.
         """
+        from console.services.annotations.hand_over import hand_over
+        from console.services.recovery import replayed_answers as record_answers
+
         arguments, services = (_parse_record_id(kind, id), note_text), self._services
         find_answer = record_answers.make_hand_over_answer_finder(self._context, kind, *arguments)
-        return self._request_ids.act_once(
+        return self._services.request_ids.act_once(
             "hand over",
             request_id,
             (kind, *arguments),
@@ -255,10 +250,12 @@ class RecoveryService:
         too long, not_found if there is no such record, not_allowed if the acting person has no right to write notes,
         read_only while the read-only switch for everything is on.
         """
+        from console.services.recovery import replayed_answers as record_answers
+
         record_id, note_service = _parse_record_id(kind, id), self._services.notes
         find_answer = record_answers.make_note_answer_finder(self._context, kind, record_id, note_text)
         arguments = (kind, record_id, note_text)
-        return self._request_ids.act_once(
+        return self._services.request_ids.act_once(
             "note", request_id, arguments, lambda: note_service.add_note(*arguments), find_answer
         )
 
@@ -269,7 +266,7 @@ class RecoveryService:
         acting person has no right to unmask.
         """
         record_id, unmasking = _parse_record_id(kind, id), self._services.unmasking
-        return self._request_ids.act_once(
+        return self._services.request_ids.act_once(
             "unmask",
             request_id,
             (kind, record_id, reason_text),
@@ -290,18 +287,18 @@ class RecoveryService:
             case "operation":
                 return self._services.operations.read_details(str(id))
             case "payment":
-                return self._services.payments.read_payment(_parse_record_id(kind, id))
+                return self._readers.payment_details.read_payment(_parse_record_id(kind, id))
             case "order":
-                return self._services.payments.read_order(_parse_record_id(kind, id))
+                return self._readers.payment_details.read_order(_parse_record_id(kind, id))
             case "refund":
-                return self._services.refunds.read_refund(_parse_record_id(kind, id))
-        return self._services.credit_check_details.read_credit_check(_parse_credit_check_id(kind, id))
+                return self._readers.refund_details.read_refund(_parse_record_id(kind, id))
+        return self._readers.credit_check_details.read_credit_check(_parse_credit_check_id(kind, id))
 
     def read_last_events(self, kind: str, id: int, limit: int = 5) -> TimelinePage:
         """Return the newest `limit` events of a record, oldest first, for a preview. Raises not_found if there is no
         such record, not_allowed if the acting person has no right to read.
         """
-        return self._services.timelines.read_last_events(kind, id, limit)
+        return self._readers.timelines.read_last_events(kind, id, limit)
 
     def read_timeline(
         self, kind: str, id: int | str, limit: int = 500, after_cursor: str | None = None
@@ -310,7 +307,7 @@ class RecoveryService:
         cursor that the previous page contains as its next cursor; None for the first page. Raises not_found if there
         is no such record, usage for a malformed cursor, and not_allowed if the acting person has no right to read.
         """
-        page = self._services.timelines.read_timeline(kind, id, limit, after_cursor)
+        page = self._readers.timelines.read_timeline(kind, id, limit, after_cursor)
         return TimelinePageWithText(
             page.kind, page.id, page.events, page.next_cursor, page.facts, page.hidden_texts, page.names
         )
@@ -352,8 +349,10 @@ class RecoveryService:
         provider_auth, rate_limited or provider_unreachable if the provider refuses the credentials, refuses the call
         because of too many calls, or doesn't answer.
         """
+        from console.services.recovery import replayed_answers as record_answers
+
         find_answer = record_answers.make_probe_answer_finder(self._context, kind, id)
-        return self._request_ids.act_once(
+        return self._services.request_ids.act_once(
             "probe", request_id, (kind, str(id)), lambda: self._probe_record(kind, id), find_answer
         )
 
@@ -386,8 +385,10 @@ class RecoveryService:
         version. For an order, this method raises nothing_to_resolve, because people can decide only the outcomes of
         its payments.
         """
+        from console.services.recovery import replayed_answers as record_answers
+
         provider_text = None if id_at_provider is None else str(id_at_provider)
-        return self._request_ids.act_once(
+        return self._services.request_ids.act_once(
             "resolve",
             request_id,
             (

@@ -78,7 +78,7 @@ def disable_follow_up(console: Console) -> None:
     """Let each purchase of the console end when its outcome is written: the program then doesn't read the detail and
     the PDF from the provider.
     """
-    console._service_builder._refetch_service.fetch_parts_after_purchase = lambda *_: None  # type: ignore[method-assign]  # just here
+    console._action_builders.credit_checks.refetch_service.fetch_parts_after_purchase = lambda *_: None  # type: ignore[method-assign]  # just here
 
 
 @contextmanager

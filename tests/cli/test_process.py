@@ -299,6 +299,30 @@ MODULES_UNUSED_BY_LOOKUP = {
     "console.store.schema.worker",
     "console.wiring.services",
 }
+# Modules of services that act on records, or that read other records than the command's.
+MODULES_UNUSED_BY_READERS = {
+    "console.domain.alerts.incidents",
+    "console.domain.reports.daily_close",
+    "console.services.credit_checks.purchase",
+    "console.services.guarded.pipeline",
+    "console.services.guarded.request_ids",
+    "console.services.payments.probe",
+    "console.services.refunds.request",
+    "console.store.constraints.fitness",
+    "console.wiring.action_builders",
+    "console.wiring.services",
+}
+MODULES_UNUSED_BY_REFUSED_PURCHASE = {
+    "console.domain.alerts.incidents",
+    "console.services.bulk.runs",
+    "console.services.evidence.pack",
+    "console.services.reconciliation.run",
+    "console.services.recovery.related_records",
+    "console.store.constraints.fitness",
+    "console.wiring.payments",
+    "console.wiring.refunds",
+    "console.wiring.services",
+}
 MODULES_UNUSED_BY_REFUSAL = {
     "console.cli.json_output.records",
     "console.domain.records",
@@ -343,6 +367,27 @@ def test_a_command_without_a_provider_imports_no_slow_module(terminal: Terminal)
         loaded = read_loaded_modules(terminal, "from console.cli.main import main; main(sys.argv[1:])", *words)
         assert "console.cli.process.parser" in loaded
         assert loaded & (SLOW_MODULES | unused) == set()
+
+
+def test_a_command_loads_only_the_services_that_it_uses(terminal: Terminal) -> None:
+    """The commands `show` and `queue`, and a purchase that is refused before a provider is called, load no module of
+    a service that they don't use: each of these modules makes the start slower.
+    """
+    assert terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").status == 0
+    wrong_number = f"{CORPORATION_NUMBER[:-1]}2"  # the check digit is not valid
+    for words, used, unused in (
+        (("show", "credit-check", "1"), "console.services.credit_checks.view", MODULES_UNUSED_BY_READERS),
+        (("queue", "review"), "console.services.recovery.queues", MODULES_UNUSED_BY_READERS),
+        (
+            ("purchase", wrong_number, "--client", "1"),
+            "console.services.credit_checks.purchase",
+            MODULES_UNUSED_BY_REFUSED_PURCHASE,
+        ),
+    ):
+        program = "from console.cli.main import main; main(sys.argv[1:])"
+        loaded = read_loaded_modules(terminal, program, "--json", *words)
+        assert used in loaded
+        assert loaded & unused == set()
 
 
 @pytest.mark.parametrize(

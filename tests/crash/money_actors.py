@@ -33,6 +33,6 @@ _FUNCTION_BY_ACTION: Mapping[str, Callable[..., object]] = {
     "probe": lambda console, refund: console.refunds.probe(refund),
     "resolve": _resolve_refund,
     "due": lambda console, _subject: console.recovery.run_all_tasks(),
-    "time_out": lambda console, payment: console._service_builder._payment_builder.timeouts.run_saga_now(payment),
+    "time_out": lambda console, payment: console._action_builders.payments.timeouts.run_saga_now(payment),
     "notice": lambda console, post: console.payments.receive_notice(post),
 }

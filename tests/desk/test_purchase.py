@@ -184,7 +184,9 @@ def make_contradicted_purchase(window_desks: WindowTestDesks, sandbox: Sandbox) 
         OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, CheckReport(12345, CORPORATION_NUMBER), 201, "{}"
     )
     assert refused.code == "provider_refused"
-    assert window_desks.acting_desk._service_builder._purchases.deliver_outcome(denied.operation_id or "", bought)
+    assert window_desks.acting_desk._action_builders.credit_checks.purchases.deliver_outcome(
+        denied.operation_id or "", bought
+    )
     (alert,) = (alert for alert in console.alerts.list_alerts() if alert.rule_id == "contradicted")
     return alert
 

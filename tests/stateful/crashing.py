@@ -112,7 +112,7 @@ class CrashingDesks(ABC):
         raise Crash
 
     def _end_process(self, process: DeskProcess) -> None:
-        process.console._service_builder._heartbeat.close()
+        process.console._action_builders.stop_heartbeat()
         if not process.has_crashed:
             process.console._record_readers.opening_log.flush()
         process.console._context.spool.close()

@@ -140,7 +140,7 @@ def read_rows(stage: ChoiceStage, refs: Iterable[RecordRef]) -> dict[RecordRef, 
         lapsed_ids = journal.list_lapsed_record_ids_by_kind(conn)
         records = [any_record.find(conn, kind, record_id, lapsed_ids) for kind, record_id in chosen]
         assert None not in records, dict(zip(chosen, records, strict=True))
-        completed = stage.console._service_builder.readers.complete_records(conn, cast("list[Any]", records))
+        completed = stage.console._record_readers.complete_records(conn, cast("list[Any]", records))
         return dict(zip(chosen, completed, strict=True))
 
 

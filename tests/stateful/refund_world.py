@@ -86,7 +86,7 @@ class RefundWorld(CrashingDesks):
         urls = {"PAYPAY_URL": UNUSED_URL, "ATOM_URL": UNUSED_URL}
         console = self.place.desk(InMemoryAlarmBox(), self.clock, desk=number, **urls)
         made: dict[str, Any] = {name: RefundLedgerProvider(name, self.ledger) for name in ("paypay", "atom")}
-        console._service_builder.payment_providers = PaymentProviders(lambda name: made[name])
+        console._record_readers.payment_providers = PaymentProviders(lambda name: made[name])
         self.ledger.transaction_counters.append(OpenTransactionCounter(console.database))
         return console
 

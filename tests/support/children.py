@@ -15,8 +15,8 @@ CHILD_WAIT_SECONDS = 500.0
 test's own time limit.
 """
 _PRELOADED_MODULES = (
-    "console.app", "console.wiring.services", "console.providers.alarmbox.client", "requests", "cryptography.fernet",
-    "pymysql",
+    "console.app", "console.wiring.services", "console.wiring.credit_checks", "console.wiring.payments",
+    "console.wiring.refunds", "console.providers.alarmbox.client", "requests", "cryptography.fernet", "pymysql",
     "alembic.command", "tests.support.places", "tests.support.money_desks", "tests.support.fork_server_preload",
 )  # fmt: skip
 

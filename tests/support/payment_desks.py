@@ -58,7 +58,7 @@ class PaymentDesk:
         self.heartbeat = Heartbeat(self.context.scale)
         self.providers = PaymentProviders(lambda name: open_adapter(self.context, name))
         self.reads = RecordOpeningLog(self.context)
-        checks = console._service_builder._adapter_source
+        checks = console._record_readers.adapter_source
         self.readers = RecordReaders(self.context, self.reads, checks, self.providers)
         self.machinery = PaymentServiceBuilder(
             self.context,

@@ -101,7 +101,7 @@ class RefundDesk:
         self.providers = PaymentProviders(lambda name: self._made[name])
         self.pipeline = GuardedPipeline(self.context, self._heartbeat)
         request_ids = RequestIdService(self.context, IdempotencyCache())
-        checks = self.console._service_builder._adapter_source
+        checks = self.console._record_readers.adapter_source
         self.readers = RecordReaders(self.context, self.reads, checks, self.providers)
         self.machinery = RefundServiceBuilder(
             self.context, self.pipeline, self.providers, request_ids, self.readers.refund_details

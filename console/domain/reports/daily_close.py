@@ -27,7 +27,6 @@ SHOWN_SUM_NAMES = (
 """Names of the sums of a daily close, in the order in which its tables show them. Payments and refunds with an
 unknown outcome have separate sums, because their money moves in opposite directions.
 """
-DAILY_CLOSE_KIND = "daily-close"
 MAX_STORED_UNKNOWN_NAMES = 300
 """Largest number of records with an unknown outcome whose names the facts of a close contain. With this number the
 facts have at most about 12,000 characters, so the audit trail stores them uncut.

@@ -9,8 +9,8 @@ from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import DocumentFormat, ExportDocument
+from console.domain.record_kinds import DAILY_CLOSE_KIND
 from console.domain.reports.daily_close import (
-    DAILY_CLOSE_KIND,
     DailyClose,
     WrittenDailyClose,
     make_close_facts,

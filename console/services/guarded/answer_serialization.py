@@ -32,6 +32,12 @@ class CallAnswer:
     error: ConsoleError | None = None
 
 
+def return_true_as_answer(_request_id_use: object) -> CallAnswer:
+    """Return the answer True. This is the parameter `find_answer` of `RequestIdService.act_once` for functions `act`
+    that return True after their only write: `find_answer` is called only if the call has written something."""
+    return CallAnswer(True)
+
+
 def serialize_answer(answer: CallAnswer) -> str:
     """Return the answer as JSON text, from which `deserialize_answer` can restore it."""
     error = answer.error

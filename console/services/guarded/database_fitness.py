@@ -5,7 +5,6 @@ import shutil
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.setting_problems import SettingProblem
 from console.services.process.context import ServiceContext
-from console.store.constraints import fitness
 
 FITNESS_CHECK_VALID_SECONDS = 300.0
 """Time in seconds for which a successful check of the database's settings is not repeated."""
@@ -22,6 +21,9 @@ def require_safe_settings(context: ServiceContext, provider: str) -> None:
     """
     if context.settings.is_on_loopback(provider) or context.clock.monotonic() < context.fitness_checked_until:
         return
+    # Imported at its first use, because most refusals come before this check.
+    from console.store.constraints import fitness
+
     for check in fitness.check_fitness(context.database):
         if check.stops_purchases and not check.has_passed:
             raise rebuild_error(

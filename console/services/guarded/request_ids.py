@@ -92,12 +92,6 @@ def return_no_answer(_: RequestIdUse) -> CallAnswer | None:
     return None
 
 
-def return_true_as_answer(_: RequestIdUse) -> CallAnswer | None:
-    """Return the answer True. This is the `find_answer` of functions `act` that return True after their only write:
-    `find_answer` is called only if the call has written something."""
-    return CallAnswer(True)
-
-
 class ActNotAnswered(Exception):
     """Raised within `forbid_acting` by a call of `act_once` whose answer is not stored and can't be derived from the
     record, so that only a run of `act` could answer it."""

@@ -3,10 +3,10 @@ rules in `console.domain.recovery.decision_table`) derives the actions from them
 nothing is written.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explained_state import AllowedAction
@@ -39,7 +39,6 @@ from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import find_read_only_switch
 from console.services.recovery.provider_statement import find_last_provider_statement
-from console.services.refunds.request import RefundRequestService
 from console.store.credit_checks import credit_checks
 from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
@@ -48,6 +47,9 @@ from console.store.payments import currency_limits, orders, payments
 from console.store.records import any_record
 from console.store.records import assignments as takes
 from console.store.refunds import approvals, refunds
+
+if TYPE_CHECKING:
+    from console.services.refunds.request import RefundRequestService
 
 
 class DecisionChoiceReader:
@@ -59,13 +61,13 @@ class DecisionChoiceReader:
         context: ServiceContext,
         adapter_source: CreditCheckAdapterSource,
         payment_providers: PaymentProviders,
-        refund_requests: RefundRequestService,
+        get_refund_requests: "Callable[[], RefundRequestService]",
     ) -> None:
-        self._context, self._adapter_source, self._payment_providers, self._refund_requests = (
+        self._context, self._adapter_source, self._payment_providers, self._get_refund_requests = (
             context,
             adapter_source,
             payment_providers,
-            refund_requests,
+            get_refund_requests,
         )
 
     def read_choices(self, kind: str, record_id: int) -> tuple[DecisionChoice, ...]:
@@ -205,7 +207,7 @@ class DecisionChoiceReader:
         lapsed_ids = journal.list_lapsed_record_ids(conn, refunds.REFUND_KIND)
         payment_refunds = refunds.find_by_payment(conn, payment.id, lapsed_ids)
         refund_limits = currency_limits.read_limits(conn, payment.currency)
-        refusal, refusal_facts = self._refund_requests.find_request_refusal(
+        refusal, refusal_facts = self._get_refund_requests().find_request_refusal(
             conn, payment, payment_refunds, refund_limits, read_current_time(conn, self._context.now())
         )
         return replace(

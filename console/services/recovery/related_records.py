@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from console.domain.access.read_only import (
     IS_STOPPED_BY_PROVIDER_SWITCH_BY_ACTION,
@@ -55,7 +55,6 @@ from console.services.payments.providers import PaymentProviders, find_payment_s
 from console.services.process.context import ServiceContext
 from console.services.recovery.provider_statement import find_last_provider_statement
 from console.services.refunds import rules as refund_rules
-from console.services.refunds.request import RefundRequestService
 from console.store.alerts import alerts
 from console.store.credit_checks import credit_checks
 from console.store.database.instants import read_current_time
@@ -65,6 +64,9 @@ from console.store.payments import currency_limits, orders, payments
 from console.store.queues.table_queries import QueuedRecord
 from console.store.refunds import refunds
 from console.store.tasks import sagas
+
+if TYPE_CHECKING:
+    from console.services.refunds.request import RefundRequestService
 
 RecordT = TypeVar("RecordT", bound=QueuedRecord)
 LapsedIdsByKind = Mapping[str, AbstractSet[int]]
@@ -87,10 +89,12 @@ class RelatedRecordCompleter:
         context: ServiceContext,
         adapter_source: CreditCheckAdapterSource,
         payment_providers: PaymentProviders,
-        refund_requests: RefundRequestService,
+        get_refund_requests: "Callable[[], RefundRequestService]",
     ) -> None:
+        """`get_refund_requests` returns the service that checks refund requests. It is called only for records whose
+        next step is a refund."""
         self._context, self._adapter_source = context, adapter_source
-        self._payment_providers, self._refund_requests = payment_providers, refund_requests
+        self._payment_providers, self._get_refund_requests = payment_providers, get_refund_requests
 
     def complete_records(self, conn: Connection, records: Sequence[RecordT]) -> tuple[RecordT, ...]:
         """Return the records in the sequence of `records`, each with its related records in the field `relations`."""
@@ -310,7 +314,7 @@ class RelatedRecordCompleter:
         if may_advise_refund or self._may_be_stopped_by_switch(payment):
             relations = replace(relations, read_only_switch=find_switch(payment.provider))
         if may_advise_refund:
-            refusal, _ = self._refund_requests.find_request_refusal(
+            refusal, _ = self._get_refund_requests().find_request_refusal(
                 conn, payment, relations.refunds, read_limits(payment.currency), read_server_now()
             )
             relations = replace(relations, refund_refusal=refusal)
@@ -455,11 +459,11 @@ class RelatedRecordCompleter:
                 return None, None
             refunds_of_payment = refunds_by_payment_id.get(payment.id, ())
             if refund.state is RefundState.REQUESTED:
-                return self._refund_requests.find_approval_refusal(
+                return self._get_refund_requests().find_approval_refusal(
                     conn, refund, payment, refunds_of_payment, read_limits(payment.currency), read_server_now()
                 ), None
             if may_be_requested_again(refund, payment):
-                return None, self._refund_requests.find_request_refusal(
+                return None, self._get_refund_requests().find_request_refusal(
                     conn, payment, refunds_of_payment, read_limits(payment.currency), read_server_now()
                 )[0]
             return None, None

@@ -11,9 +11,9 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_registry import get_time_zone, lacks_history
 from console.domain.reconciliation.service_results import PART_ALL, VERDICTS_OF_PART
+from console.domain.record_kinds import DAILY_CLOSE_KIND
 from console.domain.records import AuditEntry
 from console.domain.reports.daily_close import (
-    DAILY_CLOSE_KIND,
     CloseReconciliation,
     DailyClose,
     DailyCloseChange,

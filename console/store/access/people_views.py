@@ -31,7 +31,7 @@ from console.domain.evidence.timeline import MIN_MASKED_TEXT_LENGTH
 from console.domain.payments.limits import LIMIT_KIND
 from console.domain.payments.records import MIN_PARTLY_SHOWN_PAYER_LENGTH, SHOWN_PAYER_SUFFIX_LENGTH
 from console.domain.payments.unmasking import UNMASKED_SECONDS
-from console.domain.reports.daily_close import DAILY_CLOSE_KIND
+from console.domain.record_kinds import DAILY_CLOSE_KIND
 from console.store.database.server import make_people_database_name
 from console.store.schema import core as schema
 

@@ -187,7 +187,7 @@ def test_a_listed_purchase_contradicts_a_concurrent_refusal(
     def deliver_refusal_and_list(reader: LedgerReader, number: str) -> Outcome[tuple[CheckReport, ...]]:
         """Deliver the refusal after the list was read, and return the list."""
         answer = listed(reader, number)
-        assert console._service_builder._purchases.deliver_outcome(record.operation_id or "", refused)
+        assert console._action_builders.credit_checks.purchases.deliver_outcome(record.operation_id or "", refused)
         return answer
 
     with monkeypatch.context() as racing:

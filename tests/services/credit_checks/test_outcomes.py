@@ -76,7 +76,7 @@ class PurchaseDesk:
     def deliver_late_answer(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> bool:
         """Deliver a late answer to the record's purchase; return True if the program accepted it."""
         assert record.operation_id is not None
-        return self.console._service_builder._purchases.deliver_outcome(record.operation_id, outcome)
+        return self.console._action_builders.credit_checks.purchases.deliver_outcome(record.operation_id, outcome)
 
     def record_outcome(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> None:
         """Record this outcome for the record's purchase, as the pipeline does."""
@@ -502,7 +502,7 @@ def test_a_purchase_of_an_ended_process_becomes_unknown(purchase_desk: PurchaseD
     record = buy_and_let_process_end(purchase_desk)
 
     def record_lapse(operation_id: str = record.operation_id or "") -> bool:
-        return purchase_desk.console._service_builder._purchases.record_lapse(operation_id)
+        return purchase_desk.console._action_builders.credit_checks.purchases.record_lapse(operation_id)
 
     assert not record_lapse()
     purchase_desk.clock.at += timedelta(minutes=5)
@@ -523,7 +523,7 @@ def test_a_purchase_settled_before_its_lapse_keeps_its_outcome(purchase_desk: Pu
     record = buy_and_let_process_end(purchase_desk)
     purchase_desk.record_outcome(record, make_success())
     purchase_desk.clock.at += timedelta(minutes=5)
-    assert purchase_desk.console._service_builder._purchases.record_lapse(record.operation_id or "")
+    assert purchase_desk.console._action_builders.credit_checks.purchases.record_lapse(record.operation_id or "")
     assert (purchase_desk.read_record().state, purchase_desk.read_record().certainty) == (SUCCESS, Certainty.KNOWN)
     assert purchase_desk.count_lapse_entries("credit-check.purchase.lapsed") == 1
 

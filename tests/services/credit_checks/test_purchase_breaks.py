@@ -598,7 +598,7 @@ class _InterruptedListAlarmBox(InMemoryAlarmBox):
 
 def _deliver_late_answer(console: Console, record: CreditCheck, answer: Outcome[CheckReport]) -> None:
     """Deliver a late answer to the record's purchase."""
-    console._service_builder._purchases.deliver_outcome(record.operation_id or "", answer)
+    console._action_builders.credit_checks.purchases.deliver_outcome(record.operation_id or "", answer)
 
 
 # Renewal
@@ -633,7 +633,9 @@ def test_a_renewal_does_not_take_over_from_another_renewal(
         clock.at += timedelta(days=400)
         alarmbox.behaviour = behaviour
         monkeypatch.setattr(
-            console._service_builder._purchases, "action", replace(PURCHASE_ACTION, claim=renew_before_claim)
+            console._action_builders.credit_checks.purchases,
+            "action",
+            replace(PURCHASE_ACTION, claim=renew_before_claim),
         )
         lost = call_for_refusal(lambda: buy_check(console, renew=True))
     assert [error is None for error in faster] == [behaviour == "answers"]

@@ -136,7 +136,7 @@ def test_a_late_answer_to_a_denied_purchase_contradicts_the_check_with_its_id(
         assert denied.operation_id is not None
         bought = listing_alarmbox.report_charge(listing_alarmbox.charges[0])
         answer = Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, bought, 201, "{}")
-        assert console._service_builder._purchases.deliver_outcome(denied.operation_id, answer)
+        assert console._action_builders.credit_checks.purchases.deliver_outcome(denied.operation_id, answer)
         assert list_clients_with_id(console, 1) == ["2"]
         assert {case.subject_id for case in read_cases(console)} == {denied.id, decided.id}
 

@@ -203,5 +203,5 @@ def test_a_desk_without_credentials_offers_the_same_actions(
         assert replace(plans[0], read_at=plans[1].read_at) == plans[1]
         assert {"paypay", "atom"} <= set(desk.payment_providers)
         assert {"paypay", "atom"} <= set(desk.reconciliation.views.providers())
-        called = desk._service_builder.payment_providers.get_reader("paypay").read_payment(make_question(paid))
+        called = desk._record_readers.payment_providers.get_reader("paypay").read_payment(make_question(paid))
         assert (called.sent, called.reason) == (SendingCertainty.NO, "worker_away")

@@ -39,7 +39,7 @@ def test_a_worker_sends_few_packets(place: Place, monkeypatch: pytest.MonkeyPatc
     alarmbox = InMemoryAlarmBox()
     buy = alarmbox.buy_check
     with place.desk(alarmbox, desk=0) as desk, place.desk(alarmbox, person="worker", desk=1) as worker:
-        worker._service_builder._refetch_service.fetch_parts_after_purchase = lambda *_: None  # type: ignore[method-assign]  # just here
+        worker._action_builders.credit_checks.refetch_service.fetch_parts_after_purchase = lambda *_: None  # type: ignore[method-assign]  # just here
         worker.desk_requests.announce_presence()
         for number in invent_numbers(3, seed=117):  # the first ones connect
             arguments = json.dumps([serialize_value(PurchaseRequest(number, "1"))])

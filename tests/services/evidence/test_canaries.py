@@ -97,7 +97,7 @@ def _list_issued_tokens(sandbox: Sandbox) -> list[str]:
 def _list_desk_objects(console: Console) -> tuple[object, ...]:
     """Return the objects of the desk whose repr must contain no secret."""
     context = console._context
-    alarmbox = console._service_builder._adapter_source.get_adapter()
+    alarmbox = console._record_readers.adapter_source.get_adapter()
     parts = (
         console,
         console.settings,

@@ -118,7 +118,7 @@ def test_duplicates_and_waits_of_all_desks_are_counted(place: Place) -> None:
     start.
     """
     with place.desk(InMemoryAlarmBox()) as desk, place.desk(InMemoryAlarmBox(), desk=1) as worker:
-        figures = MetricFigureReader(worker._context, worker._service_builder.readers.queues, lambda: (0, 0))
+        figures = MetricFigureReader(worker._context, worker._record_readers.queues, lambda: (0, 0))
         figures.read_figures()
         with collect_events() as events:
             desk.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))

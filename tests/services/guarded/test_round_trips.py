@@ -48,7 +48,7 @@ def test_a_purchase_sends_few_statements(place: Place, alarmbox: InMemoryAlarmBo
     later download of the detail and the PDF isn't counted.
     """
     with place.desk(alarmbox) as desk:
-        desk._service_builder._refetch_service.fetch_parts_after_purchase = lambda *_: None  # type: ignore[method-assign]  # just here
+        desk._action_builders.credit_checks.refetch_service.fetch_parts_after_purchase = lambda *_: None  # type: ignore[method-assign]  # just here
         first, second, third = invent_numbers(3, seed=56)
         desk.credit_checks.purchase(PurchaseRequest(first, "1"))  # connects
         with record_statements(desk) as sent, record_packets() as packets:
@@ -70,7 +70,7 @@ def test_most_statements_of_a_purchase_are_compiled_once(place: Place, alarmbox:
     others are handed to the driver as SQL that was compiled once (decision 0162).
     """
     with place.desk(alarmbox) as desk:
-        desk._service_builder._refetch_service.fetch_parts_after_purchase = lambda *_: None  # type: ignore[method-assign]  # just here
+        desk._action_builders.credit_checks.refetch_service.fetch_parts_after_purchase = lambda *_: None  # type: ignore[method-assign]  # just here
         first, second = invent_numbers(2, seed=162)
         desk.credit_checks.purchase(PurchaseRequest(first, "1"))  # connects
         with record_statements(desk) as sent, record_executions(desk) as executed:

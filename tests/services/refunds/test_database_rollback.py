@@ -189,7 +189,7 @@ def _start_pay_and_refund(home: Path, control: SandboxControl, backup: Path, pro
 
 def _use_adapters_in_whole_console(desk: RefundDesk) -> None:
     """Let the whole console use the provider adapters of the refund desk."""
-    desk.console._service_builder.payment_providers = PaymentProviders(lambda name: desk.providers.get_adapter(name))
+    desk.console._record_readers.payment_providers = PaymentProviders(lambda name: desk.providers.get_adapter(name))
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])

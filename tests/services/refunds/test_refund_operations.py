@@ -22,7 +22,7 @@ from tests.support.refusals import call_and_get_code, call_for_refusal
 @pytest.fixture(autouse=True)
 def _use_adapters_in_whole_console(desk: RefundDesk) -> None:
     """Let the whole console use the provider adapters of the refund desk."""
-    desk.console._service_builder.payment_providers = PaymentProviders(lambda name: desk.providers.get_adapter(name))
+    desk.console._record_readers.payment_providers = PaymentProviders(lambda name: desk.providers.get_adapter(name))
 
 
 def lose_refund(desk: RefundDesk, payment: Payment) -> None:
