@@ -9,7 +9,7 @@ from console.cli.json_output import results as cli_json
 from console.cli.json_output.results import AuditExport
 from console.cli.process.command import Command, ServiceCommand, parse_path
 from console.cli.process.output import AnswerWriter
-from console.cli.text_output import results as cli_text
+from console.cli.text_output import audit as audit_text
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import AuditEntry
@@ -44,7 +44,7 @@ class VerifyAuditCommand:
             ServiceCommand(
                 lambda console, _, __: console.audit.verify_trail(),
                 cli_json.build_audit_verification_json,
-                cli_text.format_audit_verification_lines,
+                audit_text.format_audit_verification_lines,
             ).run(args, writer)
             return
         writer.read_settings()
@@ -102,10 +102,10 @@ def make_damaged_pack_error(verdict: "PackVerification", file: str) -> ConsoleEr
 
 COMMANDS: Mapping[str, Command] = {
     "audit list": ServiceCommand(
-        _list_audit_entries, cli_json.build_audit_page_json, cli_text.format_audit_page_lines
+        _list_audit_entries, cli_json.build_audit_page_json, audit_text.format_audit_page_lines
     ),
     "audit verify": VerifyAuditCommand(),
     "audit export": ServiceCommand(
-        _export_audit_trail, cli_json.build_audit_export_json, cli_text.format_audit_export_lines
+        _export_audit_trail, cli_json.build_audit_export_json, audit_text.format_audit_export_lines
     ),
 }

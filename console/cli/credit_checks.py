@@ -9,7 +9,6 @@ from console.cli.json_output.results import PurchaseAnswer
 from console.cli.process.command import Command, ServiceCommand, parse_row_id
 from console.cli.process.output import AnswerWriter
 from console.cli.registry import read_facts_and_warn_if_closed
-from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.records import PurchaseRequest
 
@@ -33,7 +32,9 @@ def _purchase_credit_check(console: "Console", args: Namespace, writer: AnswerWr
 
 
 def _format_purchase_lines(answer: PurchaseAnswer, translator: Translator) -> Lines:
-    return cli_text.format_purchase_lines(answer.record, translator)
+    from console.cli.text_output.results import format_purchase_lines  # an answer in JSON needs no text
+
+    return format_purchase_lines(answer.record, translator)
 
 
 def _refetch_credit_check(console: "Console", args: Namespace, writer: AnswerWriter) -> "RefetchResult":
@@ -49,7 +50,13 @@ def _refetch_credit_check(console: "Console", args: Namespace, writer: AnswerWri
     )
 
 
+def _format_refetch_lines(result: "RefetchResult", translator: Translator) -> Lines:
+    from console.cli.text_output.results import format_refetch_lines
+
+    return format_refetch_lines(result, translator)
+
+
 COMMANDS: Mapping[str, Command] = {
     "purchase": ServiceCommand(_purchase_credit_check, cli_json.build_purchase_json, _format_purchase_lines),
-    "refetch": ServiceCommand(_refetch_credit_check, cli_json.build_refetch_json, cli_text.format_refetch_lines),
+    "refetch": ServiceCommand(_refetch_credit_check, cli_json.build_refetch_json, _format_refetch_lines),
 }

@@ -130,6 +130,15 @@ class WorkReason(StrEnum):
     """Another application has written the row."""
 
 
+RECONCILIATION_CASE_RULES = (
+    WorkReason.RECONCILE_STATE,
+    WorkReason.RECONCILE_AMOUNT,
+    WorkReason.RECONCILE_MISSING_THERE,
+    WorkReason.RECONCILE_UNRECORDED_REFUND,
+)
+"""Rule ids of the cases that a reconciliation opens about payments and refunds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """The next step of a record. `at` is the time (UTC) at which a scheduled step is due, `reason` a stable code,
@@ -279,6 +288,20 @@ class OperationState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     UNKNOWN = "unknown"
+
+
+class LostOperationState(StrEnum):
+    """State of an operation that the database has lost. OPEN: no person has handled it, and it still blocks its
+    repetition. RESTORED: the operation and its record are in the database again. DECIDED: two people have decided the
+    outcome. ENDED: the operation blocks nothing, because it certainly failed. ACKNOWLEDGED: the provider has made the
+    refund, and it blocks nothing, because a person has acknowledged the case about it.
+    """
+
+    OPEN = "open"
+    RESTORED = "restored"
+    DECIDED = "decided"
+    ENDED = "ended"
+    ACKNOWLEDGED = "acknowledged"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from console.domain.explained_state import AllowedAction as AllowedAction
@@ -16,6 +15,7 @@ from console.domain.records import (
     Document,
     EvidenceItem,
     LeaseHolder,
+    LostOperationState,
     Operation,
     Person,
     TimelineEntry,
@@ -141,20 +141,6 @@ class TaskRun:
 
     task: str
     count: int
-
-
-class LostOperationState(StrEnum):
-    """State of an operation that the database has lost. OPEN: no person has handled it, and it still blocks its
-    repetition. RESTORED: the operation and its record are in the database again. DECIDED: two people have decided the
-    outcome. ENDED: the operation blocks nothing, because it certainly failed. ACKNOWLEDGED: the provider has made the
-    refund, and it blocks nothing, because a person has acknowledged the case about it.
-    """
-
-    OPEN = "open"
-    RESTORED = "restored"
-    DECIDED = "decided"
-    ENDED = "ended"
-    ACKNOWLEDGED = "acknowledged"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,6 @@ from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder
 from console.domain.records import CreditCheck, LeaseHolder, Operation
 from console.domain.recovery.decision_reasons import StatedReason, list_reason_arguments
 from console.domain.recovery.records import DecisionChoice, WaitingProposal
-from console.domain.service_results import QueueCount, TaskRun
 from console.domain.tasks.records import Note, Take
 from console.domain.views.any_record import AnyRecordDetails, QueuePage, ResolveResult, UnfinishedWork
 from console.services.guarded import second_person
@@ -32,6 +31,7 @@ from console.services.process.context import ServiceContext
 
 if TYPE_CHECKING:
     from console.domain.payments.unmasking import UnmaskedTexts
+    from console.domain.service_results import QueueCount, TaskRun
     from console.services.annotations.notes import NoteService
     from console.services.annotations.takes import TakeService
     from console.services.credit_checks.probe import CreditCheckProber
@@ -144,7 +144,7 @@ class RecoveryService:
         """
         return self._readers.queues.read_cause_groups(queue_name, record_filter)
 
-    def count_queued_records(self) -> tuple[QueueCount, ...]:
+    def count_queued_records(self) -> "tuple[QueueCount, ...]":
         """Return for each queue the number of its records (at most 1,000 are counted), and the time at which the
         oldest of these records began to wait. Raises not_allowed if the acting person has no right to read."""
         return self._readers.queues.read_counts()
@@ -170,7 +170,7 @@ class RecoveryService:
         Raises not_allowed if the acting person has no right to read."""
         return second_person.list_open_proposals(self._context, limit)
 
-    def run_all_tasks(self) -> tuple[TaskRun, ...]:
+    def run_all_tasks(self) -> "tuple[TaskRun, ...]":
         """Run every task of the scheduler once, including tasks that aren't due, and return the runs. If another
         process runs a task, this call waits for it; if it still runs the task then, this call doesn't run it, and the
         count in its result is 0. If tasks fail, the other tasks still run, and the error of the first failed task is
@@ -183,7 +183,7 @@ class RecoveryService:
         """The names of all due tasks, in the sequence in which `run_all_tasks` runs them."""
         return self._services.scheduler.task_names
 
-    def run_due_tasks(self) -> tuple[TaskRun, ...]:
+    def run_due_tasks(self) -> "tuple[TaskRun, ...]":
         """Run the tasks that are due and that no other process runs, and return the result of each run. A window
         calls this method each minute. In team mode, in which a worker acts for the person of this desk, run nothing
         and return an empty tuple. The failure of a task raises no error. Raises not_allowed if the database account

@@ -9,11 +9,11 @@ from console.domain.payments.records import Payment
 from console.domain.queues.mismatches import Mismatch
 from console.domain.reconciliation.row_comparison import (
     MISSING_THERE_RULE,
-    RECONCILIATION_CASE_RULES,
     find_contradicting_rule,
     format_our_state,
     is_refund_missing,
 )
+from console.domain.records import RECONCILIATION_CASE_RULES
 from console.wording.sentences import catalogue as wording
 
 

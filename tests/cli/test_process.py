@@ -312,7 +312,16 @@ MODULES_UNUSED_BY_READERS = {
     "console.wiring.action_builders",
     "console.wiring.services",
 }
+MODULES_UNUSED_BY_SHOW = {
+    "console.cli.evidence.bundles",
+    "console.cli.recovery.queues",
+    "console.cli.text_output.results",
+    "console.domain.reconciliation.row_comparison",
+    "console.domain.service_results",
+    "console.services.recovery.queues",
+}
 MODULES_UNUSED_BY_REFUSED_PURCHASE = {
+    "console.cli.text_output.results",
     "console.domain.alerts.incidents",
     "console.services.bulk.runs",
     "console.services.evidence.pack",
@@ -376,7 +385,11 @@ def test_a_command_loads_only_the_services_that_it_uses(terminal: Terminal) -> N
     assert terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").status == 0
     wrong_number = f"{CORPORATION_NUMBER[:-1]}2"  # the check digit is not valid
     for words, used, unused in (
-        (("show", "credit-check", "1"), "console.services.credit_checks.view", MODULES_UNUSED_BY_READERS),
+        (
+            ("show", "credit-check", "1"),
+            "console.services.credit_checks.view",
+            MODULES_UNUSED_BY_READERS | MODULES_UNUSED_BY_SHOW,
+        ),
         (("queue", "review"), "console.services.recovery.queues", MODULES_UNUSED_BY_READERS),
         (
             ("purchase", wrong_number, "--client", "1"),

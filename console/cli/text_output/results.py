@@ -5,10 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from console.cli.json_output.records import RECORD_KIND_BY_TYPE, AnyRecord
-from console.cli.json_output.results import AuditExport
 from console.cli.text_output.records import (
     COLUMN_GAP,
-    TableRow,
     format_aligned_lines,
     format_document_table,
     format_explained_record,
@@ -17,13 +15,11 @@ from console.cli.text_output.records import (
     format_section_lines,
 )
 from console.cli.text_output.translator import Lines, Translator
-from console.domain.records import AuditEntry, CreditCheck
-from console.wording import audit_words
+from console.domain.records import CreditCheck
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences.explanations import format_reason
 
 if TYPE_CHECKING:
-    from console.domain.audit.verification import VerifiedTrail
     from console.domain.registry.facts import CorporationFacts
     from console.domain.service_results import DueTasksResult, HealthCheck, RefetchResult
     from console.domain.views.any_record import AnyRecordDetails, LookupResult, QueueItem, QueuePage, ResolveResult
@@ -271,34 +267,6 @@ def _format_company_action_lines(item: "AnyQueueItem", translator: Translator) -
         for action in item.actions:
             if action.allowed:
                 yield f"{COLUMN_GAP}{translator(f'cli.queue.action.{action.action}', command=action.command)}"
-
-
-def format_audit_page_lines(entries: Sequence[AuditEntry], translator: Translator) -> Lines:
-    """Return the answer of the command `audit list` as text: one line per audit entry."""
-    if not entries:
-        return (translator("audit_screen.empty"),)
-    return format_aligned_lines(_make_audit_row(entry, translator.language) for entry in entries)
-
-
-def _make_audit_row(entry: AuditEntry, language: str) -> TableRow:
-    kind, _, id = entry.subject.partition(" ")
-    subject = audit_words.format_record_reference_with_number(kind, id, language, entry.number) or wording.NO_VALUE
-    facts = (
-        subject,
-        audit_words.format_audit_action(entry, language),
-        audit_words.format_audit_result(entry, language),
-    )
-    return (str(entry.id), wording.format_instant(entry.at), entry.who, *facts)
-
-
-def format_audit_verification_lines(trail: "VerifiedTrail", translator: Translator) -> Lines:
-    """Return the answer of the command `audit verify` as text, for an audit trail without errors."""
-    return (audit_words.format_verified_trail(trail, translator.language),)
-
-
-def format_audit_export_lines(export: AuditExport, translator: Translator) -> Lines:
-    """Return the answer of the command `audit export` as text: the file and the number of its rows."""
-    return (translator("audit_screen.exported", rows=export.row_count, file=export.file),)
 
 
 # -- database and worker

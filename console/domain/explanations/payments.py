@@ -50,8 +50,7 @@ from console.domain.payments.records import (
 )
 from console.domain.payments.states import DONE_OUTSIDE, RECORD_OUTSIDE_ACTION, PaymentState, RefundState
 from console.domain.queues.filters import get_certainty
-from console.domain.reconciliation.row_comparison import RECONCILIATION_CASE_RULES
-from console.domain.records import Certainty, WorkReason, WorkState, find_next_attempt_time
+from console.domain.records import RECONCILIATION_CASE_RULES, Certainty, WorkReason, WorkState, find_next_attempt_time
 from console.domain.recovery.decidable import (
     WORK_REASONS_OF_CONTRADICTION,
     find_contradicted_refund,

@@ -13,15 +13,13 @@ from console.domain.payments.records import Payment, Refund
 from console.domain.payments.report_rules import ReportSource, compute_report_effect
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.reconciliation.provider_rows import HistoryRow
-from console.domain.records import Certainty, WorkReason, WorkState
+from console.domain.records import RECONCILIATION_CASE_RULES, Certainty, WorkReason, WorkState
 from console.domain.tasks.records import ReconciliationVerdict
 
 DIFFERENT_STATE_RULE = WorkReason.RECONCILE_STATE
 DIFFERENT_AMOUNT_RULE = WorkReason.RECONCILE_AMOUNT
 MISSING_THERE_RULE = WorkReason.RECONCILE_MISSING_THERE
 UNRECORDED_REFUND_RULE = WorkReason.RECONCILE_UNRECORDED_REFUND
-RECONCILIATION_CASE_RULES = (DIFFERENT_STATE_RULE, DIFFERENT_AMOUNT_RULE, MISSING_THERE_RULE, UNRECORDED_REFUND_RULE)
-"""Rule ids of the cases that a reconciliation opens about payments and refunds."""
 DIFFERENCE_CASE_RULES = (*RECONCILIATION_CASE_RULES, WorkReason.PAID_TWICE)
 """Rule ids of the cases that are shown with the differences of a run: those of a reconciliation, and the case about a
 second payment with the same number, which no later run closes.

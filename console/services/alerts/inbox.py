@@ -16,13 +16,14 @@ from console.domain.explanations.companies import explain_company_change
 from console.domain.payments.records import Payment
 from console.domain.queue_names import COMPANIES_QUEUE_NAME
 from console.domain.record_kinds import RECORD_KINDS
+from console.domain.records import LostOperationState
 from console.domain.registry.watched_facts import (
     CORPORATION_CHANGE_RULE,
     CORPORATION_KIND,
     CompanyChange,
     format_number_of_subject,
 )
-from console.domain.service_results import LostOperation, LostOperationList, LostOperationState, QueueCount
+from console.domain.service_results import LostOperation, LostOperationList, QueueCount
 from console.domain.tasks.records import Alert, AlertItem
 from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
 from console.domain.views.company_actions import list_company_actions

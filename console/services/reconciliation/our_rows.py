@@ -24,6 +24,7 @@ from console.domain.reconciliation.row_comparison import (
     format_our_state,
     format_provider_state,
 )
+from console.domain.records import RECONCILIATION_CASE_RULES
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
 from console.services.credit_checks.readings import find_read_error_code
 from console.services.payments.apply_report import (
@@ -325,9 +326,7 @@ class OwnRecordComparison:
     def _has_open_cases(self, payment: Payment) -> bool:
         """True if a case of one of the rules about differing states or amounts is open about the payment."""
         with self._context.database.read() as conn:
-            return bool(
-                our_records.find_open_cases_of_payments(conn, (payment.id,), row_comparison.RECONCILIATION_CASE_RULES)
-            )
+            return bool(our_records.find_open_cases_of_payments(conn, (payment.id,), RECONCILIATION_CASE_RULES))
 
     def _record_unusable_answer(
         self, run_journal: ReconciliationRunJournal, payment: Payment, outcome: Outcome[PaymentReport], key: str

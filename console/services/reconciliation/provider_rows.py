@@ -21,6 +21,7 @@ from console.domain.reconciliation.row_comparison import (
     format_provider_state,
     format_state_and_time,
 )
+from console.domain.records import RECONCILIATION_CASE_RULES
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
 from console.services.payment_intake.import_payment import PaymentImporter
 from console.services.process.context import ServiceContext
@@ -161,9 +162,7 @@ class _HistoryRowBatch:
                 for payment in (*self._payment_by_id_at_provider.values(), *self._payment_by_merchant_id.values())
                 if payment is not None
             }
-            self._open_cases = our_records.find_open_cases_of_payments(
-                conn, payment_ids, row_comparison.RECONCILIATION_CASE_RULES
-            )
+            self._open_cases = our_records.find_open_cases_of_payments(conn, payment_ids, RECONCILIATION_CASE_RULES)
 
     def compare(self) -> None:
         """Compare each row of the batch with our payment or refund, and write the result into the run journal."""

@@ -33,8 +33,14 @@ from console.domain.payments.records import (
     find_pending_refund,
 )
 from console.domain.payments.states import DONE_OUTSIDE, PaymentState, RefundState
-from console.domain.reconciliation.row_comparison import RECONCILIATION_CASE_RULES
-from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkState
+from console.domain.records import (
+    RECONCILIATION_CASE_RULES,
+    Certainty,
+    CheckRelations,
+    CheckState,
+    CreditCheck,
+    WorkState,
+)
 from console.domain.recovery.decidable import (
     WORK_REASONS_OF_CONTRADICTION,
     find_contradicted_refund,

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from console.domain.audit.actions import AuditAction
 from console.domain.batches import split_into_batches
 from console.domain.provider_outcome import OutcomeClass
-from console.domain.service_results import LostOperationState
+from console.domain.records import LostOperationState
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.schema.core import approvals, evidence, operations

@@ -5,13 +5,13 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from console.domain.payments.provider_registry import find_provider, has_daily_files
-from console.domain.reconciliation.row_comparison import RECONCILIATION_CASE_RULES
 from console.domain.reconciliation.service_results import (
     VERDICTS_OF_PART,
     DifferenceItem,
     ReconciliationRunDetails,
     RunState,
 )
+from console.domain.records import RECONCILIATION_CASE_RULES
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import reconciliation as words
 from console.views.runtime.context import WindowContext

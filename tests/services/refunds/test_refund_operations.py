@@ -8,8 +8,7 @@ from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
-from console.domain.records import Certainty, Operation, OperationState
-from console.domain.service_results import LostOperationState
+from console.domain.records import Certainty, LostOperationState, Operation, OperationState
 from console.sandbox import SandboxControl
 from console.services.guarded.request_ids import RequestIdService
 from console.services.payments.providers import PaymentProviders

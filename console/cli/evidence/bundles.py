@@ -1,65 +1,23 @@
-"""The commands `show` and `evidence`. `show` shows one record; with `--pack` it also writes the record's evidence
-pack. `evidence` writes the evidence packs of several records to one file.
-"""
+"""The command `evidence`: write the evidence packs of several records to one file."""
 
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli.json_output import results as cli_json
-from console.cli.process.command import Command, ServiceCommand, parse_path
+from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.process.parser import RECORD_AND_OPERATION_KINDS, make_usage_error
 from console.cli.recovery.queues import parse_queue_filter
 from console.cli.recovery.saved_views import require_usable_filter
-from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Translator
 from console.domain.annotations.person_texts import is_blank
 from console.domain.process import interrupts
 
 if TYPE_CHECKING:
     from console.app import Console
-    from console.domain.views.any_record import AnyRecordDetails
-    from console.services.evidence.pack import WrittenPack
     from console.services.evidence.pack_bundle import WrittenBundle
-
-
-@dataclass(frozen=True, slots=True)
-class RecordWithPack:
-    """The value that the command `show` returns: a record with the data of its screen, and the written evidence
-    pack (None without `--pack`).
-    """
-
-    details: "AnyRecordDetails"
-    pack: "WrittenPack | None"
-
-
-def _show_record(console: "Console", args: Namespace, _: AnswerWriter) -> RecordWithPack:
-    details = console.recovery.read_record(args.kind, args.id)
-    if args.pack is None:
-        return RecordWithPack(details, None)
-    return RecordWithPack(details, console.recovery.write_evidence_pack(args.kind, args.id, parse_path(args.pack)))
-
-
-def _build_shown_record_json(answer: RecordWithPack, translate: cli_json.TranslateFunction) -> cli_json.JsonObject:
-    record_json = cli_json.build_record_details_json(answer.details, translate)
-    return (
-        record_json
-        if answer.pack is None
-        else {**record_json, "pack": cli_json.build_any_value_json(answer.pack, translate)}
-    )
-
-
-def _format_shown_record_lines(answer: RecordWithPack, translator: Translator) -> Iterator[str]:
-    yield from cli_text.format_record_details_lines(answer.details, translator)
-    pack = answer.pack
-    if pack is not None:
-        yield ""
-        yield translator("pack.written", file=pack.file, size=pack.bytes, n=pack.files)
-        yield translator("pack.sha256", sha256=pack.sha256)
-        yield from (translator("pack.left_out", name=name) for name in pack.left_out)
 
 
 def _write_evidence_bundle(console: "Console", args: Namespace, writer: AnswerWriter) -> "WrittenBundle":
@@ -94,7 +52,7 @@ def _find_records(console: "Console", text: str, writer: AnswerWriter) -> Sequen
     Raises ConsoleError `usage` if a part of the text isn't used as a condition, because the file would then have the
     packs of other records than the person meant.
     """
-    # Other commands of this module need no search.
+    # Packs of named records, or of a queue, need no search.
     from console.domain.lookup.query import DAY_OPERATOR, SearchProblemKind
     from console.domain.queues.filter_text import FILTER_OPERATORS
     from console.domain.queues.filters import get_record_kind
@@ -126,6 +84,5 @@ def _format_evidence_bundle_lines(bundle: "WrittenBundle", translator: Translato
 
 
 COMMANDS: Mapping[str, Command] = {
-    "show": ServiceCommand(_show_record, _build_shown_record_json, _format_shown_record_lines),
-    "evidence": ServiceCommand(_write_evidence_bundle, cli_json.build_any_value_json, _format_evidence_bundle_lines),
+    "evidence": ServiceCommand(_write_evidence_bundle, cli_json.build_any_value_json, _format_evidence_bundle_lines)
 }
