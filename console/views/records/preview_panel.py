@@ -334,7 +334,7 @@ class RecordPreview(Surface):
         buttons. The button that opens the record is visible only while no other button is the primary one."""
         translate, record = self._context.translate, item.record
         record_kind, _ = case_words.make_record_ref(record)
-        self._open_button = KeyButton(translate(f"action.open_{record_kind}"), "Enter", "primary", binds_key=False)
+        self._open_button = KeyButton(translate(f"action.open_{record_kind}"), "Enter", binds_key=False)
         self._open_button.clicked.connect(self.open_requested)
         is_unknown = not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN
         is_decidable = is_unknown or (isinstance(record, CreditCheck) and is_decidable_check(record))
@@ -385,6 +385,7 @@ class RecordPreview(Surface):
             button.set_kind("primary" if button.key == recommended_key and button.isEnabled() else "default")
         if self._open_button is not None:
             has_primary_button = any(button.kind == "primary" for button in self._action_buttons)
+            self._open_button.set_kind("default" if has_primary_button else "primary")
             set_visible_in_parent(self._open_button, not has_primary_button)
 
     def _can_person_do_next_step(self, item: QueueItem) -> bool:
