@@ -12,6 +12,7 @@ from console.domain.payments.service_results import (
     OrderDetails,
     PaymentDetails,
     SetAsideItem,
+    SideComparison,
     StartResult,
 )
 from console.domain.records import Certainty
@@ -114,6 +115,11 @@ class PaymentService:
         """Return one order with its payments and refunds. Raises not_found if no order has this id, not_allowed if
         the acting person has no right to read."""
         return self._details_reader.read_order(id)
+
+    def read_order_sides(self, id: int) -> SideComparison:
+        """Return the compared sides of one order, for a preview. Raises not_found if no order has this id,
+        not_allowed if the acting person has no right to read."""
+        return self._details_reader.read_order_sides(id)
 
     def probe(self, id: int, *, request_id: str | None = None) -> Payment:
         """Ask the provider about a payment, and return the payment as it is after the probe. If the payment's saga is

@@ -4,7 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from console.domain.payments.records import Refund, RefundRequest
-from console.domain.payments.service_results import ApprovalInbox, RefundDetails, RefundPlan, RefundRequestSummary
+from console.domain.payments.service_results import (
+    ApprovalInbox,
+    RefundDetails,
+    RefundPlan,
+    RefundRequestSummary,
+    SideComparison,
+)
 from console.domain.payments.states import RefundState
 from console.domain.recovery.decision_reasons import StatedReason, list_reason_arguments
 from console.domain.views.any_record import ResolveResult
@@ -193,6 +199,11 @@ class RefundService:
         """Return one refund with the data that its screen shows. Raises not_found if no refund has this id,
         not_allowed if the acting person has no right to read."""
         return self._details_reader.read_refund(id)
+
+    def read_sides(self, id: int) -> SideComparison:
+        """Return the compared sides of one refund, for a preview. Raises not_found if no refund has this id,
+        not_allowed if the acting person has no right to read."""
+        return self._details_reader.read_sides(id)
 
     def read_inbox(self, after_id: int = 0) -> ApprovalInbox:
         """Return a page of the refunds that wait for a decision, oldest first. `after_id` is the largest id of the

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.app import Console
 from console.domain.errors import ConsoleError
-from console.domain.payments.records import Payment, PaymentImport
+from console.domain.payments.records import Order, Payment, PaymentImport, Refund
 from console.domain.views.any_record import QueueItem
 from console.sandbox.server import Sandbox
 from console.views.queues.page import QueuesPage
@@ -21,6 +21,7 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome, buy_without_pdf
 from tests.desk.window_desks import WindowTestDesks
+from tests.support.money_desks import import_paid_payment, request_refund
 
 CORPORATION_NUMBERS = ("1180301018771", "1010001112577")
 
@@ -72,6 +73,47 @@ def test_the_preview_shows_sides_and_steps(
     person.wait_until(page.difference_line.isVisible)
     assert page.difference_label.plain == whole
     opened = [entry for entry in window_desks.console.audit.list_entries(100) if entry.what.endswith(".opened")]
+    assert opened == []
+
+
+def test_the_preview_of_an_order_and_of_a_refund_shows_their_sides(
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
+    """The preview of an order compares it with its payment and marks the side that differs. The preview of a refund
+    that waits for approval says that it wasn't sent to the gateway. Reading the sides writes no audit entry."""
+    insert = "INSERT INTO orders (merch_txn_id, total_amount, currency, status) VALUES"
+    with window_desks.write_as_owner() as tx:
+        tx.conn.exec_driver_sql(f"{insert} ('ORD-7', 3300, 'JPY', 'cancelled')")
+        tx.conn.exec_driver_sql(f"{insert} ('ORD-8', 3300, 'JPY', 'pending')")
+    import_paid_payment(window_desks.acting_desk, sandbox, "ORD-7", 3300)
+    payment = import_paid_payment(window_desks.acting_desk, sandbox, "ORD-8", 3300)
+    refund = request_refund(window_desks.acting_desk, payment.id)
+    person = open_window()
+    person.window.resize(1920, 1080)
+
+    def show(queue: str, kind: type[Order | Refund], id_or_number: int | str) -> QueuesPage:
+        person.frame.show_route(QueuesRoute(queue))
+        page = person.wait_for_page(QueuesPage)
+        person.wait_until(lambda: page.row_model.has_read_last_page)
+        assert page.table.go_to_item(
+            lambda row: (
+                isinstance(row.item.record, kind)
+                and id_or_number in (row.item.record.id, getattr(row.item.record, "merch_txn_id", None))
+            )
+        )
+        return page
+
+    def has_side(page: QueuesPage, start: str) -> bool:
+        parts = page.preview.findChildren(QWidget)
+        return any(part.accessibleName().startswith(start) and part.isVisible() for part in parts)
+
+    page = show("disagree", Order, "ORD-7")
+    person.wait_until(lambda: has_side(page, "ORDER, differs: State, Cancelled"))
+    assert has_side(page, "OURS, Complete")
+    page = show("refunds", Refund, refund.id)
+    person.wait_until(lambda: has_side(page, "GATEWAY (PayPay), Not sent yet"))
+    assert has_side(page, "OURS, Requested, −¥1,000")
+    opened = [entry for entry in console.audit.list_entries(100) if entry.what.endswith(".opened")]
     assert opened == []
 
 

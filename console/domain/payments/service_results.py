@@ -23,6 +23,18 @@ if TYPE_CHECKING:  # a program without a registry doesn't import its values
 
 
 @dataclass(frozen=True, slots=True)
+class SideComparison:
+    """The compared sides of a refund or of an order, without the other data of their screens. For an order, `record`
+    is the payment with which it is compared, None if it has no payment; for a refund, it is the refund. `provider` is
+    the payment provider, "" for an order without a payment.
+    """
+
+    sides: tuple[ComparedSide, ComparedSide, ComparedSide]
+    provider: str
+    record: Payment | Refund | None
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentDetails:
     """All data that the screen of a payment or the command `show` needs, read in one transaction.
 

@@ -13,7 +13,13 @@ from console.domain.explanations.alerts import find_alert_action
 from console.domain.explanations.payments import explain_order, explain_payment, find_explained_payment_id
 from console.domain.payments.consistency import compare_order_sides, compare_payment_sides, compute_money_parts
 from console.domain.payments.records import Order, Payment, PaymentRelations, SetAside
-from console.domain.payments.service_results import OrderDetails, PaymentDetails, SetAsideItem
+from console.domain.payments.service_results import (
+    ComparedSide,
+    OrderDetails,
+    PaymentDetails,
+    SetAsideItem,
+    SideComparison,
+)
 from console.domain.payments.states import RECORD_OUTSIDE_ACTION, PaymentState
 from console.domain.process.lease_names import make_payment_lease_name, make_payment_start_lease_name
 from console.domain.records import LeaseHolder
@@ -102,10 +108,7 @@ class PaymentDetailsReader:
         context = self._context
         with context.database.read() as conn:
             context.find_reading_person(conn)
-            stored_order = orders.find(conn, order_id)
-            if stored_order is None:
-                raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": orders.ORDER_KIND, "id": str(order_id)})
-            record = complete_record(self._complete_records, conn, stored_order)
+            record = self._require_completed_order(conn, order_id)
             order_payments = payments.find_by_order(
                 conn, order_id, journal.list_lapsed_record_ids(conn, PAYMENT_KIND)
             )
@@ -113,19 +116,13 @@ class PaymentDetailsReader:
             completed_payments = self._complete_records(conn, order_payments)
             explained_id = find_explained_payment_id(record, context.now())
             explained_payment = next((payment for payment in completed_payments if payment.id == explained_id), None)
-            relations = explained_payment.relations if explained_payment is not None else None
             corporation = read_facts_of_record(context, conn, record)
             details = OrderDetails(
                 record=record,
                 explanation=explain_order(record, context.now()),
                 alert=_find_order_alert(conn, record, self._context),
                 explained_payment=explained_payment,
-                sides=compare_order_sides(
-                    record,
-                    explained_payment,
-                    relations.known_provider_state if relations else None,
-                    context.now(),
-                ),
+                sides=_compare_sides_of_order(record, explained_payment, context.now()),
                 payments=completed_payments,
                 refunds=self._complete_records(
                     conn,
@@ -141,6 +138,30 @@ class PaymentDetailsReader:
             )
         self._opening_log.record_opening(AuditAction.ORDER_OPENED, orders.ORDER_KIND, order_id)
         return details
+
+    def read_order_sides(self, order_id: int) -> SideComparison:
+        """Return the compared sides of an order for the preview next to a list, as the order's screen shows them.
+        Writes no audit entry. Raises not_found if there is no such order, and not_allowed if the acting person has no
+        right to read."""
+        now = self._context.now()
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            order = self._require_completed_order(conn, order_id)
+            payment_id = find_explained_payment_id(order, now)
+            payment = (
+                complete_record(self._complete_records, conn, require_payment_after_lapse(conn, payment_id))
+                if payment_id is not None
+                else None
+            )
+        provider = payment.provider if payment is not None else ""
+        return SideComparison(_compare_sides_of_order(order, payment, now), provider, payment)
+
+    def _require_completed_order(self, conn: Connection, order_id: int) -> Order:
+        """Return the order with its relations. Raises not_found if there is no such order."""
+        stored_order = orders.find(conn, order_id)
+        if stored_order is None:
+            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": orders.ORDER_KIND, "id": str(order_id)})
+        return complete_record(self._complete_records, conn, stored_order)
 
     def list_set_asides(self, limit: int = 50, after_id: int | None = None) -> tuple[SetAsideItem, ...]:
         """Return the set-aside amounts that wait for their refund, oldest first. `limit` is the largest number of
@@ -168,6 +189,15 @@ class PaymentDetailsReader:
             for record in records
             if record.payment_id in payment_by_id
         )
+
+
+def _compare_sides_of_order(
+    order: Order, payment: Payment | None, now: datetime
+) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
+    """Return the compared sides of an order; `payment` is its explained payment with its relations, None if the order
+    has no payment."""
+    relations = payment.relations if payment is not None else None
+    return compare_order_sides(order, payment, relations.known_provider_state if relations else None, now)
 
 
 def _list_sagas(conn: Connection, order_payments: Sequence[Payment], now: datetime) -> tuple[SagaProgress, ...]:

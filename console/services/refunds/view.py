@@ -18,13 +18,15 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explained_state import AllowedAction
 from console.domain.explanations.refunds import explain_refund
 from console.domain.payments.consistency import compare_payment_sides, compare_refund_sides, compute_money_parts
-from console.domain.payments.records import Payment, Refund, RefundRelations, mask_payer
+from console.domain.payments.records import Order, Payment, Refund, RefundRelations, mask_payer
 from console.domain.payments.service_results import (
     ApprovalInbox,
+    ComparedSide,
     RefundDetails,
     RefundRequestSummary,
     RiskSignal,
     RuleCheck,
+    SideComparison,
 )
 from console.domain.payments.states import RefundState
 from console.domain.process.lease_names import make_refund_lease_name
@@ -55,6 +57,7 @@ from console.store.database import unreadable_rows
 from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import leases
+from console.store.payments import orders
 from console.store.refunds import refunds
 
 REFUND_KIND = refunds.REFUND_KIND
@@ -99,6 +102,18 @@ class RefundDetailsReader:
             details = self._read_details(conn, refund_id, person)
         self._opening_log.record_opening(AuditAction.REFUND_OPENED, REFUND_KIND, refund_id)
         return details
+
+    def read_sides(self, refund_id: int) -> SideComparison:
+        """Return the compared sides of a refund for the preview next to a list, as the refund's screen shows them.
+        Writes no audit entry. Raises not_found if there is no such refund, and not_allowed if the acting person has
+        no right to read."""
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            pair = refund_records.require_refund_with_payment(conn, refund_id)
+            refund, payment = pair.refund, pair.payment
+            order_ids = () if payment.order_id is None else (payment.order_id,)
+            order = next(iter(orders.find_by_ids(conn, order_ids, skips_unreadable=True)), None)
+        return SideComparison(_compare_sides(refund, payment, order, self._context.now()), payment.provider, refund)
 
     def read_inbox(self, after_id: int = 0) -> ApprovalInbox:
         """Return the refunds that wait for a decision in two lists, each oldest first. The first list has the refunds
@@ -189,13 +204,7 @@ class RefundDetailsReader:
             explanation=explain_refund(refund, server_now),
             payment=payment,
             order=refund_facts.order,
-            sides=compare_refund_sides(
-                refund,
-                payment,
-                refund_facts.order,
-                find_refund_state_of_provider_word(payment.provider, refund.provider_state),
-                now,
-            ),
+            sides=_compare_sides(refund, payment, refund_facts.order, now),
             payment_sides=compare_payment_sides(
                 payment,
                 refund_facts.order,
@@ -264,6 +273,13 @@ class RefundDetailsReader:
         if switch is not None and is_action_stopped(name, switch):
             return AllowedAction(name, False, READ_ONLY_SWITCH_REASON, make_switch_facts(switch))
         return AllowedAction(name, True)
+
+
+def _compare_sides(
+    refund: Refund, payment: Payment, order: Order | None, now: datetime
+) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
+    known_provider_state = find_refund_state_of_provider_word(payment.provider, refund.provider_state)
+    return compare_refund_sides(refund, payment, order, known_provider_state, now)
 
 
 def _find_refusal_reason(

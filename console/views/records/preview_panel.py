@@ -1,6 +1,10 @@
 """The panel at the right of a queue's table, with a summary of the current record and buttons for its main
 actions."""
 
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QVBoxLayout, QWidget
@@ -10,6 +14,7 @@ from console.domain.explained_state import WorkBadge
 from console.domain.explanations.records import SECOND_PERSON_STEPS
 from console.domain.payments.consistency import compare_payment_sides
 from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
+from console.domain.payments.service_results import SideComparison
 from console.domain.records import Certainty, CreditCheck
 from console.domain.recovery.decidable import can_probe_ask_provider, has_refetchable_parts, is_decidable_check
 from console.domain.views.any_record import QueueItem
@@ -42,6 +47,9 @@ from console.wording import records as record_texts
 from console.wording import registry as registry_words
 from console.wording.mismatches import format_mismatch
 from console.wording.sentences import catalogue as wording
+
+if TYPE_CHECKING:
+    from console.app import Console
 
 _PANEL_PADDING_PX = 16
 _ICON_SIDE_PX = 14  # side of the icons before states and steps
@@ -135,24 +143,29 @@ class RecordPreview(Surface):
 
     def update_queue_item(self, item: QueueItem | None) -> None:
         """Show the summary of this item, which the page has read again; with None, empty the panel. If the item
-        hasn't changed, keep the widgets and read only the newest events of its record, because a new note doesn't
-        change the item."""
+        hasn't changed, keep the widgets and read only the newest events and the sides of its record, because a new
+        note or another state of its payment or order doesn't change the item."""
         if self._item is None or item != self._item:
             self.show_queue_item(item)
         elif self._is_built:
             self._read_newest_events(self._item.record)
+            self._read_sides(self._item.record)
 
     def _fill_preview(self, content: QWidget, item: QueueItem) -> None:
         layout = make_column(gap_px=0)
         content.setLayout(layout)
         layout.addWidget(self._make_header(item.record, content))
         layout.addWidget(self._make_state_section(item, content))
-        fact_list = self._make_facts(item.record, content)
+        self._fact_list = self._make_facts(item.record, content)
+        self._side_section = Surface(content, edge="bottom")
+        self._side_section.setLayout(make_column(margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14)))
+        self._side_section.hide()
+        layout.addWidget(self._side_section)
+        layout.addWidget(_make_section(self._fact_list, content))
         if isinstance(item.record, Payment):
-            side_list = self._make_sides(item.record, content)
-            side_list.align_values_with(fact_list)
-            layout.addWidget(_make_section(side_list, content, edge="bottom"))
-        layout.addWidget(_make_section(fact_list, content))
+            self._show_sides(_compare_sides_of_payment(item.record, self._context.now()))
+        else:
+            self._read_sides(item.record)
         self._event_column = make_column(gap_px=6, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14))
         event_panel = Surface(content, edge="top")
         event_panel.setLayout(self._event_column)
@@ -259,14 +272,40 @@ class RecordPreview(Surface):
         section.setLayout(layout)
         return section
 
-    def _make_sides(self, record: Payment, parent: QWidget) -> FactList:
-        """Return a list with the state of a payment in this database, at the provider and in the order. The list
-        marks a state that contradicts another state. It leaves out the provider's own word for the state, because
-        this word is a code."""
-        relations = record.relations or PaymentRelations()
-        sides = compare_payment_sides(record, relations.order, relations.known_provider_state, self._context.now())
+    def _read_sides(self, record: ShownRecord) -> None:
+        """Read the compared sides of an order or a refund in the background, and show them unless the panel shows
+        another record when the read ends. Do nothing for another record."""
+        if not self._context.is_ready or not isinstance(record, Order | Refund):
+            return
+        self._context.run_read(
+            partial(_read_sides_in_service, record),
+            lambda comparison: self._show_sides(comparison) if self.record is record else None,
+            lambda failure: None,  # the page of the record shows the same sides, and the failure
+            caller=self,
+            key="preview sides",
+        )
+
+    def _show_sides(self, comparison: SideComparison) -> None:
+        """Show the record in this database, at the provider and in the order. Show nothing for an order without a
+        payment, because there is nothing with which it can be compared."""
+        layout = self._side_section.layout()
+        if comparison.record is None or not isinstance(layout, QVBoxLayout):
+            return
+        clear_layout(layout)  # the sides of the same record may have been shown, and read, twice
+        side_list = self._make_side_list(comparison, self._side_section)
+        side_list.align_values_with(self._fact_list)
+        layout.addWidget(side_list)
+        self._side_section.show()
+
+    def _make_side_list(self, comparison: SideComparison, parent: QWidget) -> FactList:
+        """Return a list with the state in this database, at the provider and in the order. The list marks a state
+        that contradicts another state. It leaves out the provider's own word for the state, because this word is a
+        code."""
         fact_list = FactList(parent=parent)
-        for side in make_shown_sides(sides, self._context, provider=record.provider, record=record):
+        shown_sides = make_shown_sides(
+            comparison.sides, self._context, provider=comparison.provider, record=comparison.record
+        )
+        for side in shown_sides:
             icon = IconLabel(side.icon_name, side.tone, _ICON_SIDE_PX, line_role="body")
             if side.is_different:
                 icon.show_icon("not_equal", "bad")
@@ -453,6 +492,18 @@ class RecordPreview(Surface):
             ]
         for label, value in facts:
             fact_list.add_fact(label, TextLabel(value or wording.NO_VALUE, wraps_lines=True, is_selectable=True))
+
+
+def _compare_sides_of_payment(record: Payment, now: datetime) -> SideComparison:
+    relations = record.relations or PaymentRelations()
+    sides = compare_payment_sides(record, relations.order, relations.known_provider_state, now)
+    return SideComparison(sides, record.provider, record)
+
+
+def _read_sides_in_service(record: Order | Refund, services: "Console") -> SideComparison:
+    if isinstance(record, Order):
+        return services.payments.read_order_sides(record.id)
+    return services.refunds.read_sides(record.id)
 
 
 def _make_section(content: QWidget, parent: QWidget, *, edge: BorderEdge = "none") -> Surface:

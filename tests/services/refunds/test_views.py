@@ -45,6 +45,40 @@ def test_an_approver_sees_amounts_sides_rules_and_history(desk: RefundDesk) -> N
     assert view.changed == {}
 
 
+def read_audit_count(desk: RefundDesk) -> int:
+    return int(desk.sql("SELECT count(*) FROM audit_log")[0][0])
+
+
+@pytest.mark.parametrize("has_order", [True, False])
+def test_the_sides_of_a_refund_for_a_preview_are_those_of_its_screen(desk: RefundDesk, *, has_order: bool) -> None:
+    """The sides of a refund for the preview next to a list equal those of its screen, and reading them writes no
+    audit entry."""
+    payment = desk.make_paid_payment(has_order=has_order)
+    refund = desk.approve_refund(desk.request_refund(payment))
+    shown = desk.refunds.read_refund(refund.id)
+    audit_count = read_audit_count(desk)
+    read = desk.refunds.read_sides(refund.id)
+    assert (read.sides, read.provider, read.record) == (shown.sides, payment.provider, shown.record)
+    assert read.sides[1].asked is not None
+    assert read.sides[2].there is has_order
+    assert read_audit_count(desk) == audit_count
+    assert call_and_get_code(lambda: desk.refunds.read_sides(99)) == "not_found"
+
+
+def test_the_sides_of_an_order_for_a_preview_are_those_of_its_screen(desk: RefundDesk) -> None:
+    """The sides of an order for the preview next to a list equal those of its screen, which compares the payment of
+    its open refund; reading them writes no audit entry."""
+    payment = desk.make_paid_payment()
+    assert payment.order_id is not None
+    desk.request_refund(payment)
+    shown = desk.console.payments.read_order(payment.order_id)
+    audit_count = read_audit_count(desk)
+    read = desk.console.payments.read_order_sides(payment.order_id)
+    assert (read.sides, read.provider, read.record) == (shown.sides, payment.provider, shown.explained_payment)
+    assert read_audit_count(desk) == audit_count
+    assert call_and_get_code(lambda: desk.console.payments.read_order_sides(99)) == "not_found"
+
+
 def test_an_earlier_refund_of_the_same_amount_is_named_once(desk: RefundDesk) -> None:
     """The approval page names an earlier refund of the same amount once, with its present state, and does not name
     the refund itself.

@@ -11,7 +11,8 @@ from pytestqt.qtbot import QtBot
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.evidence.timeline import EMPTY_TIMELINE_PAGE
 from console.domain.explained_state import Explanation, NextStep
-from console.domain.payments.service_results import OrderDetails
+from console.domain.payments.consistency import compare_order_sides
+from console.domain.payments.service_results import OrderDetails, SideComparison
 from console.domain.queues.saved_views import SavedView, ViewContent
 from console.domain.records import Certainty, Work, WorkState
 from console.domain.views.any_record import QueueItem
@@ -150,7 +151,10 @@ def test_the_preview_of_an_order_opens_the_payment_of_its_next_step(
     details = OrderDetails(order, explanation, (), (), (), explained_payment=make_payment(id=4))
     services = ServicesWithOneQueue([check])
     services._items.insert(0, QueueItem(order, explanation, NOW))
-    services.payments = SimpleNamespace(read_order=lambda _id: details)  # type: ignore[attr-defined]
+    comparison = SideComparison(compare_order_sides(order, None, None, NOW), "", None)
+    services.payments = SimpleNamespace(  # type: ignore[attr-defined]
+        read_order=lambda _id: details, read_order_sides=lambda _id: comparison
+    )
     services.read_last_events = lambda *_: EMPTY_TIMELINE_PAGE  # type: ignore[attr-defined]
     page = show_page(qtbot, services)
     routes: list[object] = []

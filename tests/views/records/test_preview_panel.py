@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtTest import QSignalSpy
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from console.domain.explanations.records import explain_record
+from console.domain.payments.consistency import compare_order_sides
 from console.domain.payments.records import OrderState, PaymentRelations
+from console.domain.payments.service_results import SideComparison
 from console.domain.records import Certainty, CheckState, Work, WorkReason, WorkState
 from console.domain.views.any_record import QueueItem
 from console.views.presenters.records import ShownRecord
@@ -93,3 +96,14 @@ def test_the_preview_has_one_primary_button_also_while_its_action_is_impossible(
     assert list_primary_buttons(preview) == [("Open credit check", "Enter")]
     button.enable_button()
     assert [key for _, key in list_primary_buttons(preview)] == [key]
+
+
+def test_an_order_without_a_payment_has_no_sides(qtbot: QtBot, appearance: object) -> None:
+    """The preview compares an order with its payment. Without a payment it shows no sides, because all but one would
+    be empty."""
+    preview = show_record(qtbot, ORDER)
+    for payment, is_shown in ((None, False), (make_payment(), True)):
+        sides = compare_order_sides(ORDER, payment, None, NOW)
+        preview._show_sides(SideComparison(sides, payment.provider if payment is not None else "", payment))
+        names = [part.accessibleName() for part in preview.findChildren(QWidget) if part.isVisible()]
+        assert any(name.startswith("ORDER, Paid") for name in names) is is_shown, names

@@ -51,7 +51,7 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
     "notifications": {"list_events"},
     "notices": {"count_open_notices", "read_item", "read_page"},
     "own_requests": {"list_recent", "withdraw"},  # the id of a withdrawal follows from the request's
-    "payments": {"read_payment", "read_order", "list_set_asides"},
+    "payments": {"read_payment", "read_order", "read_order_sides", "list_set_asides"},
     "pdfs": {"open_pages", "open_comparison", "list_versions", "count_pages"},
     "pdf_copy_writer": {"save"},  # a file of this desk and an audit entry
     # an audit entry
@@ -67,7 +67,7 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
         "run_due_tasks",  # the program's timer, not a person's click
         "read_unmasked",
     },
-    "refunds": {"make_plan", "read_refund", "read_inbox", "read_summaries"},
+    "refunds": {"make_plan", "read_refund", "read_sides", "read_inbox", "read_summaries"},
     "registry": {"fetch_published_registry"},  # a copy of public data is fetched by the program's timer
     "reports": {
         "read_provider_success", "read_queue_ages", "read_refund_funnel", "read_settlement", "read_time_to_truth",
