@@ -60,7 +60,7 @@ class DisablingScene:
 
         def is_reached() -> bool:
             self.look_for_locks()
-            return self.read_lock(person) == (is_locked, is_locked)
+            return self.read_lock(person) == (int(is_locked), is_locked)
 
         wait_until(is_reached, f"the account of {person}: locked {is_locked}")
 
@@ -86,15 +86,16 @@ class DisablingScene:
 
         wait_until(has_ended, "the end of the session")
 
-    def read_lock(self, person: str) -> tuple[bool, bool]:
-        """Return if the person's account is marked as locked, and if the server lets nobody sign in with it."""
+    def read_lock(self, person: str) -> tuple[int, bool]:
+        """Return the record about the lock of the person's account (`operators.account_locked`), and True if the
+        server lets nobody sign in with the account."""
         name = self.place.get_account_name(person)
-        ((is_marked,),) = self.place.sql(f"SELECT account_locked FROM operators WHERE name = '{name}'")
+        ((record,),) = self.place.sql(f"SELECT account_locked FROM operators WHERE name = '{name}'")
         try:
             open_connection(self.place, person, 1).close()
         except pymysql.MySQLError:
-            return bool(is_marked), True
-        return bool(is_marked), False
+            return record, True
+        return record, False
 
 
 def set_up_people(place: ServerPlace, *, may_act: bool = False) -> None:
@@ -193,8 +194,20 @@ def test_a_lock_for_another_reason_stays(scene: DisablingScene) -> None:
     name = scene.place.get_account_name("op-a")
     scene.place.sql(f"ALTER USER '{name}'@'%' ACCOUNT LOCK")
     scene.look_for_locks()
-    assert scene.read_lock("op-a") == (False, True)
+    assert scene.read_lock("op-a") == (0, True)
     scene.place.sql(f"ALTER USER '{name}'@'%' ACCOUNT UNLOCK")
+
+
+def test_a_missing_account_counts_as_locked(scene: DisablingScene) -> None:
+    """The server lacks the account of a disabled person: it counts as locked, so that `db check` reports nothing. The
+    file of accounts makes the account again, and the person can sign in."""
+    name, password = scene.place.get_account_name("op-a"), get_password_of(scene.place, "op-a")
+    scene.place.sql(f"DROP USER '{name}'@'%'")
+    scene.disable("op-a")
+    scene.wait_for_lock("op-a", is_locked=True)
+    entry = {"name": name, "roles": ["operator"], "may_buy": True, "acts": False, "password_env": "NEW"}
+    apply_accounts(scene.place.database._team.owner, [entry | {"disabled": False}], {"NEW": password})
+    scene.wait_for_lock("op-a", is_locked=False)
 
 
 def test_a_lock_that_could_not_be_recorded_ends_with_the_disabling(scene: DisablingScene) -> None:
