@@ -131,7 +131,7 @@ def test_nobody_else_changes_a_person(people_team: RequestingTeam) -> None:
     """No person, and no worker without an administrator's request, disables or enables a person, changes the person's
     roles, or records that an account is locked."""
     changes = ("roles = 'admin'", "roles = 'worker'", "may_buy = 1 - may_buy", "asks = 0", "name = 'x'",
-               "account_locked = 1", "disabled_reason = 'x'", "disabled_by = 'x'")  # fmt: skip
+               "account_lock = 1", "disabled_reason = 'x'", "disabled_by = 'x'")  # fmt: skip
     before = read_person(people_team)
     for person in (*PEOPLE, "worker"):
         own = person.replace("-", "_")
@@ -170,7 +170,7 @@ def test_a_worker_disables_only_for_the_administrators_request(people_team: Requ
         make_disabling(disabled_reason="'another reason'"), make_disabling(disabled_reason="NULL"),
         make_disabling(disabled_by="NULL"), make_disabling(disabled_at="'2020-01-01'"),
         make_disabling(disabled_at="'9999-12-31'"), make_disabling(roles="'admin'"),
-        make_disabling(account_locked="1"),
+        make_disabling(account_lock="1"),
     ):  # fmt: skip
         people_team.check_refused("worker", *taken, statement)
     for person in ("adm-f", "worker"):

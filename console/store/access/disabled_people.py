@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, Select, Update, insert, select, type_coerce, update
+from sqlalchemy import Connection, Row, Select, Update, insert, select, update
 
 from console.domain.access.disabled_people import OPERATOR_KIND, PROPOSAL_TIME_LIMIT, Disabling, PersonAccess
 from console.domain.access.permissions import has_right
@@ -33,9 +33,8 @@ def find_disabling(conn: Connection, person_name: str) -> Disabling | None:
 def read_account_locks(conn: Connection) -> Mapping[str, bool]:
     """Return the names, sorted, of the people whom administrators have disabled, each with True if a worker has
     locked the person's database account."""
-    lock = type_coerce(operators.c.account_locked, Integer)
-    query = select(operators.c.name, lock).where(operators.c.disabled_by.is_not(None)).order_by(operators.c.name)
-    return {name: state == 1 for name, state in conn.execute(query)}
+    query = select(operators.c.name, operators.c.account_lock).where(operators.c.disabled_by.is_not(None))
+    return {name: lock == 1 for name, lock in conn.execute(query.order_by(operators.c.name))}
 
 
 def find_person_access(

@@ -335,7 +335,7 @@ def _make_sign_count_statements(sql: _ProcedureSqlParts) -> str:
 
 
 _IS_LOCK_WRONG_SQL = (
-    "o.account_locked <> (o.disabled_by IS NOT NULL) AND (o.disabled_by IS NOT NULL OR o.disabled_at IS NULL)"
+    "o.account_lock <> (o.disabled_by IS NOT NULL) AND (o.disabled_by IS NOT NULL OR o.disabled_at IS NULL)"
     f" AND NOT FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', ''))"
 )
 """SQL condition: the account of the person in the row `o` of `operators` must be locked, because an administrator has
@@ -347,7 +347,7 @@ _NO_SUCH_ACCOUNT_ERROR = 1396
 def _make_disabled_account_statements(change_lock_template: str) -> str:
     """Return the SQL statements of the procedure that lock the account of one person whom an administrator has
     disabled, or unlock the account of one person whom two administrators have enabled. They store that in the column
-    `account_locked`, which no account may change itself. So a worker can't lock or unlock another account, and the
+    `account_lock`, which no account may change itself. So a worker can't lock or unlock another account, and the
     account of an enabled person that was locked for another reason stays locked.
 
     From each disabling and enabling until the record, the column has UNSETTLED_ACCOUNT_LOCK (the trigger stores it),
@@ -369,7 +369,7 @@ def _make_disabled_account_statements(change_lock_template: str) -> str:
           {change_lock_template.format("IF(is_disabled, ' ACCOUNT LOCK', ' ACCOUNT UNLOCK')")}
         END;
         SET SESSION innodb_lock_wait_timeout = 1;
-        UPDATE operators SET account_locked = is_disabled
+        UPDATE operators SET account_lock = is_disabled
           WHERE name = account AND (disabled_by IS NOT NULL) = is_disabled;
         COMMIT;
         SET reason = IF(is_disabled, '{LOCKED_REASON}', '{UNLOCKED_REASON}');

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, and_, bindparam, insert, literal, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, insert, select, update
 
 from console.domain.access.permissions import ALL_ROLES, WORKER
 from console.domain.access.read_only import EVERYTHING_SCOPE
@@ -204,7 +204,7 @@ def save_person(conn: Connection, stored_person: StoredPerson, now: datetime) ->
         "asks": stored_person.asks_worker,
     }
     if stored_person.disabled_by is None or stored_person.disabled_by != disabled_by:
-        values |= {"disabled_by": None, "disabled_reason": None, "account_locked": False}
+        values |= {"disabled_by": None, "disabled_reason": None, "account_lock": 0}
     is_unchanged = (operators.c.name == name, operators.c.disabled_at.is_not_distinct_from(since))
     if conn.execute(update(operators).where(*is_unchanged).values(**values)).rowcount != 1:
         raise StaleRow
@@ -213,8 +213,7 @@ def save_person(conn: Connection, stored_person: StoredPerson, now: datetime) ->
 def unsettle_account_lock(conn: Connection, person_name: str) -> None:
     """Let a worker lock or unlock the person's database account once more, because somebody else may just have done
     the reverse."""
-    unsettled = literal(UNSETTLED_ACCOUNT_LOCK, Integer)
-    conn.execute(update(operators).where(operators.c.name == person_name).values(account_locked=unsettled))
+    conn.execute(update(operators).where(operators.c.name == person_name).values(account_lock=UNSETTLED_ACCOUNT_LOCK))
 
 
 def begin_session(

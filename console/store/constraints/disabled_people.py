@@ -55,7 +55,7 @@ administrator."""
 PERSON_TRIGGER_ASSIGNMENTS: Mapping[tuple[str, TriggerEvent], str] = {
     ("operators", "UPDATE"): (
         f"IF me <> owner AND NOT ({are_unchanged_sql('disabled_by')})"
-        f" THEN SET NEW.account_locked = {UNSETTLED_ACCOUNT_LOCK}; END IF;"
+        f" THEN SET NEW.account_lock = {UNSETTLED_ACCOUNT_LOCK}; END IF;"
     )
 }
 """For a table and event, the statements that the trigger runs before it checks its rules. A worker locks the account

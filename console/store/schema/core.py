@@ -360,7 +360,7 @@ alerts = Table(
 )
 
 UNSETTLED_ACCOUNT_LOCK = 2
-"""Value of `operators.account_locked` from the moment at which administrators disable or enable a person until a
+"""Value of `operators.account_lock` from the moment at which administrators disable or enable a person until a
 worker has locked or unlocked the person's account. Until then the account may be locked or not."""
 
 operators = Table(
@@ -377,7 +377,7 @@ operators = Table(
     Column("disabled_reason", String(200)),
     # On a server, 1 if a worker has locked the database account because an administrator has disabled the person;
     # otherwise 0 or UNSETTLED_ACCOUNT_LOCK.
-    Column("account_locked", Boolean, nullable=False, server_default=text("0")),
+    Column("account_lock", Integer, nullable=False, server_default=text("0")),
 )
 
 provider_tokens = Table(

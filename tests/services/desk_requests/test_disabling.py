@@ -87,10 +87,10 @@ class DisablingScene:
         wait_until(has_ended, "the end of the session")
 
     def read_lock(self, person: str) -> tuple[int, bool]:
-        """Return the record about the lock of the person's account (`operators.account_locked`), and True if the
+        """Return the record about the lock of the person's account (`operators.account_lock`), and True if the
         server lets nobody sign in with the account."""
         name = self.place.get_account_name(person)
-        ((record,),) = self.place.sql(f"SELECT account_locked FROM operators WHERE name = '{name}'")
+        ((record,),) = self.place.sql(f"SELECT account_lock FROM operators WHERE name = '{name}'")
         try:
             open_connection(self.place, person, 1).close()
         except pymysql.MySQLError:
@@ -151,7 +151,7 @@ def test_a_disabled_person_stops_at_once_and_returns_by_two(scene: DisablingScen
             scene.wait_until_session_ends(session)
         scene.wait_for_lock("op-a", is_locked=True)
         refusal = call_for_refusal(lambda: desk.lookup.find_records(number))
-        assert (refusal.code, refusal.detail["problem"]) == ("bad_profile", "account_locked")
+        assert (refusal.code, refusal.detail["problem"]) == ("bad_profile", "account_lock")
         assert scene.enable("op-a").disabling is None
         scene.wait_for_lock("op-a", is_locked=False)
         assert desk.credit_checks.purchase(PurchaseRequest(number, "1")).corporation_number == number

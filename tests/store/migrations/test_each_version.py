@@ -30,7 +30,7 @@ from tests.support.places import CHECKS_TABLE, Engine
 
 STATEMENTS_BACK_TO_VERSION: dict[str, tuple[str, ...]] = {
     "0027": tuple(
-        f"ALTER TABLE operators DROP COLUMN {name}" for name in ("disabled_by", "disabled_reason", "account_locked")
+        f"ALTER TABLE operators DROP COLUMN {name}" for name in ("disabled_by", "disabled_reason", "account_lock")
     ),
     "0026": ("ALTER TABLE payments DROP COLUMN outside_minor",),
     "0025": (),

@@ -12,4 +12,4 @@ down_revision = "0027"
 def upgrade() -> None:
     add_column("operators", sa.Column("disabled_by", sa.String(64)))
     add_column("operators", sa.Column("disabled_reason", sa.String(200)))
-    add_column("operators", sa.Column("account_locked", sa.Boolean(), nullable=False, server_default=sa.text("0")))
+    add_column("operators", sa.Column("account_lock", sa.Integer(), nullable=False, server_default=sa.text("0")))
