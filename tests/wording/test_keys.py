@@ -36,7 +36,7 @@ REASON_POSITION_BY_CLASS = {
     "make_unsent_outcome": 0,
 }
 # Facts of these codes are for programs and experts: the sentence stands without them.
-CODES_WITHOUT_SHOWN_FACTS = frozenset({"internal_error", "storage_full", "not_found"})
+CODES_WITHOUT_SHOWN_FACTS = frozenset({"internal_error", "storage_full"})
 
 
 # Words of the window's pages and dialogs.

@@ -190,7 +190,7 @@ def _list_message_keys(error: ConsoleError) -> Iterator[str]:
     - `unknown`: the error is about a credit check with an unknown outcome
     - the value of the fact `source`, `reason`, `problem` or `state` in the detail, alone or together with the
       detail's `hint`, the kind of record, or `numbered` if the detail has the id that the provider gave to the record
-    - the kind of record
+    - the kind of record, or the fact `kind`: an id may be a name, which the next step must say
     - `place`, for an error `storage_full` whose detail names a path; with `because` if it also names a problem
     - no further part
     """
@@ -207,7 +207,7 @@ def _list_message_keys(error: ConsoleError) -> Iterator[str]:
             if detail.get("provider_id") is not None:
                 yield f"{key}.{variant}.numbered"
             yield f"{key}.{variant}"
-    yield from (f"{key}.{kind}" for kind in kinds)
+    yield from (f"{key}.{kind}" for kind in (*kinds, detail.get("kind")) if kind is not None)
     if error.code == ErrorCode.STORAGE_FULL and _find_unwritable_path(detail):
         yield f"{key}.place.because" if detail.get("problem") else f"{key}.place"
     yield key
