@@ -462,11 +462,37 @@ def test_pause_garbage_collection_restores_the_former_state(monkeypatch: pytest.
     assert calls == ["disable", "enable", "disable"]
 
 
+def test_objects_of_a_pause_are_not_searched_after_it() -> None:
+    """Python does not search the objects that were made while its garbage collection was paused: when the pause ends,
+    further objects start no collection.
+    """
+    program = """
+import gc
+from console.cli.process.garbage_collection import pause_garbage_collection
+gc.collect()
+with pause_garbage_collection():
+    made = [[] for _ in range(100 * gc.get_threshold()[0])]
+    before = [generation["collections"] for generation in gc.get_stats()]
+further = [[] for _ in range(gc.get_threshold()[0] // 2)]
+assert gc.isenabled()
+assert [generation["collections"] for generation in gc.get_stats()] == before
+assert gc.get_freeze_count() == 0
+"""
+    subprocess.run([sys.executable, "-c", program], timeout=MAX_WAIT_SECONDS, check=True)
+
+
 def test_every_module_that_a_start_must_not_load_exists() -> None:
     """Each module in the lists of modules that a start must not load exists. A module that was renamed would never be
     loaded under its old name, so the lists would check nothing.
     """
-    for name in MODULES_UNUSED_BY_LOOKUP | MODULES_UNUSED_BY_HELP | MODULES_UNUSED_BY_FIRST_FRAME:
+    for name in (
+        MODULES_UNUSED_BY_LOOKUP
+        | MODULES_UNUSED_BY_HELP
+        | MODULES_UNUSED_BY_FIRST_FRAME
+        | MODULES_UNUSED_BY_READERS
+        | MODULES_UNUSED_BY_SHOW
+        | MODULES_UNUSED_BY_REFUSED_PURCHASE
+    ):
         assert find_spec(name) is not None, name
 
 
