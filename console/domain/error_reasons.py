@@ -27,7 +27,8 @@ class NotAllowedReason(Reason):
     BINARY_LOG_REFUSES_TRIGGERS: the server's binary log doesn't allow this account to create triggers.
     DISABLED_BY_FILE: only the file of accounts enables this person. NO_GRANT: the database account lacks a right.
     MAY_NOT_MANAGE_ACCOUNTS: the connected account lacks rights on the server that the change of database accounts
-    needs. NOT_MAKER: only the requester may do this. OTHER_ACCOUNT: the person isn't the one whose database account
+    needs. NOT_MAKER: only the requester may do this. ONLY_ADMINISTRATOR: a second administrator must confirm the
+    request, and there is none. OTHER_ACCOUNT: the person isn't the one whose database account
     is connected. OTHER_AUTHORISATION: the pasted address belongs to another authorisation. OWN_ACCOUNT: nobody
     disables themselves. PERSON_DISABLED: an administrator has disabled the acting person. RIGHT_MISSING: none of the
     person's roles has the right. STATE_NOT_REFUNDABLE: the provider doesn't report the payment as paid.
@@ -48,6 +49,7 @@ class NotAllowedReason(Reason):
     NO_GRANT = "no_grant"
     TOO_FEW_APPROVALS = "not_approved"
     NOT_MAKER = "not_maker"
+    ONLY_ADMINISTRATOR = "only_administrator"
     OTHER_ACCOUNT = "other_account"
     OWN_ACCOUNT = "own_account"
     PASSWORD_NEEDED = "password_needed"  # noqa: S105  # a reason, no secret

@@ -51,6 +51,8 @@ from console.wiring.refunds import RefundService
 
 _LONGEST_NAME_CHARACTERS = 32
 """Longest name of a person; a longer one belongs to nobody."""
+_LONGEST_ENABLING_SUBJECT_CHARACTERS = 64
+"""Length of the column `requests.subject_id`. The name of a person and the id of a disabling are shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,12 +307,17 @@ def _make_disabling_facts(_context: ServiceContext, arguments: tuple[Any, ...]) 
 
 
 def _make_enabling_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
-    """Return the facts of the request to enable a person: the person, and the disabling that the request ends. So the
-    request doesn't count if the person was enabled and disabled again meanwhile."""
-    (person_name,) = arguments
-    with context.database.read() as conn:
-        disabling = disabled_people.find_disabling(conn, person_name[:_LONGEST_NAME_CHARACTERS])
-    return DeskRequestFacts(OPERATOR_KIND, make_enabling_subject(person_name[:_LONGEST_NAME_CHARACTERS], disabling))
+    """Return the facts of the request to enable a person: the person, and the disabling that the request ends, which
+    is the one that the administrator has seen. So the request doesn't count if the person was enabled and disabled
+    again meanwhile."""
+    person_name, seen_disabling_id = arguments[0][:_LONGEST_NAME_CHARACTERS], arguments[1]
+    if seen_disabling_id is None:
+        with context.database.read() as conn:
+            disabling = disabled_people.find_disabling(conn, person_name)
+        seen_disabling_id = None if disabling is None else disabling.id
+    return DeskRequestFacts(
+        OPERATOR_KIND, make_enabling_subject(person_name, seen_disabling_id)[:_LONGEST_ENABLING_SUBJECT_CHARACTERS]
+    )
 
 
 _INCIDENT_FORMS: tuple[tuple[IncidentAction, tuple[Any, ...], int | None], ...] = (
@@ -392,7 +399,7 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
         audit_action_of_refusal=AuditAction.OPERATOR_DISABLE,
     ),
     ENABLE_COMMAND: DeskRequestForm(
-        (str,),
+        (str, str | None),
         _make_enabling_facts,
         has_changing_facts=True,
         audit_action_of_refusal=AuditAction.OPERATOR_ENABLE,

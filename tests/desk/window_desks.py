@@ -278,6 +278,7 @@ class TeamModeDesks(WindowTestDesks):
 
 PEOPLE = {person.name: tuple(sorted(person.roles)) for person in TEAM} | {
     "adm-f": (ADMIN,),
+    "adm-g": (ADMIN,),
     "robot": (WORKER,),
     _WORKER: (WORKER,),
 }

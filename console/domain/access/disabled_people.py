@@ -5,6 +5,7 @@ only the file enables these."""
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import Person
 
 OPERATOR_KIND = "operator"
@@ -34,9 +35,17 @@ class Disabling:
         return str((self.since - _EPOCH) // timedelta(microseconds=1))
 
 
-def make_enabling_subject(person_name: str, disabling: Disabling | None) -> str:
-    """Return the subject of the request to enable this person: the person and the disabling that the request ends."""
-    return f"{person_name} {'none' if disabling is None else disabling.id}"
+def make_enabling_subject(person_name: str, disabling_id: str | None) -> str:
+    """Return the subject of the request to enable this person: the person and the id of the disabling that the
+    request ends."""
+    return f"{person_name} {'none' if disabling_id is None else disabling_id}"
+
+
+def make_stale_disabling_error(seen_disabling_id: str, disabling: Disabling) -> ConsoleError:
+    """Return the error `stale_view` for a person who is disabled anew, by `disabling`, since the administrator has
+    seen the disabling with the id `seen_disabling_id`."""
+    changes = {"disabling": {"saw": seen_disabling_id, "now": disabling.id}}
+    return ConsoleError(ErrorCode.STALE_VIEW, {"about": OPERATOR_KIND, "changed": changes})
 
 
 @dataclass(frozen=True, slots=True)

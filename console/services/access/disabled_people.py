@@ -10,6 +10,7 @@ from console.domain.access.disabled_people import (
     OPERATOR_KIND,
     Disabling,
     PersonAccess,
+    make_stale_disabling_error,
 )
 from console.domain.access.permissions import WORKER, is_same_person
 from console.domain.annotations.person_texts import strip_invisible_characters
@@ -20,6 +21,7 @@ from console.domain.errors.details import NotAllowedDetail
 from console.services.audit import refusals
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.request_ids import RequestIdService
+from console.services.guarded.second_person import require_second_administrator
 from console.services.process.context import ServiceContext
 from console.store.access import disabled_people
 from console.store.database.compare_and_swap import run_again_if_stale
@@ -64,20 +66,24 @@ class DisabledPeopleService:
             lambda use: self._find_person_of_earlier_call(use, person_name),
         )
 
-    def enable(self, person_name: str, *, request_id: str | None = None) -> PersonAccess:
+    def enable(
+        self, person_name: str, seen_disabling_id: str | None = None, *, request_id: str | None = None
+    ) -> PersonAccess:
         """Request to enable the person. If another administrator has requested it within the last day and since the
         person was disabled, enable the person. A request counts only while its person is an administrator. Return the
-        person. If the person isn't disabled, write nothing.
+        person. If the person isn't disabled, write nothing. `seen_disabling_id` is the id of the disabling that the
+        acting person has seen; None: any disabling.
 
-        Raises not_found for an unknown person, same_person if the acting person has made the open request, and
-        not_allowed if the acting person is no administrator, or if the file of accounts has disabled the person
-        (reason `disabled_by_file`).
+        Raises not_found for an unknown person; stale_view if the person was disabled again since the acting person
+        has looked; same_person if the acting person has made the open request; and not_allowed if the acting person
+        is no administrator, if no other administrator could confirm the request (reason `only_administrator`), or if
+        the file of accounts has disabled the person (`disabled_by_file`).
         """
         return self._request_ids.act_once(
             ENABLE_COMMAND,
             request_id,
-            (person_name,),
-            lambda: self._enable(person_name),
+            (person_name, seen_disabling_id),
+            lambda: self._enable(person_name, seen_disabling_id),
             lambda use: self._find_person_of_earlier_call(use, person_name),
         )
 
@@ -137,11 +143,11 @@ class DisabledPeopleService:
         )
         return self._require_person(tx.conn, person_name)
 
-    def _enable(self, person_name: str) -> PersonAccess:
+    def _enable(self, person_name: str, seen_disabling_id: str | None) -> PersonAccess:
         context = self._context
         with refusals.audit_refusals(context, AuditAction.OPERATOR_ENABLE, person_name[:40], kind=OPERATOR_KIND):
             self._require_administrator()
-            return context.write(lambda tx: self._propose_or_enable(tx, person_name))
+            return context.write(lambda tx: self._propose_or_enable(tx, person_name, seen_disabling_id))
 
     def _require_administrator(self) -> str:
         """Return the name of the acting administrator. A transaction calls this again, because another administrator
@@ -149,15 +155,20 @@ class DisabledPeopleService:
         return self._context.require_right("people").name
 
     @run_again_if_stale()
-    def _propose_or_enable(self, tx: Transaction, person_name: str) -> PersonAccess:
+    def _propose_or_enable(self, tx: Transaction, person_name: str, seen_disabling_id: str | None) -> PersonAccess:
         administrator = self._require_administrator()
         context, access = self._context, self._require_person(tx.conn, person_name)
         disabling, now = access.disabling, read_current_time(tx.conn, self._context.now())
         if disabling is None:
             return access
+        if seen_disabling_id is not None and seen_disabling_id != disabling.id:
+            raise make_stale_disabling_error(seen_disabling_id, disabling)
         if disabling.by is None:
             facts: NotAllowedDetail = {"operator": person_name, "reason": NotAllowedReason.DISABLED_BY_FILE}
             raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
+        require_second_administrator(
+            context, tx.conn, administrator, "people", kind=OPERATOR_KIND, subject=person_name
+        )
         audit_facts = _make_audit_facts(disabling)
         if access.proposed_by is None:
             disabled_people.insert_proposal(tx.conn, person_name, disabling, administrator, now)

@@ -118,10 +118,11 @@ class LimitDialog(FormDialog):
         if not self.is_busy:
             is_confirmation = self._is_proposed(self._parse_typed_value()) and not self._is_own_proposal
             translate = self.context.translate
+            is_alone = self.context.is_only_person_with_right(self.right_name)
             self.effect_label.show_text(
                 translate("dialog.limit.confirms", who=self._limit.proposed_by)
                 if is_confirmation
-                else translate("dialog.limit.second")
+                else translate("dialog.limit.alone" if is_alone else "dialog.limit.second")
             )
             self.main_button.show_text(translate("dialog.limit.confirm" if is_confirmation else "dialog.limit.act"))
         super().update_submit_button()

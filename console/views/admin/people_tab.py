@@ -9,8 +9,8 @@ from console.wording.people_words import format_person_state
 
 def find_blocking_reason(context: WindowContext, access: PersonAccess) -> str:
     """Return the sentence which says why the acting person can neither disable this person nor request to enable the
-    person: it is the acting person, a worker, or a person whom the file of accounts has disabled, or the acting
-    person has requested it already. Return "" if the acting person can."""
+    person: it is the acting person, a worker, or a person whom the file of accounts has disabled, the acting person
+    has requested it already, or no second administrator could confirm it. Return "" if the acting person can."""
     if access.disabling is None and is_same_person(access.person.name, context.operator or ""):
         return context.translate("admin.person.own")
     if access.disabling is None and WORKER in access.person.roles:
@@ -19,6 +19,8 @@ def find_blocking_reason(context: WindowContext, access: PersonAccess) -> str:
         return context.translate("admin.person.by_file")
     if access.proposed_by is not None and is_same_person(access.proposed_by, context.operator or ""):
         return context.translate("admin.person.own_request")
+    if access.disabling is not None and context.is_only_person_with_right("people"):
+        return context.translate("admin.person.alone")
     return ""
 
 

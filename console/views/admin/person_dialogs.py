@@ -112,10 +112,11 @@ class EnablePersonDialog(_PersonDialog):
         return ""
 
     def send_form(self) -> None:
-        name = self._name
+        name, disabling = self._name, self._access.disabling
+        seen_id = None if disabling is None else disabling.id
         self.send_call(
-            lambda services, request_id: services.disabled_people.enable(name, request_id=request_id),
+            lambda services, request_id: services.disabled_people.enable(name, seen_id, request_id=request_id),
             label=self.context.translate("request.action.people_enable"),
-            attempt=(ENABLE_COMMAND, name, self._access.disabling),
+            attempt=(ENABLE_COMMAND, name, disabling),
             key=("person", name),
         )

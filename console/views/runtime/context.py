@@ -591,6 +591,12 @@ class WindowContext(QObject):
             if person.name != self.operator and WORKER not in person.roles and has_right(person, right_name)
         ]
 
+    def is_only_person_with_right(self, right_name: str) -> bool:
+        """True if no other enabled person has this right. False until the operators are read, and if every person has
+        all roles."""
+        is_known = self.are_people_read and not self.does_everyone_have_all_roles
+        return is_known and not self.list_other_people_with_right(right_name)
+
     # -- navigation
 
     def navigate(self, route: Route) -> None:

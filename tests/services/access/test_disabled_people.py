@@ -18,6 +18,7 @@ from console.settings.settings import load_settings
 from console.store.access.disabled_people import disable_person, enable_person, insert_proposal
 from console.store.database.compare_and_swap import StaleRow
 from console.store.database.engine import Transaction
+from console.wording.sentences.catalogue import format_error_message
 from tests.support.desks import UNUSED_URL, make_environment
 from tests.support.refusals import call_for_refusal
 
@@ -96,6 +97,7 @@ def test_refusals_change_nothing(console: Console) -> None:
 def test_a_proposal_counts_for_one_disabling(console: Console) -> None:
     """A person was enabled and is disabled again: the first administrator's earlier request to enable the person
     doesn't count any more. Neither does the request of an administrator who is disabled now."""
+    console.people.add_person(Person("adm-h", frozenset({ADMIN}), may_buy=False))
     console.disabled_people.disable("op-a", REASON)
     console.disabled_people.enable("op-a")
     with console.acting_as("adm-g"):
@@ -105,6 +107,47 @@ def test_a_proposal_counts_for_one_disabling(console: Console) -> None:
     console.disabled_people.disable("adm-g", REASON)
     assert find_person(console, "op-a").proposed_by is None
     assert console.disabled_people.enable("op-a").proposed_by == "adm-f"
+
+
+def test_a_request_ends_the_disabling_that_the_administrator_has_seen(console: Console) -> None:
+    """An administrator has seen a disabling that ended meanwhile; another administrator has disabled the person for
+    another reason. The request to end the first disabling is refused, and the request to end the second one counts.
+    """
+    seen = console.disabled_people.disable("op-a", REASON).disabling
+    assert seen is not None
+    console.disabled_people.enable("op-a", seen.id)
+    with console.acting_as("adm-g"):
+        console.disabled_people.enable("op-a", seen.id)
+        later = console.disabled_people.disable("op-a", "again").disabling
+    assert later is not None
+    refusal = refuse(console, "adm-f", "enable", "op-a", seen.id)
+    assert (refusal.code, refusal.detail["changed"]) == (
+        "stale_view", {"disabling": {"saw": seen.id, "now": later.id}},
+    )  # fmt: skip
+    assert find_person(console, "op-a").proposed_by is None
+    assert console.disabled_people.enable("op-a", later.id).proposed_by == "adm-f"
+
+
+def test_the_last_administrator_is_told_that_nobody_can_confirm(console: Console) -> None:
+    """With one enabled administrator left, nobody could confirm that a person is enabled or that a limit changes:
+    both requests are refused, and the sentence names the accounts file. When the file has enabled a second
+    administrator, both are accepted."""
+    console.disabled_people.disable("op-a", REASON)
+    console.disabled_people.enable("op-a")
+    console.disabled_people.disable("adm-g", REASON)
+    for person in ("adm-g", "op-a"):
+        refusal = refuse(console, "adm-f", "enable", person)
+        assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "only_administrator")
+        assert f"disabled to false for {person} in the accounts file" in format_error_message(refusal, "en")
+    refusal = call_for_refusal(lambda: console.limits.set_limit("per_refund", "JPY", 1))
+    assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "only_administrator")
+    assert "role admin in the accounts file" in format_error_message(refusal, "en")
+    console.accounts.apply_account_file(
+        '{"operators": [{"name": "adm-g", "roles": ["admin"], "disabled": false}]}', lambda _: None
+    )
+    assert console.limits.set_limit("per_refund", "JPY", 1).proposed_by == "adm-f"
+    with console.acting_as("adm-g"):
+        assert console.disabled_people.enable("op-a").disabling is None
 
 
 def test_a_proposal_counts_for_a_day(console: Console) -> None:

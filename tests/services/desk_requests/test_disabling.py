@@ -168,6 +168,23 @@ def test_a_disabled_person_stops_at_once_and_returns_by_two(scene: DisablingScen
     }  # fmt: skip
 
 
+def test_a_request_that_no_administrator_could_confirm_is_refused(scene: DisablingScene) -> None:
+    """A request about a disabling that isn't the present one is refused. So is one of the last administrator for whom
+    a worker acts: the database accepts no request of an administrator who acts."""
+    scene.disable("op-a")
+    name, second = scene.place.get_account_name("op-a"), scene.place.get_account_name("lead-c")
+    with answer_password_prompts(scene.place, "op-b"):
+        refusal = call_for_refusal(lambda: scene.first.disabled_people.enable(name, "1"))
+        assert (refusal.code, refusal.detail["about"]) == ("stale_view", "operator")
+        scene.place.sql(f"UPDATE operators SET asks = 0 WHERE name = '{second}'")
+        refusal = call_for_refusal(lambda: scene.first.disabled_people.enable(name))
+        assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "only_administrator")
+        refusal = call_for_refusal(lambda: scene.first.limits.set_limit("per_refund", "JPY", 1))
+        assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "only_administrator")
+        scene.place.sql(f"UPDATE operators SET asks = 1 WHERE name = '{second}'")
+        assert scene.first.disabled_people.enable(name).proposed_by == scene.place.get_account_name("op-b")
+
+
 def test_a_disabled_person_who_acts_is_stopped(place: Place, sandbox: Sandbox) -> None:
     """The account of a person who acts may write tables itself. It is locked, too, and its open sessions are ended,
     so that it writes nothing more."""

@@ -11,7 +11,9 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from console.app import Console
+from console.domain.access.permissions import ADMIN
 from console.domain.payments.limits import Limit
+from console.domain.records import Person
 from console.services.process.context import act_as
 from console.views.admin.limit_dialog import LimitDialog, format_limit_value
 from console.views.runtime.context import WindowContext
@@ -79,8 +81,8 @@ def test_a_limit_is_proposed_once_and_set_by_another_person(desk: Console, qtbot
 @pytest.mark.usefixtures("appearance")
 def test_the_dialog_says_whether_the_limit_changes_at_once(desk: Console, qtbot: QtBot) -> None:
     """While the field contains the value that another administrator has proposed, the sentence and the button say
-    that the limit changes at once. With another value, they say that it is proposed. The person's own proposal can't
-    be sent again.
+    that the limit changes at once. With another value, they say that it is proposed, or that no other administrator
+    could confirm it. The person's own proposal can't be sent again.
     """
     context, parent = make_window_context(desk, ServicesWithLostAnswers(desk), qtbot)
     limit = replace(find_limit(desk), proposed=60_000, proposed_by="adm-g")
@@ -90,6 +92,9 @@ def test_the_dialog_says_whether_the_limit_changes_at_once(desk: Console, qtbot:
     type_value(dialog, "70,000")
     assert dialog.main_button.text() == "Request change"
     assert dialog.effect_label.plain == context.translate("dialog.limit.second")
+    context.replace_people((Person("adm-f", frozenset({ADMIN}), may_buy=False),))
+    type_value(dialog, "80,000")
+    assert dialog.effect_label.plain == context.translate("dialog.limit.alone")
     own_dialog = LimitDialog(context, replace(limit, proposed_by="Adm-F "), parent)
     type_value(own_dialog, "60,000")  # the draft has the other value
     assert own_dialog.find_form_problem() == "dialog.limit.own"

@@ -16,6 +16,7 @@ from console.views.admin.page import AdminPage
 from console.views.admin.person_dialogs import DisablePersonDialog, EnablePersonDialog
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import AdminRoute
+from console.views.widgets.base import TextLabel
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.inline_runner import InlineRunner
 from tests.support.quick_desks import open_quick_desk
@@ -81,6 +82,42 @@ def test_the_button_says_why_a_person_stays(desk: Console, open_page: Callable[.
         select_person(page, "op-a")
         assert page.person_button.shown_reason == page.context.translate("admin.person.own_request")
         assert REASON in page.detail_label.plain
+
+
+def test_the_last_administrator_sees_that_nobody_can_confirm(
+    desk: Console, open_page: Callable[..., AdminPage]
+) -> None:
+    """While the acting administrator is the only one, the button to enable a person is disabled and has the reason;
+    a person can be disabled nevertheless."""
+    with act_as("adm-f"):
+        desk.disabled_people.disable("adm-g", REASON)
+        page = open_page("adm-f")
+        page.context.replace_people(desk.people.list_people())
+        select_person(page, "adm-g")
+        assert page.person_button.shown_reason == page.context.translate("admin.person.alone")
+        select_person(page, "op-a")
+        assert page.person_button.shown_reason == ""
+
+
+def test_a_dialog_ends_only_the_disabling_that_it_shows(desk: Console, open_page: Callable[..., AdminPage]) -> None:
+    """While an administrator looks at the dialog, two others have enabled the person and one of them has disabled the
+    person again: the request is refused, and the dialog says so."""
+    desk.people.add_person(Person("adm-h", frozenset({ADMIN}), may_buy=False))
+    with act_as("adm-f"):
+        desk.disabled_people.disable("op-a", REASON)
+        page = open_page("adm-f")
+        dialog = EnablePersonDialog(page.context, select_person(page, "op-a"), page)
+    for name in ("adm-g", "adm-h"):
+        with act_as(name):
+            desk.disabled_people.enable("op-a")
+    with act_as("adm-h"):
+        desk.disabled_people.disable("op-a", "again")
+    with act_as("adm-f"):
+        dialog.submit_form()
+        shown_texts = [label.plain for label in dialog.findChildren(TextLabel)]
+        assert page.context.translate("error.stale_view.operator") in shown_texts
+        page.read_data("entered")
+        assert select_person(page, "op-a").proposed_by is None
 
 
 def test_a_person_without_the_role_sees_who_has_it(desk: Console, open_page: Callable[..., AdminPage]) -> None:
