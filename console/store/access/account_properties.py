@@ -31,6 +31,10 @@ _RIGHTS_ON_SERVER_QUERY = text("SELECT * FROM mysql.user WHERE User IN :names AN
     bindparam("names", expanding=True)
 )
 _OPERATOR_NAMES_QUERY = text("SELECT name FROM operators")
+_NAMES_WITH_ROLES_QUERY = text("SELECT name FROM operators WHERE disabled_at IS NULL OR disabled_by IS NOT NULL")
+_ACCOUNTS_WITHOUT_DEFAULT_ROLE_QUERY = text(
+    "SELECT User FROM mysql.user WHERE User IN :names AND default_role = '' ORDER BY User"
+).bindparams(bindparam("names", expanding=True))
 _PASSWORD_CHECK_VARIABLES = (
     "simple_password_check_minimal_length",
     "cracklib_password_check_dictionary",
@@ -78,6 +82,19 @@ def find_account_faults(conn: Connection) -> tuple[str, ...] | None:
         if is_remote and not _decode_text(tls) and not is_this_machine(_decode_text(host)):
             faults.append(f"not_encrypted {account}")
     return tuple(faults)
+
+
+def find_accounts_without_default_role(conn: Connection) -> tuple[str, ...]:
+    """Return the names, sorted, of the operators whose account has no default role on MariaDB. Such a person can sign
+    in and has no rights. `db accounts apply` sets the default role while it signs in as the account, which it can't
+    do with the locked account of a person whom an administrator has disabled. Return no name if the connected account
+    may not read mysql.user, and on MySQL, where the schema account sets the default role.
+    """
+    if not getattr(conn.dialect, "is_mariadb", False):
+        return ()
+    names = [str(name) for name in conn.scalars(_NAMES_WITH_ROLES_QUERY)]
+    rows = _read_accounts(conn, _ACCOUNTS_WITHOUT_DEFAULT_ROLE_QUERY, names) or ()
+    return tuple(_decode_text(row.User) for row in rows)
 
 
 def find_names_with_rights_on_server(conn: Connection, names: Sequence[str]) -> frozenset[str]:

@@ -66,8 +66,8 @@ def check_fitness(database: Database) -> tuple[FitnessFinding, ...]:
     """
     checks: tuple[FitnessCheck, ...] = (
         _check_server_version, _check_log_flush, _check_server_clock, _check_cluster, _check_encryption,
-        _check_accounts, _check_people_without_worker, _check_disabled_people, _check_lock_holders,
-        _check_claim_index, _check_row_counters, _check_triggers_and_rights,
+        _check_accounts, _check_default_roles, _check_people_without_worker, _check_disabled_people,
+        _check_lock_holders, _check_claim_index, _check_row_counters, _check_triggers_and_rights,
     )  # fmt: skip
     if not database.is_server:
         checks = (
@@ -199,6 +199,15 @@ def _check_accounts(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
         yield FitnessFinding("accounts", not faults, {"faults": faults[:_MAX_LISTED_FAULTS], "count": len(faults)})
     missing_rules = account_properties.find_missing_password_rules(conn) if accepts_remote else ()
     yield FitnessFinding("passwords", not missing_rules, {"missing": list(missing_rules)}, stops_purchases=False)
+
+
+def _check_default_roles(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
+    """If operators' accounts have no default role, yield one finding with their names: these people can sign in and
+    have no rights. It is only reported."""
+    names = account_properties.find_accounts_without_default_role(conn)
+    if names:
+        facts = {"people": names[:_MAX_LISTED_FAULTS], "count": len(names)}
+        yield FitnessFinding("default_roles", has_passed=False, facts=facts, stops_purchases=False)
 
 
 def _check_people_without_worker(conn: Connection, _: Database) -> Iterator[FitnessFinding]:

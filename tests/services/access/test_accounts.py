@@ -21,6 +21,7 @@ from console.domain.service_results import AppliedAccounts
 from console.services.access.account_file import read_account_entries
 from console.settings.settings import Settings
 from console.store.access import grants
+from console.store.constraints.fitness import check_fitness
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from console.store.schema import core as schema
@@ -319,6 +320,36 @@ def test_a_known_person_without_an_account_gets_one(accounts: AccountsByFile) ->
     assert accounts.may_execute("op", "pw", READ_OPERATIONS_SQL)
     with Database(_make_url(accounts, "op", "pw")).read() as conn:
         assert grants.find_right_faults(conn) == ()
+
+
+def test_an_account_made_anew_for_a_disabled_person_is_reported(accounts: AccountsByFile) -> None:
+    """The database was restored on another server, and the file makes the account of a person whom an administrator
+    has disabled: on MariaDB it has no default role, because nobody can sign in with it. If the schema account may
+    read the server's accounts, `db check` reports that until the file is applied with a password after the person was
+    enabled."""
+    op = accounts.make_entry("op", "operator")
+    accounts.apply_entries(op, op="pw")
+
+    accounts.server.sql(f"GRANT SELECT ON mysql.user TO `{accounts.console.database.account_name}`@`%`")
+
+    def list_reported() -> list[object]:
+        findings = check_fitness(accounts.console.database)
+        return [finding.facts["people"] for finding in findings if finding.check_name == "default_roles"]
+
+    assert list_reported() == []
+    with accounts.console.database.write_without_retries() as tx:
+        tx.conn.exec_driver_sql(f"DROP USER '{op['name']}'@'%%'")
+        set_disabling = (
+            "UPDATE operators SET disabled_at = {}, disabled_by = {}, disabled_reason = {} WHERE name = '{}'"
+        )
+        tx.conn.exec_driver_sql(set_disabling.format("SYSDATE(6)", "'adm-f'", "'stolen'", op["name"]))
+    accounts.apply_entries(op, op="pw")
+    assert list_reported() == ([(op["name"],)] if accounts.server.is_mariadb else [])
+    with accounts.console.database.write_without_retries() as tx:
+        tx.conn.exec_driver_sql(set_disabling.format("NULL", "NULL", "NULL", op["name"]))
+    accounts.apply_entries(op, op="pw")
+    assert list_reported() == []
+    assert accounts.may_execute("op", "pw", READ_OPERATIONS_SQL)
 
 
 def test_a_removed_right_ends_on_an_open_connection(accounts: AccountsByFile) -> None:
