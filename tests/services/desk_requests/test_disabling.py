@@ -151,7 +151,7 @@ def test_a_disabled_person_stops_at_once_and_returns_by_two(scene: DisablingScen
             scene.wait_until_session_ends(session)
         scene.wait_for_lock("op-a", is_locked=True)
         refusal = call_for_refusal(lambda: desk.lookup.find_records(number))
-        assert (refusal.code, refusal.detail["problem"]) == ("bad_profile", "account_lock")
+        assert (refusal.code, refusal.detail["problem"]) == ("bad_profile", "account_locked")
         assert scene.enable("op-a").disabling is None
         scene.wait_for_lock("op-a", is_locked=False)
         assert desk.credit_checks.purchase(PurchaseRequest(number, "1")).corporation_number == number
