@@ -1,5 +1,5 @@
 """Decisions of two people about an unknown outcome: the first person proposes an outcome, and the second person's
-equal decision settles the record. Also the check that a second administrator exists."""
+equal decision settles the record."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -198,30 +198,6 @@ def list_ids_without_second_person(
     return frozenset(
         id for id, (_, proposer) in proposals.items() if count_other_approvers("resolve_second", (proposer,)) == 0
     )
-
-
-def require_second_administrator(
-    context: ServiceContext, conn: Connection, administrator: str, right_name: str, *, kind: str, subject: str
-) -> None:
-    """Raise not_allowed (reason `only_administrator`) if `administrator` is the only person with this right, so that
-    nobody could confirm the administrator's request about the subject of this kind. On a server, the database accepts
-    such a request only from a person for whom a worker acts."""
-    stored_people = people.read_people_by_name(conn).values()
-    can_someone_confirm = any(
-        (stored.asks_worker or not context.database.is_server)
-        and not stored.is_disabled
-        and has_right(stored.person, right_name)
-        and not is_same_person(stored.person.name, administrator)
-        for stored in stored_people
-    )
-    if can_someone_confirm or not stored_people:  # without stored people, every name has all roles
-        return
-    facts: NotAllowedDetail = {
-        "operator": subject,
-        "about": kind,
-        "reason": NotAllowedReason.ONLY_ADMINISTRATOR,
-    }
-    raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
 
 
 def _find_second_person_refusal(person: Person | None, proposer: str) -> str | None:

@@ -18,7 +18,6 @@ from console.domain.payments.limits import (
 from console.services.audit import refusals
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.request_ids import RequestIdService
-from console.services.guarded.second_person import require_second_administrator
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
 from console.store.database.instants import read_current_time
@@ -52,9 +51,8 @@ class RefundLimitService:
 
         Raises not_found for an unknown limit, invalid_amount for a value below 0 or above `get_largest_limit`,
         same_person if the acting person has made the open proposal, and not_allowed if the acting person is not an
-        administrator, or if no other administrator could confirm the value (reason `only_administrator`). A call with
-        the `request_id` of an earlier call changes nothing and returns the earlier call's result. With `request_id`
-        None, a repeated call isn't recognised.
+        administrator. A call with the `request_id` of an earlier call changes nothing and returns the earlier call's
+        result. With `request_id` None, a repeated call isn't recognised.
         """
         arguments = (limit_name, currency, limit_value)
         # Before a desk request is made, which has room for smaller numbers only.
@@ -112,9 +110,6 @@ class RefundLimitService:
         limit = Limit(limit_name, currency, limit_changes.find_limit_value(tx.conn, limit_name, currency))
         if limit.value == limit_value:
             return limit
-        require_second_administrator(
-            context, tx.conn, person, "limits", kind=LIMIT_KIND, subject=f"{limit_name} {currency}"
-        )
         subject = make_limit_subject(limit_name, currency, limit.value)
         proposers = limit_changes.find_proposers(
             tx.conn, subject, limit_value, now, includes_unlisted_names=context.allows_names_without_operator_row

@@ -179,8 +179,6 @@ def test_a_request_that_no_administrator_could_confirm_is_refused(scene: Disabli
         scene.place.sql(f"UPDATE operators SET asks = 0 WHERE name = '{second}'")
         refusal = call_for_refusal(lambda: scene.first.disabled_people.enable(name))
         assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "only_administrator")
-        refusal = call_for_refusal(lambda: scene.first.limits.set_limit("per_refund", "JPY", 1))
-        assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "only_administrator")
         scene.place.sql(f"UPDATE operators SET asks = 1 WHERE name = '{second}'")
         assert scene.first.disabled_people.enable(name).proposed_by == scene.place.get_account_name("op-b")
 

@@ -117,8 +117,7 @@ def test_a_limit_that_is_no_amount_has_a_largest_value(tmp_path: Path, name: str
     """
     environment = make_environment(tmp_path, UNUSED_URL, OPERATOR="adm-f")
     with open_console(load_settings(environment)) as console:
-        for person in ("adm-f", "adm-g"):
-            console.people.add_person(Person(person, frozenset({ADMIN}), may_buy=False))
+        console.people.add_person(Person("adm-f", frozenset({ADMIN}), may_buy=False))
         assert read_refusal_code(console, name, "JPY", largest + 1) == "invalid_amount"
         assert console.limits.set_limit(name, "JPY", largest).proposed == largest
 
