@@ -70,6 +70,14 @@ class SavedViewService:
             raise _make_view_not_found_error(view_name)
         return view
 
+    def read_view_by_id(self, id: int) -> SavedView:
+        """Return the view with this id, also if another view has this number as its name. Raises not_found if the
+        acting person sees no such view, and not_allowed if the person has no right to read."""
+        view = next((saved_view for saved_view in self.list_views() if saved_view.id == id), None)
+        if view is None:
+            raise _make_view_not_found_error(str(id))
+        return view
+
     def parse_view_content(self, content: ViewContent) -> ParsedView:
         """Return the filter and the sort order of a view, and the parts that this program version doesn't
         understand. The condition `owner:me` in the filter selects the takes of the acting person."""
@@ -152,10 +160,12 @@ class SavedViewService:
         )
 
     def rename_view(self, id: int, view_name: str, *, request_id: str | None = None) -> SavedView:
-        """Change the name of a view, and return the view. Raises not_found if there is no such view, and the errors
-        of `save_view`."""
+        """Change the name of a view, and return the view. Raises not_found if there is no such view or if it is
+        deleted, and the errors of `save_view`."""
 
         def make_renamed_view(view: SavedView) -> SavedView:
+            if view.deleted_at is not None:
+                raise _make_view_not_found_error(str(id))
             return replace(view, name=_require_valid_view_name(view_name))
 
         return self._change_view_once(

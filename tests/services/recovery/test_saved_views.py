@@ -64,6 +64,7 @@ def test_each_change_of_a_view_happens_once_and_is_audited(scene: PaymentDesk) -
     assert views.delete_view(view.id).version == deleted.version == 4
     assert list_view_names(console) == [("abc x", True)]
     assert call_and_read_problem(lambda: views.read_view("other")) == "not_found"
+    assert call_and_read_problem(lambda: views.rename_view(view.id, "again")) == "not_found"
     second = views.save_view("OTHER", False, REVIEW_VIEW)
     assert call_and_read_problem(lambda: views.restore_view(view.id)) == "view_name_taken"
     views.rename_view(second.id, "second")
@@ -98,6 +99,19 @@ def test_invalid_views_are_refused(scene: PaymentDesk) -> None:
     views.delete_view(views.read_view("view 7").id)
     views.save_view("one more", False, REVIEW_VIEW)
     assert call_and_read_problem(lambda: views.restore_view(8)) == "view_count"
+
+
+@pytest.mark.engines("sqlite")
+def test_a_number_as_a_name_hides_no_other_view(scene: PaymentDesk) -> None:
+    """The name of a view is the id of another view. By its id, each view is found all the same; by the text, the view
+    with this name is found."""
+    views = scene.console.saved_views
+    first = views.save_view("first", False, REVIEW_VIEW)
+    named_like_id = views.save_view(str(first.id), False, PENDING_VIEW)
+    assert views.read_view(str(first.id)) == named_like_id
+    assert views.read_view_by_id(first.id) == first
+    views.delete_view(first.id)
+    assert call_and_read_problem(lambda: views.read_view_by_id(first.id)) == "not_found"
 
 
 @pytest.mark.engines("sqlite")
