@@ -117,7 +117,7 @@ def test_each_changed_company_is_listed_once(
     assert beside_queues == f"Queues, {WATCHED_COMPANY_COUNT + review.count}, Alt+2"
     waiting_texts = [f"Needs a person {review.count}"] if review.count else []
     waiting_texts.append(f"Company changed {WATCHED_COMPANY_COUNT}")
-    explanation = person.frame.sidebar.get_entry_at(1).count_explanation
+    explanation = person.frame.sidebar.get_entry_at(1).explanation
     assert explanation == (" · ".join(waiting_texts) if review.count else "")
     person.frame.show_route(AlertsRoute())
     person.wait_until_read()

@@ -140,6 +140,35 @@ def test_a_view_of_a_newer_program_is_marked(open_window: OpenWindow, console: C
     person.wait_until(lambda: "view" in page.list_bar_names() and page.shown_saved_view.view == view)
 
 
+def test_a_view_that_another_window_deletes_is_left(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
+    """The page shows the team's view "12" while it is deleted elsewhere. The page keeps the filter, names no view any
+    more, and a bar names the deleted one; the menu offers no renaming. An own view of the same name, whose sidebar
+    entry has another icon, stays."""
+    buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
+    content = ViewContent("unknown", "provider:alarmbox")
+    views = [console.saved_views.save_view("12", is_team, content) for is_team in (False, True)]
+    person = open_window()
+    person.wait_until(lambda: list_sidebar_views(person) == [("12", "1")] * 2)
+    side = person.frame.sidebar
+    entries = [side.get_entry_at(row) for row in range(side.model().rowCount())]
+    assert [(entry.icon, entry.explanation) for entry in entries if entry.is_nested] == [
+        ("filter", ""),
+        ("people", "View of the team: 12"),
+    ]
+    person.frame.show_route(QueuesRoute(view_id=views[1].id))
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.head.sentence_label.plain == "View of the team: 12")
+    console.saved_views.delete_view(views[1].id)
+    person.wait_until(lambda: list_sidebar_views(person) == [("12", "1")])
+    person.wait_until(lambda: page.list_bar_names() == ("view",))
+    assert page.shown_saved_view.view is None
+    assert page.filter.text == "provider:alarmbox"
+    texts = [action.text() for action in page.shown_saved_view.build_menu().actions()]
+    assert not any(text.startswith("Rename") for text in texts)
+
+
 def read_copied_link(person: Person) -> str:
     """Return the text that Ctrl+Shift+L copies."""
     QGuiApplication.clipboard().clear()

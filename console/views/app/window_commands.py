@@ -178,7 +178,9 @@ def _list_queue_commands(context: WindowContext) -> Iterator[WindowCommand]:
         run = partial(context.navigate, make_queue_route(name))
         yield WindowCommand(f"queue.{name}", title, run, "list", "", count, find_refusal)
     for view_count in context.saved_views:
-        title = _make_title_function("search.open_view", name=view_count.view.name)
+        title = _make_title_function(
+            "search.open_team_view" if view_count.view.is_team else "search.open_view", name=view_count.view.name
+        )
         run = partial(context.navigate, QueuesRoute(view_id=view_count.view.id))
         yield WindowCommand(
             f"view.{view_count.view.id}",

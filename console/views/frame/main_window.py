@@ -472,7 +472,7 @@ class WindowFrame(CoveredWindow):
         waiting = self.context.work_counts.waiting_queue_count
         waiting_text = wording.format_count(waiting.count, is_capped=waiting.is_capped) if waiting.count else ""
         self.sidebar.set_count("queues", waiting_text)
-        self.sidebar.set_count_explanation("queues", self._format_waiting_counts() if waiting.count else "")
+        self.sidebar.set_explanation("queues", self._format_waiting_counts() if waiting.count else "")
         waiting_decision_count = self.context.work_counts.waiting_decision_count
         self.sidebar.set_count(
             "approvals", wording.format_count(waiting_decision_count) if waiting_decision_count else ""
@@ -506,7 +506,9 @@ class WindowFrame(CoveredWindow):
         """Show the first ten saved views below the sidebar entry of the queues. The search box lists all saved
         views."""
         views = self.context.saved_views[:_MAX_SIDEBAR_VIEWS]
-        self.sidebar.show_nested_entries("queues", [make_saved_view_sidebar_entry(view) for view in views])
+        self.sidebar.show_nested_entries(
+            "queues", [make_saved_view_sidebar_entry(view, self.context.translate) for view in views]
+        )
         if self.current_page is not None:
             self._mark_sidebar_entry(self.current_page)
 

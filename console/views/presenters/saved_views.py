@@ -1,5 +1,7 @@
 """Texts and sidebar entries of saved views (a filter, sort order, columns and grouping of a queue under a name)."""
 
+from collections.abc import Callable
+
 from console.domain.queues.saved_views import ViewCount
 from console.views.widgets.window.sidebar import SidebarEntry
 from console.wording.sentences import catalogue as wording
@@ -24,13 +26,16 @@ def format_record_count(view: ViewCount) -> str:
 
 
 def get_saved_view_icon(view: ViewCount) -> str:
-    """Return the icon for a saved view: a warning if this program doesn't understand a part of the view,
-    otherwise a filter."""
-    return "square_bang" if view.problems else "filter"
+    """Return the icon for a saved view: a warning if this program doesn't understand a part of the view, otherwise
+    two people for a view of the team and a filter for an own view. A person may have an own view with the name of a
+    team's view, so the names alone don't tell them apart."""
+    if view.problems:
+        return "square_bang"
+    return "people" if view.view.is_team else "filter"
 
 
-def make_saved_view_sidebar_entry(view: ViewCount) -> SidebarEntry:
-    """Return the sidebar entry of a saved view."""
+def make_saved_view_sidebar_entry(view: ViewCount, translate: Callable[..., str]) -> SidebarEntry:
+    """Return the sidebar entry of a saved view. The tooltip of a team's view says that it is the team's."""
     return SidebarEntry(
         make_saved_view_key(view.view.id),
         get_saved_view_icon(view),
@@ -38,4 +43,5 @@ def make_saved_view_sidebar_entry(view: ViewCount) -> SidebarEntry:
         "",
         format_record_count(view),
         is_nested=True,
+        explanation=translate("view.shown_team", name=view.view.name) if view.view.is_team else "",
     )

@@ -7,6 +7,7 @@ from functools import partial
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QMenu
 
+from console.domain.errors import ErrorCode
 from console.domain.queues.saved_views import SavedView, ViewContent
 from console.views.pages.base import Page, PageHead
 from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
@@ -57,7 +58,7 @@ class ShownSavedView(QObject):
         head.add_button(self.button)
         page.bind_shortcut(SAVE_VIEW_SHORTCUT, self.open_save_dialog)
         page.bind_shortcut(VIEW_MENU_SHORTCUT, self.open_menu)
-        context.saved_views_changed.connect(self._update_view_name)
+        context.saved_views_changed.connect(self._follow_changes_by_others)
         context.person_changed.connect(self._leave_private_view)
 
     @property
@@ -90,7 +91,7 @@ class ShownSavedView(QObject):
         reason. Do nothing with an answer that arrives after the person has opened a queue or another view."""
         self._requested_view_id = id
         self._context.run_read(
-            lambda services: services.saved_views.read_view(str(id)),
+            lambda services: services.saved_views.read_view_by_id(id),
             lambda view: self._show_view(view) if id == self._requested_view_id else None,
             lambda failure: self._show_failed_opening(id, failure),
             caller=self,
@@ -134,17 +135,44 @@ class ShownSavedView(QObject):
             )
 
     @Slot()
-    def _update_view_name(self) -> None:
-        """Use the new name of the shown view if another person or window has renamed it."""
+    def _follow_changes_by_others(self) -> None:
+        """Use the new name of the shown view if another person or window has renamed it. If the view is missing in
+        the context, read it, to find out if it has been deleted: it is also missing for a moment after it was saved,
+        and while the window reads the views of another person."""
         view = self.view
         if view is None:
             return
         current_view = next(
             (view_count.view for view_count in self._context.saved_views if view_count.view.id == view.id), None
         )
-        if current_view is not None and current_view.name != view.name:
+        if current_view is None:
+            self._context.run_read(
+                lambda services: services.saved_views.read_view_by_id(view.id),
+                lambda _: None,
+                partial(self._leave_deleted_view, view),
+                caller=self,
+                key="presence of the saved view",
+            )
+        elif current_view.name != view.name:
             self.view = current_view
             self.changed.emit()
+
+    def _leave_deleted_view(self, view: SavedView, failure: Failure) -> None:
+        """If `failure` says that `view` doesn't exist any more, because another person or window has deleted it, and
+        the page still shows it, leave the view. The page keeps its filter and columns; a bar has the view's name."""
+        is_shown = self.view is not None and self.view.id == view.id == self._requested_view_id
+        if failure.code != ErrorCode.NOT_FOUND or not is_shown:
+            return
+        self.leave_view()
+        self._page.show_bar(
+            _SAVED_VIEW_BAR_NAME,
+            NotificationBar(
+                self._context.translate("view.deleted_elsewhere", name=view.name),
+                self._context.translate("view.deleted_elsewhere.next"),
+                tone="care",
+                icon_name="square_bang",
+            ),
+        )
 
     # -- menu
 

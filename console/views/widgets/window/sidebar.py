@@ -33,8 +33,8 @@ ModelIndex = QModelIndex | QPersistentModelIndex
 class SidebarEntry:
     """One entry of the sidebar, which opens a page or the list of mentions: its key, icon, name (`name`), shortcut
     (`shortcut`), and its count as text ("" for no count). A nested entry, such as a saved view, belongs to the
-    nearest entry above it that isn't nested. `count_explanation` is the text of the tooltip, which names the counts
-    whose sum the entry shows; "" for none."""
+    nearest entry above it that isn't nested. `explanation` is the text of the tooltip, such as the counts
+    whose sum the entry shows; with "", a nested entry has its name as tooltip."""
 
     key: str
     icon: str
@@ -42,7 +42,7 @@ class SidebarEntry:
     shortcut: str = ""
     count_text: str = ""
     is_nested: bool = False
-    count_explanation: str = ""
+    explanation: str = ""
 
 
 class _SidebarModel(QAbstractListModel):
@@ -59,10 +59,10 @@ class _SidebarModel(QAbstractListModel):
         entry = self.entries[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
             return entry.name
-        if role == Qt.ItemDataRole.ToolTipRole and (entry.is_nested or entry.count_explanation):
-            return format_tooltip(entry.count_explanation or entry.name)
+        if role == Qt.ItemDataRole.ToolTipRole and (entry.is_nested or entry.explanation):
+            return format_tooltip(entry.explanation or entry.name)
         if role == Qt.ItemDataRole.AccessibleDescriptionRole:
-            return entry.count_explanation
+            return entry.explanation
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return ", ".join(part for part in (entry.name, entry.count_text, format_keys(entry.shortcut)) if part)
         return None
@@ -164,11 +164,11 @@ class Sidebar(RememberedCurrentItem, QListView):
                 index = self._entries.index(row)
                 self._entries.dataChanged.emit(index, index)
 
-    def set_count_explanation(self, key: str, explanation: str) -> None:
+    def set_explanation(self, key: str, explanation: str) -> None:
         """Store the tooltip of the entry with this key, which names the counts whose sum the entry shows."""
         for row, entry in enumerate(self._entries.entries):
-            if entry.key == key and entry.count_explanation != explanation:
-                self._entries.entries[row] = replace(entry, count_explanation=explanation)
+            if entry.key == key and entry.explanation != explanation:
+                self._entries.entries[row] = replace(entry, explanation=explanation)
                 self._entries.dataChanged.emit(self._entries.index(row), self._entries.index(row))
 
     def get_entry_at(self, row: int) -> SidebarEntry:
