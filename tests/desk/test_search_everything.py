@@ -30,6 +30,7 @@ from console.views.runtime.routes import (
     PaymentRoute,
     RefundRoute,
 )
+from console.views.runtime.tasks import Failure
 from console.views.theme.theme import current_appearance
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.search_box import TextCompletion
@@ -425,12 +426,16 @@ def test_enter_repeats_a_search_that_failed(open_window: OpenWindow, console: Co
         person.wait_until(lambda: palette._search_task is not None and palette._search_task.state == "done")
         person.press("Return")
         person.wait_until_read()
+        message = palette.search_box.message_label
+        assert message.plain == palette._context.format_failure(Failure(ErrorCode.DATABASE_UNREACHABLE))
+        assert message.height() >= message.heightForWidth(message.width()), "the whole message is visible"
     finally:
         console.lookup.search = search_records  # type: ignore[method-assign]  # as it was
     assert palette.search_box.is_open
     person.press("Return")
     person.wait_until(lambda: palette._searched_text == str(good.id))
     assert good.id in {entry.key.id for entry in list_entries(palette) if isinstance(entry.key, CreditCheckRoute)}
+    assert palette.search_box.message_label.plain == ""
 
 
 def test_enter_after_a_blank_search_text_opens_the_current_record(open_window: OpenWindow, console: Console) -> None:

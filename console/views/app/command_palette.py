@@ -238,7 +238,8 @@ class CommandPalette(QObject):
     def _show_failure(self, text: str, failure: Failure) -> None:
         if text == self._typed_text and failure.code != "cancelled":
             self._opens_exact_match_later = False
-            self.search_box.footer.status_label.show_text(self._context.format_failure(failure))
+            self.search_box.footer.status_label.show_text("")
+            self.search_box.show_message(self._context.format_failure(failure))  # too long for the line of shortcuts
 
     def _may_open_result(self) -> bool:
         """Return True if Enter may open a result now: the shown results belong to the typed text, or the text is a
