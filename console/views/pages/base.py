@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 )
 
 from console.domain.access.permissions import does_right_change_records
+from console.domain.errors import ErrorCode
 from console.views.runtime.context import ServiceCall, WindowContext
 from console.views.runtime.routes import RecordRef, Route
 from console.views.runtime.tasks import Failure
@@ -914,8 +915,12 @@ class Page(QWidget):
     def show_reading_failure(self, failure: Failure) -> None:
         """Show a bar about a failed read of the page's data. The bar has the reason, the time, a support code, and a
         button that reads the data again. The data read earlier stays on the page, and the bar says when it was read.
-        Until the data is read again, the actions that change something are disabled (`find_outdated_reason`)."""
+        Until the data is read again, the actions that change something are disabled (`find_outdated_reason`). If the
+        service refused the read for lack of a right, also request that the window reads the people again: an
+        administrator may have disabled the person, and the window then says so instead of showing an empty page."""
         self._reading_failure = failure, self.context.now()
+        if failure.code == ErrorCode.NOT_ALLOWED:
+            self.context.people_outdated.emit()
         self._update_key_hints()
         self.update_outdated_actions()
         was_cancelled = failure.code == "cancelled"
