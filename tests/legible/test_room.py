@@ -419,6 +419,21 @@ def test_a_cut_audit_entry_is_shown_whole_below_the_list(qapp: QApplication, tmp
         assert cut
 
 
+@pytest.mark.parametrize("scale", [1.25, 1.5, 2.0])
+def test_the_buttons_of_an_incident_are_visible(qapp: QApplication, tmp_path: Path, scale: float) -> None:
+    """The page of the alerts fits into a window of 1280×800 at each text size: it doesn't scroll as a whole, so that
+    the buttons of the selected incident are visible below a list that is longer than the window."""
+    with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800, scale=scale)) as stage:
+        stage.show_route(AlertsRoute())
+        page = stage.find(AlertsPage)
+        stage.wait_until(lambda: page.current_incident is not None)
+        stage.wait_until_idle()
+        area = find_page_area(page.action_button)
+        assert area.verticalScrollBar().maximum() == 0
+        corner = page.action_button.mapTo(area.viewport(), page.action_button.rect().bottomRight())
+        assert area.viewport().rect().contains(corner)
+
+
 @pytest.mark.parametrize("scale", [1.5, 2.0])
 def test_an_opened_tab_is_scrolled_into_view(qapp: QApplication, tmp_path: Path, scale: float) -> None:
     """On each page with tabs that scrolls as a whole, after a key has opened another tab, the tab bar and the

@@ -87,6 +87,7 @@ class AlertsPage(Page):
 
     sidebar_key = "alerts"
     help_key = "help.alerts"
+    min_full_window_height_px = 620  # with the panel of the incident, a lower page would scroll as a whole
     key_hints = (
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open"),

@@ -75,7 +75,6 @@ _LIST_KEY_HINTS = ("key.move", "key.open")
 _WINDOW_WIDTH_OF_TOKEN_PANEL_WIDTHS_PX = (
     1440  # width of the window for which the design tokens define the side panels
 )
-_MIN_FULL_WINDOW_HEIGHT_PX = 480  # height of the lowest window that shows every part of a page, at text size 1
 
 
 def set_tab_order(*focus_stops: QWidget) -> None:
@@ -434,6 +433,9 @@ class Page(QWidget):
     """The distance in px between a bar of the window and the page below it; 0 for a page that itself begins with a
     margin.
     """
+    min_full_window_height_px = 480
+    """Height of the lowest window that shows every part of the page, at text size 1 (px). A lower window hides some
+    of them, see `adapt_to_low_window`."""
     accessible_role = QAccessible.Role.Pane
 
     def __init__(self, context: WindowContext) -> None:
@@ -582,7 +584,7 @@ class Page(QWidget):
         return self._is_low_window
 
     def _adapt_to_window_height(self) -> None:
-        is_low_window = self.window().height() < _MIN_FULL_WINDOW_HEIGHT_PX * current_appearance().scale
+        is_low_window = self.window().height() < self.min_full_window_height_px * current_appearance().scale
         if is_low_window != self._is_low_window:
             self._is_low_window = is_low_window
             self.adapt_to_low_window(is_low_window=is_low_window)

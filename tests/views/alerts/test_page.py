@@ -658,7 +658,7 @@ def test_the_key_i_of_a_high_window_says_where_the_details_are(appearance: Appea
     page, empty_page = make_page(make_incident(PENDING_ORDER_ALERT)), make_page()
     for shown in (page, empty_page):
         qtbot.addWidget(shown)
-        shown.resize(1440, 1000)
+        shown.resize(1440, 1300)
         shown.show()
         assert not shown.is_low_window
     assert "The details are below the list." in press_and_read_bar(page)
