@@ -2,6 +2,7 @@
 actions."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from console.domain.access.permissions import is_same_person
@@ -27,10 +28,14 @@ from console.services.process.context import ServiceContext
 from console.store.database.sqlalchemy_names import Connection
 from console.store.notifications import own_requests
 from console.store.notifications.own_requests import ClosedProposal
+from console.store.payments.balances import PAYMENT_KIND
+from console.store.payments.orders import ORDER_KIND
+from console.store.records import any_record
 from console.store.refunds.approvals import REFUND_KIND
 
 _LONGEST_REQUEST_AGE = timedelta(days=30)
 """Age of the oldest own refund request or proposal about which a person still gets events."""
+_KINDS_WITH_NUMBER = (ORDER_KIND, PAYMENT_KIND, REFUND_KIND)
 _EVENT_NAME_BY_REFUND_STATE = {RefundState.REJECTED: "rejected", RefundState.EXPIRED: "expired"}
 """Value of `PersonalEvent.event_name` for a decided refund request, by the refund's state. In every other state that
 is listed, the request was approved, and the name is `approved`."""
@@ -55,8 +60,9 @@ class PersonalEventReader:
             if person is None:
                 return ()
             events = [
-                *map(_make_approval_event, decisions_to_make),
-                *map(_make_mention_event, mentions),
+                *_add_numbers(
+                    conn, [*map(_make_approval_event, decisions_to_make), *map(_make_mention_event, mentions)]
+                ),
                 *self._list_own_request_events(conn, person.name),
             ]
         for incident in self._incidents.list_own_incidents():
@@ -83,6 +89,18 @@ class PersonalEventReader:
             if reason != DISCARDED_REASON:  # only its maker discards a run
                 key, name = f"bulk-run/{run_id}", format_run_name(run_id)
                 yield PersonalEvent(PersonalEventKind.BULK_RUN, key, "ended", BULK_RUN_KIND, str(run_id), name)
+
+
+def _add_numbers(conn: Connection, events: Sequence[PersonalEvent]) -> list[PersonalEvent]:
+    """Return the events with the numbers by which people know their records: of an order, of a payment, or of a
+    refund's payment. People know a credit check by its id. Read nothing if no event lacks such a number."""
+    subjects = {
+        event: f"{event.subject_kind} {event.subject_id}"
+        for event in events
+        if event.number is None and event.subject_kind in _KINDS_WITH_NUMBER
+    }
+    numbers = any_record.read_numbers_of_subjects(conn, set(subjects.values())) if subjects else {}
+    return [replace(event, number=numbers.get(subjects.get(event, ""), event.number)) for event in events]
 
 
 def _choose_event_of_ended_proposal(proposal: ClosedProposal) -> str:

@@ -75,10 +75,10 @@ def test_requests_notes_and_bulk_runs_notify_the_right_people(scene: PaymentDesk
     assert console.recovery.hand_over("payment", second, f"for @{place.get_account_name('lead-b')}")
     with place.open_console_of_person(console, "lead-b") as desk:
         assert read_events(desk) == [
-            ("approval", "arrived", "refund", str(approved.id), None),
-            ("approval", "arrived", "refund", str(rejected.id), None),
-            ("hand_over", "note", "payment", str(second), None),
-            ("mention", "note", "payment", str(first), None),
+            ("approval", "arrived", "refund", str(approved.id), "ORD-1"),
+            ("approval", "arrived", "refund", str(rejected.id), "ORD-2"),
+            ("hand_over", "note", "payment", str(second), "ORD-2"),
+            ("mention", "note", "payment", str(first), "ORD-1"),
         ]
         if not place.is_server:  # on a server, the approval asks the gateway, which this desk does not know
             desk.refunds.approve(approved.id)
