@@ -108,6 +108,9 @@ def test_a_refund_that_stopped_at_review_is_continued(open_window: OpenWindow, p
     assert (form.amount_edit.text(), form.reason_code) == ("8500", "ordered_twice")
     assert (form.explanation_edit.text(), form.ticket_edit.text()) == ("ordered twice", "T-7")
     assert dialog.review is None, "a draft only fills the form"
+    assert dialog._draft is not None
+    assert dialog._draft.bar is not None
+    assert "Amounts and rules are checked again." in dialog._draft.bar.accessibleName()
     again.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     again.wait_until(dialog.main_button.isEnabled)
@@ -419,6 +422,7 @@ def test_a_draft_restores_the_days_of_a_reconciliation(open_window: OpenWindow) 
     dialog = open_reconciliation(again)
     assert (dialog.chosen_provider, dialog.first_day_field.text()) == ("atom", "2026-11-01")
     assert dialog._draft.bar is not None
+    assert "Amounts" not in dialog._draft.bar.accessibleName(), "days have none"
     context = again.opening.context
     yesterdays = {get_yesterday(context, "paypay").isoformat()}  # another day after midnight in Japan
     again.wait_for_control("Start over", dialog._draft.bar).press()

@@ -21,6 +21,9 @@ from console.wording.audit_words import format_record_reference
 InputWidgets = Mapping[str, QWidget]
 FORM_STAGE = "form"
 REVIEW_STAGE = "review"
+_DIALOGS_THAT_CHECK_AGAIN = frozenset(("limit", "purchase", "record_outside", "refund", "resolve"))
+"""Dialogs whose inputs have an amount or depend on the rules at the time of sending. The bar about a draft says so;
+for a text, such as a note or the name of a view, this would make no sense."""
 
 
 class DialogDraft(QObject):
@@ -59,7 +62,8 @@ class DialogDraft(QObject):
             fill_inputs(list_inputs(), draft.inputs)
             clear_button = KeyButton(context.translate("draft.start_over"), kind="inline")
             clear_button.clicked.connect(self._clear_inputs)
-            sentence = context.translate("draft.filled", at=draft.at)
+            is_checked_again = kind.partition("-")[0] in _DIALOGS_THAT_CHECK_AGAIN
+            sentence = context.translate("draft.filled_checked" if is_checked_again else "draft.filled", at=draft.at)
             self.bar = NotificationBar("", sentence, tone="progress", icon_name="clock", button=clear_button)
         for widget in list_inputs().values():
             _get_change_signal(widget).connect(self.store)
