@@ -300,6 +300,18 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             self._repaint_row(previous_row)
             self._repaint_row(row)
 
+    def moveCursor(self, action: QAbstractItemView.CursorAction, modifiers: Qt.KeyboardModifier) -> QModelIndex:
+        """Return the cell to which a key moves. Home and End go to the first and to the last row, with or without
+        Ctrl, because the person selects whole rows: Qt's own Home and End would only go to another column. A heading
+        at the top is skipped."""
+        actions, row_count = QAbstractItemView.CursorAction, self.rows.rowCount()
+        if action not in (actions.MoveHome, actions.MoveEnd) or not row_count:
+            return super().moveCursor(action, modifiers)
+        if action == actions.MoveEnd:
+            return self.rows.index(row_count - 1, 0)
+        headings = set(self.rows.list_heading_rows())
+        return self.rows.index(next((row for row in range(row_count) if row not in headings), 0), 0)
+
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
         if self.current_row < 0:

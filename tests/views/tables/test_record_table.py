@@ -61,6 +61,16 @@ def test_arrow_keys_move_past_group_headings(make_record_table: MakeTableFunctio
     assert view.current_item == VersionedRow(3)
 
 
+def test_home_and_end_go_to_the_first_and_last_row(make_record_table: MakeTableFunction) -> None:
+    """End selects the last row, and Home the first one below the heading, with and without Ctrl."""
+    view = make_record_table(5, group_of=group_in_pairs)
+    for modifiers in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier):
+        QTest.keyClick(view, Qt.Key.Key_End, modifiers)
+        assert view.current_item == VersionedRow(4)
+        QTest.keyClick(view, Qt.Key.Key_Home, modifiers)
+        assert view.current_item == VersionedRow(0)
+
+
 def test_enter_opens_and_space_selects_the_current_row(make_record_table: MakeTableFunction, qtbot: QtBot) -> None:
     """The key Enter opens the current row as the service returned it. The key Space ticks the row's check box."""
     view = make_record_table(5)
