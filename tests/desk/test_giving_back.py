@@ -364,7 +364,15 @@ def test_the_list_of_left_open_records_gives_them_back(
     asking.reject()
     person.wait_without_dialog()
     assert person.window.isVisible()
+
+    with window_desks.open_acting_desk("op-a") as desk:  # the person goes on working
+        desk.recovery.take("credit-check", check.id)
     person.window.close()
+    asking = person.wait_for_dialog(UnfinishedWorkDialog)
+    person.wait_until(lambda: [item.reason.value for item in asking.own_items_table.all_rows][-1] == "taken")
+    asking.reject()
+    person.wait_without_dialog()
+    person.window.close()  # the list has shown all of it
     person.wait_until(lambda: not person.window.isVisible())
 
 
