@@ -5,7 +5,7 @@ from datetime import date
 
 from console.domain.money import Money
 from console.domain.training.results import TrainingExercise, TrainingScore, TrainingState
-from console.wording.sentences.catalogue import translate
+from console.wording.sentences.catalogue import format_corporation_number, translate
 
 _TRAINING_AMOUNT_FACT_NAMES = frozenset({"amount", "paid", "price"})
 _TRAINING_CURRENCY = "JPY"
@@ -53,7 +53,10 @@ def _make_readable_facts(facts: Mapping[str, str]) -> Mapping[str, object]:
 
 
 def _make_readable_fact(fact_name: str, text: str) -> object:
-    """Return an amount of a training exercise as Money and a day as a date; any other fact unchanged."""
+    """Return an amount of a training exercise as Money, a day as a date, a corporation number in groups of digits;
+    any other fact unchanged."""
+    if fact_name == "number":
+        return format_corporation_number(text)
     if fact_name in _TRAINING_AMOUNT_FACT_NAMES:
         return Money(int(text), _TRAINING_CURRENCY)
     return date.fromisoformat(text) if fact_name == "day" else text

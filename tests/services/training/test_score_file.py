@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from console.domain.training.results import TrainingVerdict
+from console.domain.training.results import TrainingExercise, TrainingState, TrainingVerdict
 from console.services.training.exercises import EXERCISE_DECLARATIONS
 from console.services.training.score_file import ExerciseAttempt, ScoreFile
 from console.services.training.service import read_overview
@@ -79,6 +79,14 @@ def test_an_unreadable_score_field_counts_as_missing(tmp_path: Path, strange_val
             assert format_training_situation(exercise, "ja")
             format_training_verdict(exercise, "ja")
             assert exercise.checked_at is None or exercise.checked_at.year == 2026
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_a_corporation_number_is_in_groups_of_digits(language: str) -> None:
+    """The description of an exercise writes a corporation number as all screens do."""
+    facts = {"number": "4982301209564", "provider_id": "100001"}
+    exercise = TrainingExercise("lost_answer", TrainingState.OPEN, None, facts, 1, is_solved=False)
+    assert "4 9823 0120 9564" in format_training_situation(exercise, language)
 
 
 @pytest.mark.parametrize("run", ["x", {}, {"id": "r"}, {"id": 5, "database": {}, "url": []}, {"id": "r", "url": "x"}])
