@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Update, insert, select, update
+from sqlalchemy import Connection, Row, Select, Update, case, insert, select, update
 
 from console.domain.access.disabled_people import OPERATOR_KIND, PROPOSAL_TIME_LIMIT, Disabling, PersonAccess
 from console.domain.access.permissions import has_right
@@ -30,11 +30,18 @@ def find_disabling(conn: Connection, person_name: str) -> Disabling | None:
     return None if row is None else _make_disabling(row)
 
 
-def read_account_locks(conn: Connection) -> Mapping[str, bool]:
-    """Return the names, sorted, of the people whom administrators have disabled, each with True if a worker has
-    locked the person's database account."""
-    query = select(operators.c.name, operators.c.account_lock).where(operators.c.disabled_by.is_not(None))
-    return {name: lock == 1 for name, lock in conn.execute(query.order_by(operators.c.name))}
+def list_disabled_names(conn: Connection) -> tuple[str, ...]:
+    """Return the names, sorted, of the people whom administrators have disabled."""
+    query = select(operators.c.name).where(operators.c.disabled_by.is_not(None))
+    return tuple(conn.scalars(query.order_by(operators.c.name)))
+
+
+def list_names_with_wrong_lock(conn: Connection) -> tuple[str, ...]:
+    """Return the names, sorted, of the people whose database account on a server must still be locked, because an
+    administrator has disabled the person, or unlocked, because two administrators have enabled the person."""
+    needed_lock = case((operators.c.disabled_by.is_not(None), 1), (operators.c.disabled_at.is_(None), 0))
+    query = select(operators.c.name).where(operators.c.account_lock != needed_lock)
+    return tuple(conn.scalars(query.order_by(operators.c.name)))
 
 
 def find_person_access(

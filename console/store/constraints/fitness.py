@@ -221,12 +221,13 @@ def _check_people_without_worker(conn: Connection, _: Database) -> Iterator[Fitn
 
 def _check_disabled_people(conn: Connection, database: Database) -> Iterator[FitnessFinding]:
     """If administrators have disabled people, yield one finding with their names. On a server, the check fails while
-    one of their database accounts is not locked, which a worker does within seconds. A failure is only reported."""
-    is_locked_by_name = disabled_people.read_account_locks(conn)
-    unlocked_names = [name for name, is_locked in is_locked_by_name.items() if not is_locked and database.is_server]
-    if is_locked_by_name:
-        facts = {"people": list(is_locked_by_name)[:_MAX_LISTED_FAULTS], "unlocked": unlocked_names}
-        yield FitnessFinding("disabled_people", not unlocked_names, facts, stops_purchases=False)
+    the database account of a disabled person isn't locked, or that of an enabled one isn't unlocked, which a worker
+    does within seconds. A failure is only reported."""
+    names = disabled_people.list_disabled_names(conn)
+    wrong_names = disabled_people.list_names_with_wrong_lock(conn) if database.is_server else ()
+    if names or wrong_names:
+        facts = {"people": names[:_MAX_LISTED_FAULTS], "wrong": wrong_names[:_MAX_LISTED_FAULTS]}
+        yield FitnessFinding("disabled_people", not wrong_names, facts, stops_purchases=False)
 
 
 def _check_lock_holders(conn: Connection, _: Database) -> Iterator[FitnessFinding]:

@@ -15,6 +15,7 @@ from console.domain.access.disabled_people import PersonAccess
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.access.accounts import DatabaseAccountService
+from console.store.constraints.fitness import check_fitness
 from tests.services.desk_requests.test_lock_holders import open_connection
 from tests.support.invented import invent_numbers
 from tests.support.places import Place, ServerPlace
@@ -96,6 +97,11 @@ class DisablingScene:
         except pymysql.MySQLError:
             return record, True
         return record, False
+
+    def read_wrong_locks(self) -> object:
+        """Return the people of whom `db check` says that no worker has locked or unlocked their accounts yet."""
+        findings = check_fitness(self.worker._context.database)
+        return next(finding.facts["wrong"] for finding in findings if finding.check_name == "disabled_people")
 
 
 def set_up_people(place: ServerPlace, *, may_act: bool = False) -> None:
@@ -244,6 +250,20 @@ def test_a_lock_that_could_not_be_recorded_ends_with_the_disabling(scene: Disabl
     scene.disable("op-a")
     for person in ("op-a", "lead-b"):
         scene.wait_for_lock(person, is_locked=True)
+
+
+def test_db_check_names_accounts_that_no_worker_has_changed_yet(scene: DisablingScene) -> None:
+    """A worker must still lock the account of a disabled person and unlock that of an enabled one: `db check` names
+    both until the worker has done it."""
+    scene.disable("op-a")
+    scene.wait_for_lock("op-a", is_locked=True)
+    wait_until(lambda: scene.read_wrong_locks() == (), "no wrong lock")
+    names = tuple(sorted(map(scene.place.get_account_name, ("op-a", "lead-b"))))
+    scene.place.sql(f"UPDATE operators SET account_lock = 2 WHERE name IN {names}")
+    wait_until(lambda: scene.read_wrong_locks() == names, "two wrong locks")
+    scene.wait_for_lock("op-a", is_locked=True)
+    scene.wait_for_lock("lead-b", is_locked=False)
+    wait_until(lambda: scene.read_wrong_locks() == (), "no wrong lock")
 
 
 @pytest.mark.parametrize("states_enabled", [False, True])
