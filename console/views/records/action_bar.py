@@ -149,10 +149,9 @@ class ActionButtons(QObject):
     def _request_action(self) -> None:
         self.action_requested.emit(str(self.sender().property("act")))
 
-    def disable_buttons_while_reading(self) -> None:
-        """Disable all buttons of the bar while the page reads a record, because the allowed actions of the record
-        aren't known yet."""
-        reason = self._context.translate("record.reading_off")
+    def disable_all_buttons(self, reason: str) -> None:
+        """Disable all buttons of the bar while the page has no record, because the allowed actions aren't known.
+        `reason` says why."""
         for button in self._buttons.values():
             button.disable_with_reason(reason)
         self._shown_actions = ()

@@ -152,6 +152,7 @@ class RecordPage(Page, Generic[DetailsT]):
             for widget in _list_widgets_of_part(part)
         ]
         self._hidden_contents: list[QWidget] = []
+        self._missing_record_reason = ""  # the sentence which says why `details` is None
         self._focus_before_hiding: QWidget | None = None
         self._stale_contents_timer = QTimer(self)
         self._stale_contents_timer.setSingleShot(True)
@@ -262,7 +263,7 @@ class RecordPage(Page, Generic[DetailsT]):
         """Disable the action buttons while the page reads another record, because the buttons still belong to the
         previous record. If the read takes longer than _STALE_CONTENT_VISIBLE_MS, hide the contents of the previous
         record."""
-        self.action_bar.disable_buttons_while_reading()
+        self._disable_actions_without_record("record.reading_off")
         self._stale_contents_timer.start()
 
     @Slot()
@@ -350,6 +351,14 @@ class RecordPage(Page, Generic[DetailsT]):
     def _show_refusal(self, record_id: int, failure: Failure) -> None:
         if record_id == self.id:
             self.show_reading_failure(failure)
+            if self.details is None:
+                self._disable_actions_without_record("record.unread_off")
+
+    def _disable_actions_without_record(self, reason_key: str) -> None:
+        """Disable the action buttons while the page has no record. `reason_key` is the wording key of the reason,
+        which the page also shows after the key of an action."""
+        self._missing_record_reason = self.context.translate(reason_key)
+        self.action_bar.disable_all_buttons(self._missing_record_reason)
 
     # -- display
 
@@ -665,11 +674,11 @@ class RecordPage(Page, Generic[DetailsT]):
 
     @Slot(str)
     def run_action_on_record(self, name: str) -> None:
-        """Run the action `name` on the record of the page. While the page is still reading the record, only show a
-        bar which says this."""
+        """Run the action `name` on the record of the page. While the page has no record, only show a bar which says
+        why."""
         shared_actions = (self.evidence, self.collaboration)
         if self.details is None:
-            self.show_key_refusal(self.context.translate("record.reading_off"))
+            self.show_key_refusal(self._missing_record_reason)
             return
         if name == "print":
             self.page_printer.print_record(

@@ -127,6 +127,23 @@ def test_a_requested_dialog_opens_over_no_other_page(page: PaymentPage) -> None:
     assert count_note_dialogs(page) == 0
 
 
+def test_buttons_say_that_the_record_could_not_be_read(page: PaymentPage, services: PaymentServices) -> None:
+    """While the record is read, the disabled buttons say that they wait for it. If the read fails, they say that the
+    record could not be read, and so does the bar after the key of an action."""
+    translate = page.context.translate
+    runner = page.context.runner
+    assert isinstance(runner, InlineRunner)
+    runner.paused = services.is_away = True
+    page.show_route(PaymentRoute(5))
+    buttons = [button for button in page.findChildren(KeyButton) if button.property("act")]
+    assert {button.shown_reason for button in buttons} == {translate("record.reading_off")}
+    while runner.waiting_task_count:
+        runner.execute_oldest_task()
+    assert {button.shown_reason for button in buttons} == {translate("record.unread_off")}
+    page.run_action_on_record("note")
+    assert any(translate("record.unread_off") in bar.accessibleName() for bar in page.findChildren(NotificationBar))
+
+
 def fail_to_read(_services: object) -> str:
     raise ConsoleError(ErrorCode.DATABASE_LOCKED)
 
