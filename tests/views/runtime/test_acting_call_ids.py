@@ -73,7 +73,7 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
         "read_provider_success", "read_queue_ages", "read_refund_funnel", "read_settlement", "read_time_to_truth",
         "read_daily_close", "list_providers",
     },
-    "saved_views": {"count_records_of_views", "read_view"},
+    "saved_views": {"count_records_of_views", "read_view_by_id"},
     "sessions": {"record_sign_in", "confirm_password", "sign_out"},  # no record changes; each sign-in is a new one
 }  # fmt: skip
 """The calls of the window without a request id, by service: they change no record, or have another reason in a
