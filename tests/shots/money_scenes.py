@@ -211,8 +211,13 @@ def show_approvals(stage: WindowStage) -> None:
     page.probe_payment()
     stage.wait_until_idle()
     page.request_panel.setFocus()
-    QTest.keyClick(page.request_panel, Qt.Key.Key_End)
-    stage.wait_until(lambda: page.request_panel.is_read)
+
+    def read_to_end() -> bool:
+        """Scroll to the end again, because the answer of the probe may have brought a new version to read."""
+        QTest.keyClick(page.request_panel, Qt.Key.Key_End)
+        return page.request_panel.is_read
+
+    stage.wait_until(read_to_end)
     stage.take_picture("approvals-end")
     for kind, act in (
         ("approve", page.action_handlers.open_approve_dialog),
