@@ -102,7 +102,7 @@ build: setup $(STAMPS)/build-tools  ## the one-folder application, into dist/sup
 # The folder is built anew when something that is in it has changed.
 BUILT := dist/support-console/MANIFEST.sha256
 $(BUILT): build_spec.py support-console.spec requirements.lock $(shell git ls-files console resources licenses scripts/bundle 2>/dev/null)
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory build ARGS=
 
 deb: $(BUILT)  ## the package for Debian and Ubuntu, into dist/
 	@$(PY) -m scripts.bundle.debian
