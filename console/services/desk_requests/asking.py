@@ -224,42 +224,25 @@ class RemoteRequestIdService(RequestIdService):
         wait: the method then tries to withdraw the request. It raises Interrupted if the withdrawal succeeds,
         otherwise outcome_unknown.
         """
-        clock, pause_seconds, last_step, request_wait = (
-            self._context.clock,
-            FIRST_ANSWER_POLL_SECONDS,
-            None,
-            get_current_wait(),
-        )
+        clock, request_wait = self._context.clock, get_current_wait()
+        pause_seconds, last_step = FIRST_ANSWER_POLL_SECONDS, None
         last_response_at, has_lapsed = clock.monotonic(), False
         while not interrupts.is_interrupt_pending():
             stored_progress = self._read_request_progress(desk_request_id)
-            if stored_progress is not None and not (stored_progress.is_abandoned or stored_progress.is_lapsed):
-                last_response_at = clock.monotonic()
-            if stored_progress is not None and request_wait is not None:
-                request_wait.is_abandoned = stored_progress.is_abandoned
-                request_wait.desk_request_id, request_wait.is_taken = (
-                    desk_request_id,
-                    stored_progress.state is not DeskRequestState.WAITING,
-                )
-            if (
-                stored_progress is not None
-                and progress is not None
-                and stored_progress.progress not in (None, last_step)
-            ):
-                last_step = stored_progress.progress
-                progress(str(last_step))
-            if stored_progress is not None and stored_progress.state is DeskRequestState.ENDED:
-                return stored_progress.result or ""
-            if stored_progress is not None and stored_progress.is_withdrawn and not has_lapsed:
-                raise ConsoleError(ErrorCode.INTERRUPTED, {"reason": "withdrawn"})
-            if stored_progress is not None and stored_progress.state is DeskRequestState.LAPSED:
-                raise ConsoleError(ErrorCode.WORKER_AWAY)
-            if stored_progress is not None and stored_progress.is_lapsed:
-                has_lapsed = True
-                # A worker's COMMIT may still be on its way, or another node's clock behind: only a withdrawal proves
-                # that nothing is sent.
-                if stored_progress.is_withdrawn or self._withdraw_request(desk_request_id):
-                    raise ConsoleError(ErrorCode.WORKER_AWAY)
+            if stored_progress is not None:
+                if not (stored_progress.is_abandoned or stored_progress.is_lapsed):
+                    last_response_at = clock.monotonic()
+                if request_wait is not None:
+                    request_wait.desk_request_id = desk_request_id
+                    request_wait.is_taken = stored_progress.state is not DeskRequestState.WAITING
+                    request_wait.is_abandoned = stored_progress.is_abandoned
+                if progress is not None and stored_progress.progress not in (None, last_step):
+                    last_step = stored_progress.progress
+                    progress(str(last_step))
+                if stored_progress.state is DeskRequestState.ENDED:
+                    return stored_progress.result or ""
+                self._raise_if_unexecuted(desk_request_id, stored_progress, had_lapsed=has_lapsed)
+                has_lapsed = has_lapsed or stored_progress.is_lapsed
             if clock.monotonic() - last_response_at > self._context.scale.scale_seconds(ANSWER_WAIT_LIMIT_SECONDS):
                 break
             clock.sleep(pause_seconds)
@@ -267,6 +250,22 @@ class RemoteRequestIdService(RequestIdService):
         if interrupts.is_interrupt_pending() and self._withdraw_request(desk_request_id):
             raise interrupts.Interrupted
         raise _make_unanswered_request_error()
+
+    def _raise_if_unexecuted(
+        self, desk_request_id: str, stored_progress: DeskRequestProgress, *, had_lapsed: bool
+    ) -> None:
+        """Raise an error if no worker has executed this desk request, and none will: interrupted (reason `withdrawn`)
+        if the person has withdrawn it, worker_away if it has lapsed. `had_lapsed`: an earlier read found that the
+        60 s were over, so that a withdrawal is this desk's own.
+        """
+        if stored_progress.is_withdrawn and not had_lapsed:
+            raise ConsoleError(ErrorCode.INTERRUPTED, {"reason": "withdrawn"})
+        if stored_progress.state is DeskRequestState.LAPSED:
+            raise ConsoleError(ErrorCode.WORKER_AWAY)
+        # A worker's COMMIT may still be on its way, or another node's clock behind: only a withdrawal proves that
+        # nothing is sent.
+        if stored_progress.is_lapsed and (stored_progress.is_withdrawn or self._withdraw_request(desk_request_id)):
+            raise ConsoleError(ErrorCode.WORKER_AWAY)
 
     def _return_or_raise_answer(self, request: NewDeskRequest, text: str) -> Any:
         """Return the value in `text`, the stored answer of a desk request, or raise its error. If the worker has
