@@ -21,7 +21,7 @@ from scripts.bundle import appimage, debian
 from tests.packaging.test_wheel import find_file_check
 from tests.support.containerfile import CONTAINERFILE, read_instructions
 from tests.support.vnc_screen import wait_for_colours
-from tests.support.waiting import MAX_WAIT_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 BARE_SYSTEM_FOLDER = os.environ.get("CONSOLE_TEST_BARE_DEBIAN", "")
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,11 +112,22 @@ def check_window(system: DebianCopy, *words: str) -> bool:
         try:
             painted = wait_for_colours(port, max_wait_seconds=120) > 50
         finally:
-            # An AppImage's runtime waits for the program and does not tell it.
+            # An AppImage's runtime waits for the program and does not tell it. The signal ends the runtime at once,
+            # while the program still writes its files.
             os.killpg(window.pid, signal.SIGTERM)
             status = window.wait(timeout=MAX_WAIT_SECONDS)
+            wait_until(lambda: not _has_processes(window.pid), "the end of the program")
     assert "Traceback" not in log.read_text(encoding="utf-8"), log.read_text(encoding="utf-8")
     return painted and status in (0, 143, -signal.SIGTERM)
+
+
+def _has_processes(process_group_id: int) -> bool:
+    """Return True if a process of this group runs."""
+    try:
+        os.killpg(process_group_id, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def check_lookup(system: DebianCopy, *program: str) -> bool:
