@@ -349,10 +349,28 @@ def test_a_timeline_line_lists_changed_fields() -> None:
     changes = {"company_name": [None, "架空商事"], "result": ["hold", "ok"]}
     entry = TimelineEntry(NOW, "op-a", "credit-check.detail_stored", {"changes": changes})
     line = wording.format_audit_entry(entry, "ja")
-    assert line == "詳細を保存しました。会社名: – → 架空商事、結果: hold → ok"
+    assert line == "詳細を保存しました。会社名: – → 架空商事、結果: 中リスク → 低リスク"
     refused = TimelineEntry(NOW, "op-a", "credit-check.purchase", {"reason": "not_expired"}, "refused")
     assert "期限内" in wording.format_audit_entry(refused, "ja")
     assert wording.format_audit_entry(TimelineEntry(NOW, "op-a", "something.new"), "ja") == "something.new"
+
+
+@pytest.mark.parametrize(
+    ("field", "stored", "ja"),
+    [
+        ("purchased_at", "2026-11-28 15:00:00", "購入日: – → 2026-11-29"),
+        ("purchased_at", "2026-11-28 15:00:00+00:00", "購入日: – → 2026-11-29"),
+        ("expired_at", "2027-11-29 15:00:00", "有効期限: – → 2027-11-29"),
+        ("expired_at", "2027-11-29", "有効期限: – → 2027-11-29"),
+        ("expired_at", "2027-13-29 15:00:00", "有効期限: – → 2027-13-29 15:00:00"),
+        ("result", "ok", "結果: – → 低リスク"),
+        ("result", "maybe", "結果: – → maybe"),
+    ],
+)
+def test_a_timeline_line_shows_stored_days_as_days_in_japan(field: str, stored: str, ja: str) -> None:
+    """The audit log has days as UTC instants. A timeline shows the day in Japan, and the word of a result."""
+    sentence = wording.translate("timeline.credit-check.detail_stored", "ja", changes={field: [None, stored]})
+    assert sentence == f"詳細を保存しました。{ja}"
 
 
 def test_every_outcome_class_has_words() -> None:

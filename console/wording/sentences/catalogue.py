@@ -11,12 +11,13 @@ A slash in a placeholder selects a form by number: `{n:record/records}` is "reco
 "records". This placeholder doesn't show the number itself: write `{n:count} {n:record/records}`.
 """
 
+import contextlib
 import json
 import logging
 import re
 import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,10 @@ _MAX_FACT_CHARACTERS = 300
 _WHOLE_TEXT_FORM = "whole"
 """Form of a placeholder whose fact is never cut, such as a command, which a cut would change into another one."""
 _UNLISTED_HTTP_STATUS_PATTERN = re.compile(r"http_([1-5])\d\d")
+_TIME_STYLE_BY_STORED_DAY: dict[str, TimeStyle] = {"purchased_at": "day", "expired_at": "until"}
+"""The columns of a credit check that contain a day as an instant (UTC): the start of the day of purchase in Japan,
+and the end of the last valid day."""
+_STORED_INSTANT_PATTERN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?(\+00:00)?", re.ASCII)
 _AMOUNT_FACT_NAMES = frozenset({"minor", "left", "limit", "today"})
 _PERSON_FACT_NAMES = frozenset({"checkers", "holder", "maker", "owner", "person", "switch_by", "who"})
 _WORKER_NAME = "worker"  # the name under which the program acts by itself
@@ -445,10 +450,24 @@ class _SentenceFormatter(string.Formatter):
         """Return the text of changed fields: the name of each field, with its value before and after the change."""
         lines = []
         for name, pair in changes.items():
-            old_value, new_value = pair if isinstance(pair, list | tuple) and len(pair) == 2 else (None, pair)
+            values = pair if isinstance(pair, list | tuple) and len(pair) == 2 else (None, pair)
+            before, after = (self._format_changed_value(name, value) for value in values)
             field = self._format_code("field", name)
-            lines.append(self._translate("list.change", field=field, before=old_value, after=new_value))
+            lines.append(self._translate("list.change", field=field, before=before, after=after))
         return self._translate("list.separator").join(lines)
+
+    def _format_changed_value(self, field_name: str, value: object) -> object:
+        """Return the value of a changed field as the sentence shows it. The audit log has the columns of a credit
+        check as texts: the days of purchase and expiry as UTC instants, which can have another date than the day in
+        Japan, and the result as the provider's code. Every other value, such as a day without a time, is returned
+        unchanged."""
+        if not isinstance(value, str):
+            return value
+        if field_name == "result":
+            return self._format_code("result", value)
+        style = _TIME_STYLE_BY_STORED_DAY.get(field_name)
+        instant = _parse_stored_instant(value) if style is not None else None
+        return value if style is None or instant is None else format_instant(instant, style)
 
     def _format_fact(self, value: object, form: str) -> str:
         """Return the text of one fact according to its type. `form` is the format in its placeholder, such as `short`
@@ -486,6 +505,16 @@ _TEXT_FORMATTER_BY_PLACEHOLDER_FORM: Mapping[str, Callable[[str], str]] = {
     "number": format_corporation_number,
     "id": shorten_id,
 }
+
+
+def _parse_stored_instant(text: str) -> datetime | None:
+    """Return the UTC instant that a text such as `2026-11-28 15:00:00` of the audit log contains; None for any other
+    text."""
+    if not _STORED_INSTANT_PATTERN.fullmatch(text):
+        return None
+    with contextlib.suppress(ValueError):  # such as the month 13
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    return None
 
 
 def choose_singular_or_plural(number: object, singular_and_plural: str) -> str:
