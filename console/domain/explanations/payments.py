@@ -6,7 +6,7 @@ the given record and its relations. It advises no step that a service would refu
 look at the record and names the reason (`work.reason.*`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -157,14 +157,15 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
     the related records in `record.relations`; if these are None, it uses the payment's own fields alone."""
     relations = record.relations or PaymentRelations()
     explanation = _explain_without_badges(record, relations, now)
-    _, provider_side, order_side = _compare_payment_sides(record, relations, now)
+    sides = compare_payment_sides(record, relations.order, relations.known_provider_state, now)
+    _, provider_side, order_side = sides
     if (provider_side.differs or order_side.differs) and explanation.verdict in _VERDICTS_WITHOUT_PROBLEM:
         is_order_still_paid = "state" in order_side.differs and not provider_side.differs
         explanation = _explain_differing_sides(record, explanation.facts, is_order_still_paid=is_order_still_paid)
     explanation = _add_proposal(record, relations, explanation)
     if not relations.can_ask_provider:
         explanation = replace(explanation, next_step=_replace_impossible_probe(record, explanation.next_step))
-    certainty = _find_certainty_badge(record, relations, explanation.verdict, now)
+    certainty = _find_certainty_badge(record, relations, explanation.verdict, sides, now)
     explanation_with_badges = replace(
         explanation, certainty=certainty, work=_find_payment_work_badge(record, relations, explanation, now)
     )
@@ -280,20 +281,16 @@ def _add_proposal(record: Payment, relations: PaymentRelations, explanation: Exp
     return replace(explanation, next_step=step, roles_that_may_act=(APPROVER,))
 
 
-def _compare_payment_sides(record: Payment, relations: PaymentRelations, now: datetime) -> tuple[ComparedSide, ...]:
-    return compare_payment_sides(record, relations.order, relations.known_provider_state, now)
-
-
 def _find_certainty_badge(
-    record: Payment, relations: PaymentRelations, verdict: str, now: datetime
+    record: Payment, relations: PaymentRelations, verdict: str, sides: Iterable[ComparedSide], now: datetime
 ) -> CertaintyBadge:
     """Return the first badge of certainty that applies to the payment: UNKNOWN (its outcome, or that of one of its
     refunds), SIDES_DISAGREE, UNCONFIRMED by the provider, MAY_BE_REVERSED by the payer's bank, OLD (the provider's
-    last answer), otherwise KNOWN. `verdict` is the verdict of the payment's explanation.
+    last answer), otherwise KNOWN. `verdict` is the verdict of the payment's explanation, `sides` are the compared
+    sides of the payment.
     """
     if record.certainty is Certainty.UNKNOWN or verdict == "verdict.payment_refund_unknown":
         return CertaintyBadge.UNKNOWN
-    sides = _compare_payment_sides(record, relations, now)
     is_refund_contradicted = find_contradicted_refund(relations.refunds) is not None
     if verdict in VERDICTS_OF_MISMATCH or is_refund_contradicted or any(side.differs for side in sides):
         return CertaintyBadge.SIDES_DISAGREE

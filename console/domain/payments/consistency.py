@@ -143,11 +143,12 @@ def _make_order_side(payment: Payment, order: Order | None, now: datetime) -> Co
     """Return the order's side of a payment; it doesn't exist if `order` is None."""
     if order is None:
         return ComparedSide(name="order", there=False)
-    return replace(_describe_order(order, now), differs=tuple(_list_differences_at_order(payment, order)))
+    return _describe_order(order, now, differs=tuple(_list_differences_at_order(payment, order)))
 
 
-def _describe_order(order: Order, now: datetime) -> ComparedSide:
-    """Return the side of an order that is read at the instant `now`, without differences."""
+def _describe_order(order: Order, now: datetime, *, differs: tuple[str, ...] = ()) -> ComparedSide:
+    """Return the side of an order that is read at the instant `now`; `differs` are its fields that contradict our
+    payment."""
     return ComparedSide(
         name="order",
         state=order.state.value,
@@ -159,6 +160,7 @@ def _describe_order(order: Order, now: datetime) -> ComparedSide:
         asked=now,
         source="shop",
         version=order.version,
+        differs=differs,
     )
 
 

@@ -16,7 +16,7 @@ from console.domain.access.read_only import (
 from console.domain.alerts.rules import ALERT_RULES, find_broken_rule
 from console.domain.corporation_number import is_well_formed
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.explanations.payments import OPEN_REFUND_ACTION, explain_payment, find_mismatch_verdict
+from console.domain.explanations.payments import OPEN_REFUND_ACTION, find_mismatch_verdict
 from console.domain.explanations.records import explain_record
 from console.domain.explanations.refunds import may_be_requested_again
 from console.domain.payments.consistency import ENDED_WITHOUT_MONEY_STATES, PAID_STATES, WAITING_STATES
@@ -157,16 +157,14 @@ class RelatedRecordCompleter:
                 observed_change=change_alert.observed if change_alert else "",
             )
             completed_check = replace(check, relations=relations)
-            if self._may_be_stopped_by_switch(completed_check):
+            if _may_be_stopped_by_switch(completed_check, self._find_advised_action(completed_check)):
                 relations = replace(relations, read_only_switch=find_switch(CREDIT_CHECK_PROVIDER))
                 completed_check = replace(check, relations=relations)
             yield completed_check
 
-    def _may_be_stopped_by_switch(self, record: QueuedRecord) -> bool:
-        """True if a read-only switch could stop the record's next step, so that the switches must be read."""
-        action = explain_record(record, self._context.now()).next_step.action
-        is_approved = isinstance(record, Refund) and record.state is RefundState.APPROVED
-        return is_approved or action == OPEN_REFUND_ACTION or action in IS_STOPPED_BY_PROVIDER_SWITCH_BY_ACTION
+    def _find_advised_action(self, record: QueuedRecord) -> str | None:
+        """Return the action of the next step that the record's explanation advises; None if it advises no action."""
+        return explain_record(record, self._context.now()).next_step.action
 
     def _has_provider_a_call_to_find_purchases(self) -> bool:
         """True if the provider of credit checks has a call that finds a purchase with an unknown outcome. Also True
@@ -316,15 +314,16 @@ class RelatedRecordCompleter:
         currency, `read_server_now` the present instant by the database server.
         """
         relations = payment.relations or PaymentRelations()
-        may_advise_refund = _may_advise_refund(payment, self._context.now())
-        if may_advise_refund or self._may_be_stopped_by_switch(payment):
+        advised_action = self._find_advised_action(payment)
+        may_advise_refund = _may_advise_refund(payment, advised_action)
+        if may_advise_refund or _may_be_stopped_by_switch(payment, advised_action):
             relations = replace(relations, read_only_switch=find_switch(payment.provider))
         if may_advise_refund:
             refusal, _ = self._get_refund_requests().find_request_refusal(
                 conn, payment, relations.refunds, read_limits(payment.currency), read_server_now()
             )
             relations = replace(relations, refund_refusal=refusal)
-        return replace(payment, relations=relations)
+        return payment if relations is payment.relations else replace(payment, relations=relations)
 
     def _add_relations_to_waiting_refunds(
         self,
@@ -426,7 +425,7 @@ class RelatedRecordCompleter:
                 proposed_state=proposed_states.get(str(refund.id)),
             )
             completed_refund = replace(refund, relations=relations)
-            if self._may_be_stopped_by_switch(completed_refund):
+            if _may_be_stopped_by_switch(completed_refund, self._find_advised_action(completed_refund)):
                 provider = payment.provider if payment is not None else None
                 relations = replace(relations, read_only_switch=find_switch(provider))
                 completed_refund = replace(refund, relations=relations)
@@ -500,13 +499,25 @@ def _make_read_only_switch_finder(conn: Connection) -> ReadOnlySwitchFinder:
     return lambda provider: find_stopping_switch(read_switches(), provider)
 
 
-def _may_advise_refund(payment: Payment, now: datetime) -> bool:
+def _may_be_stopped_by_switch(record: QueuedRecord, advised_action: str | None) -> bool:
+    """True if a read-only switch could stop the record's next step, so that the switches must be read.
+    `advised_action` is the action that the record's explanation advises, None if it advises none."""
+    is_approved = isinstance(record, Refund) and record.state is RefundState.APPROVED
+    return (
+        is_approved
+        or advised_action == OPEN_REFUND_ACTION
+        or advised_action in IS_STOPPED_BY_PROVIDER_SWITCH_BY_ACTION
+    )
+
+
+def _may_advise_refund(payment: Payment, advised_action: str | None) -> bool:
     """True if the screen of the payment, or an alert about its order, may advise a refund. Only then must the rules
-    of refunds be checked.
+    of refunds be checked. `advised_action` is the action that the payment's explanation advises, None if it advises
+    none.
     """
     order = payment.relations.order if payment.relations is not None else None
     is_late = payment.late_after is not None or (order is not None and order.state is OrderState.CANCELLED)
-    return (is_late and payment.state in PAID_STATES) or explain_payment(payment, now).next_step.action == "refund"
+    return (is_late and payment.state in PAID_STATES) or advised_action == "refund"
 
 
 ItemT = TypeVar("ItemT")
