@@ -15,9 +15,10 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, literal_column, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, literal_column, select
 
 from console.domain.service_results import FeedMark
+from console.store.database.prepared_queries import execute_prepared_query
 from console.store.schema.core import changes
 
 FeedRow = Row[int, str, int]
@@ -74,29 +75,28 @@ def list_changes_since(conn: Connection, after_mark: FeedMark | None) -> tuple[F
     if conn.dialect.name == "sqlite":  # SQLite has one writer at a time: no id is open
         later_rows = _read_later_rows(conn, after_mark)
         return _compute_next_mark(after_mark, later_rows, ()), _list_changed_subjects(later_rows)
-    query = FEED_STATE_QUERY if has_open_ids(after_mark) else FEED_STATE_QUERY_WITHOUT_OPEN_IDS
-    return read_changes_after_state_query(
-        conn, after_mark, conn.execute(query, make_feed_state_parameters(after_mark)).one()
-    )
+    state_row = execute_feed_state_query(conn, after_mark, FEED_STATE_QUERY, FEED_STATE_QUERY_WITHOUT_OPEN_IDS)
+    return read_changes_after_state_query(conn, after_mark, state_row)
 
 
-def has_open_ids(after_mark: FeedMark) -> bool:
-    """True if for a reader with the mark `after_mark` a row may still appear with an id up to its newest one."""
-    return after_mark.complete_up_to_id < after_mark.newest_id
+def execute_feed_state_query(
+    conn: Connection, after_mark: FeedMark, query: Select[Any], query_without_open_ids: Select[Any]
+) -> Row[Any]:
+    """Execute FEED_STATE_QUERY (`query`) or, if for a reader with the mark `after_mark` no row may appear any more
+    with an id up to its newest one, FEED_STATE_QUERY_WITHOUT_OPEN_IDS (`query_without_open_ids`), each perhaps with
+    further columns. Return the row of the result. Only for a server.
 
-
-def make_feed_state_parameters(after_mark: FeedMark) -> dict[str, int]:
-    """Return the parameters of FEED_STATE_QUERY for a reader with the mark `after_mark`: `closed_id` and `up_to_id`.
-    The reader's open ids, for which a row may still appear, are those with `closed_id` < id <= `up_to_id`. Without
-    open ids there are no parameters.
+    The query without open ids has no parameters, and each window repeats it while nothing changes in the team. So it
+    is prepared once for each connection.
     """
-    if not has_open_ids(after_mark):
-        return {}
-    return {"closed_id": after_mark.complete_up_to_id, "up_to_id": after_mark.newest_id}
+    if after_mark.complete_up_to_id >= after_mark.newest_id:
+        return execute_prepared_query(conn, query_without_open_ids).one()
+    open_ids = {"closed_id": after_mark.complete_up_to_id, "up_to_id": after_mark.newest_id}
+    return conn.execute(query, open_ids).one()
 
 
 def read_changes_after_state_query(
-    conn: Connection, after_mark: FeedMark, state_row: Row[Any, Any]
+    conn: Connection, after_mark: FeedMark, state_row: Row[Any]
 ) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
     """Return the reader's next mark, and the records that have changed since the mark `after_mark`, each once, as
     (kind, id). If the feed has lost rows, return the mark of the present state and no changes. Only for a server:

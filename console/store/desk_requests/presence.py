@@ -66,7 +66,8 @@ def read_desk_update(conn: Connection, after_mark: FeedMark | None) -> DeskUpdat
         mark, changes = change_feed.list_changes_since(conn, None)
         state_row = conn.execute(_WORKER_PRESENCE_QUERY).one()
     else:
-        query = _DESK_UPDATE_QUERY if change_feed.has_open_ids(after_mark) else _DESK_UPDATE_QUERY_WITHOUT_OPEN_IDS
-        state_row = conn.execute(query, change_feed.make_feed_state_parameters(after_mark)).one()
+        state_row = change_feed.execute_feed_state_query(
+            conn, after_mark, _DESK_UPDATE_QUERY, _DESK_UPDATE_QUERY_WITHOUT_OPEN_IDS
+        )
         mark, changes = change_feed.read_changes_after_state_query(conn, after_mark, state_row)
     return DeskUpdate(mark, changes, not state_row.is_worker_there, int(state_row.switches_version))

@@ -5,6 +5,7 @@ block others.
 import subprocess
 from collections.abc import Collection, Generator, Iterator
 from contextlib import ExitStack, closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
@@ -25,6 +26,8 @@ from console.store.access.lock_holders import (
     end_next_blocking_session,
     set_repeated_blockers,
 )
+from console.store.credit_checks import credit_checks
+from console.store.database import change_feed
 from console.store.database.engine import Database
 from console.store.migrations.upgrade import renew_constraints
 from tests.services.desk_requests.test_lock_holders import SECONDS_BETWEEN_CHECKS, execute_in_thread
@@ -125,6 +128,26 @@ def test_a_worker_locks_an_account_without_free_prepared_statements(people: Team
         with pytest.raises(pymysql.MySQLError, match="locked"):
             people.open_connection("op-a")
     people.server.sql(f"ALTER USER `{account}`@`%` ACCOUNT UNLOCK")
+
+
+def test_a_window_reads_the_feed_without_free_prepared_statements(people: Team) -> None:
+    """A person has used up all prepared statements of the server: the window of another person still reads the
+    change feed, which it would otherwise read by a prepared statement.
+    """
+    with ExitStack() as stack:
+        desk = stack.enter_context(closing(Database(people.urls["op-a"])))
+        with desk.read() as conn:
+            mark, _ = change_feed.list_changes_since(conn, None)
+        use_up_prepared_statements(
+            stack.enter_context(stack.enter_context(closing(people.open_connection("lead-b"))).cursor())
+        )
+        for _ in range(2):
+            with desk.read() as conn:
+                assert change_feed.list_changes_since(conn, mark)[1] == ()
+        with closing(Database(people.urls["worker"])) as worker, worker.write_without_retries() as tx:
+            credit_checks.announce_change(tx.conn, 1, datetime.now(UTC))
+        with desk.read() as conn:
+            assert change_feed.list_changes_since(conn, mark)[1] == (("credit-check", 1),)
 
 
 def test_a_session_of_an_account_that_cannot_be_locked_is_ended(people: Team) -> None:
