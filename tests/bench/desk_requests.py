@@ -319,15 +319,17 @@ def _poll_as_desk(
 
 def _read_counts(desk: Console) -> None:
     """Do the reads of `BackgroundRefresh.read_work_counts` for an operator."""
-    desk.recovery.count_queued_records()
-    desk.notices.count_open_notices()
-    desk.alerts.count_changed_companies()
-    desk.recovery.list_unfinished_operations()
-    desk.alerts.count_lost_operations()
-    mentions = desk.mentions.list_open()
-    desk.incidents.count_waiting_incidents()
-    desk.bulk.count_unfinished()
-    desk.notifications.list_events((), mentions)
+    with desk.desk_status.read_person_once():
+        desk.recovery.count_queued_records()
+        desk.notices.count_open_notices()
+        desk.alerts.count_changed_companies()
+        desk.recovery.list_unfinished_operations()
+        desk.alerts.count_lost_operations()
+        mentions = desk.mentions.list_open()
+        desk.incidents.count_waiting_incidents()
+        desk.bulk.count_unfinished()
+        desk.notifications.list_events((), mentions)
+        desk.desk_status.list_answer_times()
 
 
 @contextmanager

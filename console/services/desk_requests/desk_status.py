@@ -2,6 +2,7 @@
 desk no longer needs because a worker acts for the desk's person.
 """
 
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 from console.domain.clock import TimeScale
@@ -10,7 +11,7 @@ from console.domain.desk_requests.rules import PRESENCE_LEASE_SECONDS
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.service_results import DeskUpdate, FeedMark
-from console.services.process.context import ServiceContext
+from console.services.process.context import ServiceContext, read_person_once
 from console.settings.settings import Settings
 from console.store.database import change_feed
 from console.store.database.engine import Database
@@ -63,6 +64,12 @@ class DeskStatusService:
             if asks_worker and with_presence:
                 return presence.read_desk_update(conn, after_mark)
             return DeskUpdate(*change_feed.list_changes_since(conn, after_mark))
+
+    @staticmethod
+    def read_person_once() -> AbstractContextManager[None]:
+        """Context manager: within the block, the reads of this thread look the acting person and the person's roles
+        up only once. A window reads its counts in such a block."""
+        return read_person_once()
 
     def list_answer_times(self) -> tuple[tuple[str, datetime], ...]:
         """Return the name of each provider that has answered lately, with the time of its newest answer to a call of

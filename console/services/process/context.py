@@ -52,6 +52,23 @@ STORE_KEY_FINGERPRINT_NAME = "store_key_fingerprint"
 T = TypeVar("T")
 R = TypeVar("R")
 _acting_name: ContextVar[str | None] = ContextVar("acting", default=None)
+_kept_readers: ContextVar[dict[str, Person] | None] = ContextVar("kept_readers", default=None)
+"""The people that `find_reading_person` has found in the present block of `read_person_once`, by name. None outside
+such a block.
+"""
+
+
+@contextmanager
+def read_person_once() -> Iterator[None]:
+    """Context manager: within the block, `find_reading_person` reads each person from the database only once. It is
+    for several reads of this thread that together take less than a second, such as those of the counts of a window:
+    a right that the person loses meanwhile ends with the next block.
+    """
+    token = _kept_readers.set({})
+    try:
+        yield
+    finally:
+        _kept_readers.reset(token)
 
 
 @dataclass
@@ -479,14 +496,17 @@ class ServiceContext:
         """Return the acting person, read on the connection `conn`. Return None if `reader_name` is None, because
         reading needs no right then. Raises not_allowed if the name is unknown, if it isn't that of the connected
         database account, or if the person has no right to read."""
-        name = self.reader_name
-        return (
-            None
-            if name is None
-            else require_reader(
-                conn, name, people.find(conn, name, includes_unlisted_names=self.allows_names_without_operator_row)
-            )
+        name, kept_readers = self.reader_name, _kept_readers.get()
+        if name is None:
+            return None
+        if kept_readers is not None and name in kept_readers:
+            return kept_readers[name]
+        person = require_reader(
+            conn, name, people.find(conn, name, includes_unlisted_names=self.allows_names_without_operator_row)
         )
+        if kept_readers is not None:
+            kept_readers[name] = person
+        return person
 
     @property
     def reader_name(self) -> str | None:

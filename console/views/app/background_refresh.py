@@ -12,6 +12,7 @@ views and the people less often.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Slot
@@ -245,33 +246,8 @@ class BackgroundRefresh(QObject):
         may_confirm = not self._context.find_missing_right_reason("resolve_second")
 
         def read_counts(services: "Console") -> WorkCounts:
-            refunds = services.refunds.read_inbox().refunds_to_decide if may_decide else ()
-            proposals = services.recovery.list_proposals() if may_confirm else ()
-            counts = (
-                *services.recovery.count_queued_records(),
-                services.notices.count_open_notices(),
-                services.alerts.count_changed_companies(),
-            )
-            unfinished_operations = services.recovery.list_unfinished_operations()
-            lost_count = services.alerts.count_lost_operations()
-            decisions_to_make: tuple[Refund | WaitingProposal, ...] = (
-                *refunds,
-                *(proposal for proposal in proposals if not proposal.refusal),
-            )
-            mentions = services.mentions.list_open()
-            return WorkCounts(
-                counts,
-                unfinished_operations,
-                now,
-                decisions_to_make,
-                services.incidents.count_waiting_incidents(),
-                services.bulk.count_unfinished(),
-                lost_count,
-                person,
-                mentions,
-                services.notifications.list_events(decisions_to_make, mentions),
-                services.desk_status.list_answer_times(),
-            )
+            with services.desk_status.read_person_once():
+                return _read_work_counts(services, now, person, may_decide=may_decide, may_confirm=may_confirm)
 
         self._context.run_read(
             read_counts, self._end_work_counts_reading, self._end_failed_work_counts_reading, caller=self
@@ -457,6 +433,41 @@ class BackgroundRefresh(QObject):
             return False
         self._running_call_kinds.add(kind)
         return True
+
+
+def _read_work_counts(
+    services: "Console", now: datetime, person: str | None, *, may_decide: bool, may_confirm: bool
+) -> WorkCounts:
+    """Read and return the counts of `BackgroundRefresh.read_work_counts` for the acting person `person` at the
+    instant `now`. `may_decide`: the person may decide about refunds. `may_confirm`: the person may confirm proposals.
+    """
+    refunds = services.refunds.read_inbox().refunds_to_decide if may_decide else ()
+    proposals = services.recovery.list_proposals() if may_confirm else ()
+    counts = (
+        *services.recovery.count_queued_records(),
+        services.notices.count_open_notices(),
+        services.alerts.count_changed_companies(),
+    )
+    unfinished_operations = services.recovery.list_unfinished_operations()
+    lost_count = services.alerts.count_lost_operations()
+    decisions_to_make: tuple[Refund | WaitingProposal, ...] = (
+        *refunds,
+        *(proposal for proposal in proposals if not proposal.refusal),
+    )
+    mentions = services.mentions.list_open()
+    return WorkCounts(
+        counts,
+        unfinished_operations,
+        now,
+        decisions_to_make,
+        services.incidents.count_waiting_incidents(),
+        services.bulk.count_unfinished(),
+        lost_count,
+        person,
+        mentions,
+        services.notifications.list_events(decisions_to_make, mentions),
+        services.desk_status.list_answer_times(),
+    )
 
 
 def _is_alarmbox_set_up(services: "Console") -> bool:

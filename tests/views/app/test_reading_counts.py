@@ -21,6 +21,7 @@ from console.views.presenters.credit_checks import format_clock_time
 from console.views.runtime.context import Toast, WindowContext
 from tests.support.inline_runner import InlineRunner
 from tests.support.places import Place
+from tests.support.sent_statements import record_statements
 
 
 @pytest.fixture
@@ -65,6 +66,17 @@ def test_a_change_during_a_read_of_counts_causes_another_read(qapp: QApplication
     assert desk.runner.waiting_task_count == 1
     desk.runner.execute_oldest_task()
     assert desk.runner.waiting_task_count == 0
+
+
+def test_a_reading_of_the_counts_looks_the_person_up_once(qapp: QApplication, console: Console) -> None:
+    """One reading of the counts has ten reads that need the person's right to read, and looks the person up once."""
+    desk = WindowCounts(console)
+    desk.refresh.read_work_counts()
+    with record_statements(console) as sent:
+        desk.execute_all_tasks()
+    lookups = [statement for statement in sent if "FROM operators" in statement]
+    assert lookups
+    assert len(lookups) == len(set(lookups))  # on SQLite, a second statement asks if the table is empty
 
 
 @pytest.mark.engines("sqlite")  # a server knows one person per account

@@ -30,6 +30,7 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
     "daily_closes": {"write"},  # a file of this desk and an audit entry
     "desk_status": {
         "read_desk_update",
+        "read_person_once",
         "list_answer_times",
         "list_unneeded_credentials",
         "delete_unneeded_credentials",  # changes no record
