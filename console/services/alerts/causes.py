@@ -118,7 +118,9 @@ class AffectedRecordReader:
 
     def read_affected_records(self, conn: Connection, causes: Collection[Cause]) -> Mapping[Cause, AffectedRecords]:
         """Return the records that each of these causes affects. The orders and payments of all causes are read
-        together in a few queries."""
+        together in a few queries; without a cause nothing is read."""
+        if not causes:
+            return {}
         lapsed_ids = journal.list_lapsed_record_ids_by_kind(conn)
         records = _read_records_of_order_causes(conn, causes, lapsed_ids.get(refunds.REFUND_KIND, frozenset()))
         unread_counts: dict[Cause, int] = {}

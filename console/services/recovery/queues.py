@@ -209,9 +209,11 @@ class QueueReader:
         context = self._context
         with context.database.read() as conn:
             context.find_reading_person(conn)
+            operations = journal.list_unfinished_operations(conn)
+            if not operations:
+                return ()
             lapsed_ids = journal.list_lapsed_record_ids_by_kind(conn)
             holders = {holder.name: holder for holder in leases.list_holders(conn)}
-            operations = journal.list_unfinished_operations(conn)
             stored_records = [_find_record_of_operation(conn, operation, lapsed_ids) for operation in operations]
             completed_by_type_and_id = map_readable_records(
                 self._complete_records, conn, [record for record in stored_records if record is not None]

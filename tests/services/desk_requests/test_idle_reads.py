@@ -131,6 +131,19 @@ def test_a_reading_of_the_counts_looks_the_person_up_once(place: Place, sandbox:
         assert count_lookups(sent) == 1
 
 
+def test_counts_of_nothing_are_few_statements(place: Place, sandbox: Sandbox) -> None:
+    """Without unfinished operations and without incidents that a person has set aside, their counts don't read the
+    records that they would need: each is one statement after the lookup of the person.
+    """
+    start_team_mode(place, "op-a")
+    with place.open_desk(sandbox) as desk, desk.desk_status.read_person_once():
+        desk.recovery.count_queued_records()
+        with record_statements(desk) as sent:
+            assert desk.recovery.list_unfinished_operations() == ()
+            assert desk.incidents.count_waiting_incidents() == 0
+        assert len(sent) == 2, sent
+
+
 def test_counts_do_not_read_the_audit_trail(place: Place, sandbox: Sandbox) -> None:
     """The repeated count of lost operations does not query the audit trail. To find its newest entry, the server
     would have to read the whole trail.
