@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, QTimer, Slot
+from PySide6.QtCore import QObject, QTimer, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
@@ -170,7 +170,7 @@ class WindowOpener(QObject):
         person_values.write_failed.connect(partial(self._show_write_failure, "person_state.unwritten"))
         self.context.person_changed.connect(self._load_preferences)
         if isinstance(app, QApplication):
-            app.applicationStateChanged.connect(self._read_values_of_other_windows)
+            app.applicationStateChanged.connect(person_values.read_shared_values_if_active)
         if self._person is not None and not is_rebuilt:
             self.context.preferences.set_values_of_person(self._person, self._stored_entries)
         self.frame = WindowFrame(self.window, self.context)
@@ -225,14 +225,6 @@ class WindowOpener(QObject):
         self.context.preferences.load(self.context.operator or "")
         if self.context.is_ready:
             self.context.person_values.load(self.context.operator or "")
-
-    @Slot(Qt.ApplicationState)
-    def _read_values_of_other_windows(self, state: Qt.ApplicationState) -> None:
-        """When the person comes back to this window, read the drafts and unanswered request ids that the person has
-        changed in another window meanwhile.
-        """
-        if state is Qt.ApplicationState.ApplicationActive:
-            self.context.person_values.read_shared_values()
 
     @Slot()
     def _rebuild_frame(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt, Slot
 
 from console.domain.person_state.drafts import Draft, list_drafts, parse_draft
 from console.domain.person_state.retention import ATTEMPT_PREFIX, DRAFT_PREFIX
@@ -56,6 +56,14 @@ class PersonValues(StoredPersonValues):
         records.
         """
         return value_name.startswith((DRAFT_PREFIX, ATTEMPT_PREFIX))
+
+    @Slot(Qt.ApplicationState)
+    def read_shared_values_if_active(self, state: Qt.ApplicationState) -> None:
+        """When the person comes back to this window, read the drafts and unanswered request ids that the person has
+        changed in another window meanwhile.
+        """
+        if state is Qt.ApplicationState.ApplicationActive:
+            self.read_shared_values()
 
     def get_value(self, value_name: str) -> JsonValue | None:
         """Return the value that is stored under this name; None if there is none."""
