@@ -247,7 +247,7 @@ PREPOSITIONS = {
 
 # Outcomes of providers, names of samples and of events in a timeline are sets of words of their own.
 PATHS_OF_OTHER_VOCABULARIES_PATTERN = (
-    r"(providers|sandbox|demo|store/migrations)/|domain/(errors/__init__|error_reasons|records|setting_problems)\.py"
+    r"(providers|sandbox|demo|store/migrations)/|domain/(errors/__init__|error_reasons|records|\w+_problems)\.py"
     r"|views/presenters/credit_checks\.py"
 )
 # Words that are also a queue, a column, an action, a tone, an outcome's reason or an event.

@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console.cli.json_output import audit as audit_json
 from console.cli.json_output import results as cli_json
-from console.cli.json_output.results import AuditExport
+from console.cli.json_output.audit import AuditExport
 from console.cli.process.command import Command, ServiceCommand, parse_path
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output import audit as audit_text
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import AuditEntry
+from console.domain.usage_problems import UsageProblem
 from console.settings.private_files import is_folder
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class VerifyAuditCommand:
         if args.pack is None:
             ServiceCommand(
                 lambda console, _, __: console.audit.verify_trail(),
-                cli_json.build_audit_verification_json,
+                audit_json.build_audit_verification_json,
                 audit_text.format_audit_verification_lines,
             ).run(args, writer)
             return
@@ -106,6 +107,6 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "audit verify": VerifyAuditCommand(),
     "audit export": ServiceCommand(
-        _export_audit_trail, cli_json.build_audit_export_json, audit_text.format_audit_export_lines
+        _export_audit_trail, audit_json.build_audit_export_json, audit_text.format_audit_export_lines
     ),
 }

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from console.cli.json_output import results as cli_json
-from console.cli.json_output.results import PurchaseAnswer
+from console.cli.json_output.purchases import PurchaseAnswer, build_purchase_json
 from console.cli.process.command import Command, ServiceCommand, parse_row_id
 from console.cli.process.output import AnswerWriter
 from console.cli.registry import read_facts_and_warn_if_closed
@@ -57,6 +57,6 @@ def _format_refetch_lines(result: "RefetchResult", translator: Translator) -> Li
 
 
 COMMANDS: Mapping[str, Command] = {
-    "purchase": ServiceCommand(_purchase_credit_check, cli_json.build_purchase_json, _format_purchase_lines),
+    "purchase": ServiceCommand(_purchase_credit_check, build_purchase_json, _format_purchase_lines),
     "refetch": ServiceCommand(_refetch_credit_check, cli_json.build_refetch_json, _format_refetch_lines),
 }

@@ -2,7 +2,8 @@
 
 The values are fixed, because scripts read them as `error.detail`. The catalogue of wordings has a sentence
 `error.<code>.<reason>` for most of them. The problems of settings are in the module `setting_problems`, because every
-start of the program imports that module and few starts import this one.
+start of the program imports that module; few starts import this one, and fewer import `usage_problems` and
+`file_problems`.
 """
 
 from console.domain.reason import Reason
@@ -277,107 +278,6 @@ class ReadOnlyReason(Reason):
     PROVIDER_SWITCH = "provider_switch"
 
 
-class UsageProblem(Reason):
-    """Problems of the error `usage` (`detail.problem`): the wrong argument. Problems that begin with ACCOUNTS concern
-    the file of accounts.
-
-    ACCOUNTS_ACCOUNT_OF_SERVER: a new person has the name of an account that has rights on the whole server.
-    ACCOUNTS_ACCOUNT_OF_OTHER_DATABASE: another schema account of the server has created the person's own role.
-    ACCOUNTS_ACTS_NOT_STATED: the file doesn't say whether the person acts directly or a worker acts for the person.
-    ACCOUNTS_ASKS_WITH_ACTS: an entry has the old key `asks` together with the key `acts`, or `asks` with another
-    value than true. ACCOUNTS_NEW_ROLE_FOR_WORKER: the file gives another role to an account that has been a worker's
-    account. ACCOUNTS_OWNER_OF_SCHEMA: the account owns the schema. AMOUNT_AND_DAY_ONLY_FOR_OUTSIDE: an amount or a
-    day was given for a decision that isn't the record of a refund given back outside. ANSWERS_NEED_STORE_KEY: the
-    spool has answers that only the store key can decrypt. DESK_NEEDS_OWN_CREDENTIALS: no worker acts for the desk's
-    person, so the desk needs its credentials. NO_CODE: the authorisation code is missing. NO_OLDER_VERSION: the PDF
-    has only one version. OPTIONS_WITH_VIEW: a filter or a sort order was given together with a saved view, which has
-    its own. OTHER_CORPORATION_NUMBER: the database already has the payment to import, with another corporation number
-    than the given one. SAME_VERSION: the two versions to compare are the same one. SIGN_IN_IN_SETTINGS: the settings
-    already have the account and password. UNKNOWN_PART: a list has no such part (tab).
-    """
-
-    INVALID_ACCOUNT_NAME = "account_name"
-    ACCOUNTS_ACCOUNT_OF_SERVER = "accounts_account_of_server"
-    ACCOUNTS_ACCOUNT_OF_OTHER_DATABASE = "accounts_other_database"
-    ACCOUNTS_ACTS_NOT_STATED = "accounts_acting"
-    ACCOUNTS_ASKS_WITH_ACTS = "accounts_asks"
-    ACCOUNTS_FLAG_NOT_BOOLEAN = "accounts_flag"
-    ACCOUNTS_WRONG_FORM = "accounts_form"
-    ACCOUNTS_INVALID_JSON = "accounts_json"
-    ACCOUNTS_INVALID_NAME = "accounts_name"
-    ACCOUNTS_INVALID_ROLES = "accounts_roles"
-    ACCOUNTS_OWNER_OF_SCHEMA = "accounts_schema_account"
-    ACCOUNTS_SAME_NAME_TWICE = "accounts_twice"
-    ACCOUNTS_UNKNOWN_KEY = "accounts_unknown_key"
-    ACCOUNTS_UNKNOWN_ROLE = "accounts_unknown_role"
-    ACCOUNTS_UNREADABLE = "accounts_unreadable"
-    ACCOUNTS_INVALID_VARIABLE_NAME = "accounts_variable"
-    ACCOUNTS_NEW_ROLE_FOR_WORKER = "accounts_was_worker"
-    AMOUNT_AND_DAY_MISSING = "amount_and_day"
-    ANSWERS_NEED_STORE_KEY = "answers_wait"
-    INVALID_ARGUMENTS = "arguments"
-    INVALID_OUTCOME = "as"
-    INVALID_OUTCOME_OF_BEGUN_PAYMENT = "as_begun"
-    INVALID_OUTCOME_OF_REFUND = "as_refund"
-    UNKNOWN_BULK_ACTION = "bulk_action"
-    TOO_MANY_BULK_RECORDS = "bulk_day"
-    RECORD_KIND_WITHOUT_BULK = "bulk_kind"
-    INVALID_BULK_LIMIT = "bulk_most"
-    INVALID_RECORD_COUNT = "bulk_size"
-    CLOSE_DAY_IN_FUTURE = "close_day"
-    COMMENT_TOO_LONG = "comment"
-    CURRENCY_NOT_ACCEPTED = "currency"
-    UNREADABLE_CURSOR = "cursor"
-    INVALID_DEAL_CODE = "deal"
-    INVALID_DECISION_REASON = "decision_reason"
-    DECLINE_REASON_MISSING = "decline_words"
-    DESK_NEEDS_OWN_CREDENTIALS = "desk_acts"
-    UNKNOWN_DOCUMENT_FORMAT = "document_format"
-    UNKNOWN_EXPORT_FORMAT = "export_format"
-    FILE_EXISTS = "file_exists"
-    FOLDER_FOR_FILE = "folder_for_file"
-    UNREADABLE_FILTER = "filter"
-    QUEUE_WITHOUT_FILTER = "filter_companies"
-    REPEATED_FILTER = "filter_repeated"
-    INVALID_MERCHANT_PAYMENT_ID = "merchant_payment_id"
-    NO_ACCOUNT_NAME = "no_account_name"
-    NO_ACCOUNTS = "no_accounts"
-    NO_CODE = "no_code"
-    NO_READABLE_FILE = "no_file"
-    NO_SUCH_FOLDER = "no_folder"
-    NO_PASSWORD = "no_password"  # noqa: S105 (a problem, no secret)
-    NO_SUCH_TIMEZONE = "no_such_timezone"
-    INVALID_NOTE = "note"
-    NO_OLDER_VERSION = "one_version"
-    OTHER_CORPORATION_NUMBER = "other_corporation_number"
-    OTHER_TIMEZONE = "other_timezone"
-    INVALID_INCIDENT_OWNER = "owner"
-    UNKNOWN_PART = "part"
-    GATEWAY_ID_MISSING = "provider_id"
-    ALARMBOX_ID_MISSING = "provider_id_missing"
-    INVALID_ALARMBOX_ID = "alarmbox_id"
-    UNKNOWN_QUEUE = "queue"
-    INVALID_OUTSIDE_REFUND = "outside_refund"
-    AMOUNT_AND_DAY_ONLY_FOR_OUTSIDE = "only_done_outside"
-    INVALID_REASON_CODES = "reason"
-    INVALID_RECONCILIATION_DAYS = "reconcile_days"
-    RECONCILIATION_PERIOD_TOO_LONG = "reconcile_span"
-    INVALID_REFUND_REASON = "refund_reason"
-    REFUND_TICKET_TOO_LONG = "refund_ticket"
-    UNREADABLE_DESK_REQUEST = "request_form"
-    INVALID_REQUEST_ID = "request_id"
-    SAME_VERSION = "same_version"
-    SIGN_IN_IN_SETTINGS = "sign_in_given"
-    UNKNOWN_SORT_COLUMN = "sort"
-    INVALID_SWITCH_REASON = "switch_reason"
-    INVALID_SNOOZE_END = "until"
-    VIEW_TOO_LARGE = "view_content"
-    TOO_MANY_VIEWS = "view_count"
-    INVALID_VIEW_NAME = "view_name"
-    VIEW_NAME_TAKEN = "view_name_taken"
-    OPTIONS_WITH_VIEW = "view_options"
-
-
 class DatabaseLockedProblem(Reason):
     """Problems of the error `database_locked` (`detail.problem`): the process or conflict that kept the database or
     its rows locked. DUPLICATES_KEEP_COMING: another program writes new duplicates during an adoption.
@@ -474,73 +374,6 @@ class DocumentNotFoundReason(Reason):
     FILE_MISSING = "missing"
     NO_DOCUMENT_PATH = "not_ours"
     CONTENT_UNREADABLE = "unreadable"
-
-
-class BackupProblem(Reason):
-    """Problems of the error `bad_backup` (`detail.problem`). FILE_ALTERED, FILE_MISSING: a file differs from the
-    manifest or doesn't exist. FILE_UNREADABLE: this program may not read a file or a folder. NO_MANIFEST: the backup
-    was broken off, or the folder is no backup. OTHER_KIND_OF_DATABASE: the backup is of a database server and the
-    target is an embedded database, or the reverse. FOLDER_NOT_EMPTY: the folder for a new backup contains files.
-    DATABASE_NOT_EMPTY: the server database to restore into has tables. TABLES_MISSING: the dump of a server's
-    database lacks tables of its schema. ROWS_LIMITED: the server limits the rows of each query, so a dump would lack
-    rows and columns.
-    """
-
-    FILE_ALTERED = "altered"
-    DATABASE_DAMAGED = "database"
-    NEWER_FORMAT = "format"
-    NO_MANIFEST = "incomplete"
-    OTHER_KIND_OF_DATABASE = "kind"
-    MANIFEST_DAMAGED = "manifest"
-    FILE_MISSING = "missing"
-    FOLDER_NOT_EMPTY = "not_empty"
-    ROWS_LIMITED = "rows_limited"
-    TABLES_MISSING = "tables_missing"
-    DATABASE_NOT_EMPTY = "target_not_empty"
-    FILE_UNREADABLE = "unreadable"
-
-
-class RegistryFileProblem(Reason):
-    """Problems of the error `bad_registry_file` (`detail.problem`): the rule that a file of the corporation registry
-    breaks. FILE_CHANGED: the file has changed since the import checked it. FOLDER_FOR_FILE: the path is that of a
-    folder. FUTURE_DAY: the day in the file's name is in the future. NOT_ONE_CSV: the ZIP contains no CSV file, or
-    more than one. VALUE_NOT_ALLOWED: the publisher's definition doesn't allow the value of a field.
-    """
-
-    INCOMPLETE_ZIP = "archive"
-    TOO_LARGE_UNPACKED = "bomb"
-    FILE_CHANGED = "changed"
-    WRONG_FIELD_COUNT = "columns"
-    NOT_ONE_CSV = "contents"
-    CONTROL_CHARACTER = "control_character"
-    NO_CORPORATION = "empty"
-    MIXED_ENCODING = "encoding"
-    FOLDER_FOR_FILE = "folder_for_file"
-    FUTURE_DAY = "future"
-    UNEXPECTED_HEADER = "header"
-    WRONG_FILE_NAME = "name"
-    INVALID_CORPORATION_NUMBER = "number"
-    MISPLACED_QUOTES = "quotes"
-    FIELD_TOO_LONG = "too_long"
-    FILE_UNREADABLE = "unreadable"
-    VALUE_NOT_ALLOWED = "value"
-
-
-class RegistryOrderProblem(Reason):
-    """Problems of the error `registry_order` (`detail.problem`): the reason for which files can't be imported into
-    the registry in use. PREFECTURES_MISSING: the files don't cover all prefectures of the registry in use.
-    DAYS_MISSING: a published day would be left out. NO_WHOLE_FILE: there is no registry to which a difference could
-    be applied. FILES_OF_OTHER_DAYS: the whole files are of different days. SAME_FILE_TWICE: two of the whole files
-    are of the same prefecture, or another whole file comes with that of the nation.
-    """
-
-    ALREADY_APPLIED = "applied"
-    PREFECTURES_MISSING = "fewer"
-    DAYS_MISSING = "missing"
-    NO_WHOLE_FILE = "no_whole"
-    OLDER_THAN_REGISTRY = "older"
-    FILES_OF_OTHER_DAYS = "other_day"
-    SAME_FILE_TWICE = "twice"
 
 
 class InternalErrorProblem(Reason):

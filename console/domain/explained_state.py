@@ -1,4 +1,4 @@
-"""The explanation of a record's state, its next step, its badges, and the actions that a person may take."""
+"""The explanation of a record's state, its next step and its badges."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -71,14 +71,3 @@ class Explanation:
     certainty: CertaintyBadge = CertaintyBadge.KNOWN
     work: WorkBadge = WorkBadge.NONE
     further_reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AllowedAction:
-    """An action on a record. `allowed`: the acting person may do the action now. If not, `reason` is the wording
-    code of the reason, with `facts`."""
-
-    action: str
-    allowed: bool
-    reason: str | None = None
-    facts: Mapping[str, object] = field(default_factory=dict)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:  # a program without a registry doesn't import its values
 
 LARGEST_CREDIT_CHECK_ID = 2_147_483_647
 """Largest id of AlarmBox that the column `credit_check_id` (INT) can hold."""
+RESOLVED_BY_PEOPLE_CAUSE = "resolved_by_people"
+"""Error code of a record whose outcome two people have decided with evidence, because the provider gave no outcome.
+"""
 
 
 class CheckState(StrEnum):

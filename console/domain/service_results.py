@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from console.domain.explained_state import AllowedAction as AllowedAction
+from console.domain.allowed_action import AllowedAction as AllowedAction
 from console.domain.explained_state import CertaintyBadge as CertaintyBadge
 from console.domain.explained_state import Explanation as Explanation
 from console.domain.explained_state import NextStep as NextStep

@@ -20,12 +20,12 @@ OPERATOR_VARIABLE = "CONSOLE_OPERATOR"
 """Environment variable with the name of the operator. It is also the name of the database account if the URL has no
 name, unless a person enters an account.
 """
-_DATABASE_SERVER_URL_PATTERN = re.compile(
-    r"(?P<scheme>[a-z]+\+pymysql://)(?:(?P<user>[^:/]*?)(?P<password>:[^@]*)?@)?"
-    r"(?P<rest>(?P<host>\[[^\]/]+\]|[^/:?]*)(?::(?P<port>[0-9]+))?(?:/(?P<database>[^?]*))?(?:\?.*)?)",
-    re.S,
+# Texts, not compiled patterns: `re` compiles one at its first use, and a start uses few of them.
+_DATABASE_SERVER_URL_PATTERN = (
+    r"(?s)(?P<scheme>[a-z]+\+pymysql://)(?:(?P<user>[^:/]*?)(?P<password>:[^@]*)?@)?"
+    r"(?P<rest>(?P<host>\[[^\]/]+\]|[^/:?]*)(?::(?P<port>[0-9]+))?(?:/(?P<database>[^?]*))?(?:\?.*)?)"
 )
-_ACCOUNT_NAME_PATTERN = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,80}")
+_ACCOUNT_NAME_PATTERN = r"[^\x00-\x1f\x7f\ud800-\udfff]{1,80}"
 
 DatabaseAccount = tuple[str, str]  # name and password; a tuple, because the repr of a class could show the password
 AccountSource = Literal["asked", "given", "kept"]
@@ -47,7 +47,7 @@ class DatabaseSignIn(HiddenSecrets):
     def __init__(self, url: str, operator: str | None, secrets: SecretStore) -> None:
         """`url` is the configured database URL. `operator` is the operator's name in the settings; if the URL
         contains no name of an account, the account has this name. Passwords are read from `secrets`."""
-        match = _DATABASE_SERVER_URL_PATTERN.fullmatch(url)
+        match = re.fullmatch(_DATABASE_SERVER_URL_PATTERN, url)
         self.is_server = match is not None
         self._url, self._configured_operator, self._secrets = url, operator, secrets
         self._url_parts = match.groupdict() if match else {}
@@ -145,8 +145,8 @@ class DatabaseSignIn(HiddenSecrets):
     def set_entered_account(self, user: str, password: str) -> None:
         """Use this account from now on, in this process only. Raises ConsoleError `usage` if `user` can't be the name
         of an account."""
-        if not _ACCOUNT_NAME_PATTERN.fullmatch(user):
-            from console.domain.error_reasons import UsageProblem  # late: each import delays the first frame
+        if not re.fullmatch(_ACCOUNT_NAME_PATTERN, user):
+            from console.domain.usage_problems import UsageProblem  # late: each import delays the first frame
 
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ACCOUNT_NAME})
         self._entered_account, self._account_in_use = (user, password), None

@@ -1,23 +1,27 @@
-"""Builds the services for credit checks, once per process."""
+"""Builds the services for credit checks, once per process. A purchase doesn't import the modules of probes and
+decisions, nor those of the reader of the details."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from console.domain.records import CreditCheck, PurchaseRequest
-from console.domain.service_results import PurchasePlan, RefetchResult
-from console.domain.views.any_record import CreditCheckDetails
-from console.services.credit_checks import purchase
+from console.services.credit_checks import purchase, replayed_answers
 from console.services.credit_checks.outcomes import PurchaseSettler
-from console.services.credit_checks.probe import CreditCheckProber
 from console.services.credit_checks.readings import CreditCheckPartReader
 from console.services.credit_checks.refetch import RefetchService
-from console.services.credit_checks.resolve import PurchaseResolver
-from console.services.credit_checks.view import CreditCheckDetailsReader
 from console.services.guarded.action import GuardedService
 from console.services.guarded.operation import StepReporter
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.guarded.request_ids import RequestIdService
 from console.services.lookup.record_search import Lookup
 from console.services.process.context import ServiceContext
-from console.services.recovery import replayed_answers as record_answers
 from console.wiring.record_readers import RecordReaders
+
+if TYPE_CHECKING:
+    from console.domain.service_results import PurchasePlan, RefetchResult
+    from console.domain.views.any_record import CreditCheckDetails
+    from console.services.credit_checks.probe import CreditCheckProber
+    from console.services.credit_checks.resolve import PurchaseResolver
 
 
 class CreditCheckService:
@@ -27,14 +31,14 @@ class CreditCheckService:
         self,
         context: ServiceContext,
         checks: purchase.CreditCheckPurchaseService,
-        credit_check_prober: CreditCheckProber,
-        details_reader: CreditCheckDetailsReader,
+        builder: "CreditCheckServiceBuilder",
+        readers: RecordReaders,
         request_ids: RequestIdService,
     ) -> None:
-        self._checks, self._credit_check_prober, self._details_reader = checks, credit_check_prober, details_reader
         self._context, self._request_ids = context, request_ids
+        self._checks, self._builder, self._readers = checks, builder, readers
 
-    def make_plan(self, corporation_number: str) -> PurchasePlan:
+    def make_plan(self, corporation_number: str) -> "PurchasePlan":
         """Return the facts that a person should read before a purchase. Raises invalid_corporation_number if
         `corporation_number` is no valid corporation number."""
         return self._checks.make_plan(corporation_number)
@@ -51,7 +55,7 @@ class CreditCheckService:
             request_id,
             (request,),
             lambda: self._checks.purchase(request, progress),
-            record_answers.make_purchase_answer_finder(self._context),
+            replayed_answers.make_purchase_answer_finder(self._context),
             progress,
         )
 
@@ -64,7 +68,7 @@ class CreditCheckService:
         expected_version: int | None = None,
         progress: StepReporter | None = None,
         request_id: str | None = None,
-    ) -> RefetchResult:
+    ) -> "RefetchResult":
         """Read the detail data (if `detail` is True) and the PDF (if `pdf` is True) of a bought credit check from the
         provider again. Return the credit check with the names of its changed fields and its documents. Raises
         not_found for an unknown credit check; not_refetchable if the credit check isn't bought; stale_view if
@@ -78,7 +82,7 @@ class CreditCheckService:
             lambda: self._checks.refetch(
                 id, detail=detail, pdf=pdf, expected_version=expected_version, progress=progress
             ),
-            record_answers.make_refetch_answer_finder(self._context),
+            replayed_answers.make_refetch_answer_finder(self._context),
             progress,
         )
 
@@ -89,19 +93,21 @@ class CreditCheckService:
         provider_unreachable or another code of NO_ANSWER_ERROR_CODES (`services/credit_checks/readings.py`) if the
         provider gave no answer.
         """
+        from console.services.recovery.replayed_answers import make_probe_answer_finder
+
         return self._request_ids.act_once(
             "probe",
             request_id,
             ("credit-check", str(id)),
-            lambda: self._credit_check_prober.probe(id),
-            record_answers.make_probe_answer_finder(self._context, "credit-check", id),
+            lambda: self._builder.credit_check_prober.probe(id),
+            make_probe_answer_finder(self._context, "credit-check", id),
         )
 
-    def read_credit_check(self, id: int) -> CreditCheckDetails:
+    def read_credit_check(self, id: int) -> "CreditCheckDetails":
         """Return one credit check with the data that its screen shows. Raises not_found for an unknown credit check,
         and not_allowed if the acting person has no right to read.
         """
-        return self._details_reader.read_credit_check(id)
+        return self._readers.credit_check_details.read_credit_check(id)
 
     def read_pdf(self, id: int, sha256: str | None = None) -> bytes:
         """Return the content of a PDF of the credit check: the PDF with this SHA-256, or the current PDF if `sha256`
@@ -109,7 +115,7 @@ class CreditCheckService:
         documents_unreachable if the storage of the documents can't be reached, and not_allowed if the acting person
         has no right to read.
         """
-        return self._details_reader.read_pdf(id, sha256)
+        return self._readers.credit_check_details.read_pdf(id, sha256)
 
 
 class CreditCheckServiceBuilder:
@@ -126,16 +132,28 @@ class CreditCheckServiceBuilder:
     ) -> None:
         self._context, self._readers, self._request_ids = context, readers, request_ids
         adapter_source = readers.adapter_source
-        get_reader = adapter_source.get_reader
-        self.refetch_service = RefetchService(context, pipeline, CreditCheckPartReader(context, get_reader))
+        self._get_reader = adapter_source.get_reader
+        self.refetch_service = RefetchService(context, pipeline, CreditCheckPartReader(context, self._get_reader))
         self.purchases: purchase.GuardedPurchaseService = GuardedService(
             context,
             pipeline,
             purchase.PURCHASE_ACTION,
             lambda: PurchaseSettler(context, adapter_source.get_capabilities()),
         )
-        self.purchase_resolver = PurchaseResolver(context, get_reader, self.purchases)
-        self.credit_check_prober = CreditCheckProber(context, self.purchase_resolver, get_reader)
+
+    @cached_property
+    def purchase_resolver(self) -> "PurchaseResolver":
+        """The service for the decisions of people about purchases."""
+        from console.services.credit_checks.resolve import PurchaseResolver
+
+        return PurchaseResolver(self._context, self._get_reader, self.purchases)
+
+    @cached_property
+    def credit_check_prober(self) -> "CreditCheckProber":
+        """The service that asks the provider about credit checks."""
+        from console.services.credit_checks.probe import CreditCheckProber
+
+        return CreditCheckProber(self._context, self.purchase_resolver, self._get_reader)
 
     def make_credit_check_service(self, lookup: Lookup) -> CreditCheckService:
         """Return the service with all actions on credit checks. `lookup` is the service that reads the records of a
@@ -143,6 +161,4 @@ class CreditCheckServiceBuilder:
         checks = purchase.CreditCheckPurchaseService(
             self._context, self.purchases, self._readers.adapter_source, self.refetch_service, lookup
         )
-        return CreditCheckService(
-            self._context, checks, self.credit_check_prober, self._readers.credit_check_details, self._request_ids
-        )
+        return CreditCheckService(self._context, checks, self, self._readers, self._request_ids)

@@ -7,12 +7,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from console.domain.access.disabled_people import (
-    DISABLE_COMMAND,
-    ENABLE_COMMAND,
-    OPERATOR_KIND,
-    make_enabling_subject,
-)
+from console.domain.access.disabled_people import make_enabling_subject
+from console.domain.access.people_commands import DISABLE_COMMAND, ENABLE_COMMAND, OPERATOR_KIND
 from console.domain.access.read_only import SWITCH_KIND
 from console.domain.alerts.incidents import INCIDENT_KIND, IncidentAction
 from console.domain.annotations.mentions import MENTION_KIND

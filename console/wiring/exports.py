@@ -6,13 +6,13 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from console.domain.bulk.records import NOT_DONE_ROWS_FILTER
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import ExportColumn, ExportRequest, ExportTable, ListName
 from console.domain.payments import provider_registry
 from console.domain.payments.records import Payment, Refund, RefundRelations
 from console.domain.queue_names import COMPANIES_QUEUE_NAME, NOTICES_QUEUE_NAME, QUEUES_WITHOUT_RECORDS
 from console.domain.reconciliation.service_results import PART_ALL, VERDICTS_OF_PART
+from console.domain.usage_problems import UsageProblem
 from console.domain.views.any_record import QueueItem
 from console.store.queues.queues import RECORD_QUEUE_NAMES
 from console.wording.exports import lists

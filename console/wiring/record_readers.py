@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-from console.domain.explained_state import AllowedAction
+from console.domain.allowed_action import AllowedAction
 from console.domain.records import Person
 from console.services.audit.read_log import RecordOpeningLog
 from console.services.credit_checks.provider import CreditCheckAdapterSource
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.store.database.sqlalchemy_names import Connection
-from console.store.queues.table_queries import QueuedRecord
 
 if TYPE_CHECKING:
     from console.services.credit_checks.view import CreditCheckDetailsReader
@@ -24,8 +23,9 @@ if TYPE_CHECKING:
     from console.services.recovery.related_records import RelatedRecordCompleter
     from console.services.refunds.request import RefundRequestService
     from console.services.refunds.view import RefundDetailsReader
+    from console.store.queues.table_queries import QueuedRecord
 
-RecordT = TypeVar("RecordT", bound=QueuedRecord)
+    RecordT = TypeVar("RecordT", bound=QueuedRecord)
 
 
 class RecordReaders:
@@ -57,7 +57,7 @@ class RecordReaders:
 
         return RefundRequestService(self._context, self.payment_providers)
 
-    def complete_records(self, conn: Connection, records: Sequence[RecordT]) -> tuple[RecordT, ...]:
+    def complete_records(self, conn: Connection, records: "Sequence[RecordT]") -> "tuple[RecordT, ...]":
         """Return the records with their related records and the registry data of their corporations, in the same
         order.
         """

@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.evidence.timeline import TimelinePage
 from console.domain.payments.records import Order, Payment, Refund
@@ -24,6 +23,7 @@ from console.domain.records import CreditCheck, LeaseHolder, Operation
 from console.domain.recovery.decision_reasons import StatedReason, list_reason_arguments
 from console.domain.recovery.records import DecisionChoice, WaitingProposal
 from console.domain.tasks.records import Note, Take
+from console.domain.usage_problems import UsageProblem
 from console.domain.views.any_record import AnyRecordDetails, QueuePage, ResolveResult, UnfinishedWork
 from console.services.guarded import second_person
 from console.services.guarded.answer_serialization import return_true_as_answer

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from console.domain.lookup.lookup_result import LookupResult
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck
-from console.domain.views.any_record import LookupResult
 from console.domain.views.company import CompanyTotals
 from console.wording.records import get_certainty_badge_key, get_state_badge_key, get_work_badge_key
 from console.wording.sentences.catalogue import get_badge_word, translate

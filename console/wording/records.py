@@ -13,9 +13,8 @@ from console.domain.payments.records import Order, Payment, PaymentRelations, Re
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.queues.filters import find_cause
 from console.domain.reconciliation.row_comparison import DIFFERENT_AMOUNT_RULE, find_contradicting_rule
-from console.domain.records import Certainty, CreditCheck
+from console.domain.records import RESOLVED_BY_PEOPLE_CAUSE, Certainty, CreditCheck
 from console.domain.recovery.decidable import can_probe_ask_provider
-from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.wording import credit_checks as check_words
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences.text_context import TextContext

@@ -8,7 +8,8 @@ from console.cli.json_output import results as cli_json
 from console.cli.json_output.values import format_json_line
 from console.domain import records as r
 from console.domain import service_results as results
-from console.domain.views.any_record import CreditCheckDetails, LookupResult, QueueItem, QueuePage, ResolveResult
+from console.domain.lookup.lookup_result import LookupResult
+from console.domain.views.any_record import CreditCheckDetails, QueueItem, QueuePage, ResolveResult
 
 INSTANT = datetime(2026, 11, 20, 3, 20, 1, 999_999, UTC)
 INSTANT_TEXT = "2026-11-20T03:20:01Z"

@@ -11,9 +11,11 @@ from console.cli.json_output.values import format_json_line
 from console.cli.process.command import parse_id_at_provider, parse_row_id
 from console.cli.text_output import record_details as cli_text_details
 from console.cli.text_output.translator import Translator
+from console.domain.allowed_action import AllowedAction
 from console.domain.error_reasons import RefundWindowReason
 from console.domain.errors import ConsoleError
-from console.domain.explained_state import AllowedAction, Explanation, NextStep
+from console.domain.explained_state import Explanation, NextStep
+from console.domain.lookup.lookup_result import LookupResult
 from console.domain.payments import records as o
 from console.domain.payments import service_results as views
 from console.domain.payments.states import PaymentState, RefundState
@@ -21,7 +23,6 @@ from console.domain.records import Certainty, Work, WorkState
 from console.domain.tasks.records import Saga
 from console.domain.tasks.saga_progress import make_saga_progress
 from console.domain.tasks.states import SagaState
-from console.domain.views.any_record import LookupResult
 
 INSTANT = datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
 INSTANT_TEXT = "2026-11-20T03:20:01Z"

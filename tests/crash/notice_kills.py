@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from console.app import Console
-from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import OrderState, Payment, ReceivedNotice
+from console.domain.payments.states import PAID_STATES
 from console.sandbox.server import Sandbox
 from console.store.payments import orders, payments
 from tests.crash.money_actors import execute_money_action

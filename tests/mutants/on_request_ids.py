@@ -7,6 +7,7 @@ from tests.mutants.mutant import Mutant, SourceChange
 _IDS_FILE = "console/services/guarded/request_ids.py"
 _ROWS_FILE = "console/store/operations/request_ids.py"
 _SERVICE_CONTEXT_FILE = "console/services/process/context.py"
+_PURCHASES_FILE = "console/services/credit_checks/replayed_answers.py"
 _RECORDS_FILE = "console/services/recovery/replayed_answers.py"
 _REQUEST_IDS_TESTS = "tests/services/guarded/test_request_ids.py"
 _REQUEST_KILLS_TESTS = "tests/crash/test_request_kills.py"
@@ -66,11 +67,11 @@ REQUEST_ID_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant("an id is everybody's", _IDS_FILE,
         "        person = self._context.operator or WORKER\n", '        person = "anybody"\n',
         f"{_REQUEST_IDS_TESTS}::test_a_request_id_belongs_to_one_person"),
-    _make_mutant("what people resolved as not bought may be bought again", _RECORDS_FILE,
-        "        return None if _was_never_sent(request_id_use, answers)"
-        " else _make_refusal_answer(operation, record)\n\n"
-        "    return find_answer\n\n\ndef make_start_answer_finder(",
-        "        return None\n\n    return find_answer\n\n\ndef make_start_answer_finder(",
+    _make_mutant("what people resolved as not bought may be bought again", _PURCHASES_FILE,
+        "        return None if was_never_sent(request_id_use, answers)"
+        " else make_refusal_answer(operation, record)\n\n"
+        "    return find_answer\n",
+        "        return None\n\n    return find_answer\n",
         f"{_REQUEST_IDS_TESTS}::test_a_denied_purchase_is_answered_as_refused"),
     _make_mutant("a success is not looked for after a failing read", _IDS_FILE,
         "if not (binding.is_committed and _may_error_hide_success(error)):", "if error is not None:",

@@ -7,11 +7,10 @@ from hypothesis import strategies as st
 
 from console.domain.access.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.access.read_only import EVERYTHING_SCOPE
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, WAITING_STATES
 from console.domain.payments.limits import LIMIT_NAMES
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import OrderState
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import ENDED_UNPAID_STATES, WAITING_STATES, PaymentState
 from console.domain.recovery.records import ProviderStatement
 from tests.support.choice_stage import AMOUNT_MINOR
 

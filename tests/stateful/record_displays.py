@@ -25,10 +25,11 @@ from console.cli.text_output.record_details import format_details_lines
 from console.cli.text_output.records import format_explained_record, format_records_of_one_kind
 from console.cli.text_output.translator import Translator
 from console.domain.access.read_only import find_stopping_switch, is_action_stopped
+from console.domain.allowed_action import AllowedAction
 from console.domain.bulk.records import ChosenRecord
 from console.domain.clock import CLOCK_TOLERANCE, SystemClock, compute_age
 from console.domain.errors import ConsoleError
-from console.domain.explained_state import AllowedAction, CertaintyBadge, Explanation, WorkBadge
+from console.domain.explained_state import CertaintyBadge, Explanation, WorkBadge
 from console.domain.explanations.badges import NEXT_STEPS_OF_PROGRAM, NEXT_STEPS_WITH_LATER_SENDING, find_state_badge
 from console.domain.explanations.records import explain_record
 from console.domain.exports.tables import ExportRequest, ListName

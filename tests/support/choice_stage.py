@@ -14,12 +14,12 @@ from console.domain.access.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError
 from console.domain.money import Money
-from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.outside_refunds import OutsideRefund
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
 from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.payments.states import (
     DONE_OUTSIDE,
+    PAID_STATES,
     PAYMENT_TRANSITIONS,
     RECORD_OUTSIDE_ACTION,
     PaymentState,

@@ -15,8 +15,7 @@ import pytest
 
 from console.app import Console, open_console
 from console.domain.errors import EXIT_STATUS
-from console.domain.payments.consistency import PAID_STATES
-from console.domain.payments.states import RefundState
+from console.domain.payments.states import PAID_STATES, RefundState
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings

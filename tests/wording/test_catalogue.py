@@ -16,8 +16,7 @@ from console.domain.access.permissions import ALL_ROLES, ROLES_BY_RIGHT
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, rebuild_error
 from console.domain.payments.provider_registry import ProviderTraits, list_providers_of_type
 from console.domain.provider_outcome import OutcomeClass
-from console.domain.records import LeaseHolder, TimelineEntry
-from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
+from console.domain.records import RESOLVED_BY_PEOPLE_CAUSE, LeaseHolder, TimelineEntry
 from console.resource_paths import resources_dir
 from console.services.annotations.notes import LONGEST_NOTE_CHARACTERS
 from console.services.refunds import approval, request

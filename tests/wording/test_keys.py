@@ -11,7 +11,7 @@ from typing import Literal, Union, cast, get_args, get_origin, get_overloads, ge
 import pytest
 
 import console
-from console.domain import error_reasons, setting_problems
+from console.domain import error_reasons, file_problems, setting_problems, usage_problems
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, details
 from console.domain.reason import Reason
@@ -178,12 +178,12 @@ def test_every_reason_of_a_refusal_has_words(code: str) -> None:
 
 def test_every_reason_is_given_by_some_refusal() -> None:
     """Code uses each member of the enumerations of reasons and problems."""
+    modules = (error_reasons, file_problems, setting_problems, usage_problems)
+    declaring_files = {Path(module.__file__ or "").name for module in modules}
     source = "".join(
-        file.read_text(encoding="utf-8")
-        for file in ROOT.rglob("*.py")
-        if file.name not in ("error_reasons.py", "setting_problems.py")
+        file.read_text(encoding="utf-8") for file in ROOT.rglob("*.py") if file.name not in declaring_files
     )
-    declared = (vars(error_reasons) | vars(setting_problems)).values()
+    declared = [value for module in modules for value in vars(module).values()]
     kinds = [kind for kind in declared if isinstance(kind, EnumType) and issubclass(kind, Reason)]
     assert len(kinds) > 20
     named = {f"{kind.__name__}.{name}" for kind in kinds for name in kind.__members__}

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from console.cli.process.command import Command, open_console_with_passwords, watch_for_repeated_command
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Lines, Translator
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.usage_problems import UsageProblem
 from console.settings.private_files import is_folder, open_ordinary_file
 
 if TYPE_CHECKING:

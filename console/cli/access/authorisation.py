@@ -9,9 +9,9 @@ from console.cli.process.command import Command, open_console_with_passwords
 from console.cli.process.output import AnswerWriter
 from console.cli.process.password import ask_secret_at_terminal, is_stdin_terminal, read_stdin_line
 from console.cli.text_output.translator import Lines, Translator
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import interrupts
+from console.domain.usage_problems import UsageProblem
 
 if TYPE_CHECKING:
     from console.services.credit_checks.authorisation import CompletedAuthorisation

@@ -12,9 +12,9 @@ from console.cli.process.command import Command, ServiceCommand, parse_row_id
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.records import COLUMN_GAP, TableRow, format_aligned_lines
 from console.cli.text_output.translator import Translator
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.record_kinds import RECORD_KINDS
+from console.domain.usage_problems import UsageProblem
 from console.wording import audit_words
 from console.wording.sentences import catalogue as wording
 

@@ -15,8 +15,8 @@ from console.cli.process.output import AnswerWriter
 from console.cli.text_output.records import COLUMN_GAP, format_aligned_lines
 from console.cli.text_output.translator import Translator
 from console.domain.calendar_days import JST
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.usage_problems import UsageProblem
 from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@ the fields.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.cli.json_output.records import (
@@ -19,15 +18,14 @@ from console.cli.json_output.records import (
     build_work_json,
     format_instant_for_json,
 )
-from console.domain.calendar_days import format_instant
-from console.domain.records import AuditEntry, CreditCheck
+from console.domain.records import AuditEntry
 
 if TYPE_CHECKING:
-    from console.domain.audit.verification import VerifiedTrail
+    from console.domain.lookup.lookup_result import LookupResult
     from console.domain.queues.mismatches import Mismatch
     from console.domain.registry.facts import CorporationFacts
     from console.domain.service_results import DueTasksResult, HealthCheck, RefetchResult
-    from console.domain.views.any_record import AnyRecordDetails, LookupResult, QueueItem, QueuePage, ResolveResult
+    from console.domain.views.any_record import AnyRecordDetails, QueueItem, QueuePage, ResolveResult
     from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
     from console.domain.views.company_actions import CompanyAction
     from console.domain.views.unmatched_notices import UnmatchedNoticeItem, UnmatchedNoticePage
@@ -78,23 +76,6 @@ def build_corporation_json(facts: "CorporationFacts | None") -> JsonObject | Non
     from console.cli.json_output import registry
 
     return registry.build_corporation_json(facts)
-
-
-@dataclass(frozen=True, slots=True)
-class PurchaseAnswer:
-    """The value that the command `purchase` returns: the bought credit check, and the registry data of its
-    corporation, read before the purchase (None without a registry).
-    """
-
-    record: CreditCheck
-    corporation: "CorporationFacts | None"
-
-
-def build_purchase_json(answer: PurchaseAnswer, translate: TranslateFunction) -> JsonObject:
-    """Return the answer of the command `purchase` as JSON: the credit check, and the registry data of its
-    corporation.
-    """
-    return {**build_record_json(answer.record, translate), "corporation": build_corporation_json(answer.corporation)}
 
 
 def build_queue_item_json(item: "QueueItem", translate: TranslateFunction) -> JsonObject:
@@ -260,33 +241,6 @@ def build_health_checks_json(checks: "Iterable[HealthCheck]", translate: Transla
             for check in checks
         ]
     }
-
-
-@dataclass(frozen=True, slots=True)
-class AuditExport:
-    """The value that the command `audit export` returns: the absolute path of the written CSV file and the number
-    of its rows.
-    """
-
-    file: str
-    row_count: int
-
-
-def build_audit_verification_json(trail: "VerifiedTrail", _: TranslateFunction) -> JsonObject:
-    """Return the answer of the command `audit verify` as JSON, for an audit trail without a wrong row: the number of
-    verified rows, and id and time of the first and of the last row. The values of the first and last row are null if
-    the trail has no rows.
-    """
-    first, last = (
-        None if entry is None else {"id": entry.id, "at": format_instant(entry.at)}
-        for entry in (trail.first, trail.last)
-    )
-    return {"rows": trail.rows, "first_bad": None, "first": first, "last": last}
-
-
-def build_audit_export_json(export: AuditExport, _: TranslateFunction) -> JsonObject:
-    """Return the answer of the command `audit export` as JSON: the path of the file and the number of its rows."""
-    return {"file": export.file, "rows": export.row_count}
 
 
 def build_due_tasks_json(tasks_result: "DueTasksResult", _: TranslateFunction) -> JsonObject:

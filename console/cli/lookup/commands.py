@@ -15,9 +15,9 @@ from console.domain.errors import ConsoleError, ErrorCode
 
 if TYPE_CHECKING:
     from console.app import Console
+    from console.domain.lookup.lookup_result import LookupResult
     from console.domain.lookup.results import SearchResult
     from console.domain.registry.corporations import RegistryMatches
-    from console.domain.views.any_record import LookupResult
 
 _SEARCH_BY_NAME_ADVICE = "name"  # house: the hint of an error
 _MAX_SEARCH_RESULTS = 50
@@ -88,7 +88,7 @@ def _format_search_lines(result: "SearchResult", translator: Translator) -> Line
 def _build_lookup_json(
     result: "LookupResult | RegistryMatches | SearchResult", translate: TranslateFunction
 ) -> JsonObject:
-    from console.domain.views.any_record import LookupResult
+    from console.domain.lookup.lookup_result import LookupResult
 
     if isinstance(result, LookupResult):
         return cli_json.build_lookup_json(result, translate)
@@ -108,8 +108,8 @@ def _build_matches_json(result: "RegistryMatches | SearchResult", translate: Tra
 
 
 def _format_lookup_lines(result: "LookupResult | RegistryMatches | SearchResult", translator: Translator) -> Lines:
+    from console.domain.lookup.lookup_result import LookupResult
     from console.domain.registry.corporations import RegistryMatches
-    from console.domain.views.any_record import LookupResult
 
     if isinstance(result, LookupResult):
         # imported here, like the functions of the other results: an answer in JSON needs no text

@@ -18,7 +18,6 @@ from console.domain.payments.refund_reasons import RefundReason
 from console.domain.queue_names import QUEUE_NAMES, QUEUES_WITHOUT_RECORDS
 from console.domain.reason import ForeignText
 from console.domain.record_kinds import RECORD_KINDS
-from console.domain.recovery.decision_reasons import DecisionReason
 
 if TYPE_CHECKING:
     from console.domain.errors.details import UsageDetail
@@ -399,6 +398,8 @@ def _add_purchase_command(commands: SubcommandGroup, translate: TranslateFunctio
 
 
 def _add_recovery_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
+    from console.domain.recovery.decision_reasons import DecisionReason  # only for the arguments of these commands
+
     refetch_parser = _add_changing_command(commands, "refetch", translate)
     refetch_parser.add_argument(
         "id", type=_parse_identifier, metavar="ID", help=translate("cli.help.credit_check_id")

@@ -17,13 +17,13 @@ from console.cli.process.parser import make_usage_error
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.calendar_days import parse_day
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import UnusableEvidenceReason
 from console.domain.payments.outside_refunds import OutsideRefund
 from console.domain.payments.states import DONE_OUTSIDE
 from console.domain.reason import ForeignText
 from console.domain.recovery.decision_reasons import LONGEST_DECISION_REASON_CHARACTERS, DecisionReason, StatedReason
+from console.domain.usage_problems import UsageProblem
 from console.settings.private_files import is_folder, is_ordinary_file
 
 if TYPE_CHECKING:

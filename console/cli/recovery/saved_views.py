@@ -10,7 +10,6 @@ from console.cli.process.command import Command, ServiceCommand, parse_row_id
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.records import COLUMN_GAP, format_aligned_lines
 from console.cli.text_output.translator import Translator
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.links.link import Link, format_link
 from console.domain.queues.filter_text import FILTER_OPERATORS, parse_filter
@@ -23,6 +22,7 @@ from console.domain.queues.saved_views import (
     parse_view,
     split_filter_text,
 )
+from console.domain.usage_problems import UsageProblem
 from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from console.cli.json_output.results import AuditExport
+from console.cli.json_output.audit import AuditExport
 from console.cli.text_output.records import TableRow, format_aligned_lines
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.records import AuditEntry

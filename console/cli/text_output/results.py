@@ -20,9 +20,10 @@ from console.wording.sentences import catalogue as wording
 from console.wording.sentences.explanations import format_reason
 
 if TYPE_CHECKING:
+    from console.domain.lookup.lookup_result import LookupResult
     from console.domain.registry.facts import CorporationFacts
     from console.domain.service_results import DueTasksResult, HealthCheck, RefetchResult
-    from console.domain.views.any_record import AnyRecordDetails, LookupResult, QueueItem, QueuePage, ResolveResult
+    from console.domain.views.any_record import AnyRecordDetails, QueueItem, QueuePage, ResolveResult
     from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
     from console.domain.views.unmatched_notices import UnmatchedNoticeItem, UnmatchedNoticePage
     from console.wording.records import ShownRecord

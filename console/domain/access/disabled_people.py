@@ -5,16 +5,13 @@ only the file enables these."""
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from console.domain.access.people_commands import OPERATOR_KIND
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import Person
 
-OPERATOR_KIND = "operator"
-"""Kind of a person as the subject of an audit entry, of a desk request and of a proposal."""
 LONGEST_REASON_CHARACTERS = 200
 PROPOSAL_TIME_LIMIT = timedelta(hours=24)
 """Time for which the request to enable a person waits for a second administrator."""
-DISABLE_COMMAND = "people disable"
-ENABLE_COMMAND = "people enable"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

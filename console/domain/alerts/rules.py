@@ -18,16 +18,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from console.domain.clock import TimeScale
-from console.domain.payments.consistency import (
-    FINAL_STATES,
-    PAID_BY_CALLBACK_STATES,
-    PAID_STATES,
-    has_unrefunded_amount,
-    is_order_covered,
-    is_refunded_in_full,
-)
+from console.domain.payments.consistency import has_unrefunded_amount, is_order_covered, is_refunded_in_full
 from console.domain.payments.records import Order, OrderState, Payment
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import FINAL_STATES, PAID_BY_CALLBACK_STATES, PAID_STATES, PaymentState
 from console.domain.records import Certainty
 from console.domain.tasks.records import AlertRule
 

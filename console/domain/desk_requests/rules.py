@@ -1,6 +1,6 @@
 """Names, time limits and sizes of desk requests. The database schema needs them, but no record."""
 
-from console.domain.access import disabled_people
+from console.domain.access.people_commands import DISABLE_COMMAND, ENABLE_COMMAND
 
 LONGEST_WAIT_FOR_WORKER_SECONDS = 60
 """Seconds for which a desk request waits for a worker. If no worker has taken the request in this time, none executes
@@ -34,9 +34,7 @@ row is stored, the database lets no worker take the withdrawn request."""
 WITHDRAWN_REQUEST_KIND = "request"
 """Value of `subject_kind` in a request with the action WITHDRAW_ACTION: its subject is the request to be withdrawn.
 """
-ACTIONS_WITH_PASSWORD = frozenset(
-    {"limits set", "refund approve", "refund reject", disabled_people.DISABLE_COMMAND, disabled_people.ENABLE_COMMAND}
-)
+ACTIONS_WITH_PASSWORD = frozenset({"limits set", "refund approve", "refund reject", DISABLE_COMMAND, ENABLE_COMMAND})
 """Actions of desk requests that always need the person's password. The action `resolve` of a second person needs the
 password too, but only the worker can find out if a request comes from the second person.
 """

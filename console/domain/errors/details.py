@@ -11,7 +11,6 @@ from console.domain.error_reasons import (
     AlreadyDecidedReason,
     AlreadyPurchasedReason,
     AmountProblem,
-    BackupProblem,
     DatabaseLockedProblem,
     DatabaseUnreachableProblem,
     DocumentNotFoundReason,
@@ -28,17 +27,16 @@ from console.domain.error_reasons import (
     OverLimitReason,
     PossibleRepeatReason,
     ReadOnlyReason,
-    RegistryFileProblem,
-    RegistryOrderProblem,
     SchemaProblem,
     UnusableAnswerReason,
-    UsageProblem,
 )
+from console.domain.file_problems import BackupProblem, RegistryFileProblem, RegistryOrderProblem
 from console.domain.money import Money
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.reason import ForeignText
 from console.domain.records import CreditCheck, LeaseHolder, Operation
 from console.domain.setting_problems import SettingProblem
+from console.domain.usage_problems import UsageProblem
 
 AnyRecord = CreditCheck | Order | Payment | Refund | Operation
 

@@ -16,8 +16,6 @@ from console.domain.clock import compute_age
 from console.domain.explained_state import Explanation, NextStep
 from console.domain.money import make_stored_money
 from console.domain.payments.consistency import (
-    PAID_BY_CALLBACK_STATES,
-    PAID_STATES,
     are_all_in_order_currency,
     compute_unrefunded_minor,
     is_order_covered,
@@ -25,7 +23,7 @@ from console.domain.payments.consistency import (
     sum_retained_minor,
 )
 from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import PAID_BY_CALLBACK_STATES, PAID_STATES, PaymentState
 from console.domain.records import Certainty
 from console.domain.tasks.records import AlertRule
 

@@ -144,8 +144,9 @@ def find_state_badge(record: "CreditCheck | Order | Payment | Refund") -> str:
     if isinstance(record, CreditCheck):
         return _find_credit_check_badge(record)
     # imported late, because a list of credit checks doesn't need these modules
-    from console.domain.payments.consistency import PAID_STATES, is_refunded_in_full
+    from console.domain.payments.consistency import is_refunded_in_full
     from console.domain.payments.records import Order, Payment
+    from console.domain.payments.states import PAID_STATES
 
     if isinstance(record, Order):
         return f"order.{record.state.value}"

@@ -14,6 +14,7 @@ from console.domain.explained_state import OPEN_ALERT_ACTION, CertaintyBadge, Ex
 from console.domain.explanations.badges import VERDICTS_OF_MISMATCH, find_work_badge
 from console.domain.explanations.read_only import replace_stopped_next_step
 from console.domain.records import (
+    RESOLVED_BY_PEOPLE_CAUSE,
     Certainty,
     CheckRelations,
     CheckState,
@@ -28,7 +29,6 @@ from console.domain.recovery.decidable import (
     is_denied_but_bought,
     is_undecided_check_of_other_application,
 )
-from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCH_WAITS, PURCHASE_PROBE_WAITS
 
 DECIDING_ROLES = ("approver", "operator")

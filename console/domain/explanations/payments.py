@@ -22,11 +22,6 @@ from console.domain.explanations.refunds import explain_refund, may_be_requested
 from console.domain.money import Money, make_stored_money
 from console.domain.payments.compared_sides import ComparedSide
 from console.domain.payments.consistency import (
-    CONFIRMED_PAID_STATES,
-    ENDED_WITHOUT_MONEY_STATES,
-    PAID_BY_CALLBACK_STATES,
-    PAID_STATES,
-    WAITING_STATES,
     compare_payment_sides,
     compute_order_difference_minor,
     compute_reversed_minor,
@@ -48,9 +43,26 @@ from console.domain.payments.records import (
     Refund,
     RefundRelations,
 )
-from console.domain.payments.states import DONE_OUTSIDE, RECORD_OUTSIDE_ACTION, PaymentState, RefundState
+from console.domain.payments.states import (
+    CONFIRMED_PAID_STATES,
+    DONE_OUTSIDE,
+    ENDED_WITHOUT_MONEY_STATES,
+    PAID_BY_CALLBACK_STATES,
+    PAID_STATES,
+    RECORD_OUTSIDE_ACTION,
+    WAITING_STATES,
+    PaymentState,
+    RefundState,
+)
 from console.domain.queues.filters import get_certainty
-from console.domain.records import RECONCILIATION_CASE_RULES, Certainty, WorkReason, WorkState, find_next_attempt_time
+from console.domain.records import (
+    RECONCILIATION_CASE_RULES,
+    RESOLVED_BY_PEOPLE_CAUSE,
+    Certainty,
+    WorkReason,
+    WorkState,
+    find_next_attempt_time,
+)
 from console.domain.recovery.decidable import (
     WORK_REASONS_OF_CONTRADICTION,
     find_contradicted_refund,
@@ -58,7 +70,6 @@ from console.domain.recovery.decidable import (
     is_perhaps_paid_after_end,
     is_refund_perhaps_made,
 )
-from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS
 
 __all__ = ["PAID_STATES", "explain_order", "explain_payment", "explain_refund", "find_reversal_deadline"]

@@ -15,17 +15,15 @@ from console.domain.explanations.read_only import (
     replace_stopped_next_step,
 )
 from console.domain.money import Money
-from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Payment, Refund, RefundRelations
-from console.domain.payments.states import RefundState
-from console.domain.records import Certainty, WorkReason, WorkState, find_next_attempt_time
+from console.domain.payments.states import PAID_STATES, RefundState
+from console.domain.records import RESOLVED_BY_PEOPLE_CAUSE, Certainty, WorkReason, WorkState, find_next_attempt_time
 from console.domain.recovery.decidable import (
     is_contradicted_refund,
     is_decidable_refund,
     is_decision_time_over,
     is_refund_perhaps_made,
 )
-from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.tasks.retry_schedules import REFUND_PROBE_WAITS, SLOW_REFUND_AGE
 
 Facts = Mapping[str, object]

@@ -8,7 +8,16 @@ from datetime import datetime, time, timedelta
 from console.domain.payments import provider_registry
 from console.domain.payments.compared_sides import ComparedSide, MoneyParts
 from console.domain.payments.records import Order, OrderState, Payment, Refund
-from console.domain.payments.states import RESERVING_REFUND_STATES, PaymentState, RefundState
+from console.domain.payments.states import (
+    CONFIRMED_PAID_STATES,
+    ENDED_UNPAID_STATES,
+    FINAL_STATES,
+    PAID_STATES,
+    RESERVING_REFUND_STATES,
+    WAITING_STATES,
+    PaymentState,
+    RefundState,
+)
 from console.domain.records import Certainty
 
 MAX_ANSWER_AGE_BEFORE_FINAL_STATE = timedelta(minutes=15)
@@ -18,31 +27,6 @@ payment that can still change; MAX_ANSWER_AGE_IN_FINAL_STATE for an answer about
 a refund that the provider has accepted.
 """
 
-PAID_STATES = frozenset(
-    {
-        PaymentState.PAYMENT_SUCCESS,
-        PaymentState.CALLBACK_RECEIVED,
-        PaymentState.SIGNATURE_VERIFIED,
-        PaymentState.COMPLETED,
-    }
-)
-"""Payment states in which the payer has paid and the payment isn't reversed."""
-PAID_BY_CALLBACK_STATES = frozenset({PaymentState.CALLBACK_RECEIVED, PaymentState.SIGNATURE_VERIFIED})
-"""Payment states in which a callback says that the payer has paid, and no answer of the provider has confirmed this
-yet.
-"""
-CONFIRMED_PAID_STATES = PAID_STATES - PAID_BY_CALLBACK_STATES
-"""Payment states in which an answer of the provider, a signed notice, or people say that the payer has paid. Only in
-these states does a payment count for its order.
-"""
-WAITING_STATES = frozenset({PaymentState.INITIALIZING, PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT})
-"""Payment states in which the payer has not paid and may still pay."""
-ENDED_UNPAID_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED})
-"""Payment states in which the payment has ended and the payer has not paid."""
-ENDED_WITHOUT_MONEY_STATES = ENDED_UNPAID_STATES | {PaymentState.REVERSED}
-"""Payment states in which the payment has ended and no money is left of it: not paid, or reversed."""
-FINAL_STATES = frozenset({PaymentState.COMPLETED}) | ENDED_WITHOUT_MONEY_STATES
-"""Payment states that normally don't change again."""
 _PAID_ORDER_STATES = frozenset({OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED, OrderState.REFUNDED})
 # A provider reports an expired unpaid code in the same state as one that still waits, and a reversal as a failure.
 _AGREEING_PAYMENT_STATES: Mapping[PaymentState, frozenset[PaymentState]] = {

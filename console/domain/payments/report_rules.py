@@ -10,10 +10,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from console.domain.money import Money, make_stored_money
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment
-from console.domain.payments.states import PaymentState, find_payment_path
+from console.domain.payments.states import (
+    ENDED_UNPAID_STATES,
+    PAID_STATES,
+    WAITING_STATES,
+    PaymentState,
+    find_payment_path,
+)
 from console.domain.records import Certainty, WorkReason
 
 PROVIDER_CLOCK_TOLERANCE = timedelta(minutes=5)

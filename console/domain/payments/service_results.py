@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from console.domain.allowed_action import AllowedAction
 from console.domain.error_reasons import RefundRule
 from console.domain.evidence.timeline import EMPTY_TIMELINE_PAGE, TimelinePage
-from console.domain.explained_state import AllowedAction, Explanation
+from console.domain.explained_state import Explanation
 from console.domain.payments.compared_sides import ComparedSide as ComparedSide
 from console.domain.payments.compared_sides import MoneyParts as MoneyParts
 from console.domain.payments.provider_messages import StartedPayment

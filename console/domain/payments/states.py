@@ -42,6 +42,31 @@ class RefundState(StrEnum):
     FAILED = "failed"
 
 
+PAID_STATES = frozenset(
+    {
+        PaymentState.PAYMENT_SUCCESS,
+        PaymentState.CALLBACK_RECEIVED,
+        PaymentState.SIGNATURE_VERIFIED,
+        PaymentState.COMPLETED,
+    }
+)
+"""Payment states in which the payer has paid and the payment isn't reversed."""
+PAID_BY_CALLBACK_STATES = frozenset({PaymentState.CALLBACK_RECEIVED, PaymentState.SIGNATURE_VERIFIED})
+"""Payment states in which a callback says that the payer has paid, and no answer of the provider has confirmed this
+yet.
+"""
+CONFIRMED_PAID_STATES = PAID_STATES - PAID_BY_CALLBACK_STATES
+"""Payment states in which an answer of the provider, a signed notice, or people say that the payer has paid. Only in
+these states does a payment count for its order.
+"""
+WAITING_STATES = frozenset({PaymentState.INITIALIZING, PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT})
+"""Payment states in which the payer has not paid and may still pay."""
+ENDED_UNPAID_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED})
+"""Payment states in which the payment has ended and the payer has not paid."""
+ENDED_WITHOUT_MONEY_STATES = ENDED_UNPAID_STATES | {PaymentState.REVERSED}
+"""Payment states in which the payment has ended and no money is left of it: not paid, or reversed."""
+FINAL_STATES = frozenset({PaymentState.COMPLETED}) | ENDED_WITHOUT_MONEY_STATES
+"""Payment states that normally don't change again."""
 DONE_OUTSIDE = "done_outside"
 """The decision of two people that the payer of a payment got an amount back other than through its provider, such as
 a bank transfer. It isn't a state: the payment stays paid, and the amount can't be refunded any more."""

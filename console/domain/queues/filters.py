@@ -17,8 +17,7 @@ from console.domain.calendar_days import get_end_of_day, get_start_of_day
 from console.domain.money import LARGEST_AMOUNT_MINOR, MINOR_DIGITS_BY_CURRENCY
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.records import Certainty, CreditCheck, WorkState
-from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
+from console.domain.records import RESOLVED_BY_PEOPLE_CAUSE, Certainty, CreditCheck, WorkState
 
 FilteredRecord: TypeAlias = CreditCheck | Order | Payment | Refund
 

@@ -7,11 +7,10 @@ from enum import StrEnum
 
 from console.domain.calendar_days import format_instant
 from console.domain.money import make_stored_money
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.report_rules import ReportSource, compute_report_effect
-from console.domain.payments.states import PaymentState, RefundState
+from console.domain.payments.states import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES, PaymentState, RefundState
 from console.domain.reconciliation.provider_rows import HistoryRow
 from console.domain.records import RECONCILIATION_CASE_RULES, Certainty, WorkReason, WorkState
 from console.domain.tasks.records import ReconciliationVerdict

@@ -8,15 +8,17 @@ from datetime import datetime
 from console.domain.access.permissions import is_same_person
 from console.domain.error_reasons import InProgressReason, NothingToResolveReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.consistency import (
+from console.domain.payments.records import Order, OrderState, Payment, Refund
+from console.domain.payments.states import (
     ENDED_UNPAID_STATES,
     ENDED_WITHOUT_MONEY_STATES,
     PAID_BY_CALLBACK_STATES,
     PAID_STATES,
     WAITING_STATES,
+    PaymentState,
+    RefundState,
+    find_payment_path,
 )
-from console.domain.payments.records import Order, OrderState, Payment, Refund
-from console.domain.payments.states import PaymentState, RefundState, find_payment_path
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkReason, WorkState
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 

@@ -7,9 +7,6 @@ from enum import StrEnum
 
 LONGEST_DECISION_REASON_CHARACTERS = 200
 """Longest text (characters) that a person may type as the reason of a decision."""
-RESOLVED_BY_PEOPLE_CAUSE = "resolved_by_people"
-"""Error code of a record whose outcome two people have decided with evidence, because the provider gave no outcome.
-"""
 
 
 class DecisionReason(StrEnum):

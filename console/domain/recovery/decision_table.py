@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, has_right, is_same_person
 from console.domain.access.read_only import READ_ONLY_SWITCH_REASON, is_action_stopped, make_switch_facts
+from console.domain.allowed_action import AllowedAction
 from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ErrorCode
-from console.domain.explained_state import AllowedAction
 from console.domain.payments.consistency import find_reversal_deadline
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import DONE_OUTSIDE, RECORD_OUTSIDE_ACTION, PaymentState, RefundState

@@ -5,16 +5,15 @@ writes nothing to the database.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from console.domain.payments.consistency import (
+from console.domain.payments.consistency import compute_money_parts, is_order_covered, is_order_refunded
+from console.domain.payments.records import Order, OrderState, Payment, Refund
+from console.domain.payments.states import (
     CONFIRMED_PAID_STATES,
     PAID_STATES,
     WAITING_STATES,
-    compute_money_parts,
-    is_order_covered,
-    is_order_refunded,
+    PaymentState,
+    RefundState,
 )
-from console.domain.payments.records import Order, OrderState, Payment, Refund
-from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck
 from console.domain.recovery.records import ChoiceFacts, DecisionEffect, ProviderStatement
 from console.domain.transitions.tables import ORDER_TRANSITIONS

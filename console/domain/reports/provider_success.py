@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
+from console.domain.payments.states import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.records import Certainty
 from console.domain.reports.periods import Period
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, TypeAlias
 from console.domain.records import CreditCheck, Document, EvidenceItem, LeaseHolder, Operation, TimelineEntry
 
 if TYPE_CHECKING:  # imported for types only: a lookup of credit checks doesn't need them
-    from console.domain.explained_state import AllowedAction, Explanation, NextStep
+    from console.domain.allowed_action import AllowedAction
+    from console.domain.explained_state import Explanation, NextStep
     from console.domain.payments.records import Order, Payment, Refund
     from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
     from console.domain.queues.mismatches import Mismatch
     from console.domain.registry.facts import CorporationFacts
     from console.domain.service_results import OperationDetails
     from console.domain.tasks.records import Note, Take
-    from console.domain.views.company import CompanyTotals
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +48,6 @@ class CreditCheckDetails:
 
 AnyRecordDetails: TypeAlias = "CreditCheckDetails | OperationDetails | OrderDetails | PaymentDetails | RefundDetails"
 """The details of one record of any kind, for its screen or for the command `show`."""
-
-
-@dataclass(frozen=True, slots=True)
-class LookupResult:
-    """All records of one corporation number: credit checks, orders, payments and refunds, each newest first and empty
-    if there are none. `had_prefix` is True if the number was typed with a T (invoice registration number).
-    `corporation` has the registry's facts about the number; None if this desk has no registry. `totals` has the sums
-    of money for each currency (see CompanyTotals); empty if there are no payments.
-    """
-
-    corporation_number: str
-    credit_checks: tuple[CreditCheck, ...]
-    had_prefix: bool = False
-    orders: "tuple[Order, ...]" = ()
-    payments: "tuple[Payment, ...]" = ()
-    refunds: "tuple[Refund, ...]" = ()
-    corporation: "CorporationFacts | None" = None
-    totals: "tuple[CompanyTotals, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)

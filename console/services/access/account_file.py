@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Unpack
 
 from console.domain.access.permissions import ALL_ROLES, WORKER
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import UsageDetail
 from console.domain.records import Person
+from console.domain.usage_problems import UsageProblem
 
 _PERSON_NAME_PATTERN = re.compile(r"[a-z0-9._-]{1,32}")
 _ENVIRONMENT_VARIABLE_NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")

@@ -8,15 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
-from console.domain.access.disabled_people import OPERATOR_KIND
+from console.domain.access.people_commands import OPERATOR_KIND
 from console.domain.access.permissions import APPROVER, OPERATOR, WORKER
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import NotAllowedReason, UsageProblem
+from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import BadProfileDetail, NotAllowedDetail
 from console.domain.reason import ForeignText
 from console.domain.service_results import AccountResult, AppliedAccounts
 from console.domain.setting_problems import SettingProblem
+from console.domain.usage_problems import UsageProblem
 from console.services.access.account_file import (
     ROLES_THAT_MAY_ASK_WORKER,
     AccountEntry,

@@ -4,20 +4,19 @@ necessary."""
 from dataclasses import replace
 
 from console.domain.access.disabled_people import (
-    DISABLE_COMMAND,
-    ENABLE_COMMAND,
     LONGEST_REASON_CHARACTERS,
-    OPERATOR_KIND,
     Disabling,
     PersonAccess,
     make_stale_disabling_error,
 )
+from console.domain.access.people_commands import DISABLE_COMMAND, ENABLE_COMMAND, OPERATOR_KIND
 from console.domain.access.permissions import WORKER, has_right, is_same_person
 from console.domain.annotations.person_texts import strip_invisible_characters
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import NotAllowedReason, UsageProblem
+from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import NotAllowedDetail
+from console.domain.usage_problems import UsageProblem
 from console.services.audit import refusals
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.request_ids import RequestIdService

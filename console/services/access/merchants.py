@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from console.domain.annotations.person_texts import strip_invisible_characters
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import InProgressReason, UsageProblem
+from console.domain.error_reasons import InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.setting_problems import SettingProblem
+from console.domain.usage_problems import UsageProblem
 from console.services.audit import refusals
 from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import WORKER, ServiceContext

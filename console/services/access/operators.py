@@ -1,6 +1,7 @@
 """Find the acting person, list the operators (people with roles), and add an operator."""
 
-from console.domain.access.disabled_people import OPERATOR_KIND, Disabling
+from console.domain.access.disabled_people import Disabling
+from console.domain.access.people_commands import OPERATOR_KIND
 from console.domain.audit.actions import AuditAction
 from console.domain.records import Person
 from console.services.process.context import ServiceContext

@@ -8,9 +8,9 @@ from console.domain.access.read_only import (
 )
 from console.domain.annotations.person_texts import strip_invisible_characters
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER, list_provider_names
+from console.domain.usage_problems import UsageProblem
 from console.services.audit import refusals
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.request_ids import RequestIdService

@@ -4,8 +4,9 @@ application continues to write to it."""
 from collections.abc import Callable, Sequence
 
 from console.domain.calendar_days import get_zone
-from console.domain.error_reasons import NotAllowedReason, SchemaProblem, UsageProblem
+from console.domain.error_reasons import NotAllowedReason, SchemaProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.usage_problems import UsageProblem
 from console.services.adoption import plan as adoption_plan
 from console.services.adoption.plan import AdoptionPlan
 from console.services.adoption.run import AdoptionResult, AdoptionRun, accept_incomplete_rows

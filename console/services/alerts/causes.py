@@ -9,8 +9,8 @@ from console.domain.alerts.incidents import TASKS_CAUSE, AffectedRecord, Affecte
 from console.domain.alerts.provider_subjects import PROVIDER_KIND, find_provider_of_subject
 from console.domain.alerts.queue_age import AGE_LIMITS, QUEUE_BY_SUBJECT_ID, QUEUE_KIND
 from console.domain.money import Money, make_stored_money
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, FINAL_STATES
 from console.domain.payments.records import Order, Payment, Refund
+from console.domain.payments.states import ENDED_UNPAID_STATES, FINAL_STATES
 from console.domain.queues.filters import AgeRange, FilterCertainty, RecordFilter
 from console.domain.records import Certainty, CreditCheck
 from console.domain.registry.watched_facts import CORPORATION_KIND, format_number_of_subject

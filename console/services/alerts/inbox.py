@@ -8,7 +8,7 @@ from dataclasses import replace
 from console.domain.alerts.rules import ALERT_RULES, find_broken_rule
 from console.domain.annotations.person_texts import strip_invisible_characters
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import AlreadyDecidedReason, UsageProblem
+from console.domain.error_reasons import AlreadyDecidedReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import AlreadyDecidedDetail
 from console.domain.explanations.alerts import find_alert_action
@@ -25,6 +25,7 @@ from console.domain.registry.watched_facts import (
 )
 from console.domain.service_results import LostOperation, LostOperationList, QueueCount
 from console.domain.tasks.records import Alert, AlertItem
+from console.domain.usage_problems import UsageProblem
 from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
 from console.domain.views.company_actions import list_company_actions
 from console.services.alerts.changed_companies import find_acknowledged_changes

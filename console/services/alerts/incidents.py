@@ -23,10 +23,11 @@ from console.domain.alerts.incidents import (
 )
 from console.domain.annotations.person_texts import strip_invisible_characters
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import InProgressReason, UsageProblem
+from console.domain.error_reasons import InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import InProgressDetail, StaleViewDetail
 from console.domain.tasks.records import Alert, AlertItem
+from console.domain.usage_problems import UsageProblem
 from console.services.alerts.causes import AffectedRecordReader, find_causes_of_alerts, read_alerts_of_causes
 from console.services.alerts.changed_companies import raise_acknowledged_change_again
 from console.services.alerts.open_alerts import list_open_alerts_of_all_rules, list_unacknowledged_alerts_of_all_rules

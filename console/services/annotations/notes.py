@@ -3,9 +3,9 @@
 from console.domain.annotations.mentions import MentionSource
 from console.domain.annotations.person_texts import strip_invisible_characters
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import Note
+from console.domain.usage_problems import UsageProblem
 from console.services.annotations.mentions import add_mentions, find_mentioned_people
 from console.services.annotations.takes import require_record
 from console.services.audit import refusals

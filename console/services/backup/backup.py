@@ -16,14 +16,9 @@ from typing import TYPE_CHECKING
 import console
 from console.domain.audit.actions import AuditAction
 from console.domain.clock import Clock
-from console.domain.error_reasons import (
-    BackupProblem,
-    DatabaseLockedProblem,
-    NotAllowedReason,
-    PossibleRepeatReason,
-    SchemaProblem,
-)
+from console.domain.error_reasons import DatabaseLockedProblem, NotAllowedReason, PossibleRepeatReason, SchemaProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.file_problems import BackupProblem
 from console.domain.setting_problems import SettingProblem
 from console.services.backup.restore_requests import (
     RestoreFacts,

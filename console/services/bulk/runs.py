@@ -13,13 +13,14 @@ from datetime import timedelta
 from console.domain.access.permissions import is_same_person
 from console.domain.audit.actions import AuditAction
 from console.domain.bulk.records import DISCARDED_REASON, BulkProgress, ChosenRecord
-from console.domain.error_reasons import InProgressReason, NotAllowedReason, UsageProblem
+from console.domain.error_reasons import InProgressReason, NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import NotAllowedDetail
 from console.domain.records import Person
 from console.domain.recovery.decision_table import CHOICE_RULES_BY_KIND, get_record_kind
 from console.domain.tasks.intervals import SHORT_BATCH_SIZE
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
+from console.domain.usage_problems import UsageProblem
 from console.services.annotations.notes import require_valid_note
 from console.services.audit import refusals
 from console.services.bulk.actions import BulkActionRunner

@@ -15,11 +15,12 @@ from urllib.parse import parse_qs, urlsplit
 
 from console.domain.access.permissions import WORKER
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import NotAllowedReason, UsageProblem
+from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import NotAllowedDetail, ProviderAnswerFacts
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.process import interrupts
+from console.domain.usage_problems import UsageProblem
 from console.providers.credit_checks.tokens import (
     AuthorisationCalls,
     AuthorisedTokenStore,

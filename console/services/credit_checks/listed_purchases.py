@@ -16,8 +16,7 @@ from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import AlreadyPurchasedDetail, AnyRecord, ProviderAnswerFacts
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.provider_outcome import Outcome, OutcomeClass
-from console.domain.records import CheckReport, CheckState, CreditCheck
-from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
+from console.domain.records import RESOLVED_BY_PEOPLE_CAUSE, CheckReport, CheckState, CreditCheck
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.credit_checks import outcomes
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code

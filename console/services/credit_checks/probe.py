@@ -10,6 +10,7 @@ from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import (
+    RESOLVED_BY_PEOPLE_CAUSE,
     Certainty,
     CheckReport,
     CheckState,
@@ -20,7 +21,6 @@ from console.domain.records import (
     WorkState,
 )
 from console.domain.recovery.decidable import has_expired
-from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.tasks.retry_schedules import PURCHASE_PROBE_WAITS, compute_next_attempt_time
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals

@@ -7,15 +7,10 @@ import logging
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import (
-    AlreadyPurchasedReason,
-    EvidenceMismatchReason,
-    NotExpiredReason,
-    UsageProblem,
-)
+from console.domain.error_reasons import AlreadyPurchasedReason, EvidenceMismatchReason, NotExpiredReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import NotExpiredDetail, ProviderAnswerFacts
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
@@ -24,7 +19,7 @@ from console.domain.process.lease_names import make_purchase_lease_name
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, CheckState, CreditCheck, PurchaseRequest
 from console.domain.recovery.decidable import find_refetch_refusal, has_expired, is_denied_but_bought
-from console.domain.service_results import PurchasePlan, RefetchResult
+from console.domain.usage_problems import UsageProblem
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
@@ -45,11 +40,13 @@ from console.services.guarded.operation import (
 from console.services.lookup.record_search import Lookup
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import refuse_if_read_only
-from console.services.registry.facts import read_facts
 from console.store.credit_checks import credit_checks, joined_reads, purchase_refusals
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
+
+if TYPE_CHECKING:
+    from console.domain.service_results import PurchasePlan, RefetchResult
 
 PURCHASE_DEAL_CODES = (1, 2, 9)
 """AlarmBox's codes for the field `deal`: the buyer does business with the company (1), does not (2), other (9)."""
@@ -81,10 +78,13 @@ class CreditCheckPurchaseService:
         self._adapter_source = adapter_source
         self._refetch_service = refetch_service
 
-    def make_plan(self, number: str) -> PurchasePlan:
+    def make_plan(self, number: str) -> "PurchasePlan":
         """Return the facts that a person should read before buying a credit check of this corporation number. Writes
         nothing. Raises invalid_corporation_number if `number` isn't a valid corporation number.
         """
+        from console.domain.service_results import PurchasePlan  # a purchase needs neither of the two modules
+        from console.services.registry.facts import read_facts
+
         valid_number = self.parse_number(number)
         context = self._context
         with context.database.read() as conn:
@@ -139,7 +139,7 @@ class CreditCheckPurchaseService:
         pdf: bool = True,
         expected_version: int | None = None,
         progress: StepReporter | None = None,
-    ) -> RefetchResult:
+    ) -> "RefetchResult":
         """Re-fetch the detail and the PDF of a bought credit check, as far as `detail` and `pdf` are True; this costs
         nothing. Return the credit check, the names of its changed fields, and its documents.
 

@@ -6,6 +6,7 @@ This module can call the provider only to read, never to buy.
 
 import logging
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import DatabaseLockedProblem, OutcomeUnknownReason
@@ -16,7 +17,6 @@ from console.domain.process.lease_names import make_credit_check_lease_name
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckState, CreditCheck, Document
 from console.domain.recovery.decidable import find_refetch_refusal, make_stale_view_error
-from console.domain.service_results import RefetchResult
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.readings import (
@@ -38,6 +38,9 @@ from console.store.database.compare_and_swap import StaleRow
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.records import evidence
+
+if TYPE_CHECKING:
+    from console.domain.service_results import RefetchResult
 
 _log = logging.getLogger("console.guard")
 _FIELDS_COMPARED_FOR_CHANGES = ("company_name", "result", "purchased_at", "expired_at", "pdf_file_path")
@@ -110,7 +113,7 @@ class RefetchService:
 
     def refetch(
         self, record_id: int, *, detail: bool, pdf: bool, expected_version: int | None, progress: StepReporter
-    ) -> RefetchResult:
+    ) -> "RefetchResult":
         """Re-fetch the detail and the PDF of a bought credit check, as far as `detail` and `pdf` are True.
         `expected_version` is the version of the credit check on the caller's screen (None: any version). The method
         calls `progress` with the name of each part (DETAIL_PART, PDF_PART).
@@ -234,7 +237,9 @@ class _RefetchAttempt:
             return self._make_unrecorded_error(error.code, error.detail.get("problem"))
         return error
 
-    def make_result(self, _claimed: ClaimedOperation, _outcome: Outcome[None]) -> RefetchResult:
+    def make_result(self, _claimed: ClaimedOperation, _outcome: Outcome[None]) -> "RefetchResult":
+        from console.domain.service_results import RefetchResult  # a refused purchase doesn't need the module
+
         if not self._is_recorded:
             raise self._make_unrecorded_error(ErrorCode.DATABASE_LOCKED, DatabaseLockedProblem.OPERATION_LOST)
         record_before = self._record_before
@@ -288,7 +293,7 @@ class _RefetchAttempt:
         return _make_incomplete_error(code, {**facts, "record": record, "failed": failure_facts})
 
 
-REFETCH_ACTION: GuardedAction[_RefetchAttempt, ServiceContext, None, RefetchResult] = GuardedAction(
+REFETCH_ACTION: "GuardedAction[_RefetchAttempt, ServiceContext, None, RefetchResult]" = GuardedAction(
     name=AuditAction.CREDIT_CHECK_REFETCH,
     kind=credit_checks.CREDIT_CHECK_KIND,
     right="refetch",

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from console.domain.annotations.person_texts import is_blank, strip_invisible_characters
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import EvidenceMismatchReason, UsageProblem
+from console.domain.error_reasons import EvidenceMismatchReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.process.lease_names import make_credit_check_lease_name
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.reason import ForeignText
 from console.domain.records import (
+    RESOLVED_BY_PEOPLE_CAUSE,
     Certainty,
     CheckReport,
     CheckState,
@@ -26,12 +27,8 @@ from console.domain.records import (
     is_valid_credit_check_id,
 )
 from console.domain.recovery.decidable import is_decidable_check, make_stale_view_error, make_undecidable_error
-from console.domain.recovery.decision_reasons import (
-    LONGEST_DECISION_REASON_CHARACTERS,
-    RESOLVED_BY_PEOPLE_CAUSE,
-    PersonEvidence,
-    StatedReason,
-)
+from console.domain.recovery.decision_reasons import LONGEST_DECISION_REASON_CHARACTERS, PersonEvidence, StatedReason
+from console.domain.usage_problems import UsageProblem
 from console.domain.views.any_record import ResolveResult
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, has_right
+from console.domain.allowed_action import AllowedAction
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.explained_state import AllowedAction
 from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.process.lease_names import make_credit_check_lease_name
 from console.domain.records import (

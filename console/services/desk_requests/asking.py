@@ -26,12 +26,12 @@ from console.domain.error_reasons import (
     NotAllowedReason,
     OutcomeUnknownReason,
     PossibleRepeatReason,
-    UsageProblem,
 )
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, rebuild_error
 from console.domain.errors.details import PossibleRepeatDetail
 from console.domain.process import interrupts
 from console.domain.reason import ForeignText
+from console.domain.usage_problems import UsageProblem
 from console.services.desk_requests.arguments import read_arguments
 from console.services.desk_requests.commands import (
     FILE_PLACEHOLDER_KEY,

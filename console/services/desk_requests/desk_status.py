@@ -8,9 +8,9 @@ from datetime import datetime
 from console.domain.clock import TimeScale
 from console.domain.desk_requests.records import AliveWorker, LeftoverCredentials
 from console.domain.desk_requests.rules import PRESENCE_LEASE_SECONDS
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.service_results import DeskUpdate, FeedMark
+from console.domain.usage_problems import UsageProblem
 from console.services.process.context import ServiceContext, read_person_once
 from console.settings.settings import Settings
 from console.store.database import change_feed

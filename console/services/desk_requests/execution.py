@@ -22,10 +22,11 @@ from console.domain.desk_requests.rules import (
     PRESENCE_LEASE_SECONDS,
     SILENT_WORKER_SECONDS,
 )
-from console.domain.error_reasons import InProgressReason, OutcomeUnknownReason, PossibleRepeatReason, UsageProblem
+from console.domain.error_reasons import InProgressReason, OutcomeUnknownReason, PossibleRepeatReason
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.errors.details import StaleViewDetail
 from console.domain.process import interrupts
+from console.domain.usage_problems import UsageProblem
 from console.services.audit import refusals
 from console.services.desk_requests.answer_masking import mask_payers_in_answer
 from console.services.desk_requests.arguments import read_arguments

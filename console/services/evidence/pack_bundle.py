@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.evidence.timeline import EARLIEST_INSTANT
 from console.domain.records import Person
+from console.domain.usage_problems import UsageProblem
 from console.services.audit import refusals
 from console.services.evidence import pack
 from console.services.evidence.pack import EvidencePackWriter, PackContent, iterate_chunks

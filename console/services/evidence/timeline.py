@@ -9,7 +9,6 @@ from datetime import datetime
 from itertools import islice
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.evidence.timeline import (
     EARLIEST_INSTANT,
@@ -22,6 +21,7 @@ from console.domain.explanations.badges import find_state_badge
 from console.domain.explanations.records import explain_record
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Operation
+from console.domain.usage_problems import UsageProblem
 from console.services.audit.read_log import RecordOpeningLog
 from console.services.process import list_cursors
 from console.services.process.context import ServiceContext

@@ -6,7 +6,6 @@ from datetime import date
 from pathlib import Path
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import DocumentFormat, ExportDocument
 from console.domain.record_kinds import DAILY_CLOSE_KIND
@@ -16,6 +15,7 @@ from console.domain.reports.daily_close import (
     make_close_facts,
     make_close_subject,
 )
+from console.domain.usage_problems import UsageProblem
 from console.services.audit import refusals
 from console.services.exports.pdf_document import write_pdf_document
 from console.services.exports.workbook import write_document_workbook

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import ExportRequest, ExportTable, FileFormat, WrittenExport
+from console.domain.usage_problems import UsageProblem
 from console.services.audit import refusals
 from console.services.exports.csv_table import write_csv_table
 from console.services.exports.workbook import write_workbook

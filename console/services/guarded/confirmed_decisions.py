@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
-from console.domain.access.disabled_people import DISABLE_COMMAND, ENABLE_COMMAND, OPERATOR_KIND
+from console.domain.access.people_commands import DISABLE_COMMAND, ENABLE_COMMAND, OPERATOR_KIND
 from console.domain.audit.actions import AuditAction
 from console.domain.desk_requests.rules import ACTIONS_WITH_PASSWORD
 from console.domain.error_reasons import NotAllowedReason

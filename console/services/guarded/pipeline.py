@@ -44,9 +44,8 @@ from console.services.process.heartbeat import Heartbeat
 from console.store.database import boot_clock, row_counters
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import UniqueViolation
-from console.store.monitoring.recent_activity import WAITED_MS_KEY
 from console.store.operations import journal, leases
-from console.store.operations.journal import NewOperation, OperationEndedByOther
+from console.store.operations.journal import WAITED_MS_KEY, NewOperation, OperationEndedByOther
 from console.store.operations.leases import Lease, PendingLease
 from console.store.spool.answer_codec import Answer, find_id_at_provider, find_storable_report
 from console.store.spool.spool import Intent

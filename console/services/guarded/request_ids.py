@@ -22,12 +22,13 @@ from typing import Any, TypeVar
 
 from console.domain.access.permissions import ROLES_THAT_SEND_REQUEST_IDS, WORKER
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import InProgressReason, NotAllowedReason, PossibleRepeatReason, UsageProblem
+from console.domain.error_reasons import InProgressReason, NotAllowedReason, PossibleRepeatReason
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.errors.details import InProgressDetail, NotAllowedDetail, PossibleRepeatDetail
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.process import interrupts
 from console.domain.records import CreditCheck, OperationState
+from console.domain.usage_problems import UsageProblem
 from console.services.audit import refusals
 from console.services.guarded import answer_serialization
 from console.services.guarded.answer_serialization import CallAnswer

@@ -10,9 +10,9 @@ from console.domain.access.read_only import IS_STOPPED_BY_PROVIDER_SWITCH_BY_ACT
 from console.domain.corporation_number import list_numbers_one_typing_error_away, read_first_digits
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError
+from console.domain.lookup.lookup_result import LookupResult
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkState
-from console.domain.views.any_record import LookupResult
 from console.services.process.context import ServiceContext, require_reader
 from console.store.credit_checks import credit_checks, joined_reads
 from console.store.database.sqlalchemy_names import Connection

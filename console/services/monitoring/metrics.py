@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from console.domain.payments import provider_registry
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.payments.provider_registry import NoticeKind
+from console.domain.payments.states import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.service_results import QueueCount
 from console.domain.tasks.intervals import is_task_overdue
 from console.services.evidence.answered_operations import list_answered_operations

@@ -11,9 +11,8 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.records import Payment, ReceivedNotice
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES, PaymentState
 from console.domain.records import Certainty
 from console.providers.http.strict_json import UnreadableJson
 from console.providers.payments.notices import ReconciliationFileHint, TransactionHint

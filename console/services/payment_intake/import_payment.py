@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time
 
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import IST
-from console.domain.error_reasons import AmountProblem, UsageProblem
+from console.domain.error_reasons import AmountProblem
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import InvalidAmountDetail, ProviderAnswerFacts
 from console.domain.lookup.number_input import find_number, parse_number
@@ -18,6 +18,7 @@ from console.domain.payments.records import Payment, PaymentImport
 from console.domain.payments.report_rules import ReportSource, find_paid_time_problem
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty
+from console.domain.usage_problems import UsageProblem
 from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code

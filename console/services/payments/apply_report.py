@@ -15,7 +15,6 @@ from typing import Literal
 
 from console.domain.audit.actions import AuditAction
 from console.domain.money import Money
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.payments.provider_messages import PaymentReport, RefundReport
 from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import (
@@ -30,7 +29,7 @@ from console.domain.payments.report_rules import (
     is_read_after_reads,
     replace_unclear_reversal,
 )
-from console.domain.payments.states import PaymentState, RefundState
+from console.domain.payments.states import ENDED_UNPAID_STATES, PAID_STATES, PaymentState, RefundState
 from console.domain.provider_outcome import Outcome
 from console.domain.records import Certainty, OperationState, Work, WorkReason, WorkState
 from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS, compute_next_attempt_time

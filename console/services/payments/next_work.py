@@ -3,9 +3,8 @@ person)."""
 
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.consistency import PAID_BY_CALLBACK_STATES, WAITING_STATES
 from console.domain.payments.records import Payment
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import PAID_BY_CALLBACK_STATES, WAITING_STATES, PaymentState
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.tasks.retry_schedules import PAYMENT_POLL_WAITS, PAYMENT_PROBE_WAITS, compute_next_attempt_time
 from console.services.payments.listed_facts import end_acknowledged_case

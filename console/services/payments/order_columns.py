@@ -9,9 +9,8 @@ from collections.abc import Mapping
 
 from console.domain.audit.actions import AuditAction
 from console.domain.payments import provider_registry
-from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Order, Payment
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import PAID_STATES, PaymentState
 from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
 from console.store.database.engine import Transaction

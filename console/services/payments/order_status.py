@@ -8,15 +8,13 @@ from dataclasses import replace
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import (
-    CONFIRMED_PAID_STATES,
-    PAID_STATES,
     is_order_covered,
     is_order_refunded,
     is_refunded_in_full,
     sum_retained_minor,
 )
 from console.domain.payments.records import Order, OrderState, Payment
-from console.domain.payments.states import DONE_OUTSIDE
+from console.domain.payments.states import CONFIRMED_PAID_STATES, DONE_OUTSIDE, PAID_STATES
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.recovery.decidable import find_set_order_paid_refusal
 from console.domain.tasks.records import Alert

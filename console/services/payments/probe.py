@@ -12,11 +12,11 @@ from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.money import make_stored_money
-from console.domain.payments.consistency import PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
 from console.domain.payments.provider_registry import list_provider_names
 from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import OTHER_AMOUNT_REASON, ReportSource
+from console.domain.payments.states import PAID_STATES, WAITING_STATES
 from console.domain.process.lease_names import make_payment_lease_name
 from console.domain.provider_outcome import Outcome, OutcomeClass, is_success_status
 from console.domain.records import Certainty, Work, WorkReason, WorkState

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST
-from console.domain.error_reasons import EvidenceMismatchReason, ExceedsCapturedReason, UsageProblem
+from console.domain.error_reasons import EvidenceMismatchReason, ExceedsCapturedReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import ExceedsCapturedDetail
 from console.domain.money import make_stored_money
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.outside_refunds import (
     OutsideRefund,
     is_possible_day,
@@ -29,10 +28,16 @@ from console.domain.payments.report_rules import (
     keeps_other_amount_unknown,
     names_payment,
 )
-from console.domain.payments.states import DONE_OUTSIDE, PaymentState
+from console.domain.payments.states import (
+    DONE_OUTSIDE,
+    ENDED_UNPAID_STATES,
+    PAID_STATES,
+    WAITING_STATES,
+    PaymentState,
+)
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.reason import ForeignText
-from console.domain.records import Certainty, OperationState, WorkReason
+from console.domain.records import RESOLVED_BY_PEOPLE_CAUSE, Certainty, OperationState, WorkReason
 from console.domain.recovery.decidable import (
     find_decision_path,
     find_done_outside_refusal,
@@ -40,7 +45,8 @@ from console.domain.recovery.decidable import (
     make_stale_view_error,
     make_undecidable_error,
 )
-from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE, PersonEvidence, StatedReason
+from console.domain.recovery.decision_reasons import PersonEvidence, StatedReason
+from console.domain.usage_problems import UsageProblem
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof

@@ -8,35 +8,29 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import (
-    AmountProblem,
-    InProgressReason,
-    OutcomeUnknownReason,
-    OverLimitReason,
-    UsageProblem,
-)
+from console.domain.error_reasons import AmountProblem, InProgressReason, OutcomeUnknownReason, OverLimitReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import InProgressDetail, OverLimitDetail, ProviderAnswerFacts
 from console.domain.lookup.number_input import find_number
 from console.domain.money import InvalidAmountText, Money
-from console.domain.payments.consistency import (
-    ENDED_UNPAID_STATES,
-    ENDED_WITHOUT_MONEY_STATES,
-    PAID_STATES,
-    WAITING_STATES,
-)
 from console.domain.payments.provider_messages import PaymentReport, PaymentRequest, StartedPayment
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.payments.report_rules import is_other_amount_unknown, may_be_end_of_other_payment
 from console.domain.payments.service_results import StartResult
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import (
+    ENDED_UNPAID_STATES,
+    ENDED_WITHOUT_MONEY_STATES,
+    PAID_STATES,
+    WAITING_STATES,
+    PaymentState,
+)
 from console.domain.process import log_events
 from console.domain.process.lease_names import make_payment_start_lease_name
 from console.domain.process.log_events import LogEvent
 from console.domain.provider_outcome import Outcome, OutcomeClass
-from console.domain.records import Certainty, OperationState, WorkReason, WorkState
+from console.domain.records import RESOLVED_BY_PEOPLE_CAUSE, Certainty, OperationState, WorkReason, WorkState
 from console.domain.recovery.decidable import is_perhaps_paid_after_end
-from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
+from console.domain.usage_problems import UsageProblem
 from console.providers.http.answer_age import OLD_ANSWER_REASON
 from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON
 from console.providers.payments.provider import NO_SUCH_CODE_REASON, CodeDeleter, PaymentProvider

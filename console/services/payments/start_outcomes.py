@@ -6,10 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from console.domain.audit.actions import AuditAction
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import StartedPayment
 from console.domain.payments.records import Payment
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import ENDED_UNPAID_STATES, WAITING_STATES, PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, Operation, OperationState, Work, WorkReason, WorkState
 from console.services.guarded.operation import find_journal_state

@@ -4,8 +4,8 @@ steps of these sagas.
 
 from datetime import datetime
 
-from console.domain.payments.consistency import WAITING_STATES
 from console.domain.payments.records import Payment
+from console.domain.payments.states import WAITING_STATES
 from console.domain.records import Certainty, WorkReason
 from console.domain.tasks.records import Saga
 from console.services.process.context import ServiceContext

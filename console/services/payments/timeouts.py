@@ -12,10 +12,9 @@ from datetime import datetime, timedelta
 
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Order, OrderState, Payment
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES, PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty
 from console.domain.tasks.records import Saga

@@ -6,8 +6,8 @@ The hash is needed because a position of another list would let the page start a
 
 from hashlib import sha256
 
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.usage_problems import UsageProblem
 
 _LIST_HASH_CHARACTERS = 12
 """Number of characters of the hash in a cursor that identifies the list."""

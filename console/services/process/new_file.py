@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import interrupts
 from console.domain.reason import ForeignText
+from console.domain.usage_problems import UsageProblem
 from console.services.process.failure_suppression import log_and_suppress
 from console.settings.unfinished_files import UnfinishedFile, open_unfinished_file
 

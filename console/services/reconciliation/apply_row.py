@@ -9,12 +9,11 @@ from collections.abc import Callable, Collection, Sequence
 
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import format_instant
-from console.domain.payments.consistency import PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.provider_registry import lacks_history
 from console.domain.payments.records import Payment, PaymentImport
 from console.domain.payments.report_rules import ReportSource
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import PAID_STATES, WAITING_STATES, PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.reconciliation import row_comparison
 from console.domain.reconciliation.provider_rows import HistoryRow

@@ -9,11 +9,10 @@ from typing import TypeVar
 from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.money import make_stored_money
-from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.report_rules import ReportSource
-from console.domain.payments.states import PaymentState, RefundState
+from console.domain.payments.states import PAID_STATES, PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.reconciliation import row_comparison
 from console.domain.reconciliation.provider_rows import HistoryRow

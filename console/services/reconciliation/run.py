@@ -15,7 +15,7 @@ from console.domain.alerts.provider_subjects import PROVIDER_KIND, compute_provi
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST, get_utc_span, list_days_of_span
 from console.domain.clock import is_in_future
-from console.domain.error_reasons import InProgressReason, UsageProblem
+from console.domain.error_reasons import InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_registry import (
     find_provider,
@@ -27,6 +27,7 @@ from console.domain.payments.provider_registry import (
 from console.domain.process import interrupts
 from console.domain.reconciliation import row_comparison
 from console.domain.tasks.records import ReconcileReport, ReconciliationVerdict
+from console.domain.usage_problems import UsageProblem
 from console.providers.payments.plugin import ProviderPlugin
 from console.services.audit import refusals
 from console.services.guarded.leases import hold_lease

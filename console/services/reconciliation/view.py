@@ -7,7 +7,6 @@ person assigns a provider's row to one of our records.
 
 from collections.abc import Callable, Sequence
 
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_registry import has_daily_files
 from console.domain.payments.records import Payment
@@ -24,6 +23,7 @@ from console.domain.reconciliation.service_results import (
 )
 from console.domain.records import LeaseHolder
 from console.domain.tasks.records import Alert, ReconciliationDifference, ReconciliationVerdict
+from console.domain.usage_problems import UsageProblem
 from console.services.payment_intake import daily_files
 from console.services.process.context import ServiceContext
 from console.services.reconciliation.apply_row import NO_NUMBER_REASON, UNREADABLE_ROW_REASON

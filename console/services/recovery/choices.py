@@ -8,15 +8,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypedDict
 
+from console.domain.allowed_action import AllowedAction
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.explained_state import AllowedAction
-from console.domain.payments.consistency import (
-    PAID_STATES,
-    is_order_covered,
-)
+from console.domain.payments.consistency import is_order_covered
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import PAID_STATES, PaymentState
 from console.domain.process.lease_names import (
     make_credit_check_lease_name,
     make_payment_lease_name,

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Protocol
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import EvidenceMismatchReason, OutcomeUnknownReason, UsageProblem
+from console.domain.error_reasons import EvidenceMismatchReason, OutcomeUnknownReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import EvidenceMismatchDetail
 from console.domain.explained_state import Explanation, NextStep
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Payment, Refund
+from console.domain.payments.states import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import (
     CheckReport,
@@ -27,6 +27,7 @@ from console.domain.records import (
 from console.domain.recovery.decidable import has_expired
 from console.domain.recovery.decision_reasons import PersonEvidence, StatedReason
 from console.domain.service_results import OperationDetails
+from console.domain.usage_problems import UsageProblem
 from console.domain.views.any_record import ResolveResult
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals

@@ -3,16 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from console.domain.payments.consistency import (
-    ENDED_WITHOUT_MONEY_STATES,
-    PAID_STATES,
-    WAITING_STATES,
-    is_answer_old,
-    is_final,
-)
+from console.domain.payments.consistency import is_answer_old, is_final
 from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import CROSSED_ANSWERS_REASON, NOT_BOOKABLE_REASON, OTHER_AMOUNT_REASON
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import ENDED_WITHOUT_MONEY_STATES, PAID_STATES, WAITING_STATES, PaymentState
 from console.domain.records import Certainty, WorkState
 from console.domain.recovery.records import ProviderStatement
 from console.services.payments.providers import find_payment_state_of_provider_word

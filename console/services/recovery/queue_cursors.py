@@ -6,10 +6,10 @@ import re
 from contextlib import suppress
 from datetime import datetime
 
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.queues.order import SortColumn
 from console.domain.records import WorkState
+from console.domain.usage_problems import UsageProblem
 from console.store.queues import queues
 from console.store.queues.chosen_records import SortPosition, SortValue
 from console.store.queues.queues import QueuePosition

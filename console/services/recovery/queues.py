@@ -8,7 +8,6 @@ from itertools import starmap
 
 from console.domain.audit.actions import AuditAction
 from console.domain.desk_requests.rules import PRESENCE_LEASE_NAME
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explained_state import NextStep
 from console.domain.explanations.records import explain_record
@@ -30,6 +29,7 @@ from console.domain.records import CreditCheck, LeaseHolder, Operation, Operatio
 from console.domain.service_results import QueueCount
 from console.domain.tasks.intervals import TASK_LEASE_PREFIX
 from console.domain.tasks.records import Take
+from console.domain.usage_problems import UsageProblem
 from console.domain.views.any_record import QueueItem, QueuePage, UnfinishedWork
 from console.services.process import list_cursors
 from console.services.process.context import ServiceContext

@@ -19,7 +19,6 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.payments import OPEN_REFUND_ACTION, find_mismatch_verdict
 from console.domain.explanations.records import explain_record
 from console.domain.explanations.refunds import may_be_requested_again
-from console.domain.payments.consistency import ENDED_WITHOUT_MONEY_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import (
     Limits,
@@ -32,7 +31,14 @@ from console.domain.payments.records import (
     RefundRelations,
     find_pending_refund,
 )
-from console.domain.payments.states import DONE_OUTSIDE, PaymentState, RefundState
+from console.domain.payments.states import (
+    DONE_OUTSIDE,
+    ENDED_WITHOUT_MONEY_STATES,
+    PAID_STATES,
+    WAITING_STATES,
+    PaymentState,
+    RefundState,
+)
 from console.domain.records import (
     RECONCILIATION_CASE_RULES,
     Certainty,

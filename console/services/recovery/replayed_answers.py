@@ -4,69 +4,40 @@ unknown". The answer is built from the records that the first call wrote.
 This is needed if the process of the first call was killed or failed after it had written something, or if an outcome
 that was unknown then may be known now. Each public function returns an `AnswerFinder`. This is a function that
 returns the answer to the repeated call, or None if the first call had no effect. After None, the repeated call may
-execute its action.
+execute its action. The answers to purchases and re-fetches are made in `services/credit_checks/replayed_answers.py`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from console.domain.access.permissions import is_same_person
-from console.domain.error_reasons import AlreadyPurchasedReason, OutcomeUnknownReason, PossibleRepeatReason
-from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
-from console.domain.errors.details import AlreadyPurchasedDetail, ProviderAnswerFacts
-from console.domain.payments.consistency import ENDED_WITHOUT_MONEY_STATES
+from console.domain.errors import ErrorCode, make_outcome_error
+from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.payments.provider_messages import StartedPayment
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import StartResult
-from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import OutcomeClass
-from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceItem, Operation, OperationState
-from console.domain.recovery.decidable import is_denied_but_bought
+from console.domain.payments.states import ENDED_WITHOUT_MONEY_STATES, RefundState
+from console.domain.records import Certainty, CreditCheck, Operation, OperationState
 from console.domain.tasks.records import BulkRun
 from console.domain.views.any_record import ResolveResult
 from console.services.annotations.notes import require_valid_note
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.leases import refuse_running_operation
-from console.services.guarded.operation import find_auth_error_code
+from console.services.guarded.replayed_operations import (
+    ERROR_CODE_BY_OUTCOME_CLASS,
+    find_operation,
+    make_refusal_answer,
+    make_unknown_outcome_answer,
+    was_never_sent,
+)
 from console.services.guarded.request_ids import AnswerFinder
 from console.services.process.context import ServiceContext
 from console.services.refunds import records as refund_records
-from console.store.credit_checks import joined_reads
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 from console.store.operations.request_ids import ANSWERED_USE_STATE, RequestIdUse
 from console.store.payments import orders, payments
-from console.store.records import any_record, evidence, notes
+from console.store.records import any_record, notes
 from console.store.refunds import approvals, refunds
-
-_ERROR_CODE_OF_OUTCOME_CLASS = {
-    OutcomeClass.AUTH.value: ErrorCode.PROVIDER_AUTH,
-    OutcomeClass.RATE_LIMITED.value: ErrorCode.RATE_LIMITED,
-}
-_UNSENT_EVIDENCE_PREFIX = f"{OutcomeClass.FAILED_DEFINITE.value} "
-"""Beginning of the summary of evidence that says: the request was not sent."""
-
-
-def make_purchase_answer_finder(context: ServiceContext) -> AnswerFinder:
-    """Return the function that answers a repeated purchase. It returns the credit check that the first call bought,
-    or the error with which the first purchase ended (outcome_unknown while its outcome is unknown); None if the
-    first call had no effect."""
-
-    def find_answer(request_id_use: RequestIdUse) -> CallAnswer | None:
-        with context.database.read() as conn:
-            operation, answers = _find_operation(conn, request_id_use)
-            record = joined_reads.find_record(conn, operation.subject_id or 0) if operation else None
-        if operation is None:
-            return None
-        if record is None or record.certainty is Certainty.UNKNOWN or record.state is CheckState.PENDING:
-            return _make_unknown_outcome_answer(operation, record)
-        if record.state is CheckState.SUCCESS:
-            return CallAnswer(record)
-        if is_denied_but_bought(record):  # as a new purchase is refused: AlarmBox may have charged this one
-            detail: AlreadyPurchasedDetail = {"record": record, "reason": AlreadyPurchasedReason.DENIED_BUT_BOUGHT}
-            return CallAnswer(error=ConsoleError(ErrorCode.ALREADY_PURCHASED, detail))
-        return None if _was_never_sent(request_id_use, answers) else _make_refusal_answer(operation, record)
-
-    return find_answer
 
 
 def make_start_answer_finder(context: ServiceContext) -> AnswerFinder:
@@ -77,13 +48,13 @@ def make_start_answer_finder(context: ServiceContext) -> AnswerFinder:
 
     def find_answer(request_id_use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
-            operation, answers = _find_operation(conn, request_id_use)
+            operation, answers = find_operation(conn, request_id_use)
             lapsed_ids = journal.list_lapsed_record_ids(conn, payments.PAYMENT_KIND)
             payment = payments.find(conn, operation.subject_id or 0, lapsed_ids) if operation else None
         if operation is None:
             return None
         if payment is None or payment.certainty is Certainty.UNKNOWN:
-            return _make_unknown_outcome_answer(operation, payment)
+            return make_unknown_outcome_answer(operation, payment)
         if payment.handle is not None and payment.state not in ENDED_WITHOUT_MONEY_STATES:
             start_values = (payment.merchant_payment_id, payment.handle, payment.url)
             return CallAnswer(StartResult(payment, StartedPayment(*start_values, expires_at=payment.expires_at)))
@@ -94,7 +65,7 @@ def make_start_answer_finder(context: ServiceContext) -> AnswerFinder:
                 "state": payment.state.value,
             }
             return CallAnswer(error=make_outcome_error(ErrorCode.ALREADY_DECIDED, facts))
-        return None if _was_never_sent(request_id_use, answers) else _make_refusal_answer(operation, payment)
+        return None if was_never_sent(request_id_use, answers) else make_refusal_answer(operation, payment)
 
     return find_answer
 
@@ -123,19 +94,19 @@ def make_refund_submit_answer_finder(context: ServiceContext, refund_id: int) ->
 
     def find_answer(request_id_use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
-            operation, _ = _find_operation(conn, request_id_use)
+            operation, _ = find_operation(conn, request_id_use)
             refund = refund_records.require_refund_after_lapse(conn, refund_id)
             if operation is None:
                 return CallAnswer(refund) if _is_acting_person_checker(context, refund) else None
             if refund.state is RefundState.SUBMITTING and refund.certainty is Certainty.KNOWN:
                 refuse_running_operation(conn, refunds.REFUND_KIND, refund)
         if refund.state is RefundState.SUBMITTING or refund.certainty is Certainty.UNKNOWN:
-            return _make_unknown_outcome_answer(operation, refund)
+            return make_unknown_outcome_answer(operation, refund)
         if refund.state is RefundState.FAILED:
-            return _make_refusal_answer(operation, refund)
+            return make_refusal_answer(operation, refund)
         if refund.state is RefundState.APPROVED:
-            if operation.outcome_class in _ERROR_CODE_OF_OUTCOME_CLASS:
-                return _make_refusal_answer(operation, refund)
+            if operation.outcome_class in ERROR_CODE_BY_OUTCOME_CLASS:
+                return make_refusal_answer(operation, refund)
             return CallAnswer(refund) if request_id_use.state == ANSWERED_USE_STATE else None
         return CallAnswer(refund)
 
@@ -242,30 +213,6 @@ def make_order_move_answer_finder(context: ServiceContext, payment_id: int) -> A
     return find_answer
 
 
-def make_refetch_answer_finder(context: ServiceContext) -> AnswerFinder:
-    """Return the function that answers a repeated re-fetch of a credit check. If the first call has stored the
-    fetched parts, the function raises possible_repeat, with the credit check, because the names of the changed fields
-    are no longer known. Otherwise it returns None, because the parts can be read again at no cost."""
-
-    def find_answer(request_id_use: RequestIdUse) -> CallAnswer | None:
-        with context.database.read() as conn:
-            operation, _ = _find_operation(conn, request_id_use)
-            record = joined_reads.find_record(conn, operation.subject_id or 0) if operation else None
-        if operation is None or operation.outcome_class != OutcomeClass.SUCCEEDED.value:
-            return None
-        raise ConsoleError(
-            ErrorCode.POSSIBLE_REPEAT,
-            {
-                "reason": PossibleRepeatReason.ANSWER_NOT_STORED,
-                "command": request_id_use.command,
-                "since": request_id_use.holder.since,
-                "record": record,
-            },
-        )
-
-    return find_answer
-
-
 def make_bulk_run_answer_finder(read_run: Callable[[int], BulkRun]) -> AnswerFinder:
     """Return the function that answers the repeated creation, stop or discarding of a bulk run. It returns the run
     that the first call created or changed, in its present form; None if that call changed none. `read_run` returns a
@@ -275,52 +222,6 @@ def make_bulk_run_answer_finder(read_run: Callable[[int], BulkRun]) -> AnswerFin
         return CallAnswer(read_run(int(request_id_use.subject_id))) if request_id_use.subject_id is not None else None
 
     return find_answer
-
-
-def _find_operation(
-    conn: Connection, request_id_use: RequestIdUse
-) -> tuple[Operation | None, tuple[EvidenceItem, ...]]:
-    """Return the guarded operation that the first call with the request id of `request_id_use` began, and the
-    operation's evidence; None and an empty tuple if that call began no operation."""
-    operation = (
-        journal.find_with_state_after_lapse(conn, request_id_use.operation_id)
-        if request_id_use.operation_id
-        else None
-    )
-    return operation, evidence.find_by_operation(conn, operation.id) if operation else ()
-
-
-def _was_never_sent(request_id_use: RequestIdUse, answers: Iterable[EvidenceItem]) -> bool:
-    """True if the evidence `answers` shows that the first call sent nothing to the provider, and the answer to that
-    call is not stored. A new call may then use the request id again."""
-    return request_id_use.state != ANSWERED_USE_STATE and any(
-        answer.summary.startswith(_UNSENT_EVIDENCE_PREFIX) for answer in answers
-    )
-
-
-def _make_unknown_outcome_answer(
-    operation: Operation | None, record: CreditCheck | Payment | Refund | None
-) -> CallAnswer:
-    operation_id = None if operation is None else operation.id
-    return CallAnswer(
-        error=ConsoleError(
-            ErrorCode.OUTCOME_UNKNOWN,
-            {
-                "record": record or operation,
-                "reason": OutcomeUnknownReason.EARLIER_ATTEMPT,
-                "operation_id": operation_id,
-            },
-        )
-    )
-
-
-def _make_refusal_answer(operation: Operation, record: CreditCheck | Payment | Refund) -> CallAnswer:
-    """Return an answer with the error because of which the ended operation failed. It is the error that the first
-    call would have raised."""
-    code = _ERROR_CODE_OF_OUTCOME_CLASS.get(operation.outcome_class or "", ErrorCode.PROVIDER_REFUSED)
-    if code is ErrorCode.PROVIDER_AUTH:
-        code = find_auth_error_code(operation.reason or "")
-    return CallAnswer(error=make_outcome_error(code, {"record": record, "reason": operation.reason, "status": None}))
 
 
 def _is_acting_person_checker(context: ServiceContext, refund: Refund) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, has_right, is_same_person
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import NotAllowedReason, UsageProblem
+from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import NotAllowedDetail
 from console.domain.queues.saved_views import (
@@ -30,6 +30,7 @@ from console.domain.queues.saved_views import (
     parse_view,
 )
 from console.domain.records import Person
+from console.domain.usage_problems import UsageProblem
 from console.services.audit import refusals
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.request_ids import RequestIdService

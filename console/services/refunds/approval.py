@@ -11,7 +11,7 @@ from datetime import datetime
 from console.domain.access.permissions import is_same_person
 from console.domain.annotations.person_texts import strip_invisible_characters
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import InProgressReason, NotAllowedReason, UsageProblem
+from console.domain.error_reasons import InProgressReason, NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import NotAllowedDetail
 from console.domain.payments.records import Refund
@@ -24,6 +24,7 @@ from console.domain.recovery.decidable import (
     is_decision_time_over,
     make_stale_view_error,
 )
+from console.domain.usage_problems import UsageProblem
 from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
 from console.services.guarded import database_rollback

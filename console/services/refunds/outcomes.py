@@ -19,9 +19,16 @@ from console.domain.payments.report_rules import PROVIDER_CLOCK_TOLERANCE
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass, SendingCertainty
 from console.domain.reason import ForeignText
-from console.domain.records import Certainty, Operation, OperationState, Work, WorkReason, WorkState
+from console.domain.records import (
+    RESOLVED_BY_PEOPLE_CAUSE,
+    Certainty,
+    Operation,
+    OperationState,
+    Work,
+    WorkReason,
+    WorkState,
+)
 from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION, is_refund_perhaps_made
-from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.tasks.retry_schedules import (
     REFUND_POLL_WAITS,
     REFUND_PROBE_WAITS,

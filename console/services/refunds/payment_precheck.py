@@ -13,7 +13,6 @@ from console.domain.error_reasons import ExceedsCapturedReason, NotAllowedReason
 from console.domain.errors import ErrorCode, make_outcome_error
 from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.money import make_stored_money
-from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.provider_messages import (
     ListedRefund,
     PaymentQuestion,
@@ -22,10 +21,9 @@ from console.domain.payments.provider_messages import (
 )
 from console.domain.payments.records import Refund
 from console.domain.payments.report_rules import ReportSource
-from console.domain.payments.states import RefundState
+from console.domain.payments.states import PAID_STATES, RefundState
 from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass
-from console.domain.records import WorkReason
-from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
+from console.domain.records import RESOLVED_BY_PEOPLE_CAUSE, WorkReason
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.providers.payments.provider import PaymentReader, RefundLister
 from console.services.payments.apply_report import ReportWithSource, store_stated_facts

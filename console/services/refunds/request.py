@@ -20,12 +20,11 @@ from console.domain.error_reasons import (
     PossibleRepeatReason,
     RefundRule,
     RefundWindowReason,
-    UsageProblem,
 )
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import ExceedsCapturedDetail, InvalidAmountDetail, PossibleRepeatDetail
 from console.domain.money import InvalidAmountText, Money, format_decimal, make_stored_money, parse_money
-from console.domain.payments.consistency import PAID_STATES, compute_money_parts
+from console.domain.payments.consistency import compute_money_parts
 from console.domain.payments.records import (
     Limits,
     Payment,
@@ -36,10 +35,11 @@ from console.domain.payments.records import (
 )
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import PAID_STATES, PaymentState
 from console.domain.records import Certainty
 from console.domain.recovery.decidable import make_stale_view_error
 from console.domain.tasks.retry_schedules import REFUND_DECISION_TIME_LIMIT
+from console.domain.usage_problems import UsageProblem
 from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
 from console.services.guarded.database_rollback import make_lost_operation_error

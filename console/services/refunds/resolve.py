@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import EvidenceMismatchReason, UsageProblem
+from console.domain.error_reasons import EvidenceMismatchReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass, SendingCertainty
-from console.domain.records import Certainty
-from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE, PersonEvidence, StatedReason
+from console.domain.records import RESOLVED_BY_PEOPLE_CAUSE, Certainty
+from console.domain.recovery.decision_reasons import PersonEvidence, StatedReason
+from console.domain.usage_problems import UsageProblem
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from console.domain.explanations.refunds import is_refused_for_good
-from console.domain.payments.consistency import PAID_STATES, find_reversal_deadline
+from console.domain.payments.consistency import find_reversal_deadline
 from console.domain.payments.limits import PAYER_HISTORY_PERIOD
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import RiskSignal
-from console.domain.payments.states import DONE_OUTSIDE
+from console.domain.payments.states import DONE_OUTSIDE, PAID_STATES
 from console.services.refunds.rules import RefundFacts
 from console.store.alerts import cases
 from console.store.database.sqlalchemy_names import Connection

@@ -18,11 +18,10 @@ from console.domain.error_reasons import (
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.errors.details import NotAllowedDetail
 from console.domain.payments import limits as limit_rules
-from console.domain.payments.consistency import ENDED_WITHOUT_MONEY_STATES, PAID_STATES
 from console.domain.payments.limits import SecondCheckerFacts
 from console.domain.payments.records import Limits, Order, Payment, Refund
 from console.domain.payments.service_results import RuleCheck
-from console.domain.payments.states import OPEN_REFUND_STATES, RefundState
+from console.domain.payments.states import ENDED_WITHOUT_MONEY_STATES, OPEN_REFUND_STATES, PAID_STATES, RefundState
 from console.domain.records import Certainty, WorkReason
 from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION
 from console.providers.payments.provider import PaymentCapabilities, PaymentReader, RefundLister

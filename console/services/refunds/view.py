@@ -13,9 +13,9 @@ from console.domain.access.read_only import (
     is_action_stopped,
     make_switch_facts,
 )
+from console.domain.allowed_action import AllowedAction
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.explained_state import AllowedAction
 from console.domain.explanations.refunds import explain_refund
 from console.domain.payments.consistency import compare_payment_sides, compare_refund_sides, compute_money_parts
 from console.domain.payments.records import Order, Payment, Refund, RefundRelations, mask_payer

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.domain.calendar_days import JST
-from console.domain.error_reasons import RegistryFileProblem
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
+from console.domain.file_problems import RegistryFileProblem
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.registry.corporations import RegistryStatus
 from console.domain.registry.import_plan import PublishedFile, plan_import

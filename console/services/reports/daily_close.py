@@ -7,7 +7,6 @@ from datetime import date, datetime
 
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST, get_utc_span, list_days_of_span
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_registry import get_time_zone, lacks_history
 from console.domain.reconciliation.service_results import PART_ALL, VERDICTS_OF_PART
@@ -27,6 +26,7 @@ from console.domain.reports.daily_close import (
 )
 from console.domain.reports.periods import Period
 from console.domain.reports.refund_funnel import CountAndSum
+from console.domain.usage_problems import UsageProblem
 from console.services.reconciliation.view import find_unsearched_run_ids, read_difference_items
 from console.store.audit import trail
 from console.store.database.sqlalchemy_names import Connection

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Update, case, insert, select, update
 
-from console.domain.access.disabled_people import OPERATOR_KIND, PROPOSAL_TIME_LIMIT, Disabling, PersonAccess
+from console.domain.access.disabled_people import PROPOSAL_TIME_LIMIT, Disabling, PersonAccess
+from console.domain.access.people_commands import OPERATOR_KIND
 from console.domain.access.permissions import has_right
 from console.store.access import operators as people
 from console.store.access.people_views import ENABLING_PROPOSALS_VIEW

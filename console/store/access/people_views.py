@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from console.domain.access.disabled_people import OPERATOR_KIND
+from console.domain.access.people_commands import OPERATOR_KIND
 from console.domain.access.permissions import AUDITOR
 from console.domain.audit.actions import AuditAction
 from console.domain.desk_requests.rules import PRESENCE_LEASE_NAME

@@ -10,9 +10,8 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam
 from sqlalchemy import Integer as Whole
 
 from console.domain.alerts.rules import PAID_ORDER_STATES
-from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Order, OrderState, Payment
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import PAID_STATES, PaymentState
 from console.store.database import unreadable_rows
 from console.store.database.instants import convert_to_aware_utc
 from console.store.payments import orders, payments

@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from console.domain.error_reasons import BackupProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.file_problems import BackupProblem
 from console.settings.disk_sync import sync_file, sync_folder
 from console.settings.private_files import is_ordinary_file, make_private_file, make_private_folder
 from console.store.spool.sqlite_file import translate_errors

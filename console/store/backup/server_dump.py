@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from console.domain.error_reasons import BackupProblem, DatabaseLockedProblem
+from console.domain.error_reasons import DatabaseLockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.file_problems import BackupProblem
 from console.domain.reason import ForeignText
 from console.domain.setting_problems import SettingProblem
 from console.store.backup.archive import make_bad_backup_error

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import BackupProblem, DatabaseLockedProblem
+from console.domain.error_reasons import DatabaseLockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.consistency import ENDED_WITHOUT_MONEY_STATES
+from console.domain.file_problems import BackupProblem
+from console.domain.payments.states import ENDED_WITHOUT_MONEY_STATES
 from console.domain.records import CheckState, OperationState
 from console.domain.setting_problems import SettingProblem
 from console.settings.disk_sync import sync_file, sync_folder

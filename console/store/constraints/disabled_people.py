@@ -3,12 +3,8 @@ enabled only if two administrators have requested it since. The schema account w
 
 from collections.abc import Mapping
 
-from console.domain.access.disabled_people import (
-    DISABLE_COMMAND,
-    ENABLE_COMMAND,
-    OPERATOR_KIND,
-    PROPOSAL_TIME_LIMIT,
-)
+from console.domain.access.disabled_people import PROPOSAL_TIME_LIMIT
+from console.domain.access.people_commands import DISABLE_COMMAND, ENABLE_COMMAND, OPERATOR_KIND
 from console.domain.access.permissions import ADMIN, WORKER
 from console.store.constraints.sql_expressions import (
     IS_REQUEST_CONFIRMED_SQL,

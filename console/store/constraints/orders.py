@@ -3,9 +3,9 @@ of columns: the state, the console's own columns of work, and those empty column
 
 from collections.abc import Iterator
 
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_registry import ProviderTraits, list_providers_of_type
 from console.domain.payments.records import OrderState
+from console.domain.payments.states import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.records import WorkState
 from console.domain.transitions.tables import ORDER_TRANSITIONS
 from console.store.constraints import state_since

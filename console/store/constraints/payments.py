@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 
 from console.domain.access.permissions import WORKER
 from console.domain.money import LARGEST_AMOUNT_MINOR, MINOR_DIGITS_BY_CURRENCY
-from console.domain.payments.consistency import ENDED_UNPAID_STATES
 from console.domain.payments.provider_registry import NoticeKind, ProviderTraits, list_providers_of_type
 from console.domain.payments.states import (
     DONE_OUTSIDE,
+    ENDED_UNPAID_STATES,
     PAYMENT_TRANSITIONS,
     RESERVING_REFUND_STATES,
     PaymentState,

@@ -1,5 +1,5 @@
 """Checks whether the database has the schema that this program needs, and upgrades the schema. Alembic is imported
-only for an upgrade."""
+only for an upgrade, and the form of another application's table only where it matters, which is seldom."""
 
 import errno
 import os
@@ -18,11 +18,11 @@ from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.settings.private_files import can_this_process_write_to, make_private_folder
 from console.store.database.engine import Database, RunAgain
 from console.store.migrations import upgrade_lock
-from console.store.schema import legacy_table
 from console.store.schema.core import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from console.domain.errors.details import DatabaseUnreachableDetail, SchemaMismatchDetail
+    from console.store.schema.legacy_table import LegacyTable
 
 MIGRATIONS_FOLDER = Path(__file__).parent
 BASELINE_VERSION = "0006"
@@ -132,6 +132,8 @@ def make_schema_error(version: str) -> ConsoleError:
 
 def _make_not_adopted_error() -> ConsoleError:
     """Return the error `schema_mismatch` for a table of credit checks that waits for adoption."""
+    from console.store.schema import legacy_table
+
     facts: SchemaMismatchDetail = {
         "found": None,
         "needed": SCHEMA_VERSION,
@@ -164,6 +166,8 @@ def read_meta_and_schema(database: Database) -> dict[str, str]:
         tables = _read_table_names(conn)
         version_table = _get_version_table_name(tables)
         if "console_meta" not in tables or version_table not in tables:
+            from console.store.schema import legacy_table
+
             if legacy_table.has_credit_check_table(conn, tables):
                 raise _make_not_adopted_error()
             is_ours = not tables or upgrade_lock.LOCK_TABLE in tables
@@ -326,6 +330,8 @@ def _require_upgradable(conn: Connection, tables: AbstractSet[str]) -> None:
     """
     if upgrade_lock.LOCK_TABLE in tables or not tables - _IGNORED_TABLES:
         return
+    from console.store.schema import legacy_table
+
     if not legacy_table.has_credit_check_table(conn, tables):
         raise ConsoleError(ErrorCode.NOT_OUR_DATABASE, {"tables": sorted(tables)[:10]})
     # The last module of the schema: with it the metadata has all tables.
@@ -370,6 +376,8 @@ def _store_database_id(conn: Connection) -> None:
     version_table = _get_version_table_name(_read_table_names(conn))
     if version_table == OWN_VERSION_TABLE:
         write_meta(conn, VERSION_TABLE_META_KEY, version_table)
+    from console.store.schema import legacy_table
+
     if legacy_table.waits_for_adoption(conn):
         write_meta(conn, ADOPTION_KEY, ADOPTION_WAITING)
 
@@ -408,12 +416,14 @@ def replace_meta(conn: Connection, name: str, value_before: str, value: str) -> 
         raise RunAgain
 
 
-def read_credit_check_table_structure(conn: Connection) -> legacy_table.LegacyTable:
+def read_credit_check_table_structure(conn: Connection) -> "LegacyTable":
     """Return the structure of the table of credit checks, whether the console or another application created it.
 
     Raises ConsoleError `not_found` if the database has no such table, and either is empty or belongs to the console;
     `not_our_database` if it has no such table but tables of other applications.
     """
+    from console.store.schema import legacy_table
+
     tables = _read_table_names(conn)
     table = legacy_table.read_table(conn) if legacy_table.TABLE_NAME in tables else None
     if table is None and ("console_meta" in tables or not tables - _IGNORED_TABLES):

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Integer, Row, Select, bindparam, func, select
 
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.unreadable_rows import parse_audit_detail
+from console.store.operations.journal import WAITED_MS_KEY
 from console.store.schema.core import audit_log, changes, evidence, operations
 from console.store.schema.payments import payment_events, payments
 
@@ -20,10 +21,6 @@ MAX_SEARCHED_EVIDENCE = 30_000
 """Largest number of evidence ids, below the newest one, among which `iterate_evidence_pages` searches."""
 _MAX_IDS_PER_QUERY = 500
 """Largest number of ids in one query."""
-WAITED_MS_KEY = "waited_ms"
-"""Key in the detail of the audit entry about the beginning of an operation. Its value is the time (milliseconds) for
-which the operation waited for its lease.
-"""
 LONGEST_WAIT_MS = 86_400_000
 """Largest value of WAITED_MS_KEY that is used: a day in milliseconds. Every account may insert audit entries, so a
 larger value may be invented.

@@ -45,6 +45,10 @@ if TYPE_CHECKING:
 
 FIRST_FENCE = 1
 """Fencing token of a new operation."""
+WAITED_MS_KEY = "waited_ms"
+"""Key in the detail of the audit entry about the beginning of an operation. Its value is the time (milliseconds) for
+which the operation waited for its lease.
+"""
 MONEY_ACTION_BY_KIND: Mapping[str, str] = {
     "credit-check": AuditAction.CREDIT_CHECK_PURCHASE,
     "payment": AuditAction.PAYMENT_START,

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Integer, bindparam, select
 
-from console.domain.payments.consistency import WAITING_STATES
 from console.domain.payments.records import Payment
+from console.domain.payments.states import WAITING_STATES
 from console.domain.records import Certainty
 from console.store.database.instants import convert_to_naive_utc
 from console.store.payments.balances import PAYMENT_KIND

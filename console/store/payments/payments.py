@@ -11,9 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, select
 from sqlalchemy import insert as into
 
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.payments.records import Payment
-from console.domain.payments.states import PAYMENT_TRANSITIONS, PaymentState
+from console.domain.payments.states import ENDED_UNPAID_STATES, PAID_STATES, PAYMENT_TRANSITIONS, PaymentState
 from console.domain.records import Certainty, Work
 from console.domain.transitions import tables as states
 from console.store.database import compare_and_swap, unreadable_rows

@@ -17,15 +17,13 @@ from console.domain.explanations.badges import (
 )
 from console.domain.payments import provider_registry
 from console.domain.payments.consistency import (
-    FINAL_STATES,
     MAX_ANSWER_AGE_BEFORE_FINAL_STATE,
     MAX_ANSWER_AGE_IN_FINAL_STATE,
-    PAID_STATES,
     find_first_reversible_instant,
 )
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import OrderState
-from console.domain.payments.states import PaymentState, RefundState
+from console.domain.payments.states import FINAL_STATES, PAID_STATES, PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, WorkReason, WorkState
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.store.credit_checks import credit_checks

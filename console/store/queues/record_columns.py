@@ -14,8 +14,7 @@ from sqlalchemy import BigInteger, String, and_, case, func, literal, null
 from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.records import Certainty, WorkReason, WorkState
-from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
+from console.domain.records import RESOLVED_BY_PEOPLE_CAUSE, Certainty, WorkReason, WorkState
 
 Expression = ColumnElement[Any]
 NULL_EXPRESSION: Expression = null()

@@ -4,16 +4,19 @@ know the subjects of audit entries.
 
 from collections.abc import Callable, Collection, Mapping
 from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
 from console.store.credit_checks import credit_checks
 from console.store.database import unreadable_rows
 from console.store.payments import orders, payments
-from console.store.queues.table_queries import QueuedRecord
 from console.store.refunds import refunds
 
-_FINDER_BY_KIND: Mapping[str, Callable[[Connection, int, AbstractSet[int]], QueuedRecord | None]] = {
+if TYPE_CHECKING:  # imported for types only: a purchase doesn't need the queries of queues
+    from console.store.queues.table_queries import QueuedRecord
+
+_FINDER_BY_KIND: "Mapping[str, Callable[[Connection, int, AbstractSet[int]], QueuedRecord | None]]" = {
     credit_checks.CREDIT_CHECK_KIND: credit_checks.find,
     orders.ORDER_KIND: lambda conn, order_id, _: orders.find(conn, order_id),
     payments.PAYMENT_KIND: payments.find,
@@ -23,7 +26,7 @@ _FINDER_BY_KIND: Mapping[str, Callable[[Connection, int, AbstractSet[int]], Queu
 
 def find(
     conn: Connection, kind: str, record_id: int, lapsed_ids: Mapping[str, AbstractSet[int]]
-) -> QueuedRecord | None:
+) -> "QueuedRecord | None":
     """Return the record of this kind and id; None if the kind is unknown or there is no such record. `lapsed_ids`:
     for each kind, the ids of the records whose call has lapsed (its process crashed or froze); such a record is
     returned with an unknown outcome.
@@ -34,11 +37,11 @@ def find(
 
 def find_readable(
     conn: Connection, record_keys: Collection[tuple[str, int]], lapsed_ids: Mapping[str, AbstractSet[int]]
-) -> dict[tuple[str, int], QueuedRecord]:
+) -> "dict[tuple[str, int], QueuedRecord]":
     """Return the existing records among `record_keys` (pairs of kind and id), by these pairs. Records that this
     program can't read are left out and reported (`unreadable_rows`). For `lapsed_ids` see `find`."""
 
-    def find_by_key(key: tuple[str, int]) -> tuple[tuple[str, int], QueuedRecord | None]:
+    def find_by_key(key: tuple[str, int]) -> "tuple[tuple[str, int], QueuedRecord | None]":
         kind, record_id = key
         return key, find(conn, kind, record_id, lapsed_ids)
 

@@ -13,9 +13,8 @@ from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST
 from console.domain.evidence.timeline import TimelineEventKind
 from console.domain.money import LARGEST_AMOUNT_MINOR
-from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.outside_refunds import read_recorded_refund
-from console.domain.payments.states import PaymentState, RefundState
+from console.domain.payments.states import PAID_STATES, PaymentState, RefundState
 from console.domain.records import Certainty, Document
 from console.domain.tasks.records import Note
 from console.domain.views.company import (

@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, Connection, Insert, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.records import Document, EvidenceItem
-from console.domain.recovery.decision_reasons import PersonEvidence, parse_stated_reason
 from console.store.database.deferred_statements import execute_with_next_statement
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import (
@@ -24,6 +23,7 @@ from console.store.schema.core import UNCOUNTED_EVIDENCE_KIND_SUFFIX, documents,
 
 if TYPE_CHECKING:
     from console.domain.provider_outcome import Outcome, OutcomeClass
+    from console.domain.recovery.decision_reasons import PersonEvidence
 
 LONGEST_BODY_CHARACTERS = 20_000
 """Longest stored text (characters) of evidence."""
@@ -163,7 +163,7 @@ def add_person_evidence(
     subject: tuple[str, int | None],
     operation_id: str | None,
     actor: str,
-    proof: PersonEvidence,
+    proof: "PersonEvidence",
     now: datetime,
 ) -> int:
     """Store `proof`, a text or file that a person handed in, as evidence, and return the id of the evidence.
@@ -174,6 +174,8 @@ def add_person_evidence(
     reason in the form `[code] …` or, without a reason, the beginning of the text. A beginning that looks like `[code]
     …` gets a space before it, so that nobody reads it as a decision reason.
     """
+    from console.domain.recovery.decision_reasons import parse_stated_reason  # only for the evidence of people
+
     text = proof.content.decode("utf-8", errors="replace").replace("\x00", "")
     digest = hashlib.sha256(proof.content).hexdigest()
     if proof.reason is None:

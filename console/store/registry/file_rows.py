@@ -12,7 +12,7 @@ from datetime import date
 from typing import NamedTuple
 
 from console.domain.corporation_number import are_well_formed
-from console.domain.error_reasons import RegistryFileProblem
+from console.domain.file_problems import RegistryFileProblem
 from console.domain.registry.corporations import CloseCause, CorporationEvent, CorporationKind
 from console.domain.registry.publication_days import FIRST_PUBLICATION_DAY
 from console.store.registry.source_file import SourceFile, TextBlock, make_bad_file_error, read_text_blocks

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 
-from console.domain.error_reasons import RegistryFileProblem
+from console.domain.file_problems import RegistryFileProblem
 from console.domain.registry.corporations import CHANGE_RETENTION_DAYS, CorporationEvent, find_changed_facts
 from console.domain.registry.publication_days import FIRST_PUBLICATION_DAY
 from console.store.registry.file_rows import FileColumns, read_rows

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from console.domain.error_reasons import RegistryOrderProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.file_problems import RegistryOrderProblem
 from console.domain.registry.import_plan import WHOLE_NATION_CODE
 from console.domain.registry.publication_days import list_publication_days_between
 from console.store.registry.source_file import SourceFile

@@ -15,7 +15,7 @@ from datetime import date
 from itertools import compress
 from pathlib import Path
 
-from console.domain.error_reasons import RegistryFileProblem
+from console.domain.file_problems import RegistryFileProblem
 from console.domain.registry.corporations import CorporationEvent
 from console.domain.registry.publication_days import FIRST_PUBLICATION_DAY
 from console.store.registry.file_rows import FileColumns, get_stored_day, read_rows

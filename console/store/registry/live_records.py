@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from console.domain.batches import split_into_batches
-from console.domain.payments.consistency import FINAL_STATES
+from console.domain.payments.states import FINAL_STATES
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.registry.our_records import MAX_NUMBERS_PER_QUERY, make_number_condition, normalise_number

@@ -20,8 +20,8 @@ from datetime import date
 from hashlib import file_digest
 from pathlib import Path
 
-from console.domain.error_reasons import RegistryFileProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.file_problems import RegistryFileProblem
 from console.domain.registry.import_plan import WHOLE_NATION_CODE, parse_file_day
 from console.settings.private_files import is_folder, open_ordinary_file
 from console.store.documents.zip_directory import measure_zip_directory_bytes

@@ -13,8 +13,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from console.domain.error_reasons import RegistryFileProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.domain.file_problems import RegistryFileProblem
 from console.domain.registry.import_plan import PublishedFile, parse_file_name
 from console.settings.private_files import make_private_folder, open_ordinary_file
 from console.store.documents.zip_directory import measure_zip_directory_bytes

@@ -3,8 +3,7 @@
 from sqlalchemy import ColumnElement, and_, case, or_
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from console.domain.payments.consistency import PAID_STATES
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import PAID_STATES, PaymentState
 from console.domain.records import Certainty
 
 PaymentColumns = ReadOnlyColumnCollection[str, ColumnElement[object]]

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from PySide6.QtWidgets import QWidget
 
-from console.domain.access.disabled_people import DISABLE_COMMAND, ENABLE_COMMAND, PersonAccess
+from console.domain.access.disabled_people import PersonAccess
+from console.domain.access.people_commands import DISABLE_COMMAND, ENABLE_COMMAND
 from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.form_dialog import FormDialog
 from console.views.runtime.context import Toast, WindowContext

@@ -9,11 +9,11 @@ from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
+from console.domain.lookup.lookup_result import LookupResult
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.record_kinds import RECORD_KINDS
 from console.domain.records import Certainty, CreditCheck
 from console.domain.recovery.decidable import find_refetch_refusal
-from console.domain.views.any_record import LookupResult
 from console.views.lookup.company_tabs import COMPANY_TAB_NAMES, CompanyTab
 from console.views.lookup.company_totals import CompanyTotalsPanel
 from console.views.lookup.live_check_panel import LiveCheckPanel

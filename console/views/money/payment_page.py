@@ -7,9 +7,8 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.explanations.payments import OPEN_ORDER_ACTION, OPEN_REFUND_ACTION
-from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.service_results import PaymentDetails
-from console.domain.payments.states import RECORD_OUTSIDE_ACTION, PaymentState
+from console.domain.payments.states import PAID_STATES, RECORD_OUTSIDE_ACTION, PaymentState
 from console.domain.records import Certainty
 from console.views.money.base_page import MoneyPage, make_fact_list
 from console.views.pages.permission_buttons import bind_button_to_right

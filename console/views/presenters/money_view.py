@@ -9,13 +9,11 @@ from console.domain.explanations.payments import OPEN_ORDER_ACTION
 from console.domain.explanations.refunds import is_refused_for_good
 from console.domain.money import format_stored_decimal
 from console.domain.payments.compared_sides import ComparedSide, MoneyParts
-from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Payment, Refund, SetAside
 from console.domain.payments.service_results import PaymentDetails, RefundDetails
-from console.domain.payments.states import RECORD_OUTSIDE_ACTION, RESERVING_REFUND_STATES, RefundState
-from console.domain.records import Certainty
+from console.domain.payments.states import PAID_STATES, RECORD_OUTSIDE_ACTION, RESERVING_REFUND_STATES, RefundState
+from console.domain.records import RESOLVED_BY_PEOPLE_CAUSE, Certainty
 from console.domain.recovery.decidable import is_refund_certainly_unsent
-from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.views.presenters import records as case_words
 from console.views.presenters.credit_check_view import format_time_in_sentence
 from console.views.runtime.context import WindowContext

@@ -4,8 +4,8 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
-from console.domain.error_reasons import UsageProblem
 from console.domain.queues.saved_views import LONGEST_NAME_CHARACTERS, SavedView, ViewContent
+from console.domain.usage_problems import UsageProblem
 from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.permission_buttons import block_button_while_read_only
 from console.views.runtime.context import ActingCall, Toast, WindowContext

@@ -8,8 +8,8 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.exports.tables import ExportRequest, ListName
-from console.domain.payments.consistency import CONFIRMED_PAID_STATES
 from console.domain.payments.records import Payment
+from console.domain.payments.states import CONFIRMED_PAID_STATES
 from console.domain.reconciliation.service_results import (
     PART_ALL,
     PART_ONLY_OURS,

@@ -9,7 +9,8 @@ from typing import TypeAlias
 from PySide6.QtCore import QObject, Signal, Slot
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, does_right_change_records, is_same_person
-from console.domain.explained_state import AllowedAction, Explanation, WorkBadge
+from console.domain.allowed_action import AllowedAction
+from console.domain.explained_state import Explanation, WorkBadge
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.domain.records import TimelineEntry
 from console.domain.recovery.decidable import find_purpose_of_known_outcome_decision

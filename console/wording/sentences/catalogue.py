@@ -25,9 +25,7 @@ from typing import TYPE_CHECKING, Any
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import LARGEST_AMOUNT_MINOR, MINOR_DIGITS_BY_CURRENCY, Money
 from console.domain.payments.provider_registry import ProviderTraits, list_providers_of_type
-from console.domain.recovery.decision_reasons import parse_stated_reason
 from console.resource_paths import resources_dir
-from console.wording.sentences import findings
 from console.wording.sentences.english import join_after_fact
 from console.wording.sentences.formats import (
     NO_VALUE,
@@ -317,6 +315,9 @@ def format_finding(text: str, language: str, other_text: str | None = None, *, s
     `other_text` is the alert's other value, which may contain the currency if `text` doesn't. If `shows_codes` is
     True, the HTTP status of an answer and a provider's own word for a state are added to the words.
     """
+    # Imported here and below, not at the top, because most texts have no finding among their facts, and the module
+    # compiles twenty regular expressions.
+    from console.wording.sentences import findings
 
     def translate_fact(key: str, **facts: object) -> str:
         return translate(key, language, **facts)
@@ -334,6 +335,8 @@ def format_evidence_summary(summary: str, language: str) -> str:
 def format_stated_reason(summary: str, language: str) -> str:
     """Return the reason in the summary of a person's evidence: the word for the code of the reason, and the person's
     own words. Return "" if the summary contains no reason."""
+    from console.domain.recovery.decision_reasons import parse_stated_reason  # most texts state no person's reason
+
     reason = parse_stated_reason(summary)
     if reason is None:
         return ""
@@ -419,6 +422,8 @@ class _SentenceFormatter(string.Formatter):
         if "/" in format_spec:
             return choose_singular_or_plural(value, format_spec)
         if format_spec == "finding":
+            from console.wording.sentences import findings
+
             return findings.format_finding(_make_printable_line(value), self._translate)
         if format_spec == "changes" and isinstance(value, Mapping):
             return self._format_changes(value)

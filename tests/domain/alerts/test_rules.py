@@ -13,9 +13,8 @@ from console.domain.alerts.rules import (
     find_broken_rule,
 )
 from console.domain.clock import TimeScale
-from console.domain.payments.consistency import PAID_BY_CALLBACK_STATES, PAID_STATES
 from console.domain.payments.records import Order, OrderState, Payment
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import PAID_BY_CALLBACK_STATES, PAID_STATES, PaymentState
 from console.domain.records import Certainty, Work
 from console.domain.tasks.records import AlertRule
 

@@ -11,9 +11,8 @@ from console.domain.clock import CLOCK_TOLERANCE
 from console.domain.explained_state import Explanation
 from console.domain.explanations.alerts import explain_alert, find_alert_action
 from console.domain.money import Money
-from console.domain.payments.consistency import PAID_BY_CALLBACK_STATES
 from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations, Refund
-from console.domain.payments.states import PaymentState, RefundState
+from console.domain.payments.states import PAID_BY_CALLBACK_STATES, PaymentState, RefundState
 from console.domain.records import Certainty, ReadOnlySwitch, Work
 from console.domain.tasks.records import AlertRule
 

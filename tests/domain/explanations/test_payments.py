@@ -10,7 +10,6 @@ import pytest
 from console.domain.explained_state import CertaintyBadge, WorkBadge
 from console.domain.explanations.payments import explain_order, explain_payment, find_reversal_deadline
 from console.domain.money import Money
-from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import (
     Order,
     OrderRelations,
@@ -20,7 +19,7 @@ from console.domain.payments.records import (
     Refund,
     RefundRelations,
 )
-from console.domain.payments.states import DONE_OUTSIDE, RECORD_OUTSIDE_ACTION, PaymentState, RefundState
+from console.domain.payments.states import DONE_OUTSIDE, PAID_STATES, RECORD_OUTSIDE_ACTION, PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkReason, WorkState
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)

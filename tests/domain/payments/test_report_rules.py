@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.domain.money import Money
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import (
@@ -21,7 +20,13 @@ from console.domain.payments.report_rules import (
     compute_report_effect,
     ends_unknown_outcome,
 )
-from console.domain.payments.states import PAYMENT_TRANSITIONS, PaymentState
+from console.domain.payments.states import (
+    ENDED_UNPAID_STATES,
+    PAID_STATES,
+    PAYMENT_TRANSITIONS,
+    WAITING_STATES,
+    PaymentState,
+)
 from console.domain.records import Certainty, Work
 from console.domain.transitions.tables import require_transition
 

@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 
 from console.domain.error_reasons import InProgressReason
-from console.domain.payments.consistency import (
+from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations, Refund
+from console.domain.payments.states import (
     ENDED_UNPAID_STATES,
     PAID_BY_CALLBACK_STATES,
     PAID_STATES,
     WAITING_STATES,
+    PaymentState,
+    RefundState,
 )
-from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations, Refund
-from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, Work, WorkReason, WorkState
 from console.domain.recovery.decidable import (
     can_probe_ask_provider,

@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from console.domain.payments.consistency import PAID_STATES, WAITING_STATES
 from console.domain.payments.records import Order, OrderState, Payment, Refund
-from console.domain.payments.states import PaymentState, RefundState
+from console.domain.payments.states import PAID_STATES, WAITING_STATES, PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck, Work
 from console.domain.recovery import effects as choice_effects
 from console.domain.recovery.records import ChoiceFacts, ProviderStatement

@@ -4,7 +4,7 @@ and in both languages.
 
 from datetime import UTC, datetime
 
-from console.cli.json_output.results import build_audit_verification_json
+from console.cli.json_output.audit import build_audit_verification_json
 from console.domain.audit.verification import AuditEntryPosition, VerifiedTrail
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox

@@ -14,11 +14,10 @@ import pytest
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError
 from console.domain.money import Money
-from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.provider_messages import PaymentReport, RefundReport
 from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import ReportSource
-from console.domain.payments.states import PaymentState, RefundState
+from console.domain.payments.states import PAID_STATES, PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import WorkReason
 from console.domain.tasks.records import Alert

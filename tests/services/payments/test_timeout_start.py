@@ -5,9 +5,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from console.domain.payments.consistency import WAITING_STATES
 from console.domain.payments.records import Payment
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import WAITING_STATES, PaymentState
 from console.domain.records import Certainty, Work
 from console.services.payments import timeout_start
 from console.store.payments import payment_deadlines as payment_times

@@ -6,9 +6,8 @@ from datetime import timedelta
 import pytest
 
 from console.domain.money import Money
-from console.domain.payments.consistency import WAITING_STATES
 from console.domain.payments.provider_messages import PaymentReport
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import WAITING_STATES, PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty
 from console.domain.tasks.states import SagaState

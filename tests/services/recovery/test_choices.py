@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text, update
 
-from console.domain.explained_state import AllowedAction
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, WAITING_STATES
+from console.domain.allowed_action import AllowedAction
 from console.domain.payments.records import Payment
-from console.domain.payments.states import RECORD_OUTSIDE_ACTION, PaymentState
+from console.domain.payments.states import ENDED_UNPAID_STATES, RECORD_OUTSIDE_ACTION, WAITING_STATES, PaymentState
 from console.domain.process.lease_names import make_credit_check_lease_name
 from console.domain.recovery.records import ProviderStatement
 from console.store.credit_checks import credit_checks

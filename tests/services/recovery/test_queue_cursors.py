@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import Connection
 
 from console.app import Console
-from console.domain.error_reasons import UsageProblem
 from console.domain.payments.records import Order
 from console.domain.queues.filter_text import parse_filter
 from console.domain.queues.filters import NO_FILTER, RecordFilter
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.records import PurchaseRequest
+from console.domain.usage_problems import UsageProblem
 from console.services.process.list_cursors import format_list_cursor, parse_list_cursor
 from console.store.payments import orders
 from console.store.records import assignments

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from console.domain.explained_state import AllowedAction
+from console.domain.allowed_action import AllowedAction
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.payments.states import DONE_OUTSIDE, RefundState
 from console.domain.recovery.left_open import LeftOpenReason

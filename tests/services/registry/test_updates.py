@@ -15,8 +15,8 @@ import pytest
 
 from console.app import Console
 from console.domain.calendar_days import JST
-from console.domain.error_reasons import RegistryFileProblem, RegistryOrderProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.file_problems import RegistryFileProblem, RegistryOrderProblem
 from console.domain.provider_outcome import Outcome
 from console.domain.registry.corporations import ImportProgress, RegistryStatus
 from console.domain.service_results import HealthCheck

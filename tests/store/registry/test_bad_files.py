@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from console.domain.error_reasons import RegistryFileProblem as P
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.file_problems import RegistryFileProblem as P
 from console.domain.registry.corporations import ImportProgress
 from console.store.documents.zip_directory import measure_zip_directory_bytes
 from console.store.registry import file_rows

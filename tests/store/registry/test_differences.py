@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from console.domain.error_reasons import RegistryOrderProblem as P
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.file_problems import RegistryOrderProblem as P
 from console.domain.registry.corporations import ChangedFact as F
 from console.domain.registry.corporations import ImportedFile, RegistryStatus
 from console.store.registry.import_files import import_registry_files

@@ -16,9 +16,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from console.domain.allowed_action import AllowedAction
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.explained_state import AllowedAction
 from console.domain.payments.consistency import compute_money_parts, find_money_part_of_refund
 from console.domain.payments.service_results import (
     ApprovalInbox,

@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from console.domain.access.read_only import EVERYTHING_SCOPE
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.lookup.lookup_result import LookupResult
 from console.domain.records import Certainty, CheckState, CreditCheck, ReadOnlySwitch
 from console.domain.registry.corporations import (
     CloseCause,
@@ -26,7 +27,6 @@ from console.domain.registry.corporations import (
     RegistryMatch,
 )
 from console.domain.registry.facts import CorporationFacts
-from console.domain.views.any_record import LookupResult
 from console.views.lookup.company_page import CompanyPanel
 from console.views.lookup.page import LookupPage
 from console.views.pages.base import Page

@@ -14,9 +14,9 @@ from pytestqt.qtbot import QtBot
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind
+from console.domain.lookup.lookup_result import LookupResult
 from console.domain.records import Document
 from console.domain.tasks.records import Note
-from console.domain.views.any_record import LookupResult
 from console.domain.views.company import CompanyDocument, CompanyEvent, CompanyTotals
 from console.views.lookup.company_page import CompanyPanel
 from console.views.lookup.company_tabs import CompanyTab

@@ -5,8 +5,8 @@ from typing import Literal
 
 import pytest
 
+from console.domain.lookup.lookup_result import LookupResult
 from console.domain.records import Work, WorkReason, WorkState
-from console.domain.views.any_record import LookupResult
 from console.views.lookup.company_page import CompanyPanel
 from console.views.pages.base import Page
 from console.views.presenters import records as case_words

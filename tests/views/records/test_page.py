@@ -15,8 +15,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog
 from pytestqt.qtbot import QtBot
 
+from console.domain.allowed_action import AllowedAction
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.explained_state import AllowedAction, NextStep, WorkBadge
+from console.domain.explained_state import NextStep, WorkBadge
 from console.domain.explanations.payments import (
     OPEN_REFUND_ACTION,
     explain_payment,
