@@ -191,7 +191,8 @@ class _ReplayAdapters:
     def _make_payment_adapter(self, call: "RecordedCall") -> "PaymentProvider | None":
         """Return the adapter of the payment provider to which `call` was made, connected to the local server; None
         for an unknown provider."""
-        from console.providers.payments.plugin import AdapterArguments, find_plugin
+        from console.providers.payments.adapter_arguments import AdapterArguments
+        from console.providers.payments.plugin import find_plugin
         from console.sandbox.recorded_answers import find_credentials_in_answer
 
         plugin = find_plugin(call.provider)

@@ -14,7 +14,8 @@ from console.settings.value_parsers import RawSetting, make_bad_profile_error
 
 WEBHOOK_KEY_NAME = "ALERTS_WEBHOOK_KEY"
 MIN_WEBHOOK_KEY_CHARACTERS = 16  # characters
-_KAFKA_BROKER_PATTERN = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}))(?::([0-9]{1,5}))?")
+# A text, not a compiled pattern: `re` compiles it at its first use.
+_KAFKA_BROKER_PATTERN = r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}))(?::([0-9]{1,5}))?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def parse_kafka_brokers(raw: RawSetting) -> tuple[str, ...]:
     `bad_profile` for an invalid address."""
     broker_addresses = tuple(part.strip() for part in raw.text.split(","))
     for broker in broker_addresses:
-        match = _KAFKA_BROKER_PATTERN.fullmatch(broker)
+        match = re.fullmatch(_KAFKA_BROKER_PATTERN, broker)
         if match is None or not 0 < int(match[2] or 1) < 65536:
             raise raw.make_error(SettingProblem.INVALID_BROKERS)
     return broker_addresses

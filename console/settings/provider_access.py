@@ -13,7 +13,6 @@ from console.domain.setting_problems import SettingProblem
 from console.settings.urls import is_loopback_url, parse_provider_url, require_known_host
 from console.settings.value_parsers import RawSetting
 
-_LONG_ID_CHARACTERS = 8
 PRODUCTION_ENVIRONMENT = "production"
 """Name of a provider's real environment."""
 LOOPBACK_ENVIRONMENT = "loopback"
@@ -33,7 +32,7 @@ class SettingSource(Protocol):
     ) -> ValueT | DefaultT: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ProviderAccess:
     """The hosts of a provider, and the names of its secrets and settings. The names of secrets are without the
     provider's prefix.
@@ -83,23 +82,6 @@ class ConfiguredProvider(ProviderTraits, Generic[ProviderSettingsT]):
     access: ProviderAccess
     read_settings: Callable[[SettingSource, str | None, Collection[str]], ProviderSettingsT]
     list_environments: Callable[[ProviderSettingsT], Collection[str]] = lambda _settings: (PRODUCTION_ENVIRONMENT,)
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderMerchant:
-    """The merchant as which this desk calls a provider. `environment`: name of the provider's environment, such as
-    `production`; for an origin that is not the provider's own, the host of this origin; for an origin on this
-    machine, `loopback`. `merchant_id`: the id that the provider has given to our merchant; "" if it is missing.
-    """
-
-    environment: str
-    merchant_id: str = field(repr=False)
-
-    @property
-    def masked_id(self) -> str:
-        """`****` and the last characters of the merchant's id, for people: two, or four of a long id."""
-        shown = 4 if len(self.merchant_id) >= _LONG_ID_CHARACTERS else 2
-        return f"****{self.merchant_id[-shown:]}"
 
 
 ALARMBOX_ACCESS = ProviderAccess(

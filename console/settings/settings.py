@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 from console.domain.payments import provider_registry
 from console.domain.setting_problems import SettingProblem
@@ -19,7 +19,6 @@ from console.settings.provider_access import (
     PRODUCTION_ENVIRONMENT,
     ConfiguredProvider,
     ProviderAccess,
-    ProviderMerchant,
     ProviderSettingsT,
     choose_spacing_seconds,
     find_provider_environment,
@@ -43,6 +42,9 @@ from console.settings.urls import (
     require_known_host,
 )
 from console.settings.value_parsers import CLIENT_ID_PATTERN, RawSetting, make_bad_profile_error, make_choice_parser
+
+if TYPE_CHECKING:
+    from console.settings.provider_merchant import ProviderMerchant
 
 DEFAULT_ALARMBOX_SPACING_SECONDS = 1.0
 DEFAULT_RECEIVER_PORT = 8089
@@ -181,9 +183,11 @@ class Settings:
             for name in list_required_secret_names(provider)
         }
 
-    def read_merchant(self, provider: str) -> ProviderMerchant:
+    def read_merchant(self, provider: str) -> "ProviderMerchant":
         """Return our merchant at the provider, under which this desk calls this provider. This may read the
         keyring."""
+        from console.settings.provider_merchant import ProviderMerchant  # the start of the window calls no provider
+
         access, url = get_access_by_provider()[provider], self.get_provider_url(provider)
         environments: Collection[str] = (PRODUCTION_ENVIRONMENT,)
         plugins = provider_registry.list_providers_of_type(ConfiguredProvider)
@@ -254,7 +258,9 @@ class Settings:
     def is_accepted_client(self, client_id: str) -> bool:
         """Return True if the text has the form of a client id and is one of the configured clients. If no clients are
         configured, every text in the form of a client id is accepted."""
-        return bool(CLIENT_ID_PATTERN.fullmatch(client_id)) and (self.clients is None or client_id in self.clients)
+        return bool(re.fullmatch(CLIENT_ID_PATTERN, client_id)) and (
+            self.clients is None or client_id in self.clients
+        )
 
     @property
     def active_test_switches(self) -> tuple[str, ...]:

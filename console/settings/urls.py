@@ -13,19 +13,20 @@ from console.domain.network.url_policy import parse_base_url, parse_private_netw
 from console.domain.setting_problems import SettingProblem
 from console.settings.value_parsers import RawSetting
 
-_SQLITE_URL_PATTERN = re.compile(r"sqlite(\+pysqlite)?://(?P<path>.*)", re.S)
-_DATABASE_SERVER_URL_PATTERN = re.compile(r"(mysql|mariadb)\+pymysql://\S+")
-_DOCUMENTS_FOLDER_URL_PATTERN = re.compile(r"file:(//(localhost)?(?=/))?(?P<path>(?!//)[^?#]+)", re.S)
-_REDIS_URL_PATTERN = re.compile(
+# Texts, not compiled patterns: `re` compiles one at its first use, and a start uses few of them.
+_SQLITE_URL_PATTERN = r"(?s)sqlite(\+pysqlite)?://(?P<path>.*)"
+_DATABASE_SERVER_URL_PATTERN = r"(mysql|mariadb)\+pymysql://\S+"
+_DOCUMENTS_FOLDER_URL_PATTERN = r"(?s)file:(//(localhost)?(?=/))?(?P<path>(?!//)[^?#]+)"
+_REDIS_URL_PATTERN = (
     r"redis://[^\s/?#]+(/[0-9]{0,4})?|rediss://[^\s/?#]+(/[0-9]{0,4})?(\?ssl_ca_certs=[^\s&#]+)?"
     r"|unix://([^\s/?#]*@)?/[^\s?#]+(\?db=[0-9]{1,4})?"
 )
-_PASSWORD_IN_URL_PATTERN = re.compile(r"^[^:/]+://[^:/@]*:[^@]+@|[?&][^=&]*pass(word|wd|phrase)?=[^&]", re.I)
-_DOCUMENTS_BUCKET_URL_PATTERN = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}(/[A-Za-z0-9._/-]*)?")
-_SERVER_PORT_PATTERN = re.compile(r"://([^@]*@)?(\[[^/\]]*\]|[^/:]*)(:(?P<port>[^/]*))?(/|\Z)", re.S)
-_PORT_PATTERN = re.compile(r"[0-9]{1,5}")
+_PASSWORD_IN_URL_PATTERN = r"(?i)^[^:/]+://[^:/@]*:[^@]+@|[?&][^=&]*pass(word|wd|phrase)?=[^&]"  # noqa: S105 (a pattern, no secret)
+_DOCUMENTS_BUCKET_URL_PATTERN = r"gs://[a-z0-9][a-z0-9._-]{1,220}(/[A-Za-z0-9._/-]*)?"
+_SERVER_PORT_PATTERN = r"(?s)://([^@]*@)?(\[[^/\]]*\]|[^/:]*)(:(?P<port>[^/]*))?(/|\Z)"
+_PORT_PATTERN = r"[0-9]{1,5}"
 _LARGEST_PORT = 65_535
-_QUERY_PATTERN = re.compile(r"\?[A-Za-z_]+=[^&]*(?:&[A-Za-z_]+=[^&]*)*\Z", re.S)
+_QUERY_PATTERN = r"(?s)\?[A-Za-z_]+=[^&]*(?:&[A-Za-z_]+=[^&]*)*\Z"
 """Matches the query at the end of a URL, whose values may contain an `@`, such as the name of a file."""
 
 
@@ -88,11 +89,11 @@ def parse_database_url(raw: RawSetting) -> tuple[str, Path | None]:
     the remainder of a larger number, and so connect to another port.
     """
     _require_no_password_in_url(raw)
-    if _DATABASE_SERVER_URL_PATTERN.fullmatch(raw.text):
-        address = _QUERY_PATTERN.sub("", raw.text)
+    if re.fullmatch(_DATABASE_SERVER_URL_PATTERN, raw.text):
+        address = re.sub(_QUERY_PATTERN, "", raw.text)
         if address.count("@") < 2 and _has_valid_port(address):
             return raw.text, None
-    match = _SQLITE_URL_PATTERN.fullmatch(raw.text)
+    match = re.fullmatch(_SQLITE_URL_PATTERN, raw.text)
     if match is None:
         raise raw.make_error(SettingProblem.INVALID_DATABASE_URL)
     path = match["path"].removeprefix("/")
@@ -107,15 +108,15 @@ def parse_database_url(raw: RawSetting) -> tuple[str, Path | None]:
 
 def _has_valid_port(address: str) -> bool:
     """Return True if the URL of a database server, without its query, has no port or one from 1 to 65535."""
-    match = _SERVER_PORT_PATTERN.search(address)
+    match = re.search(_SERVER_PORT_PATTERN, address)
     port = match["port"] if match else None
-    return not port or (_PORT_PATTERN.fullmatch(port) is not None and 1 <= int(port) <= _LARGEST_PORT)
+    return not port or (re.fullmatch(_PORT_PATTERN, port) is not None and 1 <= int(port) <= _LARGEST_PORT)
 
 
 def _require_no_password_in_url(raw: RawSetting) -> None:
     """Raise ConsoleError `bad_profile` if a profile file contains a password in a URL, because people copy and back
     up such files. The password must be in the environment or the keyring."""
-    if raw.file is not None and _PASSWORD_IN_URL_PATTERN.search(raw.text):
+    if raw.file is not None and re.search(_PASSWORD_IN_URL_PATTERN, raw.text):
         raise raw.make_error(SettingProblem.PASSWORD_IN_FILE)
 
 
@@ -131,7 +132,7 @@ def parse_redis_url(raw: RawSetting) -> str:
     import socket
 
     _require_no_password_in_url(raw)
-    if not _REDIS_URL_PATTERN.fullmatch(raw.text):
+    if not re.fullmatch(_REDIS_URL_PATTERN, raw.text):
         raise raw.make_error(SettingProblem.INVALID_REDIS_URL)
     try:
         parts = urlsplit(raw.text)
@@ -148,9 +149,9 @@ def parse_redis_url(raw: RawSetting) -> str:
 def parse_documents_url(raw: RawSetting) -> str:
     """Return the URL of the document store after checking it: `file:///absolute/folder` (percent-encoded) or
     `gs://bucket/prefix`. Raises ConsoleError `bad_profile` for any other URL, and if the path is a file."""
-    if _DOCUMENTS_BUCKET_URL_PATTERN.fullmatch(raw.text):
+    if re.fullmatch(_DOCUMENTS_BUCKET_URL_PATTERN, raw.text):
         return raw.text.rstrip("/")
-    match = _DOCUMENTS_FOLDER_URL_PATTERN.fullmatch(raw.text)
+    match = re.fullmatch(_DOCUMENTS_FOLDER_URL_PATTERN, raw.text)
     if match is None:
         raise raw.make_error(SettingProblem.INVALID_DOCUMENTS_URL)
     path = unquote(match["path"])
@@ -169,7 +170,7 @@ def make_folder_url(folder: Path) -> str:
 def mask_password(url: str) -> str:
     """Return a URL in a form that may be shown to people: its password, and a password in its query, is replaced by
     `***`."""
-    query = _QUERY_PATTERN.search(url)
+    query = re.search(_QUERY_PATTERN, url)
     end = query.start() if query else len(url)
     without_password = re.sub(r"(?<=://)([^:/@]*):.*@", r"\1:***@", url[:end], flags=re.S)
     return without_password + re.sub(r"(?i)([?&][^=&]*pass(?:word|wd|phrase)?=)[^&]*", r"\1***", url[end:])

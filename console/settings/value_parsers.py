@@ -14,12 +14,13 @@ from console.domain.setting_problems import SettingProblem
 if TYPE_CHECKING:
     from console.domain.errors.details import BadProfileDetail
 
-CLIENT_ID_PATTERN = re.compile(r"[1-9][0-9]{0,17}")
-_OPERATOR_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,32}")
+# Texts, not compiled patterns: `re` compiles one at its first use, and a start uses few of them.
+CLIENT_ID_PATTERN = r"[1-9][0-9]{0,17}"
+_OPERATOR_PATTERN = r"[A-Za-z0-9._-]{1,32}"
 _LONGEST_LINE_CHARACTERS = 60
-_TELEPHONE_PATTERN = re.compile(r"[0-9+(][0-9 ()+.-]{2,29}")
-_DECIMAL_PATTERN = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
-_FAILPOINT_PATTERN = re.compile(r"([a-z][a-z0-9_]*):([1-9][0-9]{0,8}):(kill|raise|hang)")
+_TELEPHONE_PATTERN = r"[0-9+(][0-9 ()+.-]{2,29}"
+_DECIMAL_PATTERN = r"[0-9]{1,9}(\.[0-9]{1,9})?"
+_FAILPOINT_PATTERN = r"([a-z][a-z0-9_]*):([1-9][0-9]{0,8}):(kill|raise|hang)"
 
 ChoiceT = TypeVar("ChoiceT", bound=str)
 
@@ -59,7 +60,7 @@ class RawSetting:
     def parse_operator(self) -> str:
         """Return the name of an operator: 1 to 32 letters, digits, dots, underscores and hyphens. Raises ConsoleError
         `bad_profile` for any other text."""
-        if not _OPERATOR_PATTERN.fullmatch(self.text):
+        if not re.fullmatch(_OPERATOR_PATTERN, self.text):
             raise self.make_error(SettingProblem.BAD_OPERATOR)
         return self.text
 
@@ -75,7 +76,7 @@ class RawSetting:
         """Return a telephone number as it is written: 3 to 30 digits, spaces, +, -, dots and parentheses. Raises
         ConsoleError `bad_profile` for any other text."""
         number = self.text.strip()
-        if not _TELEPHONE_PATTERN.fullmatch(number):
+        if not re.fullmatch(_TELEPHONE_PATTERN, number):
             raise self.make_error(SettingProblem.BAD_TELEPHONE)
         return number
 
@@ -83,14 +84,14 @@ class RawSetting:
         """Return the client ids in a text that separates them by commas. Raises ConsoleError `bad_profile` for a
         malformed id."""
         ids = [part.strip() for part in self.text.split(",")]
-        if not all(CLIENT_ID_PATTERN.fullmatch(client) for client in ids):
+        if not all(re.fullmatch(CLIENT_ID_PATTERN, client) for client in ids):
             raise self.make_error(SettingProblem.BAD_CLIENTS)
         return frozenset(ids)
 
     def parse_number(self, minimum: float, maximum: float) -> float:
         """Return a decimal number from `minimum` to `maximum`, both included. Raises ConsoleError `bad_profile` for
         any other text; only the digits 0 to 9 are accepted."""
-        if not _DECIMAL_PATTERN.fullmatch(self.text) or not minimum <= float(self.text) <= maximum:
+        if not re.fullmatch(_DECIMAL_PATTERN, self.text) or not minimum <= float(self.text) <= maximum:
             raise self.make_error(SettingProblem.OUT_OF_RANGE, low=f"{minimum:.9g}", high=f"{maximum:.9g}")
         return float(self.text)
 
@@ -104,7 +105,7 @@ class RawSetting:
     def parse_failpoint(self) -> tuple[str, int, str]:
         """Return the step, count and action in a text of the form `step:count:action`. Raises ConsoleError
         `bad_profile` for another form, and for a step that the command `doctor` doesn't list."""
-        match = _FAILPOINT_PATTERN.fullmatch(self.text)
+        match = re.fullmatch(_FAILPOINT_PATTERN, self.text)
         if match is None:
             raise self.make_error(SettingProblem.BAD_FAILPOINT)
         if match[1] not in failpoint_names.ALL_FAILPOINTS:

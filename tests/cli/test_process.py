@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -277,27 +278,41 @@ def test_the_window_without_a_display_names_the_usable_commands(terminal: Termin
 SLOW_MODULES = {"PySide6", "requests", "urllib3", "keyring", "alembic", "cryptography", "pypdfium2", "http.client"}
 # Modules that make tens of dataclasses, enumerations or statements. A lookup needs none of their names at run time.
 MODULES_UNUSED_BY_LOOKUP = {
+    "console.cli.json_output.audit",
+    "console.cli.json_output.purchases",
+    "console.domain.access.disabled_people",
+    "console.domain.allowed_action",
     "console.domain.desk_requests.records",
     "console.domain.errors.details",
-    "console.domain.service_results",
+    "console.domain.file_problems",
+    "console.domain.payments.compared_sides",
+    "console.domain.payments.consistency",
     "console.domain.payments.limits",
     "console.domain.payments.provider_messages",
     "console.domain.payments.service_results",
+    "console.domain.recovery.decision_reasons",
     "console.domain.registry.corporations",
     "console.domain.registry.facts",
+    "console.domain.service_results",
     "console.domain.tasks.records",
+    "console.domain.usage_problems",
+    "console.domain.views.any_record",
+    "console.providers.payments.adapter_arguments",
     "console.services.guarded.operation",
     "console.services.guarded.pipeline",
     "console.services.registry.facts",
     "console.services.registry.service",
+    "console.settings.provider_merchant",
     "console.store.alerts.alerts",
     "console.store.operations.leases",
     "console.store.operations.lost_operations",
     "console.store.operations.request_ids",
     "console.store.registry.reader",
+    "console.store.schema.legacy_table",
     "console.store.schema.payments",
     "console.store.schema.worker",
     "console.wiring.services",
+    "console.wording.sentences.findings",
 }
 # Modules of services that act on records, or that read other records than the command's.
 MODULES_UNUSED_BY_READERS = {
@@ -321,16 +336,38 @@ MODULES_UNUSED_BY_SHOW = {
     "console.services.recovery.queues",
 }
 MODULES_UNUSED_BY_REFUSED_PURCHASE = {
+    "console.cli.json_output.audit",
     "console.cli.text_output.results",
+    "console.domain.access.disabled_people",
     "console.domain.alerts.incidents",
+    "console.domain.payments.consistency",
+    "console.domain.payments.service_results",
+    "console.domain.queues.filters",
+    "console.domain.recovery.decision_reasons",
+    "console.domain.registry.corporations",
+    "console.domain.service_results",
+    "console.domain.views.any_record",
+    "console.providers.payments.provider",
+    "console.services.annotations.notes",
     "console.services.bulk.runs",
+    "console.services.credit_checks.probe",
+    "console.services.credit_checks.resolve",
+    "console.services.credit_checks.view",
     "console.services.evidence.pack",
     "console.services.reconciliation.run",
     "console.services.recovery.related_records",
+    "console.services.recovery.replayed_answers",
+    "console.services.refunds.records",
+    "console.services.registry.facts",
     "console.store.constraints.fitness",
+    "console.store.monitoring.recent_activity",
+    "console.store.queues.definitions",
+    "console.store.queues.table_queries",
+    "console.store.schema.legacy_table",
     "console.wiring.payments",
     "console.wiring.refunds",
     "console.wiring.services",
+    "console.wording.sentences.findings",
 }
 MODULES_UNUSED_BY_REFUSAL = {
     "console.cli.json_output.records",
@@ -343,9 +380,10 @@ MODULES_UNUSED_BY_HELP = MODULES_UNUSED_BY_REFUSAL | {
     "console.cli.command_table",
 }
 MODULES_UNUSED_BY_FIRST_FRAME = {
-    "console.domain.error_reasons",
-    "console.wording.sentences.catalogue",
     "argparse",
+    "console.domain.error_reasons",
+    "console.domain.links.link",
+    "console.wording.sentences.catalogue",
     "secrets",
 }
 
@@ -384,6 +422,7 @@ def test_a_command_loads_only_the_services_that_it_uses(terminal: Terminal) -> N
     """
     assert terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").status == 0
     wrong_number = f"{CORPORATION_NUMBER[:-1]}2"  # the check digit is not valid
+    purchase_service = "console.services.credit_checks.purchase"
     for words, used, unused in (
         (
             ("show", "credit-check", "1"),
@@ -391,11 +430,8 @@ def test_a_command_loads_only_the_services_that_it_uses(terminal: Terminal) -> N
             MODULES_UNUSED_BY_READERS | MODULES_UNUSED_BY_SHOW,
         ),
         (("queue", "review"), "console.services.recovery.queues", MODULES_UNUSED_BY_READERS),
-        (
-            ("purchase", wrong_number, "--client", "1"),
-            "console.services.credit_checks.purchase",
-            MODULES_UNUSED_BY_REFUSED_PURCHASE,
-        ),
+        (("purchase", wrong_number, "--client", "1"), purchase_service, MODULES_UNUSED_BY_REFUSED_PURCHASE),
+        (("purchase", CORPORATION_NUMBER, "--client", "1"), purchase_service, MODULES_UNUSED_BY_REFUSED_PURCHASE),
     ):
         program = "from console.cli.main import main; main(sys.argv[1:])"
         loaded = read_loaded_modules(terminal, program, "--json", *words)
@@ -512,6 +548,16 @@ assert [generation["collections"] for generation in gc.get_stats()] == before
 assert gc.get_freeze_count() == 0
 """
     subprocess.run([sys.executable, "-c", program], timeout=MAX_WAIT_SECONDS, check=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["settings.alerts", "settings.database_login", "settings.urls", "settings.value_parsers",
+             "domain.network.url_policy"],
+)  # fmt: skip
+def test_a_start_compiles_no_pattern_of_settings_that_are_not_set(name: str) -> None:
+    """The modules with which a start reads the settings compile a regular expression when it is first used."""
+    module = import_module(f"console.{name}")
+    assert [name for name, value in vars(module).items() if isinstance(value, re.Pattern)] == []
 
 
 def test_every_module_that_a_start_must_not_load_exists() -> None:

@@ -34,8 +34,9 @@ from console.providers.http.response_classes import (
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
 from console.providers.http.strict_json import UnreadableJson, parse_json_object
 from console.providers.http.transport import HttpAnswer, HttpTransport
+from console.providers.payments.adapter_arguments import AdapterArguments
 from console.providers.payments.notices import SignedCallback
-from console.providers.payments.plugin import AdapterArguments, ProviderPlugin
+from console.providers.payments.plugin import ProviderPlugin
 from console.providers.payments.provider import NotFoundRule, PaymentCapabilities
 from console.providers.payments.result_codes import (
     ACCEPTED_VERDICT,

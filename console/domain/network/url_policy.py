@@ -13,9 +13,10 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.network.addresses import extract_embedded_address, is_public_address, is_this_machine
 from console.domain.setting_problems import SettingProblem
 
+# Texts, not compiled patterns: `re` compiles one at its first use, and a start uses few of them.
 _HOST_LABEL_PATTERN = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
-_HOST_NAME_PATTERN = re.compile(rf"(?=.{{1,253}}$){_HOST_LABEL_PATTERN}(\.{_HOST_LABEL_PATTERN})*")
-_ADDRESS_LIKE_PATTERN = re.compile(r"(.*\.)?(0x[0-9a-f]*|[0-9]+)")
+_HOST_NAME_PATTERN = rf"(?=.{{1,253}}$){_HOST_LABEL_PATTERN}(\.{_HOST_LABEL_PATTERN})*"
+_ADDRESS_LIKE_PATTERN = r"(.*\.)?(0x[0-9a-f]*|[0-9]+)"
 
 
 Network = IPv4Network | IPv6Network
@@ -129,7 +130,7 @@ def _read_host(parts: SplitResult) -> str:
     host = _convert_host_to_ascii((parts.hostname or "").removesuffix("."))
     if is_ip_address(host):
         return host
-    if "[" in parts.netloc or not _HOST_NAME_PATTERN.fullmatch(host) or _ADDRESS_LIKE_PATTERN.fullmatch(host):
+    if "[" in parts.netloc or not re.fullmatch(_HOST_NAME_PATTERN, host) or re.fullmatch(_ADDRESS_LIKE_PATTERN, host):
         raise _InvalidUrl(SettingProblem.INVALID_URL)
     return host
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from console.domain.calendar_days import IST
 from console.domain.payments.provider_registry import HistoryKind, NoticeKind
 from console.domain.payments.states import PaymentState, RefundState
-from console.providers.payments.plugin import AdapterArguments, ProviderPlugin
+from console.providers.payments.plugin import ProviderPlugin
 from console.settings.provider_access import (
     ProviderAccess,
     SettingSource,
@@ -24,6 +24,7 @@ from console.settings.value_parsers import make_choice_parser
 
 if TYPE_CHECKING:
     from console.providers.atom.client import AtomMerchant, AtomUrls
+    from console.providers.payments.adapter_arguments import AdapterArguments
     from console.providers.payments.provider import PaymentProvider
 
 CALL_SPACING_SECONDS = 1.0
@@ -111,7 +112,7 @@ def _read_settings(sources: SettingSource, url: str | None, hosts: Collection[st
     )
 
 
-def _make_adapter(arguments: AdapterArguments[AtomSettings]) -> "PaymentProvider":
+def _make_adapter(arguments: "AdapterArguments[AtomSettings]") -> "PaymentProvider":
     from console.providers.atom.client import AtomConfig, make_atom_adapter
 
     own_merchant = make_merchant(arguments.own_settings, arguments.secrets)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Protocol
 
 from console.domain.payments import provider_registry
@@ -13,34 +13,15 @@ from console.settings.provider_access import ConfiguredProvider, ProviderSetting
 if TYPE_CHECKING:  # types alone: every start imports this module
     from datetime import date
 
-    from console.domain.clock import Clock, TimeScale
     from console.domain.payments.states import PaymentState, RefundState
     from console.domain.provider_outcome import Outcome
     from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
-    from console.providers.http.rate_limiter import RateLimiter
+    from console.providers.payments.adapter_arguments import AdapterArguments
     from console.providers.payments.notices import Hint
     from console.providers.payments.provider import PaymentProvider
 
 
-@dataclass(frozen=True, slots=True)
-class AdapterArguments(Generic[ProviderSettingsT]):
-    """Arguments with which a plugin makes its adapter. `own_settings`: the settings of this provider alone. `url`:
-    origin that replaces the provider's real origin; None: no replacement. `rate_limiter` limits the rate of the
-    provider's calls; `scale` divides the durations in tests.
-
-    `secrets`: all secrets that the provider needs, by their name without the provider's prefix (`API_KEY`); they are
-    hidden in `repr`.
-    """
-
-    own_settings: ProviderSettingsT
-    url: str | None
-    secrets: Mapping[str, str] = field(repr=False)
-    rate_limiter: RateLimiter
-    clock: Clock
-    scale: TimeScale
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class HintReader(Generic[ProviderSettingsT]):
     """Functions that read the unsigned notices of a provider. `list_networks` returns the networks (CIDR) from which
     the provider sends notices. `parse_notice` parses a notice's body and raises UnreadableJson for a body that is no
@@ -63,7 +44,7 @@ class HistoryRowIndex(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class DailyFiles(Generic[ProviderSettingsT]):
     """Functions that download and read a provider's daily files. Each file contains one day.
 

@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 from console.domain.calendar_days import JST
 from console.domain.payments.provider_registry import HistoryKind, NoticeKind
 from console.domain.payments.states import PaymentState, RefundState
-from console.providers.payments.plugin import (
-    AdapterArguments,
-    DailyFiles,
-    HintReader,
-    HistoryRowIndex,
-    ProviderPlugin,
-)
+from console.providers.payments.plugin import DailyFiles, HintReader, HistoryRowIndex, ProviderPlugin
 from console.settings.provider_access import (
     ProviderAccess,
     SettingSource,
@@ -28,6 +22,7 @@ from console.settings.value_parsers import RawSetting, make_choice_parser
 if TYPE_CHECKING:
     from console.domain.provider_outcome import Outcome
     from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
+    from console.providers.payments.adapter_arguments import AdapterArguments
     from console.providers.payments.notices import Hint
     from console.providers.payments.provider import PaymentProvider
 
@@ -71,7 +66,7 @@ def _read_settings(sources: SettingSource, url: str | None, hosts: Collection[st
     )
 
 
-def _make_adapter(arguments: AdapterArguments[PayPaySettings]) -> "PaymentProvider":
+def _make_adapter(arguments: "AdapterArguments[PayPaySettings]") -> "PaymentProvider":
     from console.providers.paypay.client import (
         PRODUCTION_URL,
         SANDBOX_URL,
@@ -126,7 +121,7 @@ def _parse_file_day(url: str, merchant_id: str) -> date | None:
     return name.first_day if name and name.merchant_id == merchant_id and name.first_day == name.last_day else None
 
 
-def _fetch_file(url: str, arguments: AdapterArguments[PayPaySettings]) -> "Outcome[bytes]":
+def _fetch_file(url: str, arguments: "AdapterArguments[PayPaySettings]") -> "Outcome[bytes]":
     """Download a daily file from the URL of a notice, with the rate limiter and the clock in `arguments`, and return
     the outcome with the bytes of the file."""
     from console.providers.paypay.reconciliation_file import fetch_daily_file

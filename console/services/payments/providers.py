@@ -2,16 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.states import PaymentState, RefundState
 from console.providers.payments import plugin as payment_plugin
-from console.providers.payments.plugin import AdapterArguments, ProviderPlugin
-from console.providers.payments.provider import PaymentProvider, PaymentReader
+from console.providers.payments.adapter_arguments import AdapterArguments
+from console.providers.payments.plugin import ProviderPlugin
 from console.services.credit_checks.provider_tokens import DatabaseRateLimiter, ProviderCallRefuser
 from console.services.process.context import ServiceContext
 from console.services.process.merchants import require_own_merchant
 from console.settings.provider_access import ProviderSettingsT
+
+if TYPE_CHECKING:
+    from console.providers.payments.provider import PaymentProvider, PaymentReader
 
 
 def make_adapter_arguments(
@@ -42,7 +46,7 @@ class PaymentProviders:
     money uses `get_reader` only.
     """
 
-    def __init__(self, make_adapter: Callable[[str], PaymentProvider]) -> None:
+    def __init__(self, make_adapter: "Callable[[str], PaymentProvider]") -> None:
         """Store the function `make_adapter`, which creates the adapter of the provider with the given name. It raises
         not_found if no payment provider has this name, and bad_profile if the provider is not configured on this
         desk.
@@ -51,7 +55,7 @@ class PaymentProviders:
         self._adapters: dict[str, PaymentProvider] = {}
         self._lock = Lock()
 
-    def get_adapter(self, provider: str) -> PaymentProvider:
+    def get_adapter(self, provider: str) -> "PaymentProvider":
         """Return the provider's adapter with all calls, including those that move money. Raises not_found if no
         payment provider has this name (a sender of notices isn't one), and bad_profile if the provider is not
         configured on this desk.
@@ -61,7 +65,7 @@ class PaymentProviders:
                 self._adapters[provider] = self._make_adapter(provider)
             return self._adapters[provider]
 
-    def get_reader(self, provider: str) -> PaymentReader:
+    def get_reader(self, provider: str) -> "PaymentReader":
         """Return the provider's adapter with only the calls that read. Raises not_found if no payment provider has
         this name, and bad_profile if the provider is not configured on this desk.
         """
@@ -72,7 +76,7 @@ class PaymentProviders:
         the errors of `get_adapter`."""
         return self.get_adapter(provider).merchant_id
 
-    def find_reader(self, provider: str) -> PaymentReader | None:
+    def find_reader(self, provider: str) -> "PaymentReader | None":
         """Return the provider's adapter with only the calls that read; None if the provider only sends notices or is
         not configured on this desk.
         """

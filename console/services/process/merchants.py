@@ -21,7 +21,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER, list_provider_names
 from console.domain.setting_problems import SettingProblem
 from console.services.process.context import WORKER, ServiceContext
-from console.settings.provider_access import ProviderMerchant
+from console.settings.provider_merchant import ProviderMerchant
 from console.store.database.engine import Transaction
 from console.store.migrations import upgrade as migrate
 

@@ -4,8 +4,6 @@ from PySide6.QtCore import QEvent, Signal
 from PySide6.QtGui import QFileOpenEvent
 from PySide6.QtWidgets import QApplication
 
-from console.domain.links.link import parse_link
-
 
 class LinkApplication(QApplication):
     """A QApplication that emits `link_opened` with the `Link` that a person has opened in another program. macOS
@@ -17,6 +15,8 @@ class LinkApplication(QApplication):
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QFileOpenEvent):
+            from console.domain.links.link import parse_link  # not before the first frame
+
             link = parse_link(event.url().toString())
             if link is not None:
                 self.link_opened.emit(link)
