@@ -60,6 +60,29 @@ def test_a_queue_is_narrowed_and_sorted_by_keys(open_window: OpenWindow, console
     wait_for_listed_ids(person, page, [ids[CORPORATION_NUMBERS.index(number)] for number in by_number])
 
 
+def test_esc_removes_a_filter_that_no_record_matches(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
+    """Enter directly after the last letter applies the typed condition and leaves the field of the filter. If the list
+    is empty then, Esc removes the filter, as the empty list says, and the queue stays open."""
+    buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
+    person = open_window()
+    person.press("Alt+2")  # the page before this one is Home: Esc could go back to it
+    person.frame.show_route(QueuesRoute("unknown"))
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.row_model.has_read_last_page and page.row_model.row_count == 1)
+    ids = read_listed_ids(page)
+    person.press("Ctrl+F")
+    person.type_in("amount:>99999999")
+    person.press("Enter")
+    person.wait_until(lambda: page.table_stack.currentWidget() is page.empty_state)
+    assert page.isVisible()
+    person.press("Esc")
+    wait_for_listed_ids(person, page, ids)
+    assert page.isVisible()
+    assert page.filter.text == ""
+
+
 def test_typed_operators_move_into_the_filter_lists(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:

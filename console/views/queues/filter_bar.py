@@ -305,7 +305,8 @@ class QueueFilterBar(Surface):
     def move_operators_to_lists(self) -> None:
         """Remove the operators from the text field and select them in their drop-down lists, so that the sentence
         states every condition. An operator whose value can't be read, and every word that is no operator, stays in
-        the field. Emit `changed` if this changes the text form of the filter."""
+        the field. Emit `changed` if this changes the text form of the filter, or if the typed text has not been
+        read yet, because the person didn't pause before the Enter key."""
         remaining_words, text_before = [], self.text
         for word in self.edit.text().split():
             operator = _normalize_operator(word)
@@ -315,10 +316,11 @@ class QueueFilterBar(Surface):
             else:
                 chip.select_operator(operator, filter_lists.format_filter_operator(operator, self._context))
         if len(remaining_words) < len(self.edit.text().split()):
+            is_text_unread = self._timer.isActive()
             self.edit.setText(" ".join(remaining_words))
             self._timer.stop()
             self._show_needed_lists()
-            if self.text != text_before:
+            if is_text_unread or self.text != text_before:
                 self.changed.emit()
 
     @Slot()

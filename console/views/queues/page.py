@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Slot
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.exports.tables import ExportRequest
@@ -611,6 +611,15 @@ class QueuesPage(Page):
         replace_by_empty_state(self.table_stack, self.empty_state, empty_state)
         self.empty_state = empty_state
         self.restore_focus()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Remove the filter if the key is Esc and the filter has left no record: the empty list says so. Otherwise
+        Esc goes back to the page before, as on every page."""
+        is_list_empty = self.table_stack.currentWidget() is self.empty_state
+        if event.key() == Qt.Key.Key_Escape and is_list_empty and not self.query.lists_whole_queue:
+            self.filter.clear_filter()
+        else:
+            super().keyPressEvent(event)
 
     @Slot()
     def _read_cause_groups(self) -> None:
