@@ -63,8 +63,8 @@ def test_a_queue_is_narrowed_and_sorted_by_keys(open_window: OpenWindow, console
 def test_esc_removes_a_filter_that_no_record_matches(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """Enter directly after the last letter applies the typed condition and leaves the field of the filter. If the list
-    is empty then, Esc removes the filter, as the empty list says, and the queue stays open."""
+    """Enter directly after the last letter applies the typed condition and leaves the field of the filter. If the
+    list is empty then, Esc removes the filter, as the empty list says, and the queue stays open."""
     buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()
     person.press("Alt+2")  # the page before this one is Home: Esc could go back to it

@@ -133,6 +133,7 @@ class WindowController(QObject):
         self.notifications = NotificationWatcher(frame)
         self.notifications.link_opened.connect(self.link_handler.show_link)
         self.notifications.message_without_link_clicked.connect(self._raise_window_and_open_messages)
+        self.notifications.desktop_tray.icon_clicked.connect(self.link_handler.raise_window)
         self.functions_by_command: dict[str, Callable[[], object]] = {
             "search": self._open_search,
             "reread": frame.reload_page,

@@ -8,13 +8,15 @@ from console.domain.links.link import Link
 
 
 class DesktopMessageTray(QObject):
-    """Shows desktop messages through the program's icon in the tray. The icon appears with the first message.
+    """Shows desktop messages through the program's icon in the tray.
 
     Signals:
     - message_clicked(object): the person has clicked the newest message; the argument is its Link, or None.
+    - icon_clicked: the person has clicked the icon in the tray.
     """
 
     message_clicked = Signal(object)
+    icon_clicked = Signal()
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -26,15 +28,27 @@ class DesktopMessageTray(QObject):
         """True if this desktop has a tray that can show messages."""
         return QSystemTrayIcon.isSystemTrayAvailable() and QSystemTrayIcon.supportsMessages()
 
-    def show_message(self, title: str, text: str, link: Link | None) -> None:
-        """Show a desktop message. A click on it emits `message_clicked` with `link`."""
+    def show_icon(self, tool_tip: str) -> None:
+        """Show the icon with this tool tip. Call this before the first message: a desktop shows a message beside the
+        icon, and knows the place of the icon only a moment after the icon has appeared."""
         if self._icon is None:
             self._icon = QSystemTrayIcon(QApplication.windowIcon(), self)
             self._icon.messageClicked.connect(self.emit_link_of_newest_message)
-        self._link = link
-        self._icon.setToolTip(title)
+            self._icon.activated.connect(self._emit_icon_click)
+        self._icon.setToolTip(tool_tip)
         self._icon.show()
-        self._icon.showMessage(title, text, QApplication.windowIcon())
+
+    def show_message(self, title: str, text: str, link: Link | None) -> None:
+        """Show a desktop message. A click on it emits `message_clicked` with `link`."""
+        self.show_icon(title)
+        self._link = link
+        if self._icon is not None:
+            self._icon.showMessage(title, text, QApplication.windowIcon())
+
+    @Slot(QSystemTrayIcon.ActivationReason)
+    def _emit_icon_click(self, reason: QSystemTrayIcon.ActivationReason) -> None:
+        if reason in (QSystemTrayIcon.ActivationReason.Trigger, QSystemTrayIcon.ActivationReason.DoubleClick):
+            self.icon_clicked.emit()
 
     @Slot()
     def emit_link_of_newest_message(self) -> None:

@@ -1,6 +1,7 @@
 """Finds new events that concern the acting person, and notifies the person once about each event."""
 
 from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtWidgets import QApplication, QWidget
 
 from console.domain.links.link import Link
 from console.domain.notifications.events import PersonalEvent, PersonalEventKind
@@ -17,9 +18,10 @@ _APPROVAL_EVENT_KEY_PREFIXES = ("approval/refund/", "approval/proposal/")
 class NotificationWatcher(QObject):
     """Finds new events each time the window has read its counts (WorkCounts), and shows them. The events in the first
     WorkCounts of a person aren't new, so that a restart doesn't show them again; they are only counted in the
-    sidebar. A new event is shown as a toast, and also as a desktop message if the window isn't the active one. Kinds
-    of events that the person has switched off aren't shown. While the window is covered (locked, or without a
-    person), the desktop message contains no detail, and the toast appears when the cover is removed.
+    sidebar. A new event is shown as a toast, and also as a desktop message unless the window or one of its dialogs is
+    the active window. Kinds of events that the person has switched off aren't shown. While the window is covered
+    (locked, or without a person), the desktop message contains no detail, and the toast appears when the cover is
+    removed.
 
     Signals:
     - link_opened(object): the person has clicked a desktop message; the argument is its Link.
@@ -51,6 +53,8 @@ class NotificationWatcher(QObject):
         )
         if is_first:
             self._known_event_keys.clear()
+            if self.desktop_tray.is_available:
+                self.desktop_tray.show_icon(self._context.translate("app.name"))
         self._known_event_keys.update(event.key for event in counts.events)
         shown_events = tuple(
             event for event in new_events if is_notification_on(self._context.preferences, event.kind)
@@ -61,7 +65,7 @@ class NotificationWatcher(QObject):
 
     def _show_desktop_message(self, events: tuple[PersonalEvent, ...]) -> None:
         is_covered = self._frame.window_cover.is_covered
-        if not self.desktop_tray.is_available or (self._frame.window.isActiveWindow() and not is_covered):
+        if not self.desktop_tray.is_available or (_is_in_front(self._frame.window) and not is_covered):
             return
         translate = self._context.translate
         title, detail = format_events_title_and_detail(events, self._context)
@@ -96,3 +100,12 @@ class NotificationWatcher(QObject):
             self.message_without_link_clicked.emit()
         else:
             self.link_opened.emit(link)
+
+
+def _is_in_front(window: QWidget) -> bool:
+    """Return True if the window, or a dialog that belongs to it, is the active window of the desktop."""
+    active_window: QWidget | None = QApplication.activeWindow()
+    while active_window is not None and active_window is not window:
+        parent = active_window.parentWidget()
+        active_window = None if parent is None else parent.window()
+    return active_window is window

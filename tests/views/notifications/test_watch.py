@@ -4,7 +4,7 @@ front.
 
 import pytest
 from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QMainWindow, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QSystemTrayIcon, QWidget
 
 from console.domain.links.link import Link
 from console.domain.notifications.events import PersonalEvent, PersonalEventKind
@@ -58,6 +58,9 @@ class RecordingTray(DesktopMessageTray):
     @property
     def is_available(self) -> bool:
         return True
+
+    def show_icon(self, tool_tip: str) -> None:
+        self.icon_tool_tip = tool_tip
 
     def show_message(self, title: str, text: str, link: Link | None) -> None:
         self.shown.append((text, link))
@@ -164,9 +167,33 @@ def test_a_covered_window_says_nothing_of_the_record(background_window: Backgrou
 def test_an_event_is_no_desktop_message_while_the_window_is_in_front(
     background_window: BackgroundWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(background_window.window, "isActiveWindow", lambda: True)
-    background_window.read(DECIDED_EVENT)
-    assert (len(background_window.toasts), background_window.texts) == (1, [])
+    """While the person sees the window, or a dialog of it, an event is only a toast. While another window is in
+    front, also another one of this program, the event is a message of the desktop, too."""
+    window = background_window.window
+    dialog = QDialog(QDialog(window))
+    for active_window, event in ((window, DECIDED_EVENT), (dialog, MENTION_EVENT)):
+        monkeypatch.setattr(QApplication, "activeWindow", lambda shown=active_window: shown)
+        background_window.read(event)
+    assert (len(background_window.toasts), background_window.texts) == (2, [])
+    other_window = QMainWindow()
+    monkeypatch.setattr(QApplication, "activeWindow", lambda: other_window)
+    background_window.read(ENDED_RUN_EVENT)
+    assert background_window.texts == ["Bulk run BS-8 has ended."]
+
+
+@pytest.mark.qt_log_ignore("No Icon set", "systemTrayWindowChanged")  # the test platform has no tray
+def test_a_click_on_the_icon_in_the_tray_is_reported(appearance: object) -> None:
+    """A click on the icon asks for the window. The menu button of the mouse doesn't."""
+    owner = QObject()
+    tray = DesktopMessageTray(owner)
+    clicks: list[str] = []
+    tray.icon_clicked.connect(lambda: clicks.append("click"))
+    tray.show_icon("Support console")
+    icon = owner.findChild(QSystemTrayIcon)
+    assert icon is not None
+    icon.activated.emit(QSystemTrayIcon.ActivationReason.Trigger)
+    icon.activated.emit(QSystemTrayIcon.ActivationReason.Context)
+    assert clicks == ["click"]
 
 
 def test_each_kind_of_personal_event_can_be_switched_off(background_window: BackgroundWindow) -> None:
