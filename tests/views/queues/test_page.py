@@ -41,9 +41,9 @@ class ServicesWithOneQueue(QueueServices):
     def saved_views(self) -> "ServicesWithOneQueue":
         return self
 
-    def read_view(self, id: str) -> SavedView:
+    def read_view_by_id(self, id: int) -> SavedView:
         content = ViewContent("unknown", words="sakura")
-        return SavedView(int(id), "Mine", self.are_views_of_team, "op-a", content, "op-a", NOW)
+        return SavedView(id, "Mine", self.are_views_of_team, "op-a", content, "op-a", NOW)
 
     def add_record(self, id: int) -> None:
         self._items.append(make_queue_item(make_check(id, work=REVIEW_WORK)))
