@@ -134,8 +134,8 @@ def test_a_purchase_with_a_closed_stdout_exits_as_unknown(terminal: Terminal, sa
 
 def test_a_question_without_stderr_ends_the_command_properly(terminal: Terminal) -> None:
     """A command asks for a secret at a terminal that isn't its controlling terminal, while stderr is closed. The
-    question can't be shown, but the typed line is read: the command ends as the provider's answer demands, and not
-    as a bug of the program."""
+    question can't be shown, but the typed line is read: the command ends with the error code and the exit status that
+    belong to the provider's answer, and not with an internal error."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         ["/bin/sh", "-c", f'exec "{sys.executable}" -m console --json provider authorise alarmbox 2>&-'],
