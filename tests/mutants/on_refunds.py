@@ -503,8 +503,8 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
                 "console/providers/paypay/responses.py",
                 "    except UnreadableJson:\n",
                 "    except UnreadableJson:\n        if answer.status >= 500:\n"
-                "            from console.providers.payments.result_codes import make_refused_verdict\n\n"
-                '            return None, make_refused_verdict("http_5xx")\n',
+                "            from console.providers.payments.result_codes import make_failed_verdict\n\n"
+                '            return None, make_failed_verdict("http_5xx")\n',
             ),
         ),
         ("tests/services/refunds/test_sending.py",),

@@ -43,8 +43,8 @@ from console.providers.payments.result_codes import (
     SUCCEEDED_VERDICT,
     CodeOutcome,
     PaymentCodeMeaning,
+    make_failed_verdict,
     make_pending_verdict,
-    make_refused_verdict,
 )
 from console.settings.provider_access import ProviderAccess, SettingSource, choose_spacing_seconds, parse_seconds
 
@@ -75,12 +75,12 @@ def _read_settings(given: SettingSource, url: str | None, _: Collection[str]) ->
 PAYMENT_OUTCOME_BY_WORD: Mapping[str, PaymentCodeMeaning] = {
     "waiting": PaymentCodeMeaning(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, is_final=False),
     "paid": PaymentCodeMeaning(SUCCEEDED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
-    "void": PaymentCodeMeaning(make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, is_final=True),
+    "void": PaymentCodeMeaning(make_failed_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, is_final=True),
 }
 REFUND_OUTCOME_BY_WORD: Mapping[str, tuple[CodeOutcome, RefundState]] = {
     "accepted": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "returned": (SUCCEEDED_VERDICT, RefundState.COMPLETED),
-    "declined": (make_refused_verdict("refund_failed"), RefundState.FAILED),
+    "declined": (make_failed_verdict("refund_failed"), RefundState.FAILED),
 }
 
 

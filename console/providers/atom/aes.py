@@ -26,15 +26,15 @@ class DecryptionFailed(Exception):
 
 
 @lru_cache(maxsize=16)
-def derive_key(key: str, salt: str) -> bytes:
-    """Return the AES key that is derived (PBKDF2-HMAC-SHA512) from a key text and a salt text. Both texts look like
+def derive_key(key_text: str, salt_text: str) -> bytes:
+    """Return the AES key that is derived (PBKDF2-HMAC-SHA512) from `key_text` and `salt_text`. Both texts look like
     hex, but the derivation uses their characters without decoding them. It takes tens of milliseconds, so the last 16
     results are cached.
     """
     from cryptography.hazmat.primitives.hashes import SHA512
     from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
-    return PBKDF2HMAC(SHA512(), KEY_BYTES, salt.encode(), KEY_DERIVATION_ROUNDS).derive(key.encode())
+    return PBKDF2HMAC(SHA512(), KEY_BYTES, salt_text.encode(), KEY_DERIVATION_ROUNDS).derive(key_text.encode())
 
 
 def encrypt_text(text: str, key: bytes) -> str:

@@ -77,7 +77,11 @@ OutcomeAndContent = tuple[CodeOutcome, T | None]
 answer has no usable content).
 """
 AnswerReader = Callable[[Fields], OutcomeAndContent[T]]
-"""Type of a function that reads the outcome and the content from the decrypted fields of an answer."""
+"""Type of a function that reads the outcome and the content from the decrypted fields of an answer with status 2xx.
+It raises UnusableAnswer if the answer belongs to another request or has invalid contents; the outcome is then UNKNOWN
+with the reason of the exception. It raises UnreadableJson for a wrong JSON type; the outcome is then UNKNOWN with the
+reason `unreadable`.
+"""
 
 
 def make_atom_converter(call: AtomCall, key: bytes, read_content: AnswerReader[T]) -> AnswerConverter[T]:
@@ -244,8 +248,12 @@ def _judge_missing_attempts(message: Fields) -> CodeOutcome:
 
 
 def make_refund_reader(instruction: RefundInstruction) -> AnswerReader[RefundReport]:
-    """Return the function that reads a REFUNDINIT answer. The refund counts as accepted only if the answer's entry
-    with our idempotency key confirms it, for our payment and our amount.
+    """Return the function that reads a REFUNDINIT answer. If the status code of the whole answer isn't that of a
+    success, this code decides the outcome. Otherwise the answer must have one entry with our idempotency key and the
+    status code of a success; without it, the answer is unusable (`refund_not_confirmed`). The outcome is PENDING
+    (accepted) if the answer has our payment or no payment, and our amount; if it has another payment, another amount
+    or no amount, the outcome is UNKNOWN with the reason `other_payment` or `other_amount`. An answer in another
+    currency is unusable.
     """
 
     def read_refund_report(message: Fields) -> OutcomeAndContent[RefundReport]:

@@ -14,10 +14,10 @@ from console.providers.payments.result_codes import (
     UNLISTED_CODE_VERDICT,
     CodeOutcome,
     PaymentCodeMeaning,
-    make_denied_verdict,
+    make_auth_verdict,
+    make_failed_verdict,
     make_pending_verdict,
     make_rate_limited_verdict,
-    make_refused_verdict,
     make_unknown_verdict,
 )
 
@@ -45,9 +45,9 @@ class FailureCause(StrEnum):
     OTHER = "other"
 
 
-_SIGNATURE_REFUSED_VERDICT = make_denied_verdict("signature_refused")
-_CREDENTIALS_REFUSED_VERDICT = make_denied_verdict("credentials_refused")
-_MERCHANT_REFUSED_VERDICT = make_denied_verdict("merchant_refused")
+_SIGNATURE_REFUSED_VERDICT = make_auth_verdict("signature_refused")
+_CREDENTIALS_REFUSED_VERDICT = make_auth_verdict("credentials_refused")
+_MERCHANT_REFUSED_VERDICT = make_auth_verdict("merchant_refused")
 _NOT_PAID_YET_VERDICT = make_pending_verdict(NOT_PAID_YET_REASON)
 _PROVIDER_ERROR_VERDICT = make_unknown_verdict("provider_error")
 _VERDICT_BY_DENIED_CODE: Mapping[str, CodeOutcome] = {
@@ -69,12 +69,12 @@ PAYMENT_CODE_MEANINGS: Mapping[str, PaymentCodeMeaning] = {
         make_pending_verdict("payment_timed_out"), PaymentState.USER_PAYMENT, is_final=False
     ),
     "OTS0001": PaymentCodeMeaning(
-        make_refused_verdict("payment_reversed"), PaymentState.PAYMENT_FAILED, is_final=True
+        make_failed_verdict("payment_reversed"), PaymentState.PAYMENT_FAILED, is_final=True
     ),
     "OTS0101": PaymentCodeMeaning(
-        make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, is_final=True
+        make_failed_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, is_final=True
     ),
-    "OTS0600": PaymentCodeMeaning(make_refused_verdict("payment_failed"), PaymentState.PAYMENT_FAILED, is_final=True),
+    "OTS0600": PaymentCodeMeaning(make_failed_verdict("payment_failed"), PaymentState.PAYMENT_FAILED, is_final=True),
 }
 """Meaning of the status codes for a payment's state, in the answer to TXNVERIFICATION and in a callback."""
 
@@ -91,12 +91,12 @@ VERDICTS_BY_CALL: Mapping[AtomCall, Mapping[str, CodeOutcome]] = {
     AtomCall.REFUND_STATUS: _VERDICT_BY_READ_CODE,
     AtomCall.REFUND: {
         **_VERDICT_BY_DENIED_CODE,
-        **dict.fromkeys((*_BAD_REQUEST_CODES, "OTS0637", "OTS0638", "OTS0641"), make_refused_verdict("bad_request")),
-        "OTS0401": make_refused_verdict("no_such_payment"),
+        **dict.fromkeys((*_BAD_REQUEST_CODES, "OTS0637", "OTS0638", "OTS0641"), make_failed_verdict("bad_request")),
+        "OTS0401": make_failed_verdict("no_such_payment"),
         "OTS0951": _PROVIDER_ERROR_VERDICT,
     },
     AtomCall.AUTH: {
-        **dict.fromkeys(("OTS0600", *_PAGE_ERROR_CODES), make_refused_verdict("bad_request")),
+        **dict.fromkeys(("OTS0600", *_PAGE_ERROR_CODES), make_failed_verdict("bad_request")),
         **_VERDICT_BY_DENIED_CODE,
     },
 }
@@ -109,16 +109,16 @@ REFUND_REMARK_MEANINGS: Mapping[str, tuple[CodeOutcome, RefundState]] = {
     "REFUND INITIATED": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "REFUND PENDING": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "REFUND PROCESSED": (SUCCEEDED_VERDICT, RefundState.COMPLETED),
-    "REFUND FAILED": (make_refused_verdict("refund_failed"), RefundState.FAILED),
-    "REFUND REJECTED": (make_refused_verdict("refund_rejected"), RefundState.FAILED),
+    "REFUND FAILED": (make_failed_verdict("refund_failed"), RefundState.FAILED),
+    "REFUND REJECTED": (make_failed_verdict("refund_rejected"), RefundState.FAILED),
 }
 """Outcome and our state of the refund, by the remark in Atom's answer about the refund."""
 
 _VERDICT_BY_HTTP_STATUS: Mapping[AtomCall, Mapping[int, CodeOutcome]] = {
     AtomCall.AUTH: {
-        400: make_refused_verdict("bad_request"),
+        400: make_failed_verdict("bad_request"),
         401: _CREDENTIALS_REFUSED_VERDICT,
-        402: make_refused_verdict("no_token_made"),
+        402: make_failed_verdict("no_token_made"),
         403: _MERCHANT_REFUSED_VERDICT,
     },
     AtomCall.REFUND: {401: _CREDENTIALS_REFUSED_VERDICT, 403: _MERCHANT_REFUSED_VERDICT},

@@ -36,14 +36,14 @@ def make_unknown_verdict(reason: str) -> CodeOutcome:
     return CodeOutcome(OutcomeClass.UNKNOWN, reason)
 
 
-def make_refused_verdict(reason: str) -> CodeOutcome:
+def make_failed_verdict(reason: str) -> CodeOutcome:
     """Return the outcome class FAILED_DEFINITE with this reason: certainly nothing happened at the provider. In the
     answer to a read, the code means that the provider reports a failure of the payment or refund.
     """
     return CodeOutcome(OutcomeClass.FAILED_DEFINITE, reason)
 
 
-def make_denied_verdict(reason: str) -> CodeOutcome:
+def make_auth_verdict(reason: str) -> CodeOutcome:
     """Return the outcome class AUTH with this reason: the provider refused the credentials, the signature or the
     contract, and nothing happened."""
     return CodeOutcome(OutcomeClass.AUTH, reason)

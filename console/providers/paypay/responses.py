@@ -52,7 +52,7 @@ Fields = dict[str, object]
 DataReader = Callable[[object], tuple[T | None, CodeOutcome]]
 """Function that reads the field `data` of a PayPay answer and returns its content and a verdict. Raises
 UnreadableJson if a part of the field has the wrong JSON type; UnusableAnswer if its content is invalid or belongs
-to another request.
+to another request. After either exception the outcome is UNKNOWN.
 """
 
 CURRENCY = "JPY"
@@ -149,8 +149,8 @@ def make_evidence_text(answer: HttpAnswer) -> str:
 
 
 def make_started_payment_reader(request: PaymentRequest) -> DataReader[StartedPayment]:
-    """Return the function that reads the answer with a created payment code. The code must be for the requested
-    payment and amount.
+    """Return the function that reads the answer with a created payment code. An answer for another payment or another
+    amount than the requested one is unusable (`other_id`, `other_amount`).
     """
 
     def read_started_payment(value: object) -> tuple[StartedPayment, CodeOutcome]:
@@ -188,7 +188,8 @@ def read_deleted_code(data: object) -> tuple[None, CodeOutcome]:
 
 def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
     """Return the function that reads the details of a payment. Ids and amount may be missing in the answer (an unpaid
-    code has no ids), but if they are present, they must equal those of `question`.
+    code has no ids). An answer with other ids than those of `question` is unusable (`other_id`, `other_payment`).
+    With another amount the outcome is UNKNOWN with the reason `other_amount`, and the content is the report.
     """
 
     def read_payment_report(value: object) -> tuple[PaymentReport, CodeOutcome]:
@@ -244,8 +245,10 @@ def _read_charged_amount(payment_fields: Fields) -> Money | None:
 
 
 def make_refund_reader(instruction: RefundInstruction) -> DataReader[RefundReport]:
-    """Return the function that reads the details of a refund. The answer must contain our idempotency key, the
-    payment's id and the amount of `instruction`.
+    """Return the function that reads the details of a refund. An answer without our idempotency key or the payment's
+    id is unusable (`no_id`), and so is one with another key or another payment's id than those of `instruction`
+    (`other_id`, `other_payment`). With another amount the outcome is UNKNOWN with the reason `other_amount`, and the
+    content is the report.
     """
 
     def read_refund_report(value: object) -> tuple[RefundReport, CodeOutcome]:

@@ -15,10 +15,10 @@ from console.providers.payments.result_codes import (
     UNLISTED_CODE_VERDICT,
     CodeOutcome,
     PaymentCodeMeaning,
-    make_denied_verdict,
+    make_auth_verdict,
+    make_failed_verdict,
     make_pending_verdict,
     make_rate_limited_verdict,
-    make_refused_verdict,
     make_unknown_verdict,
 )
 
@@ -60,16 +60,16 @@ listed, because the answer may repeat them.
 
 VERDICTS_OF_ALL_CALLS: Mapping[tuple[int, str], CodeOutcome] = {
     (202, "REQUEST_ACCEPTED"): ACCEPTED_VERDICT,
-    (400, "INVALID_REQUEST_PARAMS"): make_refused_verdict("bad_request"),
-    (400, "MISSING_REQUEST_PARAMS"): make_refused_verdict("bad_request"),
-    (400, "INVALID_PARAMS"): make_refused_verdict("bad_request"),
-    (401, "UNAUTHORIZED"): make_denied_verdict("credentials_refused"),
-    (401, "OP_OUT_OF_SCOPE"): make_denied_verdict("out_of_contract"),
-    (404, "OPA_CLIENT_NOT_FOUND"): make_denied_verdict("merchant_refused"),
+    (400, "INVALID_REQUEST_PARAMS"): make_failed_verdict("bad_request"),
+    (400, "MISSING_REQUEST_PARAMS"): make_failed_verdict("bad_request"),
+    (400, "INVALID_PARAMS"): make_failed_verdict("bad_request"),
+    (401, "UNAUTHORIZED"): make_auth_verdict("credentials_refused"),
+    (401, "OP_OUT_OF_SCOPE"): make_auth_verdict("out_of_contract"),
+    (404, "OPA_CLIENT_NOT_FOUND"): make_auth_verdict("merchant_refused"),
     (429, "RATE_LIMIT"): make_rate_limited_verdict("rate_limited"),
     (500, "SERVICE_ERROR"): make_unknown_verdict("provider_error"),
     (500, "INTERNAL_SERVER_ERROR"): make_unknown_verdict("provider_error"),
-    (500, "TRANSACTION_FAILED"): make_refused_verdict("transaction_failed"),
+    (500, "TRANSACTION_FAILED"): make_failed_verdict("transaction_failed"),
     (503, "MAINTENANCE_MODE"): make_unknown_verdict("provider_maintenance"),
 }
 """Class and reason of the outcome by HTTP status and result code, for answers that aren't listed in
@@ -77,34 +77,34 @@ VERDICTS_BY_CALL_AND_CODE. For a refused read see `_convert_verdict_for_read`.
 """
 
 VERDICTS_BY_CALL_AND_CODE: Mapping[tuple[PayPayCall, int, str], CodeOutcome] = {
-    (PayPayCall.REFUND, 400, "UNACCEPTABLE_OP"): make_refused_verdict("not_refundable"),
-    (PayPayCall.REFUND, 400, "CANCELED_USER"): make_refused_verdict("payer_left"),
+    (PayPayCall.REFUND, 400, "UNACCEPTABLE_OP"): make_failed_verdict("not_refundable"),
+    (PayPayCall.REFUND, 400, "CANCELED_USER"): make_failed_verdict("payer_left"),
     (PayPayCall.REFUND, 400, "THROTTLED_MULTIPLE_REFUND_REJECTED"): make_rate_limited_verdict(
         "similar_refund_running"
     ),
-    (PayPayCall.REFUND, 400, "REFUND_LIMIT_EXCEEDED"): make_refused_verdict("refund_count_exceeded"),
-    (PayPayCall.REFUND, 400, "REFUND_WINDOW_EXCEED"): make_refused_verdict("refund_window_over"),
-    (PayPayCall.REFUND, 400, "ORDER_NO_LONGER_AVAILABLE"): make_refused_verdict("order_no_longer_kept"),
-    (PayPayCall.REFUND, 401, "USER_STATE_IS_NOT_ACTIVE"): make_refused_verdict("payer_inactive"),
-    (PayPayCall.REFUND, 403, "MERCHANT_MULTIPLE_REFUND_REJECTED"): make_refused_verdict(
+    (PayPayCall.REFUND, 400, "REFUND_LIMIT_EXCEEDED"): make_failed_verdict("refund_count_exceeded"),
+    (PayPayCall.REFUND, 400, "REFUND_WINDOW_EXCEED"): make_failed_verdict("refund_window_over"),
+    (PayPayCall.REFUND, 400, "ORDER_NO_LONGER_AVAILABLE"): make_failed_verdict("order_no_longer_kept"),
+    (PayPayCall.REFUND, 401, "USER_STATE_IS_NOT_ACTIVE"): make_failed_verdict("payer_inactive"),
+    (PayPayCall.REFUND, 403, "MERCHANT_MULTIPLE_REFUND_REJECTED"): make_failed_verdict(
         "repeated_refunds_not_contracted"
     ),
-    (PayPayCall.REFUND, 404, "RESOURCE_NOT_FOUND"): make_refused_verdict("no_such_payment"),
-    (PayPayCall.REFUND, 404, "NO_SUCH_REFUND_ORDER"): make_refused_verdict("no_such_payment"),
+    (PayPayCall.REFUND, 404, "RESOURCE_NOT_FOUND"): make_failed_verdict("no_such_payment"),
+    (PayPayCall.REFUND, 404, "NO_SUCH_REFUND_ORDER"): make_failed_verdict("no_such_payment"),
     (PayPayCall.REFUND_STATUS, 404, "NO_SUCH_REFUND_ORDER"): NOT_FOUND_VERDICT,
     (PayPayCall.REFUND_STATUS, 400, "ORDER_NO_LONGER_AVAILABLE"): make_unknown_verdict("order_no_longer_kept"),
     (PayPayCall.PAYMENT, 400, "DYNAMIC_QR_PAYMENT_NOT_FOUND"): NOT_FOUND_VERDICT,
     (PayPayCall.PAYMENT, 400, "DYNAMIC_QR_BAD_REQUEST"): make_unknown_verdict("bad_question"),
     (PayPayCall.PAYMENT, 400, "ORDER_NO_LONGER_AVAILABLE"): make_unknown_verdict("order_no_longer_kept"),
-    (PayPayCall.CANCEL, 400, "ORDER_NOT_REVERSIBLE"): make_refused_verdict("not_reversible"),
-    (PayPayCall.CANCEL, 400, "ORDER_NO_LONGER_AVAILABLE"): make_refused_verdict("order_no_longer_kept"),
+    (PayPayCall.CANCEL, 400, "ORDER_NOT_REVERSIBLE"): make_failed_verdict("not_reversible"),
+    (PayPayCall.CANCEL, 400, "ORDER_NO_LONGER_AVAILABLE"): make_failed_verdict("order_no_longer_kept"),
     # An earlier attempt has created the code: its details show the state.
     (PayPayCall.CREATE_CODE, 400, "DUPLICATE_DYNAMIC_QR_REQUEST"): make_unknown_verdict("code_exists"),
-    (PayPayCall.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_UNSUPPORTED_MERCHANT"): make_refused_verdict("out_of_contract"),
-    (PayPayCall.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_INVALID_EXPIRY_DATE"): make_refused_verdict("bad_request"),
-    (PayPayCall.CREATE_CODE, 400, "DYNAMIC_QR_BAD_REQUEST"): make_refused_verdict("bad_request"),
-    (PayPayCall.DELETE_CODE, 400, "DYNAMIC_QR_ALREADY_PAID"): make_refused_verdict("already_paid"),
-    (PayPayCall.DELETE_CODE, 404, "DYNAMIC_QR_NOT_FOUND"): make_refused_verdict("no_such_code"),
+    (PayPayCall.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_UNSUPPORTED_MERCHANT"): make_failed_verdict("out_of_contract"),
+    (PayPayCall.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_INVALID_EXPIRY_DATE"): make_failed_verdict("bad_request"),
+    (PayPayCall.CREATE_CODE, 400, "DYNAMIC_QR_BAD_REQUEST"): make_failed_verdict("bad_request"),
+    (PayPayCall.DELETE_CODE, 400, "DYNAMIC_QR_ALREADY_PAID"): make_failed_verdict("already_paid"),
+    (PayPayCall.DELETE_CODE, 404, "DYNAMIC_QR_NOT_FOUND"): make_failed_verdict("no_such_code"),
 }
 """Class and reason of the outcome by call, HTTP status and result code. An entry takes precedence over the entry in
 VERDICTS_OF_ALL_CALLS.
@@ -149,11 +149,11 @@ PAYMENT_STATE_MEANINGS: Mapping[str, PaymentCodeMeaning] = {
     "REAUTHORIZING": PaymentCodeMeaning(_NOT_CAPTURED_VERDICT, PaymentState.USER_PAYMENT, is_final=False),
     "COMPLETED": PaymentCodeMeaning(SUCCEEDED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
     "REFUNDED": PaymentCodeMeaning(SUCCEEDED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
-    "FAILED": PaymentCodeMeaning(make_refused_verdict("payment_failed"), PaymentState.PAYMENT_FAILED, is_final=True),
+    "FAILED": PaymentCodeMeaning(make_failed_verdict("payment_failed"), PaymentState.PAYMENT_FAILED, is_final=True),
     "CANCELED": PaymentCodeMeaning(
-        make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, is_final=True
+        make_failed_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, is_final=True
     ),
-    "EXPIRED": PaymentCodeMeaning(make_refused_verdict("payment_expired"), PaymentState.EXPIRED, is_final=True),
+    "EXPIRED": PaymentCodeMeaning(make_failed_verdict("payment_expired"), PaymentState.EXPIRED, is_final=True),
 }
 """Meaning of each state that PayPay reports for a payment."""
 

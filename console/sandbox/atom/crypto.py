@@ -17,13 +17,13 @@ class DecryptionFailed(ValueError):
 
 
 @lru_cache(maxsize=256)
-def derive_key(key: str, salt: str) -> bytes:
-    """Return the AES key that is derived from a key text and a salt text. The key text and the salt text are encoded
+def derive_key(key_text: str, salt_text: str) -> bytes:
+    """Return the AES key that is derived from `key_text` and `salt_text`. Both texts are encoded
     as UTF-8, not decoded from hex or Base64. The derivation takes tens of milliseconds; the results are cached."""
     from cryptography.hazmat.primitives.hashes import SHA512
     from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
-    return PBKDF2HMAC(SHA512(), 32, salt.encode(), KEY_DERIVATION_ROUNDS).derive(key.encode())
+    return PBKDF2HMAC(SHA512(), 32, salt_text.encode(), KEY_DERIVATION_ROUNDS).derive(key_text.encode())
 
 
 def encrypt_text(text: str, key: str, salt: str) -> str:
