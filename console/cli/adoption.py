@@ -51,7 +51,7 @@ class AdoptDatabaseCommand:
                 )
             else:
                 result_fields = act_once_by_request_id(
-                    *request, lambda: asdict(adoption.run(args.timezone, allows_conversion=args.convert))
+                    *request, lambda: asdict(adoption.run(args.timezone, allows_table_copy=args.convert))
                 )
                 adoption_result = AdoptionResult(**result_fields)
                 writer.write_answer(
@@ -68,7 +68,7 @@ def _require_adoptable_database(plan: "AdoptionPlan", writer: AnswerWriter, *, m
     contains the whole plan; without `--json`, the lines of the plan are first written to stderr."""
     from console.services.adoption.adopt import find_adoption_refusal
 
-    refusal = find_adoption_refusal(plan.obstacles, allows_conversion=may_convert)
+    refusal = find_adoption_refusal(plan.obstacles, allows_table_copy=may_convert)
     if refusal is not None:
         if not writer.is_json:
             for line in format_adoption_plan_lines(plan, writer.translator):

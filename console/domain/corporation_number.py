@@ -48,7 +48,7 @@ class RejectedNumber:
     normalized: str | None = None
 
 
-def read_number(text: str, *, allows_test_numbers: bool = False) -> CorporationNumber | RejectedNumber:
+def read_corporation_number(text: str, *, allows_test_numbers: bool = False) -> CorporationNumber | RejectedNumber:
     """Normalise and check a corporation number that a person typed. Return the number, or a `RejectedNumber` with the
     reason.
 
@@ -70,7 +70,7 @@ def read_number(text: str, *, allows_test_numbers: bool = False) -> CorporationN
 
 def read_first_digits(text: str) -> str:
     """Return the digits of a typed text that may be a corporation number or the beginning of one, normalised as by
-    `read_number`; "" for a text with any other character."""
+    `read_corporation_number`; "" for a text with any other character."""
     bare_text, _ = _normalize_text(text)
     return bare_text if _ASCII_DIGITS.issuperset(bare_text) else ""
 

@@ -11,7 +11,7 @@ alert."""
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """The next step of a record: a wording code with facts, and the terminal command for the step; None if there is
+    """The next step of a record: a wording key with facts, and the terminal command for the step; None if there is
     no command. `action` is the name of the action that does the step (see `AllowedAction`); None if the step is no
     action, such as to wait. `asks_others_first` is True if the person must first ask somebody else, such as the shop
     or an administrator, because the action is only right after one of the possible answers.
@@ -57,9 +57,9 @@ class WorkBadge(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Verdict, reason and next step of a record, each as a wording code with facts. `roles_that_may_act` has the
+    """Verdict, reason and next step of a record, each as a wording key with facts. `roles_that_may_act` has the
     roles that may do the next step. `certainty` and `work` are the badges of the record, which every list, screen and
-    text shows. `further_reason` is a wording code, too: a sentence after the reason about something else that waits
+    text shows. `further_reason` is a wording key, too: a sentence after the reason about something else that waits
     for a person; None if nothing else does.
     """
 

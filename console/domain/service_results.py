@@ -89,8 +89,8 @@ class RefetchResult:
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """Result of one check of the commands `doctor` and `db check`: `message` is the wording code of the result,
-    `next` the wording code of the next step, "" if there is none. `ok` is False if the check has failed. `facts` are
+    """Result of one check of the commands `doctor` and `db check`: `message` is the wording key of the result,
+    `next` the wording key of the next step, "" if there is none. `ok` is False if the check has failed. `facts` are
     the values in the two sentences.
     """
 

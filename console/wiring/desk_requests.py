@@ -15,7 +15,7 @@ from console.domain.annotations.mentions import MENTION_KIND
 from console.domain.audit.actions import AuditAction
 from console.domain.bulk.records import ChosenRecord
 from console.domain.errors import ConsoleError
-from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
+from console.domain.lookup.number_input import InvalidCorporationNumber, parse_corporation_number
 from console.domain.payments.limits import LIMIT_KIND, make_limit_subject
 from console.domain.payments.records import PaymentImport, RefundRequest
 from console.domain.queues.saved_views import VIEW_KIND, ViewContent
@@ -255,7 +255,7 @@ def _make_purchase_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -
     """
     request: PurchaseRequest = arguments[0]
     try:
-        number = parse_number(request.corporation_number, allows_test_numbers=True).value
+        number = parse_corporation_number(request.corporation_number, allows_test_numbers=True).value
     except InvalidCorporationNumber:
         number = request.corporation_number[:64]
     return DeskRequestFacts("company", number)

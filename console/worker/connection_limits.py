@@ -235,7 +235,7 @@ class OpenConnections:
             if not slots_of_address:
                 del self._waiting_slots[slot.address]
 
-    def count_released_slot(self, address: str) -> None:
+    def subtract_released_slot(self, address: str) -> None:
         """Subtract one connection from the total number and from the number of this address, after the connection has
         released its slot.
         """
@@ -282,7 +282,7 @@ class ConnectionSlot:
         if self._is_held:
             self._open_connections.mark_waiting(self, is_waiting=False)
             self._is_held = False
-            self._open_connections.count_released_slot(self.address)
+            self._open_connections.subtract_released_slot(self.address)
 
 
 class ServiceCallThreads:

@@ -32,13 +32,13 @@ class ClosingTransport:
         return getattr(self._transport, name)
 
     @property
-    def has_sent_last_answer(self) -> bool:
-        """True if the last answer was sent while the sender was still sending. Data that arrive then must be
-        passed to `drop_data`."""
+    def has_closed_writing(self) -> bool:
+        """True if `close` has closed only the writing direction, because the sender of the request was still
+        sending. The connection gets no further answer, and all data that arrive must be passed to `drop_data`."""
         return self._timer is not None
 
     def is_closing(self) -> bool:
-        return self.has_sent_last_answer or self._transport.is_closing()
+        return self.has_closed_writing or self._transport.is_closing()
 
     def close(self) -> None:
         """Close the connection. If the sender is still sending, close the writing direction first and ignore its data

@@ -198,7 +198,7 @@ class HttpProtocol(H11Protocol):
             # So a connection that waits for a head passes its data on in pieces.
             chunk_size = _REQUEST_HEAD_CHUNK_BYTES if self.conn.their_state is h11.IDLE else len(data)
             chunk, data = data[:chunk_size], data[chunk_size:]
-            if self._closing_transport.has_sent_last_answer:
+            if self._closing_transport.has_closed_writing:
                 self._closing_transport.drop_data(chunk)
             else:
                 super().data_received(chunk)
@@ -235,8 +235,9 @@ class HttpProtocol(H11Protocol):
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         """Pass the connection to the WebSocket protocol, and stop the timers of this protocol. If the connection
-        can't become a WebSocket, refuse the request and close the connection. Refuse it also if the listener has
-        already sent data before the answer to its handshake, because this data would be lost.
+        can't become a WebSocket, refuse the request and close the connection. Refuse it also if the listener of
+        `/live`, which has sent the request, has already sent further data before the answer to its handshake, because
+        this data would be lost.
         """
         self._cancel_timers()
         self.transport, is_upgraded = self._plain_transport, False
@@ -288,7 +289,7 @@ class HttpProtocol(H11Protocol):
         self.slot.mark_waiting(
             self.conn.their_state not in (h11.DONE, h11.MUST_CLOSE)
             or self.flow.write_paused
-            or self._closing_transport.has_sent_last_answer
+            or self._closing_transport.has_closed_writing
         )
 
     def _cancel_timers(self) -> None:

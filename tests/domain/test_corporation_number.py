@@ -17,7 +17,7 @@ from console.domain.corporation_number import (
     list_numbers_one_typing_error_away,
 )
 from console.domain.error_reasons import NumberReason
-from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
+from console.domain.lookup.number_input import InvalidCorporationNumber, parse_corporation_number
 
 CORPORATION_NUMBER_VECTORS = json.loads(
     (Path(__file__).parents[1] / "vectors" / "provider_vectors.json").read_text(encoding="utf-8")
@@ -32,14 +32,14 @@ def list_test_cases(name: str) -> list[object]:
 @pytest.mark.parametrize("case", list_test_cases("corporation_number_valid"))
 def test_every_accepted_spelling_of_a_number_is_normalised(case: dict[str, str]) -> None:
     """Every accepted spelling becomes the same 13 ASCII digits."""
-    assert parse_number(case["input"]).value == case["normalized"]
+    assert parse_corporation_number(case["input"]).value == case["normalized"]
 
 
 @pytest.mark.parametrize("case", list_test_cases("corporation_number_invalid"))
 def test_invalid_input_names_the_first_broken_rule(case: dict[str, str]) -> None:
     """The refusal names the first rule that the text breaks, and the digits that were understood."""
     with pytest.raises(InvalidCorporationNumber) as refused:
-        parse_number(case["input"])
+        parse_corporation_number(case["input"])
     assert (refused.value.reason, refused.value.normalized) == (case["reason"], case["normalized"])
     assert refused.value.exit_status == 2
 
@@ -52,8 +52,8 @@ def test_the_check_digit_follows_the_formula_of_the_ordinance(case: dict[str, st
 
 def test_a_removed_invoice_prefix_is_reported() -> None:
     """A removed prefix T (of an invoice number) is reported, so that the screen can say so."""
-    assert parse_number("T7010705000725").had_prefix
-    assert not parse_number("7010705000725").had_prefix
+    assert parse_corporation_number("T7010705000725").had_prefix
+    assert not parse_corporation_number("7010705000725").had_prefix
 
 
 def test_twelve_digits_hint_at_the_missing_check_digit() -> None:
@@ -61,7 +61,7 @@ def test_twelve_digits_hint_at_the_missing_check_digit() -> None:
     register has none.
     """
     with pytest.raises(InvalidCorporationNumber) as refused:
-        parse_number("010001065142")
+        parse_corporation_number("010001065142")
     assert refused.value.detail["hint"] == "check_digit_missing"
 
 
@@ -69,8 +69,8 @@ def test_twelve_digits_hint_at_the_missing_check_digit() -> None:
 def test_dummy_numbers_are_accepted_only_with_the_setting(dummy: str) -> None:
     """The provider's dummy numbers are accepted only if a setting allows them."""
     with pytest.raises(InvalidCorporationNumber):
-        parse_number(dummy)
-    assert parse_number(dummy, allows_test_numbers=True).value == dummy
+        parse_corporation_number(dummy)
+    assert parse_corporation_number(dummy, allows_test_numbers=True).value == dummy
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_dummy_numbers_are_accepted_only_with_the_setting(dummy: str) -> None:
 def test_hostile_input_is_refused(hostile: str) -> None:
     """Each malformed text is refused with InvalidCorporationNumber."""
     with pytest.raises(InvalidCorporationNumber):
-        parse_number(hostile)
+        parse_corporation_number(hostile)
 
 
 @given(TWELVE_DIGIT_TEXTS)
@@ -164,38 +164,38 @@ def test_a_long_pasted_text_is_shortened(blank_count: int) -> None:
     """Of a pasted text only the first thousand characters are read, including those that are ignored."""
     text = " " * blank_count + "7010705000725"
     if blank_count == 987:
-        assert parse_number(text).value == "7010705000725"
+        assert parse_corporation_number(text).value == "7010705000725"
     else:
         with pytest.raises(InvalidCorporationNumber) as refused:
-            parse_number(text)
+            parse_corporation_number(text)
         assert refused.value.reason == "LENGTH"
     with pytest.raises(InvalidCorporationNumber):
-        parse_number("7010705000725" + " " * 988)
+        parse_corporation_number("7010705000725" + " " * 988)
 
 
 @pytest.mark.parametrize("text", ["T", "TT7010705000725", "T701070500072", "T70107050007255", "TABC0705000725"])
 def test_a_prefix_is_removed_only_before_thirteen_digits(text: str) -> None:
     """The prefix T is accepted only before 13 digits."""
     with pytest.raises(InvalidCorporationNumber) as refused:
-        parse_number(text)
+        parse_corporation_number(text)
     assert refused.value.reason == "CHARACTER"
 
 
 @pytest.mark.parametrize("prefix", ["T", "t", "Ｔ", "ｔ"])
 def test_each_spelling_of_the_prefix_is_removed(prefix: str) -> None:
     """The prefix T is removed in each of its spellings, such as lower case or full width."""
-    assert parse_number(f"{prefix}7010705000725") == CorporationNumber("7010705000725", had_prefix=True)
+    assert parse_corporation_number(f"{prefix}7010705000725") == CorporationNumber("7010705000725", had_prefix=True)
 
 
 @pytest.mark.parametrize("digit", range(10))
 def test_full_width_digits_are_digits(digit: int) -> None:
     """Each full-width digit is read as a digit, and the characters next to them in Unicode are refused."""
     number = compute_check_digit(str(digit) * 12) + str(digit) * 12
-    assert parse_number("".join(chr(0xFF10 + int(one)) for one in number)).value == number
+    assert parse_corporation_number("".join(chr(0xFF10 + int(one)) for one in number)).value == number
     with pytest.raises(InvalidCorporationNumber):
-        parse_number("\uff1a" + number[1:])
+        parse_corporation_number("\uff1a" + number[1:])
     with pytest.raises(InvalidCorporationNumber):
-        parse_number("\uff0f" + number[1:])
+        parse_corporation_number("\uff0f" + number[1:])
 
 
 @given(TWELVE_DIGIT_TEXTS, st.integers(0, 11), st.integers(0, 13), st.sampled_from("0123456789"))

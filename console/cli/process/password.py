@@ -21,10 +21,10 @@ def is_stdin_terminal() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
-def ask_secret_at_terminal(translator: Translator, key: str, **facts: object) -> str | None:
-    """Show the question of the wording key `key`, filled with `facts`, and return the secret that the person types
-    without echo. Return None if the terminal can't hide the input, if the input ends or the terminal is gone, or if
-    the input isn't UTF-8, such as the input of a terminal with another encoding.
+def ask_secret_at_terminal(translator: Translator, question_key: str, **facts: object) -> str | None:
+    """Show the question of the wording key `question_key`, filled with `facts`, and return the secret that the person
+    types without echo. Return None if the terminal can't hide the input, if the input ends or the terminal is gone,
+    or if the input isn't UTF-8, such as the input of a terminal with another encoding.
     """
     import getpass
     import warnings
@@ -33,7 +33,7 @@ def ask_secret_at_terminal(translator: Translator, key: str, **facts: object) ->
         # getpass warns if it can't switch off the echo
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
-            return getpass.getpass(translator(key, **facts))
+            return getpass.getpass(translator(question_key, **facts))
         except (getpass.GetPassWarning, EOFError, OSError, UnicodeDecodeError):
             return None
 

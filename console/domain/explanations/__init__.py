@@ -1,1 +1,1 @@
-"""Explanations of records: verdict, reason and next step, each as a wording code with facts."""
+"""Explanations of records: verdict, reason and next step, each as a wording key with facts."""

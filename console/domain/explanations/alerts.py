@@ -1,7 +1,7 @@
 """Explain an alert about an order: the observed states, the expected states, and the action that removes the
 violation.
 
-The explanation depends only on the given records and the present instant. The wording codes are
+The explanation depends only on the given records and the present instant. The wording keys are
 `verdict.order_alert_*`, `why.order_alert_*` and `next.order_alert_*`.
 """
 
@@ -34,7 +34,7 @@ _DECIDING_ROLES = (APPROVER, OPERATOR)
 class AlertAction:
     """The action with which a person can end an alert about an order, on the record `kind` `record_id`: `move_order`
     (set the order to paid), `ask_payment` (probe the payment), `refund`, or `open` if the person must first open the
-    record's page. `command` is the terminal command of the action, `sentence_key_suffix` the end of the wording codes
+    record's page. `command` is the terminal command of the action, `sentence_key_suffix` the end of the wording keys
     of the alert's sentences.
     """
 
@@ -134,7 +134,7 @@ def _find_payment_to_correct(payments: Sequence[Payment], broken_rule: BrokenRul
 
 
 def _find_late_payment_suffix(order: Order, payment: Payment, broken_rule: BrokenRule) -> str:
-    """Return the suffix of the wording codes of an alert about a payment that was paid too late: `_cancelled` if its
+    """Return the suffix of the wording keys of an alert about a payment that was paid too late: `_cancelled` if its
     order is cancelled, otherwise `_after` if the payment had expired or failed before. Return an empty text if
     `broken_rule` is another rule.
     """

@@ -24,7 +24,7 @@ def explain_company_change(change: CompanyChange, observed: str) -> Explanation:
 
 
 def _get_code_suffix(change: CompanyChange) -> str:
-    """Return the end of the next step's wording code. It depends on the kind of change of the corporation, such as a
+    """Return the end of the next step's wording key. It depends on the kind of change of the corporation, such as a
     closure or a merger."""
     present_facts = change.after
     if present_facts.is_deleted:

@@ -1,7 +1,7 @@
-"""Explain the state and next step of a credit check, as wording codes with facts. The explanation depends only on the
+"""Explain the state and next step of a credit check, as wording keys with facts. The explanation depends only on the
 record, its relations and the present instant.
 
-The codes begin with `verdict.`, `why.` and `next.`; texts for `WorkReason` begin with `work.`. The fact `cause` is
+The keys begin with `verdict.`, `why.` and `next.`; texts for `WorkReason` begin with `work.`. The fact `cause` is
 the reason of the last outcome: an event at the provider or in the network. Its texts begin with `cause.`.
 """
 

@@ -1,4 +1,4 @@
-"""Explain the state and next step of payments, orders and refunds, as wording codes with facts.
+"""Explain the state and next step of payments, orders and refunds, as wording keys with facts.
 
 Lists, screens, alerts and the terminal show the same explanation, with its badges. The explanation depends only on
 the given record and its relations. It advises no step that a service would refuse. Each work reason in
@@ -92,7 +92,7 @@ _NEXT_STEP_CODE_BY_WORK_REASON: Mapping[str, str] = {
     WorkReason.NOT_MOVED: "next.payment_move_order",
     WorkReason.TIMEOUT_STUCK: "next.payment_go_on",
 }
-"""Wording code of the next step, by the work reason for which a person must look at a payment. The wording codes
+"""Wording key of the next step, by the work reason for which a person must look at a payment. The wording keys
 `verdict.payment_*` and `why.payment_*` end with the same reason.
 """
 _WORK_REASONS_FOR_PROBE = frozenset(
@@ -116,7 +116,7 @@ _CODE_WITHOUT_PROBE_BY_CODE: Mapping[str, str] = {
     "next.payment_reconcile": "next.payment_look",
     "next.payment_probe_waiting": "next.payment_wait",
 }
-"""Wording codes of next steps whose sentences say that the provider will be asked. Each is mapped to the code that
+"""Wording keys of next steps whose sentences say that the provider will be asked. Each is mapped to the key that
 replaces it if the provider can't be asked.
 """
 _WORK_REASONS_THAT_CALL_FOR_REFUND = frozenset(
@@ -147,19 +147,19 @@ _VERDICTS_WITHOUT_PROBLEM = frozenset(
 _REASONS_WITHOUT_CONFIRMED_PAYMENT = frozenset(
     {"why.order_pending", "why.order_expiring", "why.order_alert_A_callback"}
 )
-"""Wording codes of reasons which say that no payment of an order is confirmed yet."""
+"""Wording keys of reasons which say that no payment of an order is confirmed yet."""
 _EXPLANATION_BY_FINAL_STATE: Mapping[PaymentState, tuple[str, str, str]] = {
     PaymentState.PAYMENT_FAILED: ("verdict.payment_failed", "why.payment_failed", "next.payment_may_begin_again"),
     PaymentState.EXPIRED: ("verdict.payment_expired", "why.payment_expired", "next.payment_may_begin_again"),
     PaymentState.REVERSED: ("verdict.payment_reversed", "why.payment_reversed", "next.nothing"),
 }
-"""For each final state of a payment without money (failed, expired, reversed): the wording codes of verdict, reason
+"""For each final state of a payment without money (failed, expired, reversed): the wording keys of verdict, reason
 and next step."""
 _SUFFIX_BY_PROPOSED_STATE: Mapping[str, str] = {
     DONE_OUTSIDE: "outside_asked",
     PaymentState.REVERSED.value: "reversal_asked",
 }
-"""End of the wording codes of verdict and reason, by the proposed decision about a payment with a known outcome. Any
+"""End of the wording keys of verdict and reason, by the proposed decision about a payment with a known outcome. Any
 other proposal leaves verdict and reason."""
 
 
@@ -480,7 +480,7 @@ def _explain_idle_order(record: Order, relations: OrderRelations, facts: Facts) 
 
 
 def _make_order_review_codes(record: Order) -> tuple[str, str]:
-    """Return the wording codes of verdict and reason of an order that a person must look at."""
+    """Return the wording keys of verdict and reason of an order that a person must look at."""
     return f"verdict.order_{record.state}", "why.order_person"
 
 
@@ -619,7 +619,7 @@ def _make_refund_request_step(
     *,
     asks_others_first: bool = False,
 ) -> NextStep:
-    """Return the next step "request a refund" with the wording code `code`. `asks_others_first` is True if the person
+    """Return the next step "request a refund" with the wording key `code`. `asks_others_first` is True if the person
     must first ask the shop, or find out whether the refund is still needed. If a refund of the payment is pending,
     return the next step of that refund; if no refund can be requested now, return a step whose sentence names the
     reason.

@@ -19,7 +19,7 @@ SECOND_PERSON_STEPS = frozenset(
         "refund_second_person",
     )
 )
-"""Wording codes of the next steps that only a second person can do: decide about an outcome that somebody has
+"""Wording keys of the next steps that only a second person can do: decide about an outcome that somebody has
 proposed.
 """
 

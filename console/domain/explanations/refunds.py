@@ -1,4 +1,4 @@
-"""Explain the state and next step of a refund, as wording codes with facts. The explanation depends only on the
+"""Explain the state and next step of a refund, as wording keys with facts. The explanation depends only on the
 record, its relations and the present instant.
 """
 

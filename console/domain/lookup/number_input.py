@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from console.domain.corporation_number import DIGIT_COUNT, CorporationNumber, RejectedNumber, read_number
+from console.domain.corporation_number import DIGIT_COUNT, CorporationNumber, RejectedNumber, read_corporation_number
 from console.domain.error_reasons import NumberReason
 from console.domain.errors import ConsoleError, ErrorCode
 
@@ -28,19 +28,19 @@ class InvalidCorporationNumber(ConsoleError):
         self.normalized = normalized
 
 
-def parse_number(text: str, *, allows_test_numbers: bool = False) -> CorporationNumber:
-    """Return the corporation number that a person typed, normalised and checked by the rules of `read_number`. Raises
-    InvalidCorporationNumber for any other text, with the first rule that the text breaks. If `allows_test_numbers` is
-    True, the ALARMBOX_TEST_NUMBERS are accepted too.
+def parse_corporation_number(text: str, *, allows_test_numbers: bool = False) -> CorporationNumber:
+    """Return the corporation number that a person typed, normalised and checked by the rules of
+    `read_corporation_number`. Raises InvalidCorporationNumber for any other text, with the first rule that the text
+    breaks. If `allows_test_numbers` is True, the ALARMBOX_TEST_NUMBERS are accepted too.
     """
-    number = read_number(text, allows_test_numbers=allows_test_numbers)
+    number = read_corporation_number(text, allows_test_numbers=allows_test_numbers)
     if isinstance(number, RejectedNumber):
         raise InvalidCorporationNumber(number.reason, number.normalized)
     return number
 
 
-def find_number(text: str | None, *, allows_test_numbers: bool = False) -> str | None:
-    """Return the 13 digits of the corporation number that `parse_number` returns for the text; None for None and for
-    a text for which `parse_number` raises an error."""
-    number = read_number(text or "", allows_test_numbers=allows_test_numbers)
+def find_corporation_number(text: str | None, *, allows_test_numbers: bool = False) -> str | None:
+    """Return the 13 digits of the corporation number that `parse_corporation_number` returns for the text; None for
+    None and for a text for which `parse_corporation_number` raises an error."""
+    number = read_corporation_number(text or "", allows_test_numbers=allows_test_numbers)
     return None if isinstance(number, RejectedNumber) else number.value

@@ -17,7 +17,12 @@ import unicodedata
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from console.domain.corporation_number import DIGIT_COUNT, CorporationNumber, compute_check_digit, read_number
+from console.domain.corporation_number import (
+    DIGIT_COUNT,
+    CorporationNumber,
+    compute_check_digit,
+    read_corporation_number,
+)
 from console.domain.lookup.number_input import HYPHEN_BY_DASH
 from console.domain.registry.legal_forms import remove_legal_form, write_out_legal_forms
 from console.domain.registry.spelling import fold_address, join_voicing_marks, list_comparison_forms
@@ -116,13 +121,13 @@ def find_number_in_text(text: str) -> str | None:
     """Return the corporation number (13 digits) in a typed text, also one without its check digit or together with
     words; None if there is none.
     """
-    number = read_number(text)
+    number = read_corporation_number(text)
     if isinstance(number, CorporationNumber):
         return number.value
     if number.normalized is not None and len(number.normalized) == DIGIT_COUNT - 1:
         return compute_check_digit(number.normalized) + number.normalized
     for match in _NUMBER_AMONG_WORDS_PATTERN.finditer(unicodedata.normalize("NFKC", text).translate(_HYPHEN_FOLDING)):
-        number_among_words = read_number(match[1])
+        number_among_words = read_corporation_number(match[1])
         if isinstance(number_among_words, CorporationNumber):
             return number_among_words.value
     return None

@@ -235,7 +235,7 @@ class PaymentRelations:
     together with the payment, so that all of them give the same explanation.
 
     - `order_payments`: all payments of the order; `refunds`: the refunds of this payment, newest first
-    - `refund_refusal`: the reason for which no refund of this payment can be requested now, a wording code without
+    - `refund_refusal`: the reason for which no refund of this payment can be requested now, a wording key without
       `reason.`; None if a refund can be requested, or if none is advised
     - `proposed_state`: the state, or DONE_OUTSIDE, that a first person has proposed as the decision about the
       payment; None if no decision is proposed
@@ -291,9 +291,9 @@ class RefundRelations:
     - `proposed_state`: the state that a first person has proposed as the decision about the refund; None if no
       decision is proposed
     - `lacks_second_person`: no person except the first one may confirm the proposed decision now
-    - `approval_refusal`: the reason for which no person can approve the refund now, a wording code without `reason.`;
+    - `approval_refusal`: the reason for which no person can approve the refund now, a wording key without `reason.`;
       None if an approver can, or if the refund isn't requested
-    - `request_refusal`: the reason for which no refund of the payment can be requested now, a wording code without
+    - `request_refusal`: the reason for which no refund of the payment can be requested now, a wording key without
       `reason.`; None if a refund can be requested, or if none is advised
     - `lacks_approver`: the refund is requested, and no person may approve it now except its maker and the people who
       have already approved it

@@ -143,7 +143,7 @@ class RefundPlan:
       approvers; () if one is enough
     - `cooling_off_until`: the end of the cooling-off period; None if the refund needs none
     - `approvers`: the people who can approve the refund
-    - `refusal_code`: a wording code if no refund of this payment can be requested now, otherwise None;
+    - `refusal_code`: a wording key if no refund of this payment can be requested now, otherwise None;
       `refusal_facts` are the facts of its sentence
     - `set_aside`: the money set aside from which the refund is paid; None for an ordinary refund
     - `order_payments`: the payments of the payment's order

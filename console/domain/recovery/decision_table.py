@@ -44,7 +44,7 @@ _OUTSIDE_REFUND_EVIDENCE_KINDS = (EvidenceKind.FILE, EvidenceKind.LETTER)
 _INCONCLUSIVE_STATEMENTS = (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
 """Statements of a provider after which a decision needs documents and two people."""
 RefusalFinder = Callable[[ChoiceFacts], str | None]
-"""Function that returns the reason for which the facts exclude a choice, as a wording code without `reason.`; None if
+"""Function that returns the reason for which the facts exclude a choice, as a wording key without `reason.`; None if
 the facts don't exclude the choice.
 """
 
@@ -54,7 +54,7 @@ class ChoiceRule:
     """One row of the decision table: the choice `choice_name`, and the right that a person needs for it. The first of
     `refusal_finders` that excludes the choice gives the reason. `list_evidence` returns the kinds of evidence for the
     choice; `needs_second_person` returns True if two people are needed; `compute_effect` returns the effect of the
-    choice; `find_warning` returns a wording code that the person must confirm first, or None. `target_state` is the
+    choice; `find_warning` returns a wording key that the person must confirm first, or None. `target_state` is the
     state into which a decision brings the record.
     """
 
@@ -251,7 +251,7 @@ def _require_refund(facts: ChoiceFacts) -> Refund:
 
 
 def _find_warning_of_reversible_payment(facts: ChoiceFacts) -> str | None:
-    """Return the wording code of the warning that the payer's bank can still reverse the payment; None if the bank
+    """Return the wording key of the warning that the payer's bank can still reverse the payment; None if the bank
     can't."""
     until = find_reversal_deadline(facts.payment) if facts.payment is not None else None
     return "warning.may_be_reversed" if until is not None and facts.now < until else None
@@ -518,7 +518,7 @@ def _exclude_stopped_choice(choice: DecisionChoice, facts: ChoiceFacts) -> Decis
 
 
 def _make_reason_facts(reason: str, facts: ChoiceFacts) -> Mapping[str, object]:
-    """Return the facts that the sentence about an excluded choice contains. `reason` is the wording code without
+    """Return the facts that the sentence about an excluded choice contains. `reason` is the wording key without
     `reason.`. For `taken` and `in_progress` these are the `holder` of the take or lease and its end (`until`) or
     beginning (`since`); for `outcome_known` the id of a refund with an unknown outcome (`refund`); for the reason
     against a refund its own facts. Any other reason has no facts."""
@@ -589,7 +589,7 @@ def make_allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
 def _find_nothing_to_decide_choice(choice_by_reason: Mapping[str | None, DecisionChoice]) -> DecisionChoice | None:
     """Return an excluded choice that shows why there is nothing to decide: one with the reason "outcome still
     expected" or, without such a choice, one with the reason "outcome known". None if no choice has one of these
-    reasons. `choice_by_reason` has the excluded choices by their wording code."""
+    reasons. `choice_by_reason` has the excluded choices by their wording key."""
     reasons = ("reason.outcome_expected", "reason.outcome_known")
     return next((choice_by_reason[reason] for reason in reasons if reason in choice_by_reason), None)
 

@@ -156,13 +156,13 @@ class DecisionChoice:
 
     - `name`: probe, refetch, buy, refund, record_outside, move_order, take, note, or `resolve.` with the state.
     - `allowed_roles`: the roles that may do the action.
-    - `reason`: a wording code if the choice is excluded, with `facts`.
+    - `reason`: a wording key if the choice is excluded, with `facts`.
     - `needs_second_person`: True if the choice needs a second person.
     - `proposer`: the person whose proposal of this decision waits for a second person; None if none waits.
     - `possible_evidence`: the kinds of evidence that the choice accepts.
     - `effect`: the effect of the completed choice; None if only the provider's answer determines it, if the choice
       has no effect on states and money, or if it is excluded by a rule or a switch.
-    - `warning`: the wording code of a sentence that the person must confirm first; None if there is none.
+    - `warning`: the wording key of a sentence that the person must confirm first; None if there is none.
     """
 
     name: str

@@ -16,7 +16,7 @@ OPEN_SUCCESSOR_ACTION = "open_successor"
 @dataclass(frozen=True, slots=True)
 class CompanyAction:
     """An action on a changed corporation. `command` is the terminal command that does it; "" if there is none. If the
-    action isn't possible now, `reason` is the wording code of the reason, with `facts`. `client_id` is the client for
+    action isn't possible now, `reason` is the wording key of the reason, with `facts`. `client_id` is the client for
     whom a credit check is renewed; None for the other actions, and if there is no live credit check.
     """
 

@@ -8,7 +8,7 @@ from datetime import date
 from typing import TypeVar
 
 from console.domain.annotations.person_texts import is_blank
-from console.domain.corporation_number import FIRST_ASSIGNMENT_DAY, CorporationNumber, read_number
+from console.domain.corporation_number import FIRST_ASSIGNMENT_DAY, CorporationNumber, read_corporation_number
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, is_valid_credit_check_id
 from console.providers.alarmbox.pdf_extraction import decode_pdf, separate_pdf_text
@@ -285,7 +285,7 @@ def _read_corporation_number(value: object) -> str | None:
     """
     if value is None or value == "":
         return None
-    number = read_number(str(value), allows_test_numbers=True)
+    number = read_corporation_number(str(value), allows_test_numbers=True)
     return number.value if isinstance(number, CorporationNumber) else number.normalized or str(value)
 
 

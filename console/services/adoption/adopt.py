@@ -41,10 +41,10 @@ class Adoption:
         self._require_tables()
         return adoption_plan.make_plan(self._database, _require_known_time_zone(zone) or DEFAULT_TIME_ZONE)
 
-    def run(self, zone: str | None = None, *, allows_conversion: bool = False) -> AdoptionResult:
+    def run(self, zone: str | None = None, *, allows_table_copy: bool = False) -> AdoptionResult:
         """Adopt the table of credit checks, or continue an interrupted adoption, and return the result. `zone` is the
         name of the time zone in which the table's times are stored (None: the zone of the interrupted adoption,
-        otherwise Japan). `allows_conversion` allows steps during which the database copies the table and no program
+        otherwise Japan). `allows_table_copy` allows steps during which the database copies the table and no program
         can write to it.
 
         Raises usage if `zone` is no time zone or differs from the zone with which the adoption began, not_allowed for
@@ -55,12 +55,12 @@ class Adoption:
         """
         requested_zone = _require_known_time_zone(zone)
         self._require_tables()
-        _require_no_obstacles(self._database, allows_conversion=allows_conversion)
+        _require_no_obstacles(self._database, allows_table_copy=allows_table_copy)
         migrate.upgrade(self._database)
         with upgrade_lock.hold_upgrade_lock(self._database) as lock:
             zone_in_force = self._begin_adoption(requested_zone)
             _require_same_time_zone(requested_zone, zone_in_force)
-            return AdoptionRun(self._open_context(), zone_in_force, allows_conversion, lock).run()
+            return AdoptionRun(self._open_context(), zone_in_force, allows_table_copy, lock).run()
 
     def _require_tables(self) -> None:
         """Raise not_allowed for a database account that reads only SQL views. A view has no primary key, and some
@@ -120,20 +120,20 @@ def _require_known_time_zone(zone_name: str | None) -> str | None:
     return zone_name
 
 
-def _require_no_obstacles(database: Database, *, allows_conversion: bool) -> None:
-    """Raise schema_mismatch if obstacles prevent the adoption. With `allows_conversion`, an obstacle that a
+def _require_no_obstacles(database: Database, *, allows_table_copy: bool) -> None:
+    """Raise schema_mismatch if obstacles prevent the adoption. With `allows_table_copy`, an obstacle that a
     conversion of the table removes is accepted. Also raises the errors of `require_adoptable_table`."""
     obstacles = adoption_plan.find_adoption_obstacles(database, adoption_plan.require_adoptable_table(database))
-    refusal = find_adoption_refusal(obstacles, allows_conversion=allows_conversion)
+    refusal = find_adoption_refusal(obstacles, allows_table_copy=allows_table_copy)
     if refusal is not None:
         raise refusal
 
 
-def find_adoption_refusal(obstacles: Sequence[AdoptionObstacle], *, allows_conversion: bool) -> ConsoleError | None:
+def find_adoption_refusal(obstacles: Sequence[AdoptionObstacle], *, allows_table_copy: bool) -> ConsoleError | None:
     """Return the error that `Adoption.run` would raise because of these obstacles; None if the adoption can run.
-    It can run if there are no obstacles, or if `allows_conversion` is True and every obstacle is convertible."""
+    It can run if there are no obstacles, or if `allows_table_copy` is True and every obstacle is convertible."""
     hard_obstacles = [obstacle for obstacle in obstacles if not obstacle.is_convertible]
-    if not hard_obstacles and (allows_conversion or not obstacles):
+    if not hard_obstacles and (allows_table_copy or not obstacles):
         return None
     obstacle_facts = [
         {"kind": obstacle.code, "name": obstacle.name, "found": obstacle.present_value} for obstacle in obstacles

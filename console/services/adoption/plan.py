@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from console.domain.corporation_number import DIGIT_COUNT
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
+from console.domain.lookup.number_input import InvalidCorporationNumber, parse_corporation_number
 from console.domain.records import CheckState
 from console.store.adoption import adopt_rows, adopt_table, legacy_checks
 from console.store.adoption.adopt_table import TableChange
@@ -75,7 +75,7 @@ class AdoptionPlan:
     the counts of its rows (all 0 if the table lacks an original column, or if its ids are no numbers); `steps` are
     the changes of its columns and indexes that are still to be made; `obstacles` are the facts that prevent the
     adoption; `is_cluster` is True on a Galera cluster; `estimated_seconds` is an estimate of the duration of the
-    adoption. A run with `allows_conversion` removes each obstacle whose `is_convertible` is True; people must remove
+    adoption. A run with `allows_table_copy` removes each obstacle whose `is_convertible` is True; people must remove
     all other obstacles first.
     """
 
@@ -159,7 +159,7 @@ def parse_stored_corporation_number(stored_number: object) -> str | None:
     if len(text) == DIGIT_COUNT and text.isascii() and text.isdigit():
         return text
     try:
-        return parse_number(text, allows_test_numbers=True).value
+        return parse_corporation_number(text, allows_test_numbers=True).value
     except InvalidCorporationNumber as unfit:
         return unfit.normalized if unfit.reason == "CHECK_DIGIT" else None
 

@@ -80,20 +80,20 @@ class AdoptionResult:
 
 class AdoptionRun:
     """One run of an adoption: it executes the steps that are not yet done, up to the end of the adoption. `zone` is
-    the time zone of the table's times, None if this program created the table. `allows_conversion` allows steps
+    the time zone of the table's times, None if this program created the table. `allows_table_copy` allows steps
     during which the database copies the table. `lock` is the upgrade lock that the caller holds, None on SQLite."""
 
     def __init__(
         self,
         context: ServiceContext,
         zone: str | None,
-        allows_conversion: bool,
+        allows_table_copy: bool,
         lock: upgrade_lock.UpgradeLock | None,
     ) -> None:
         self._context = context
         self._database = context.database
         self._zone = zone
-        self._allows_conversion = allows_conversion
+        self._allows_table_copy = allows_table_copy
         self._lock = lock
         self._steps: list[str] = []
         self._counts: ChangeCounts = Counter()
@@ -104,7 +104,7 @@ class AdoptionRun:
         MAX_INDEX_CREATION_ATTEMPTS attempts to create the unique index over claims failed because of new duplicates,
         or if other sessions used the table during all attempts to change it. Raises schema_mismatch with
         detail.problem `needs_conversion` if the server can make a change only by copying the table and
-        `allows_conversion` is False; with detail.problem `cannot_be_adopted` if a unique index of another application
+        `allows_table_copy` is False; with detail.problem `cannot_be_adopted` if a unique index of another application
         forbids the change of a row.
         """
         attempt_count = 0
@@ -147,7 +147,7 @@ class AdoptionRun:
                     self._database,
                     step,
                     self._zone,
-                    may_copy_table=self._allows_conversion,
+                    may_copy_table=self._allows_table_copy,
                     before_claim_index=self._mark_duplicates_before_index_creation,
                 )
             except DatabaseFailure as error:

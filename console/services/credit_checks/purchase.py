@@ -13,7 +13,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import AlreadyPurchasedReason, EvidenceMismatchReason, NotExpiredReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import NotExpiredDetail, ProviderAnswerFacts
-from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
+from console.domain.lookup.number_input import InvalidCorporationNumber, parse_corporation_number
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.process.lease_names import make_purchase_lease_name
 from console.domain.provider_outcome import Outcome, OutcomeClass
@@ -85,7 +85,7 @@ class CreditCheckPurchaseService:
         from console.domain.service_results import PurchasePlan  # a purchase needs neither of the two modules
         from console.services.registry.facts import read_facts
 
-        valid_number = self.parse_number(number)
+        valid_number = self.parse_corporation_number(number)
         context = self._context
         with context.database.read() as conn:
             records = credit_checks.find_by_number(conn, valid_number, journal.list_lapsed_record_ids(conn))
@@ -156,11 +156,13 @@ class CreditCheckPurchaseService:
 
     # Validation
 
-    def parse_number(self, text: str) -> str:
+    def parse_corporation_number(self, text: str) -> str:
         """Return the valid corporation number in `text`. Raises invalid_corporation_number for any other text;
         detail.candidates has at most three similar stored numbers."""
         try:
-            return parse_number(text, allows_test_numbers=self._context.settings.allows_test_numbers).value
+            return parse_corporation_number(
+                text, allows_test_numbers=self._context.settings.allows_test_numbers
+            ).value
         except InvalidCorporationNumber as invalid:
             invalid.detail["candidates"] = list(self._lookup.find_similar_corporation_numbers(text))
             raise
@@ -169,7 +171,7 @@ class CreditCheckPurchaseService:
         """Return the request with its corporation number as 13 digits and its reason codes sorted, each once. Raises
         invalid_corporation_number for an invalid number, unknown_client for a client that the settings lack, and
         usage for an invalid deal code, reason code or comment."""
-        number = self.parse_number(request.corporation_number)
+        number = self.parse_corporation_number(request.corporation_number)
         if not self._context.settings.is_accepted_client(request.client_id):
             known_clients = sorted(self._context.settings.clients or (), key=int)
             raise ConsoleError(

@@ -44,7 +44,7 @@ from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_
 from console.services.guarded.desk_answers import find_own_spool_entry, refuse_decision_against_answer
 from console.services.guarded.leases import hold_lease, refuse_running_operation
 from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES, OperationSettler
-from console.services.guarded.second_person import PersonDecision, decide_with_second_person, is_version_decidable
+from console.services.guarded.second_person import PersonDecision, is_version_decidable, propose_or_settle
 from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
 from console.settings.private_files import open_ordinary_file
@@ -393,10 +393,10 @@ class PurchaseResolver:
                 tx, record, decision, lambda _proposer: self._settle_as_bought(tx, record, outcome, report, "resolve")
             )
 
-        is_awaiting, current_record = context.write_and_read(
+        is_proposed, current_record = context.write_and_read(
             write_decision, lambda conn: check_records.require_record(conn, record.id)
         )
-        return ResolveResult(current_record, awaiting="second_person" if is_awaiting else None)
+        return ResolveResult(current_record, awaiting="second_person" if is_proposed else None)
 
     # Not bought, decided by two people
 
@@ -416,13 +416,13 @@ class PurchaseResolver:
             proof,
             refusal_facts={"record": record},
         )
-        is_awaiting, current_record = self._context.write_and_read(
+        is_proposed, current_record = self._context.write_and_read(
             lambda tx: self._write_decision(
                 tx, record, decision, lambda proposer: self._settle_as_not_bought(tx, record, proposer)
             ),
             lambda conn: check_records.require_record(conn, record.id),
         )
-        if is_awaiting:
+        if is_proposed:
             return ResolveResult(current_record, awaiting="second_person")
         if entry is None:
             self._end_spooled_operation(record, is_bought=False)
@@ -445,7 +445,7 @@ class PurchaseResolver:
             credit_checks.increment_version(tx.conn, record, now)
             return {"as": decision.decided_state, "evidence": proof_id}
 
-        return decide_with_second_person(context, tx, decision, settle=settle, propose=write_proposal)
+        return propose_or_settle(context, tx, decision, settle=settle, propose=write_proposal)
 
     def _settle_as_not_bought(self, tx: Transaction, record: CreditCheck, proposer: str) -> None:
         outcome: Outcome[CheckReport] = Outcome(

@@ -111,7 +111,7 @@ class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         ):
             raise ValueError(f"{self.name}: journal.MONEY_ACTION_BY_KIND says otherwise about its effect")
         if self.has_effect is (self.settle is None) or self.has_effect is (
-            self.report_type not in answer_codec.STORED_FORM_BY_REPORT_TYPE
+            self.report_type not in answer_codec.STORED_FORMAT_BY_REPORT_TYPE
         ):
             raise ValueError(f"{self.name}: an effect needs `settle` and an answer that the spool can keep")
 

@@ -54,7 +54,7 @@ class PersonDecision:
     other_id_reason: EvidenceMismatchReason = EvidenceMismatchReason.OTHER_ID
 
 
-def decide_with_second_person(
+def propose_or_settle(
     context: ServiceContext,
     tx: Transaction,
     decision: PersonDecision,

@@ -11,7 +11,7 @@ from console.domain.corporation_number import list_numbers_one_typing_error_away
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError
 from console.domain.lookup.lookup_result import LookupResult
-from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
+from console.domain.lookup.number_input import InvalidCorporationNumber, parse_corporation_number
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkState
 from console.services.process.context import ServiceContext, require_reader
 from console.store.credit_checks import credit_checks, joined_reads
@@ -50,7 +50,7 @@ class Lookup:
         stored numbers. Raises not_allowed if the acting person has no right to read.
         """
         try:
-            number = parse_number(text, allows_test_numbers=self._context.settings.allows_test_numbers)
+            number = parse_corporation_number(text, allows_test_numbers=self._context.settings.allows_test_numbers)
         except InvalidCorporationNumber as invalid:
             invalid.detail["candidates"] = list(self._list_similar_corporation_numbers(invalid))
             raise
@@ -215,7 +215,7 @@ class Lookup:
         if self._context.open_registry() is None:
             return None
         try:
-            number = parse_number(text, allows_test_numbers=self._context.settings.allows_test_numbers)
+            number = parse_corporation_number(text, allows_test_numbers=self._context.settings.allows_test_numbers)
         except InvalidCorporationNumber:
             return None
         self._context.ask_publisher(number.value)
@@ -225,8 +225,8 @@ class Lookup:
 
     def read_records(self, record_keys: Collection[tuple[str, int]]) -> "dict[tuple[str, int], QueuedRecord]":
         """Return the existing records among `record_keys` (pairs of kind and id); the keys of the mapping are these
-        pairs. Records that this program can't read are left out. Raises not_allowed if the acting person has no right
-        to read."""
+        pairs. Records with unreadable rows are left out. Raises not_allowed if the acting person has no right to
+        read."""
         from console.store.records import any_record
 
         self._context.require_right("read")
@@ -248,7 +248,7 @@ class Lookup:
         """Return at most three stored corporation numbers that differ from `text` by one typing error; return no
         numbers if `text` is a valid number. Raises not_allowed if the acting person has no right to read."""
         try:
-            parse_number(text)
+            parse_corporation_number(text)
         except InvalidCorporationNumber as invalid:
             return self._list_similar_corporation_numbers(invalid)
         return ()

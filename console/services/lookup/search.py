@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from console.domain.access.permissions import ROLES_THAT_SEND_REQUEST_IDS
 from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.lookup.number_input import find_number
+from console.domain.lookup.number_input import find_corporation_number
 from console.domain.lookup.query import SearchQuery, parse_search
 from console.domain.lookup.results import FoundRecords, SearchResult, SearchSubject
 from console.domain.queues.filters import FilteredRecord, get_record_kind
@@ -132,7 +132,7 @@ class GlobalSearch:
         desk requests. `companies` are the companies that match the words; `person` is the acting person, None if no
         name of a person is configured."""
         words = query.words
-        number = find_number(words, allows_test_numbers=self._context.settings.allows_test_numbers)
+        number = find_corporation_number(words, allows_test_numbers=self._context.settings.allows_test_numbers)
         if number is not None:
             return _MatchedRecordIds(*record_search.find_record_ids_of_numbers(conn, [number]))
         max_matches = _MAX_PREFIX_MATCHES if query.has_conditions else limit + 1

@@ -11,7 +11,7 @@ from console.domain.calendar_days import IST
 from console.domain.error_reasons import AmountProblem
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import InvalidAmountDetail, ProviderAnswerFacts
-from console.domain.lookup.number_input import find_number, parse_number
+from console.domain.lookup.number_input import find_corporation_number, parse_corporation_number
 from console.domain.money import InvalidAmountText, Money, parse_money
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
 from console.domain.payments.records import Payment, PaymentImport
@@ -87,7 +87,7 @@ class PaymentImporter:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_MERCHANT_PAYMENT_ID})
         corporation_number = None
         if request.corporation_number is not None:
-            corporation_number = parse_number(
+            corporation_number = parse_corporation_number(
                 request.corporation_number, allows_test_numbers=self._context.settings.allows_test_numbers
             ).value
         capabilities, amount = reader.capabilities, None
@@ -197,7 +197,7 @@ class PaymentImporter:
             self._context, tx.conn, request.provider, number, amount
         )
         owner_number = corporation_number or (
-            find_number(order.corporation_number, allows_test_numbers=True) if order else None
+            find_corporation_number(order.corporation_number, allows_test_numbers=True) if order else None
         )
         return NewPayment(
             request.provider,

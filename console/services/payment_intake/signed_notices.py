@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from console.domain.audit.actions import AuditAction
-from console.domain.lookup.number_input import find_number
+from console.domain.lookup.number_input import find_corporation_number
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY, InvalidAmountText, Money, make_stored_money, parse_money
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment, ReceivedNotice
@@ -316,7 +316,7 @@ class SignedNoticeHandler:
             order.currency,
             order.total_minor,
             order_id=order.id,
-            corporation_number=find_number(order.corporation_number, allows_test_numbers=True),
+            corporation_number=find_corporation_number(order.corporation_number, allows_test_numbers=True),
             state=PaymentState.USER_PAYMENT,
             by_code=False,
             begun_at=notice.occurred_at,

@@ -51,7 +51,7 @@ from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
 from console.services.guarded.desk_answers import refuse_denial_of_unclear_answer
-from console.services.guarded.second_person import PersonDecision, decide_with_second_person
+from console.services.guarded.second_person import PersonDecision, propose_or_settle
 from console.services.payments import account_limits as account_money
 from console.services.payments import apply_report as reports
 from console.services.payments import next_work as payment_work
@@ -253,7 +253,7 @@ class PaymentResolver:
             id_at_provider=outside_refund.format_statement(),
             other_id_reason=EvidenceMismatchReason.OTHER_OUTSIDE_REFUND,
         )
-        return decide_with_second_person(context, tx, decision, settle=record_amount, propose=write_proposal)
+        return propose_or_settle(context, tx, decision, settle=record_amount, propose=write_proposal)
 
     def _read_again(self, stored_payment: Payment) -> Payment:
         """Return the payment as it is stored now: after COMMIT, the work of the payment may have changed with the
@@ -402,7 +402,7 @@ class PaymentResolver:
             sets_id_at_provider=is_completion,
             id_at_provider=id_at_provider if is_completion else None,
         )
-        return decide_with_second_person(context, tx, decision, settle=settle_payment, propose=write_proposal)
+        return propose_or_settle(context, tx, decision, settle=settle_payment, propose=write_proposal)
 
     def _settle_payment(
         self,

@@ -11,7 +11,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import AmountProblem, InProgressReason, OutcomeUnknownReason, OverLimitReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import InProgressDetail, OverLimitDetail, ProviderAnswerFacts
-from console.domain.lookup.number_input import find_number
+from console.domain.lookup.number_input import find_corporation_number
 from console.domain.money import InvalidAmountText, Money
 from console.domain.payments.provider_messages import PaymentReport, PaymentRequest, StartedPayment
 from console.domain.payments.records import Order, OrderState, Payment
@@ -393,7 +393,7 @@ class _StartAttempt:
     def _refuse_over_limit(self, conn: Connection, order: Order) -> None:
         """Raise over_limit if the order's total exceeds the amount that remains on the corporation's account. Do
         nothing without an account."""
-        number = find_number(order.corporation_number, allows_test_numbers=True)
+        number = find_corporation_number(order.corporation_number, allows_test_numbers=True)
         account = accounts.find_by_corporation(conn, number, order.currency) if number else None
         if account is not None and account.available_minor < order.total_minor:
             minor_amounts = (account.limit_minor, account.available_minor, order.total_minor)
@@ -423,7 +423,7 @@ class _StartAttempt:
             raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"order": order.merch_txn_id, "state": order.state.value})
         orders.change_order(tx.conn, order, now)
         number, reserved_minor = (
-            find_number(order.corporation_number, allows_test_numbers=True),
+            find_corporation_number(order.corporation_number, allows_test_numbers=True),
             self._reserve_amount(tx, order),
         )
         key, earlier_key = (
@@ -467,7 +467,7 @@ class _StartAttempt:
         """Reserve the order's total on the corporation's account. Return the reserved amount in minor units, 0 if the
         corporation has no account. Raises over_limit if the total exceeds the amount that remains on the account.
         """
-        number = find_number(order.corporation_number, allows_test_numbers=True)
+        number = find_corporation_number(order.corporation_number, allows_test_numbers=True)
         account = accounts.find_by_corporation(tx.conn, number, order.currency) if number else None
         if account is None:
             return 0

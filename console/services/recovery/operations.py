@@ -52,7 +52,7 @@ from console.services.guarded.desk_answers import (
     refuse_denial_of_unclear_answer,
 )
 from console.services.guarded.leases import lock_until_commit
-from console.services.guarded.second_person import PersonDecision, decide_with_second_person, read_proposed_states
+from console.services.guarded.second_person import PersonDecision, propose_or_settle, read_proposed_states
 from console.services.payments.probe import may_answer_contain_payment
 from console.services.payments.spooled_payments import LostPaymentRestorer
 from console.services.process.context import ServiceContext
@@ -547,7 +547,7 @@ class OperationRecovery:
         decision = PersonDecision(
             (OPERATION_KIND, None), "error", person, operation, operation.id, person_evidence, refusal_facts={}
         )
-        return decide_with_second_person(
+        return propose_or_settle(
             context,
             tx,
             decision,

@@ -19,7 +19,7 @@ from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
 from console.services.guarded.desk_answers import find_own_spool_entry, refuse_decision_against_answer
-from console.services.guarded.second_person import PersonDecision, decide_with_second_person
+from console.services.guarded.second_person import PersonDecision, propose_or_settle
 from console.services.payments.merchants import refuse_record_of_other_merchant
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
@@ -241,7 +241,7 @@ class RefundResolver:
             sets_id_at_provider=decided_state is RefundState.COMPLETED,
             id_at_provider=id_at_provider,
         )
-        return decide_with_second_person(
+        return propose_or_settle(
             context,
             tx,
             decision,

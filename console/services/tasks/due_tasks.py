@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from console.domain.audit.actions import AuditAction
 from console.domain.corporation_number import DIGIT_COUNT
 from console.domain.errors import ConsoleError
-from console.domain.lookup.number_input import find_number
+from console.domain.lookup.number_input import find_corporation_number
 from console.domain.payments.records import Payment, Refund
 from console.domain.process import correlation as tracing
 from console.domain.records import CheckState, CreditCheck, Operation, Work, WorkReason, WorkState
@@ -334,7 +334,10 @@ class DueTasks:
         as the other application wrote it, `number_key` the form of this number that the database has computed for
         comparisons. If another process has adopted the row meanwhile, change nothing and return False.
         """
-        context, number = self._context, find_number(written_number, allows_test_numbers=True) or number_key
+        context, number = (
+            self._context,
+            find_corporation_number(written_number, allows_test_numbers=True) or number_key,
+        )
         record = credit_checks.find(tx.conn, record_id)
         # Keep this sequence of reads: if another process adopts the row between them, the version of `record` is old,
         # so the write below fails.

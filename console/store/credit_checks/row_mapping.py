@@ -10,7 +10,7 @@ from typing import Any
 from console.domain.annotations.person_texts import is_blank
 from console.domain.calendar_days import convert_to_utc
 from console.domain.corporation_number import DIGIT_COUNT
-from console.domain.lookup.number_input import find_number
+from console.domain.lookup.number_input import find_corporation_number
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkReason, WorkState
 from console.store.database.instants import convert_to_aware_utc, convert_to_known_instant
 from console.store.database.unreadable_rows import read_text
@@ -136,7 +136,7 @@ def _get_normalised_number(key: str | None, stored_number: object) -> str:
     In a table of another application the column may have integers or NULL.
     """
     if key is None or len(key) != DIGIT_COUNT:
-        return find_number(str(stored_number)) or key or ""
+        return find_corporation_number(str(stored_number)) or key or ""
     return key
 
 

@@ -60,8 +60,8 @@ def make_locking_read(query: Select[_Row]) -> Select[_Row]:
 
 
 class CommitUnproven(RunAgain):
-    """Raised if the server didn't answer the COMMIT of `tx`, and the program can't prove that the COMMIT happened:
-    the row that proves it is missing in the database, or `tx` writes no such row.
+    """Raised if the server didn't answer the COMMIT of the transaction `tx`, and the program can't prove that the
+    COMMIT happened: the row that proves it is missing in the database, or `tx` has no commit proof.
     """
 
     def __init__(self, tx: Transaction) -> None:

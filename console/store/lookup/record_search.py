@@ -3,7 +3,7 @@ index.
 
 There is no index for each condition, see decision 0052. A search reads, in this order of preference:
 
-- the records that the words of the search name: those of corporation numbers, and those with an identifier;
+- if a word of the search is a corporation number or an identifier: the records with this number or identifier;
 - the range of an index that fits one condition (a status, an unknown outcome, payments that can be reversed, a work
   state, an age), if it has at most MAX_ROWS_OF_INDEX_SEARCH rows;
 - otherwise the newest MAX_SEARCHED_NEWEST_ROWS rows of each table. If the table has more, the answer is partial; the

@@ -215,9 +215,9 @@ def list_denied_purchases(conn: Connection, client_id: str, corporation_number: 
 
 
 def list_refunds_holding_amount(conn: Connection) -> tuple[Intent, ...]:
-    """Return the refunds of all payments that the database lost when it was restored, and that still hold their
-    claim. Their amounts aren't refundable. The result includes refunds whose records were restored. A caller that
-    checks one payment must leave out the restored refunds and the refunds of other payments."""
+    """Return the lost refunds that still hold their claim, of all payments. A lost refund is a refund whose operation
+    the database has lost; its amount isn't refundable. The result includes refunds whose records were restored. A
+    caller that checks one payment must leave out the restored refunds and the refunds of other payments."""
     return tuple(_make_intent(row) for row in conn.execute(_INTENTS_OF_REFUNDS_QUERY))
 
 

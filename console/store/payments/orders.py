@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, String, bindparam, or_, select, 
 from sqlalchemy import insert as into
 
 from console.domain.corporation_number import DIGIT_COUNT
-from console.domain.lookup.number_input import find_number
+from console.domain.lookup.number_input import find_corporation_number
 from console.domain.payments.records import Order, OrderState
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.transitions import tables as states
@@ -180,7 +180,7 @@ def _get_normalised_number(key: str | None, stored_number: str | None) -> str | 
     `number_key`, which SQL derives from it. If SQL couldn't normalise the stored number, this function parses
     `stored_number`. If that fails too, return `key` (None if `key` is empty)."""
     if key is None or len(key) != DIGIT_COUNT:
-        return find_number(stored_number) or key or None
+        return find_corporation_number(stored_number) or key or None
     return key
 
 

@@ -147,9 +147,9 @@ def fetch_registry(
     """Update the registry in `folder` (of this desk) to the team's registry, which a worker has published, and return
     the status of the updated registry. Return None if there is nothing to do: no worker has published a registry, or
     this desk's registry is the same or newer. A damaged registry of this desk is replaced. `on_progress` is called
-    with the progress of the import of differences. If the fetch of a base is stopped or killed, the next call
-    continues with the next part. If this function raises an error, the registry in use is the former one, or the new
-    base without its differences.
+    with the progress of the import of differences. The base is the registry.db in the manifest, to which the
+    differences are applied. If the fetch of a base is stopped or killed, the next call continues with the next part.
+    If this function raises an error, the registry in use is the former one, or the new base without its differences.
 
     Raises ConsoleError:
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from console.domain.batches import split_into_batches
 from console.domain.corporation_number import DIGIT_COUNT
-from console.domain.lookup.number_input import find_number
+from console.domain.lookup.number_input import find_corporation_number
 from console.domain.payments.states import RefundState
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.store.schema.claim_columns import list_number_keys
@@ -136,4 +136,8 @@ def list_all_numbers(conn: Connection) -> frozenset[str]:
 
 def normalise_number(number_key: str | None) -> str | None:
     """Return the 13 digits of a number as SQL has normalised it; None if it is NULL or can't be parsed."""
-    return number_key if number_key is not None and len(number_key) == DIGIT_COUNT else find_number(number_key)
+    return (
+        number_key
+        if number_key is not None and len(number_key) == DIGIT_COUNT
+        else find_corporation_number(number_key)
+    )

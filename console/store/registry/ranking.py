@@ -114,11 +114,11 @@ def _prepare_words(words: Sequence[SearchWord]) -> tuple[_PreparedWord, ...] | N
     consists of spaces and symbols only, because no text matches such a word."""
     if not words or any(not word.names or not word.names[0] for word in words):
         return None
-    telling_words = list_words_besides_legal_forms(words)
+    telling_words = list_words_other_than_legal_forms(words)
     return tuple(_prepare_word(word, gives_rank=word in telling_words) for word in words)
 
 
-def list_words_besides_legal_forms(words: Sequence[SearchWord]) -> list[SearchWord]:
+def list_words_other_than_legal_forms(words: Sequence[SearchWord]) -> list[SearchWord]:
     """Return those of the words that are neither a legal form nor a part of one, because most names contain legal
     forms. If all words are legal forms or parts of them, return all words."""
     return [word for word in words if word.post_code or not _is_part_of_legal_form(word.names[0])] or list(words)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from console.domain.lookup.registry_query import RegistryQuery, SearchWord
 from console.domain.registry.legal_forms import is_legal_form
-from console.store.registry.ranking import CHARACTER_PAIRS_OF_LEGAL_FORMS, Rank, list_words_besides_legal_forms
+from console.store.registry.ranking import CHARACTER_PAIRS_OF_LEGAL_FORMS, Rank, list_words_other_than_legal_forms
 from console.store.registry.search_index import (
     list_character_pairs,
     list_number_terms,
@@ -71,12 +71,12 @@ class FullTextExpressions:
         return self.make_expression_for_rank(query, Rank.BEGINNING)
 
     def leaves_words_out(self, query: RegistryQuery) -> bool:
-        """True if the query has a word that counts for the rank (`list_words_besides_legal_forms`), but by which the
-        index isn't searched (`_list_indexed_words`), such as a word of one character."""
+        """True if the query has a word that counts for the rank (`list_words_other_than_legal_forms`), but by which
+        the index isn't searched (`_list_indexed_words`), such as a word of one character."""
         return any(
             word not in _list_indexed_words(words)
             for words in (query.words, query.script_pieces)
-            for word in list_words_besides_legal_forms(words)
+            for word in list_words_other_than_legal_forms(words)
         )
 
     def list_expressions_of_all_ranks(self, query: RegistryQuery) -> list[str]:

@@ -23,13 +23,13 @@ _CONTENT_KEY = "found"
 
 
 @dataclass(frozen=True, slots=True)
-class StoredReportForm:
-    """The stored form of one type of report (`Outcome.content`). `form_number` identifies the form in the stored
-    text; `make_report` makes the report of JSON values; `get_id_at_provider` returns the id that the provider gave to
-    the record; for a started payment it returns our payment number.
+class StoredReportFormat:
+    """The stored format of one type of report (`Outcome.content`). `format_number` identifies the format in the
+    stored text; `make_report` makes the report of JSON values; `get_id_at_provider` returns the id that the provider
+    gave to the record; for a started payment it returns our payment number.
     """
 
-    form_number: int
+    format_number: int
     make_report: Callable[[Mapping[str, Any]], StoredReport]
     get_id_at_provider: Callable[[Any], int | str | None]
 
@@ -37,22 +37,22 @@ class StoredReportForm:
 def encode_answer(answer: Answer) -> str:
     """Return the answer as JSON text, which `decode_answer` can read. Raises KeyError for a type of report that
     the spool can't store (see `find_storable_report`)."""
-    form_number = 1 if answer.content is None else STORED_FORM_BY_REPORT_TYPE[type(answer.content)].form_number
+    format_number = 1 if answer.content is None else STORED_FORMAT_BY_REPORT_TYPE[type(answer.content)].format_number
     fields = asdict(answer)
     fields[_CONTENT_KEY] = fields.pop("content")
-    return json.dumps({"form": form_number, **fields}, default=_format_day, sort_keys=True)
+    return json.dumps({"form": format_number, **fields}, default=_format_day, sort_keys=True)
 
 
 def decode_answer(text: str | bytes) -> Answer:
     """Return the answer of a text that `encode_answer` has made. Raises ValueError for any other text."""
     try:
         fields = json.loads(text)
-        stored_form = _REPORT_MAKER_BY_FORM_NUMBER.get(fields.pop("form"))
-        if stored_form is None:
-            raise ValueError("an answer in a form that this program does not know")
+        make_report = _REPORT_MAKER_BY_FORMAT_NUMBER.get(fields.pop("form"))
+        if make_report is None:
+            raise ValueError("an answer in a format that this program does not know")
         fields["kind"], fields["sent"] = OutcomeClass(fields["kind"]), SendingCertainty(fields["sent"])
         content = fields.pop(_CONTENT_KEY)
-        return Outcome(content=None if content is None else stored_form(content), **fields)
+        return Outcome(content=None if content is None else make_report(content), **fields)
     except (TypeError, KeyError, AttributeError) as odd:
         raise ValueError("not a stored answer") from odd
 
@@ -73,7 +73,7 @@ def find_id_at_provider(report: object) -> int | str | None:
     return (
         None
         if storable_report is None
-        else STORED_FORM_BY_REPORT_TYPE[type(storable_report)].get_id_at_provider(storable_report)
+        else STORED_FORMAT_BY_REPORT_TYPE[type(storable_report)].get_id_at_provider(storable_report)
     )
 
 
@@ -100,12 +100,14 @@ def _parse_instant(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-STORED_FORM_BY_REPORT_TYPE: Mapping[type[StoredReport] | None, StoredReportForm] = {
-    CheckReport: StoredReportForm(1, _decode_check_report, lambda report: report.credit_check_id),
-    RefundReport: StoredReportForm(2, _decode_refund_report, lambda report: report.provider_refund_id),
-    StartedPayment: StoredReportForm(3, _decode_started_payment, lambda report: report.merchant_payment_id),
+STORED_FORMAT_BY_REPORT_TYPE: Mapping[type[StoredReport] | None, StoredReportFormat] = {
+    CheckReport: StoredReportFormat(1, _decode_check_report, lambda report: report.credit_check_id),
+    RefundReport: StoredReportFormat(2, _decode_refund_report, lambda report: report.provider_refund_id),
+    StartedPayment: StoredReportFormat(3, _decode_started_payment, lambda report: report.merchant_payment_id),
 }
-"""The stored form of each type of report. An answer without a report has form 1, which every version of the program
-can read.
+"""The stored format of each type of report. An answer without a report has format 1, which every version of the
+program can read.
 """
-_REPORT_MAKER_BY_FORM_NUMBER = {form.form_number: form.make_report for form in STORED_FORM_BY_REPORT_TYPE.values()}
+_REPORT_MAKER_BY_FORMAT_NUMBER = {
+    stored.format_number: stored.make_report for stored in STORED_FORMAT_BY_REPORT_TYPE.values()
+}

@@ -9,7 +9,7 @@ from functools import partial
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from console.domain.lookup.completion import Completion, list_completions
-from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
+from console.domain.lookup.number_input import InvalidCorporationNumber, parse_corporation_number
 from console.domain.lookup.query import SearchProblemKind
 from console.domain.lookup.results import SearchResult
 from console.domain.payments.records import Payment
@@ -158,7 +158,7 @@ class CommandPalette(QObject):
         check digit is correct or wrong.
         """
         try:
-            number = parse_number(self._typed_text)
+            number = parse_corporation_number(self._typed_text)
         except InvalidCorporationNumber as invalid:
             has_wrong_digit = invalid.reason == "CHECK_DIGIT"
             grouped_number = wording.format_corporation_number(invalid.normalized or "") if has_wrong_digit else ""
@@ -605,7 +605,7 @@ def find_matching_name(
 def _find_corporation_number(text: str) -> str | None:
     """Return the 13 digits of the corporation number in `text`; None if `text` isn't a valid corporation number."""
     try:
-        return parse_number(text).value
+        return parse_corporation_number(text).value
     except InvalidCorporationNumber:
         return None
 

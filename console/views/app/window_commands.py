@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
-from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
+from console.domain.lookup.number_input import InvalidCorporationNumber, parse_corporation_number
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.views.app.appearance_choices import (
     DENSITY_CHOICES,
@@ -259,7 +259,7 @@ def _make_purchase_command(frame: WindowFrame, typed_number: str | None) -> Wind
 def _parse_corporation_number(text: str) -> str:
     """Return the corporation number that `text` means; "" if the text is no corporation number."""
     try:
-        return parse_number(text).value
+        return parse_corporation_number(text).value
     except InvalidCorporationNumber:
         return ""
 

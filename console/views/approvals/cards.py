@@ -51,9 +51,9 @@ class ApprovalCard:
 def make_refund_card(
     refund: Refund, context: WindowContext, summary: RefundRequestSummary | None = None
 ) -> ApprovalCard:
-    """Return the card of a refund that waits for a decision or has just been decided. `summary` is None for requests
-    far down in the list, because the service reads summaries only for the first requests. The card then shows the
-    refund's title in place of the payment's number, and the maker in place of the company."""
+    """Return the card of a refund that waits for a decision or has just been decided. `summary` is None for
+    requests far down in the list, because the service reads at most MAX_REFUND_SUMMARIES summaries. The card then
+    shows the refund's title in place of the payment's number, and the maker in place of the company."""
     name = case_words.format_record_title(refund, context)
     remark, icon_name, tone = _make_refund_remark(refund, context, context.now(), summary)
     return ApprovalCard(

@@ -414,7 +414,8 @@ class ApprovalListPanel(Surface):
         people can decide. A selected refund request stays in its place after its decision, under a heading which says
         that it is decided, until the person selects another card. A decided proposal disappears.
 
-        `summaries` has the summaries of the first refund requests by refund id; None means those of the last call.
+        `summaries` has, by refund id, the summaries that `read_summaries` returned for the refunds in `inbox` (for
+        MAX_REFUND_SUMMARIES of them at most); None means those of the last call.
         `is_automatic` is True if the program updates the list and not the person. Then, while the mouse pointer is
         over the list, only the texts of the cards change; cards are added or removed after the pointer has left the
         list.

@@ -628,8 +628,9 @@ class ApprovalsPage(Page):
 def _read_waiting_decisions(
     services: "Console",
 ) -> tuple[ApprovalInbox, tuple[WaitingProposal, ...], Mapping[int, RefundRequestSummary]]:
-    """Return the refund requests and proposed outcomes that wait for a second person, and the summaries of the first
-    requests by refund id."""
+    """Return the refund requests and proposed outcomes that wait for a second person, and, by refund id, the
+    summaries of the first MAX_REFUND_SUMMARIES refund requests; requests that the acting person can decide come
+    first."""
     inbox, proposals = services.refunds.read_inbox(), services.recovery.list_proposals()
     ids = [refund.id for refund in (*inbox.refunds_to_decide, *inbox.other_refunds)]
     return inbox, proposals, services.refunds.read_summaries(ids)

@@ -188,7 +188,7 @@ class BulkDialog(BulkRunDialog):
         frozen_sentence = context.translate("bulk.frozen", name=run.name, at=run.made_at)
         action_name = run.action.value
         title = bulk_words.format_plan_title(
-            self.plan_page.limited_plan, context, is_limited=self.plan_page.is_limited
+            self.plan_page.limited_plan, context, is_limited_to_first_rows=self.plan_page.is_limited_to_first_rows
         )
         self.show_title(title, frozen_sentence)
         self.main_button.show_text(

@@ -107,7 +107,7 @@ class BulkPlanPage(QWidget):
         return self.limited_plan.forecasts[-1].row.position if self.limited_plan.forecasts else 0
 
     @property
-    def is_limited(self) -> bool:
+    def is_limited_to_first_rows(self) -> bool:
         """True if the person has selected only the first rows of the plan."""
         return len(self.limited_plan.forecasts) < len(self._plan.forecasts)
 

@@ -65,28 +65,30 @@ class PdfPageView(QScrollArea):
         width_px: int,
         boxes: Sequence[PageBox],
         current_boxes: Sequence[PageBox],
-        name: str,
+        spoken_description: str,
         quarter_turns: int = 0,
     ) -> None:
         """Show the image of a PDF page, `width_px` px wide and turned clockwise by `quarter_turns` times 90 degrees,
         and scroll to the current match. `boxes` are the rectangles of all search matches on the page. `current_boxes`
         are the rectangles of the current match, one for each line of text that it covers; () if there is no current
-        match. All rectangles are in fractions (0 to 1) of the unturned page's width and height. `name` is the
-        description for screen readers."""
+        match. All rectangles are in fractions (0 to 1) of the unturned page's width and height. `spoken_description`
+        is the description for screen readers."""
         current_boxes = [rotate_box(box, quarter_turns) for box in current_boxes]
         boxes = [rotate_box(box, quarter_turns) for box in boxes]
         self._sheet.show_page(image, width_px, boxes, current_boxes, quarter_turns=quarter_turns)
-        self.setAccessibleDescription(name)
+        self.setAccessibleDescription(spoken_description)
         if current_boxes:
             left, top, right, bottom = current_boxes[0]
             x, y = (left + right) / 2 * self._sheet.width(), (top + bottom) / 2 * self._sheet.height()
             self.ensureVisible(round(x), round(y), 120, 160)
 
-    def show_marked_page(self, image: PageImage, width_px: int, marks: Sequence[PdfPageMark], name: str) -> None:
-        """Show the image of a PDF page, `width_px` px wide, with `marks`, and scroll to the current mark. `name` is
-        the description for screen readers."""
+    def show_marked_page(
+        self, image: PageImage, width_px: int, marks: Sequence[PdfPageMark], spoken_description: str
+    ) -> None:
+        """Show the image of a PDF page, `width_px` px wide, with `marks`, and scroll to the current mark.
+        `spoken_description` is the description for screen readers."""
         self._sheet.show_page(image, width_px, (), (), marks)
-        self.setAccessibleDescription(name)
+        self.setAccessibleDescription(spoken_description)
         current_box = next((mark.box for mark in marks if mark.is_current), None)
         if current_box is not None:
             left, top, right, bottom = current_box

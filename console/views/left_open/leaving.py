@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class LeaveConfirmation(QObject):
     """Shows the acting person a list of the person's own unfinished work before the window closes or the person signs
     out. The list is shown again only if it has new work; otherwise the second attempt to leave succeeds. It isn't
-    shown either if it can't be read, while the database is unreachable, while the window is covered, or while the
-    operating system ends the session.
+    shown either if it can't be read, while the database is unreachable, while the window is covered (locked, or
+    without a person), or while the operating system ends the session.
     """
 
     def __init__(self, frame: WindowFrame) -> None:

@@ -1,7 +1,7 @@
 """Converts a link to the route of its page in the window, and a route to its link."""
 
 from console.domain.links.link import LINKED_SCREENS, Link
-from console.domain.lookup.number_input import find_number
+from console.domain.lookup.number_input import find_corporation_number
 from console.domain.queue_names import COMPANIES_QUEUE_NAME, NOTICES_QUEUE_NAME
 from console.views.runtime.routes import (
     AlertsRoute,
@@ -82,4 +82,4 @@ def find_link_to_route(route: Route | None) -> Link | None:
 
 def _find_corporation_number(route: Route | None) -> str | None:
     """Return the corporation number that the lookup of `route` is about, as 13 digits; None for any other route."""
-    return find_number(route.text, allows_test_numbers=True) if isinstance(route, LookupRoute) else None
+    return find_corporation_number(route.text, allows_test_numbers=True) if isinstance(route, LookupRoute) else None

@@ -758,7 +758,7 @@ class Page(QWidget):
         self.refresh("acted")
 
     @property
-    def is_dialog_expected(self) -> bool:
+    def may_open_requested_dialog(self) -> bool:
         """True if the person still sees this page and no dialog: a dialog that the person has requested here may
         open. False in a locked window, which hides its pages."""
         return self.isVisible() and QApplication.activeModalWidget() is None
@@ -779,7 +779,7 @@ class Page(QWidget):
 
         def open_dialog_if_expected(value: T) -> None:
             is_newest = number == self._dialog_request_number
-            if is_newest and self.is_dialog_expected:
+            if is_newest and self.may_open_requested_dialog:
                 open_dialog(value)
 
         def tell_failure_if_expected(failure: Failure) -> None:

@@ -5,7 +5,7 @@ from PySide6.QtCore import QEvent, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.corporation_number import DIGIT_COUNT
-from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
+from console.domain.lookup.number_input import InvalidCorporationNumber, parse_corporation_number
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel, make_column, make_row
@@ -95,7 +95,7 @@ class CorporationNumberField(QWidget):
         self._timer.stop()
         self._show_suggestions(())
         try:
-            parsed_number = parse_number(self.text, allows_test_numbers=True)
+            parsed_number = parse_corporation_number(self.text, allows_test_numbers=True)
         except InvalidCorporationNumber as error:
             self._show_number_problem(error)
         else:

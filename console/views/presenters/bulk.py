@@ -93,14 +93,14 @@ def make_record_state_cell(record: RecoverableRecord | None, context: WindowCont
     return record_words.make_state_cell(get_row_badge_key(record), context.language)
 
 
-def format_plan_title(plan: BulkPlan, context: WindowContext, *, is_limited: bool) -> str:
+def format_plan_title(plan: BulkPlan, context: WindowContext, *, is_limited_to_first_rows: bool) -> str:
     """Return the title of the dialog for the plan of a bulk run: the number of rows to execute, or that there is
-    none. If `is_limited` is true, the plan has only the first rows of the run; the title says nothing about the
-    others."""
+    none. If `is_limited_to_first_rows` is True, the plan has only the first rows of the run; the title says nothing
+    about the others."""
     count, action_name = plan.row_counts.get(ForecastKind.WOULD_RUN, 0), plan.run.action.value
     if count:
         return context.translate(f"bulk.title.{action_name}", n=count)
-    if is_limited:
+    if is_limited_to_first_rows:
         return context.translate(f"bulk.nothing_in_first.{action_name}", n=len(plan.forecasts))
     return context.translate(f"bulk.nothing.{action_name}")
 

@@ -108,7 +108,7 @@ _STEP_OF_SECOND_PERSON: Mapping[str, str] = {
     "next.refund_second_person": "next.second_person_you",
     _PROPOSAL_ON_REFUND_STEP: "next.payment_refund_second_person_you",
 }
-"""For each wording code of the next step that a second person confirms a proposed outcome: the code of the same step
+"""For each wording key of the next step that a second person confirms a proposed outcome: the key of the same step
 for a person who can be this second person.
 """
 

@@ -71,9 +71,7 @@ class QueueArrivals(QObject):
         self._new_refs.clear()
         self.button.hide()
 
-    def compare_queue_with_table(
-        self, query: QueueListQuery, table: FittedTable, *, counts_new_items: bool = True
-    ) -> None:
+    def show_queue_changes(self, query: QueueListQuery, table: FittedTable, *, counts_new_items: bool = True) -> None:
         """Read the first MAX_COMPARED_QUEUE_ITEMS items of the list of `query` in the background, then compare them
         with the rows of `table`. Replace each row whose item has changed. If items have no row in the table, show the
         button that loads these items, with their number; if the table is empty, emit `reload_requested` instead. If
@@ -108,7 +106,7 @@ class QueueArrivals(QObject):
         self, compared_queue: _ComparedQueue, query: QueueListQuery, table: FittedTable, *, counts_new_items: bool
     ) -> None:
         """Update the rows of `table`, and the button with the number of new items, from the first items of the list
-        of `query`; see `compare_queue_with_table`."""
+        of `query`; see `show_queue_changes`."""
         if query != self._compared_query:
             return
         if compared_queue.is_complete:

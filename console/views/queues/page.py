@@ -541,7 +541,7 @@ class QueuesPage(Page):
         if reason == "changed" and not lists_all_items:
             return  # every change of the team would repeat the search
         if reason == "changed" or reason in _REASONS_TO_KEEP_ROWS:
-            self.new_arrivals.compare_queue_with_table(query, self.table, counts_new_items=lists_all_items)
+            self.new_arrivals.show_queue_changes(query, self.table, counts_new_items=lists_all_items)
         elif reason in ("arrived", "person") or self.row_model.rowCount() == 0:
             self._show_list()
         else:

@@ -345,7 +345,7 @@ class RecordPage(Page, Generic[DetailsT]):
         self.details = details
         self._show_details(details)
         action_name = self.context.pop_requested_action(self.kind, record_id)
-        if action_name and self.is_dialog_expected:
+        if action_name and self.may_open_requested_dialog:
             self.open_requested_action(action_name)
 
     def _show_refusal(self, record_id: int, failure: Failure) -> None:

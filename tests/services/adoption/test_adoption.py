@@ -480,7 +480,7 @@ def test_passes_over_new_rows_end_when_no_pass_is_shorter(
     """
     passed: list[tuple[int, int]] = []
     context = cast("ServiceContext", SimpleNamespace(database=None))
-    run = AdoptionRun(context, zone=None, allows_conversion=False, lock=None)
+    run = AdoptionRun(context, zone=None, allows_table_copy=False, lock=None)
     monkeypatch.setattr(run, "_read_highest_id", iter(highest_ids).__next__)
     monkeypatch.setattr(run, "_process_id_range", lambda *ids: passed.append(ids))
     run._process_all_rows()

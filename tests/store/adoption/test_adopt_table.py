@@ -80,11 +80,11 @@ def get_code_and_problem(error: pytest.ExceptionInfo[ConsoleError]) -> tuple[str
 
 
 def run_adoption(
-    database: Database, folder: Path, zone: str | None = None, *, allows_conversion: bool = False
+    database: Database, folder: Path, zone: str | None = None, *, allows_table_copy: bool = False
 ) -> None:
     address = database.url.render_as_string(hide_password=False)
     with open_adoption_service(folder / "home", address) as service:
-        service.run(zone, allows_conversion=allows_conversion)
+        service.run(zone, allows_table_copy=allows_table_copy)
 
 
 # ---- before
@@ -326,7 +326,7 @@ def test_an_adopted_number_column_keeps_its_type(server_database: Database, tmp_
         **COLUMN_TYPES_BY_NAME[name],
     )
     column = adopt_table.read_table(server_database).columns["corporation_number"]
-    run_adoption(server_database, tmp_path, allows_conversion=name in ("latin1", "cp932"))
+    run_adoption(server_database, tmp_path, allows_table_copy=name in ("latin1", "cp932"))
     assert adopt_table.read_table(server_database).columns["corporation_number"] == column
     spellings = (
         [FIRST_CORPORATION_NUMBER]
@@ -357,7 +357,7 @@ def test_a_table_is_copied_only_with_permission(server_database: Database, tmp_p
     with pytest.raises(ConsoleError) as refused:
         run_adoption(server_database, tmp_path)
     assert get_code_and_problem(refused) == ("schema_mismatch", "needs_conversion")
-    run_adoption(server_database, tmp_path, allows_conversion=True)
+    run_adoption(server_database, tmp_path, allows_table_copy=True)
     table = adopt_table.read_table(server_database)
     assert (table.engine, "auto_increment" in table.columns["id"].further_properties) == ("InnoDB", True)
 
@@ -405,7 +405,7 @@ def test_the_check_names_changes_that_need_a_copy(
             run_adoption(server_database, tmp_path)
         assert get_code_and_problem(refused) == ("schema_mismatch", "needs_conversion")
         assert read_create_table(server_database) == before
-    run_adoption(server_database, tmp_path, allows_conversion=obstacle is not None)
+    run_adoption(server_database, tmp_path, allows_table_copy=obstacle is not None)
     assert adopt_table.read_table(server_database).columns["company_name"].charset == "utf8mb4"
 
 
@@ -432,7 +432,7 @@ def test_invalid_dates_are_kept_by_the_adoption(server_database: Database, tmp_p
         conn.exec_driver_sql(f"UPDATE {TABLE_NAME} SET purchased_at = '0000-00-00 00:00:00'")
         conn.commit()
         conn.invalidate()
-    run_adoption(server_database, tmp_path, allows_conversion=True)
+    run_adoption(server_database, tmp_path, allows_table_copy=True)
     with server_database.read() as conn:
         assert conn.scalar(text(f"SELECT CAST(purchased_at AS CHAR) FROM {TABLE_NAME}")) == "0000-00-00 00:00:00"
 

@@ -203,11 +203,19 @@ def test_the_title_of_a_limited_dry_run_counts_only_the_first_rows(row_count: in
     rows = [RowForecast(BulkRow(n, "payment", n, 7), kind) for n, kind in enumerate(kinds, 1)]
     plan = make_bulk_plan(BulkRun(7, BulkAction.PROBE, "frozen", "op-a", NOW, 3, 3, 0), rows, {})
     page = BulkPlanPage(context, plan)
-    assert not page.is_limited
+    assert not page.is_limited_to_first_rows
     page.limited_plan = plan.limit_to_first_rows(row_count)
-    assert bulk_words.format_plan_title(page.limited_plan, context, is_limited=page.is_limited) == title
+    assert (
+        bulk_words.format_plan_title(
+            page.limited_plan, context, is_limited_to_first_rows=page.is_limited_to_first_rows
+        )
+        == title
+    )
     none = make_bulk_plan(plan.run, rows[:1], {})
-    assert bulk_words.format_plan_title(none, context, is_limited=False) == "None of these records can be probed"
+    assert (
+        bulk_words.format_plan_title(none, context, is_limited_to_first_rows=False)
+        == "None of these records can be probed"
+    )
 
 
 def test_rows_of_a_bulk_run_are_counted_by_outcome() -> None:
