@@ -26,6 +26,7 @@ from console.views.widgets.controls.inputs import (
     RadioButton,
     make_labelled_control,
 )
+from console.views.widgets.window.save_file import open_in_last_folder
 from console.wording.sentences import catalogue as wording
 
 NUMBER_EVIDENCE = "number"
@@ -493,6 +494,7 @@ class EvidenceForm(QWidget):
     def _choose_evidence_file(self) -> None:
         dialog = QFileDialog(self, self._context.translate("field.evidence_file"))
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        open_in_last_folder(dialog)
         dialog.fileSelected.connect(self._store_chosen_file)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()

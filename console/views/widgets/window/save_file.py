@@ -1,9 +1,11 @@
-"""The system's dialog in which the person chooses the path of a file to write."""
+"""The system's dialog in which the person chooses the path of a file to write, and the folder in which such a dialog
+opens."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QStandardPaths, Qt
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 
@@ -27,8 +29,31 @@ def ask_for_save_path(
     dialog.filterSelected.connect(
         lambda chosen: dialog.setDefaultSuffix(suffix_of_filter.get(chosen, offered_suffixes[0]))
     )
+    open_in_last_folder(dialog)
     if name:
         dialog.selectFile(name)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.fileSelected.connect(on_chosen)
     dialog.open()
+
+
+def open_in_last_folder(dialog: QFileDialog) -> None:
+    """Let the dialog open in the folder of the file that the person has chosen last in this window; files to write
+    and files to read have a folder of their own. Before the first choice this is the person's folder of documents, or
+    if it doesn't exist, the current folder of the process. The main window stores the folder until it is closed."""
+    window = _find_main_window(dialog)
+    name = f"last_folder_{dialog.acceptMode().name}"
+    folder = window.property(name) or QStandardPaths.writableLocation(
+        QStandardPaths.StandardLocation.DocumentsLocation
+    )
+    if folder and Path(folder).is_dir():
+        dialog.setDirectory(folder)
+    dialog.fileSelected.connect(lambda path: window.setProperty(name, str(Path(path).parent)))
+
+
+def _find_main_window(widget: QWidget) -> QWidget:
+    """Return the window at the beginning of the chain of windows of which each is the parent of the next."""
+    window = widget.window()
+    while (parent := window.parentWidget()) is not None:
+        window = parent.window()
+    return window
