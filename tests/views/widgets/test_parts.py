@@ -6,8 +6,8 @@ from itertools import pairwise
 from math import ceil
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, QRect, Qt
-from PySide6.QtGui import QCursor, QInputMethodEvent, QTextCursor, QWheelEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt
+from PySide6.QtGui import QCursor, QInputMethodEvent, QKeyEvent, QTextCursor, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QApplication,
@@ -272,6 +272,20 @@ def test_only_the_focused_button_has_a_ring(show_widget: ShowWidget, qtbot: QtBo
     assert not any(ring.isVisible() for ring in window.findChildren(FocusRing))
     field.show_error("Say why")
     assert any(ring.isVisible() for ring in window.findChildren(FocusRing))
+
+
+def test_ctrl_e_in_a_text_input_belongs_to_the_page(appearance: Appearance) -> None:
+    """A text input leaves Ctrl+E to the shortcut of the page, also on a platform on which Qt's input has accepted it
+    as the End key of Emacs. A letter belongs to the input."""
+    edit = LineEdit()
+    export_key, letter = (
+        QKeyEvent(QEvent.Type.ShortcutOverride, Qt.Key.Key_E, modifiers, "e")
+        for modifiers in (Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.NoModifier)
+    )
+    for event in (export_key, letter):
+        event.accept()
+        edit.event(event)
+    assert (export_key.isAccepted(), letter.isAccepted()) == (False, True)
 
 
 def test_an_error_is_shown_below_its_field() -> None:

@@ -66,6 +66,11 @@ _SPACE_AROUND_ARROW_PX = 20
 _SEPARATOR_PATTERN = re.compile(r"[,.]")
 
 
+def _is_export_key(event: QKeyEvent) -> bool:
+    """Return True for Ctrl+E, which writes the list of a page to a file."""
+    return event.key() == Qt.Key.Key_E and event.modifiers() == Qt.KeyboardModifier.ControlModifier
+
+
 def _draw_disabled_border(edit: QWidget) -> None:
     """Draw the dashed border of a disabled input in high contrast. In the other themes, the style sheet draws its
     border."""
@@ -90,6 +95,14 @@ class LineEdit(QLineEdit):
     def inputMethodEvent(self, event: QInputMethodEvent) -> None:
         self.is_composing = bool(event.preeditString())
         super().inputMethodEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        """Leave Ctrl+E to the page, whose shortcut it is. On Linux, Qt's text inputs use it, too, as the End key of
+        Emacs. Return True if Qt has recognised the event."""
+        is_recognised = super().event(event)
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride and _is_export_key(event):
+            event.ignore()
+        return is_recognised
 
 
 class MultiLineEdit(QPlainTextEdit):
