@@ -298,7 +298,7 @@ class CommandPalette(QObject):
         registry_date = search_result.companies.registry_date if search_result is not None else None
         title = translate(
             "search.none",
-            text=_shorten_company_name(self._typed_text.strip()),
+            text=_shorten_typed_text(self._typed_text.strip()),
             at=self._context.now(),
             **({} if registry_date is None else {"day": registry_date}),
         )
@@ -525,12 +525,11 @@ class CommandPalette(QObject):
         if isinstance(record, CreditCheck):
             own_name = case_words.format_company_or_title(record, context)
             matching_name = find_matching_name(own_name, record.corporation_number, self._typed_text, self._companies)
-            title, name = case_words.format_short_title(record, context), _shorten_company_name(matching_name)
             return ResultEntry(
                 CreditCheckRoute(record.id),
                 case_words.get_record_icon_name(record),
-                title,
-                name,
+                case_words.format_short_title(record, context),
+                matching_name,
                 state=state_cell,
                 right_side_text=age,
                 right_side_spoken_text=spoken_age,
@@ -620,7 +619,6 @@ def _require_route(key: object) -> Route:
     raise TypeError(f"not a route: {key!r}")
 
 
-def _shorten_company_name(company_name: str) -> str:
-    """Return a company name cut to 12 characters, because the rest of the line is needed for the state of the
-    record."""
-    return company_name if len(company_name) <= 12 else company_name[:11] + "…"
+def _shorten_typed_text(text: str) -> str:
+    """Return the typed text cut to 24 characters: the rest of its line is needed for the sentence about it."""
+    return text if len(text) <= 24 else text[:23] + "…"

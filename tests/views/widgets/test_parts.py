@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from console.views.home.count_panels import CountLine, CountLineButton, CountPanel, find_detail_x
+from console.views.presenters.credit_checks import make_state_cell
 from console.views.theme.design_tokens import ThemeName
 from console.views.theme.mixed_font_text import measure_font_runs, split_amount_font_runs
 from console.views.theme.theme import Appearance, current_appearance
@@ -596,6 +597,26 @@ def test_the_advice_after_a_search_without_a_result_is_not_cut(show_widget: Show
         window.grab()
     ink_by_text = {drawn.text: drawn.ink_area for drawn in drawn_texts}
     assert ink_by_text[advice].right() < ink_by_text["0.05 s"].left()
+
+
+def test_a_detail_is_cut_only_before_the_state_of_its_record(show_widget: ShowWidget) -> None:
+    """A result of the search box shows a corporation number or a Latin name whole, because there is room for it
+    before the state. A longer name ends with … before the state."""
+    window = QWidget()
+    window.resize(1_280, 800)
+    box = SearchBox(window, "Search")
+    show_widget(window)
+    box.open()
+    details = ("1 9939 0204 9731", "Sakura Trading", "架空商事株式会社東日本第一営業本部")
+    state = make_state_cell("credit_check.error", "en")
+    box.show_groups(
+        [ResultGroup("Checks", tuple(ResultEntry(key, "document", "Check", key, state=state) for key in details))]
+    )
+    with record_drawn_texts() as drawn_texts:
+        window.grab()
+    ink_by_text = {drawn.text: drawn.ink_area for drawn in drawn_texts}
+    assert set(details[:2]) <= set(ink_by_text)
+    assert ink_by_text["…"].right() < ink_by_text[state.word].left()
 
 
 def test_the_message_of_the_search_box_has_the_margins_of_its_rows(show_widget: ShowWidget) -> None:

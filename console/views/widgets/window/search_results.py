@@ -264,9 +264,12 @@ class _EntryDelegate(QStyledItemDelegate):
         title = elide_font_runs(split_font_runs(entry.title), title_width, is_bold=is_current_entry)
         draw_font_runs(painter, x, baseline, title, is_bold=is_current_entry)
         painter.setPen(colour("muted"))
-        detail_runs = split_font_runs(entry.disabled_reason or entry.detail)
-        if is_disabled:
-            detail_runs = elide_font_runs(detail_runs, self._find_right_side_text_x(rect, entry) - detail - 12)
+        detail_end = self._find_right_side_text_x(rect, entry)
+        if entry.state is not None and not is_disabled:
+            detail_end = rect.left() + _STATE_X_PX * scale
+        detail_runs = elide_font_runs(
+            split_font_runs(entry.disabled_reason or entry.detail), detail_end - detail - 12
+        )
         draw_font_runs(painter, detail, baseline, detail_runs)
         self._draw_amount_and_state(painter, rect, entry, baseline)
         self._draw_right_side_text(painter, rect, entry, baseline)
