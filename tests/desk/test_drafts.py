@@ -246,6 +246,8 @@ def test_a_draft_of_a_note_is_visible_to_its_author_only(
     other.press("N")
     dialog = other.wait_for_dialog(NoteDialog)
     assert dialog.note_field.text() == "Ms Sato called"
+    other.type_in(" back")
+    assert dialog.note_field.text() == "Ms Sato called back", "the cursor is after the text"
     other.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     other.wait_without_dialog()

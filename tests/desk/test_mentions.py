@@ -9,6 +9,7 @@ from console.app import Console
 from console.domain.payments.records import Payment
 from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog, open_unfinished_work_dialog
 from console.views.records.note_dialog import NoteDialog
+from console.views.runtime.context import Toast
 from console.views.widgets.controls.inputs import MultiLineEdit
 from tests.desk.conftest import OpenWindow
 from tests.desk.test_refunds import open_payment, payment
@@ -59,8 +60,9 @@ def test_a_mention_is_counted_opened_and_marked_as_done(
 def test_the_dialog_of_a_note_offers_and_shows_mentioned_names(
     open_window: OpenWindow, console: Console, payment: Payment
 ) -> None:
-    """In the dialog of a note, an @ and a letter open a list of names, and Enter inserts one. Below the text, the
-    dialog lists the people whom the note mentions.
+    """The dialog of a note says how to mention a colleague. An @ and a letter open a list of names, and Enter inserts
+    one. Below the text, the dialog lists the people whom the note mentions. The message about the stored note names
+    them, too.
     """
     person = open_window()
     open_payment(person, payment)
@@ -71,6 +73,7 @@ def test_the_dialog_of_a_note_offers_and_shows_mentioned_names(
     dialog = person.wait_for_dialog(NoteDialog)
     edit, popup = dialog.note_field.edit, dialog.mention_completion.popup
     assert isinstance(edit, MultiLineEdit)
+    assert person.opening.context.translate("mention.how_to") in edit.accessibleDescription()
     QTest.keyClicks(edit, f"@{colleague[:2].upper()}")
     person.wait_until(popup.isVisible)
     typed_line = edit.cursorRect().translated(edit.viewport().mapToGlobal(QPoint(0, 0)))
@@ -90,8 +93,11 @@ def test_the_dialog_of_a_note_offers_and_shows_mentioned_names(
     edit.insertPlainText("me@" + colleague)
     assert edit.toPlainText().count("\n") == 1
     person.wait_until(dialog.main_button.isEnabled)
+    toasts: list[Toast] = []
+    person.opening.context.toast_requested.connect(toasts.append)
     dialog.main_button.click()
     person.wait_without_dialog()
+    assert [colleague in toast.message for toast in toasts] == [True]
     view = console.recovery.read_record("payment", payment.id)
     assert view.notes[-1].words.startswith(f"@{colleague} @")  # type: ignore[union-attr]  # a payment
 

@@ -150,12 +150,14 @@ def test_facts_in_japanese_sentences_have_their_spaces(fact: object) -> None:
         ("復旧をお待ちください。", "、14:52:45 から", "復旧をお待ちください、14:52:45 から"),
         ("復旧をお待ちください。", "）。解除", "復旧をお待ちください）。解除"),
         ("復旧をお待ちください。", "」です。", "復旧をお待ちください」です。"),
+        ("返金 R-34（決済 A-10442）", " の申請", "返金 R-34（決済 A-10442）の申請"),
+        ("架空商事（法人情報）", " 7 1234 5678 9012", "架空商事（法人情報） 7 1234 5678 9012"),
     ],
 )
 def test_text_pieces_are_joined_by_the_spacing_rule(before: str, after: str, joined: str) -> None:
     """When a sentence is filled in, a space is added between Japanese text and a Latin fact. After a Japanese fact
-    the space before a particle is removed. No space follows a full stop, and no full stop comes before a comma or a
-    closing bracket.
+    the space before a particle is removed, also after a closing bracket. No space follows a full stop, and no full
+    stop comes before a comma or a closing bracket.
     """
     assert join_around_fact(before, after) == joined
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from PySide6.QtCore import QObject, Signal, SignalInstance, Slot
+from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QComboBox, QWidget
 
 from console.domain.person_state.drafts import make_draft_name
@@ -169,6 +170,7 @@ def fill_inputs(inputs: InputWidgets, values: Mapping[str, JsonValue]) -> None:
             edit = widget.edit if isinstance(widget, Field) else widget
             if isinstance(edit, MultiLineEdit):
                 edit.setPlainText(value)
+                edit.moveCursor(QTextCursor.MoveOperation.End)  # the person goes on typing after the text
             else:
                 edit.setText(value)
         elif isinstance(widget, QComboBox) and isinstance(value, str):

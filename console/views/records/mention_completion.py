@@ -40,6 +40,7 @@ class MentionCompletion(QObject):
             self._completer.setWidget(self._text_edit)
             self._completer.activated[str].connect(self.insert_name)  # type: ignore[index]  # an overload
             self._text_edit.textChanged.connect(self.update_names)
+            field.show_hint(self._format_mentions(""))
 
     @Slot()
     def update_names(self) -> None:
@@ -71,12 +72,19 @@ class MentionCompletion(QObject):
 
     def _format_mentions(self, text: str) -> str:
         """Return the sentence that names the people whom the text mentions, followed by a sentence about the first
-        mentioned name that is unknown. Return "" if the text contains no mention."""
+        mentioned name that is unknown. If the text contains no mention, return the sentence that says how to mention
+        a colleague, or "" if there is none."""
         mentioned_names = find_mentioned_names(text, self._colleague_names, self._author)
         translate = self._context.translate
-        sentences = [translate("mention.will_tell", names=mentioned_names.people)] if mentioned_names.people else []
+        sentences = [self.format_mentioned_people(text)]
         sentences += [translate("mention.unknown", name=name) for name in mentioned_names.unknown_names[:1]]
-        return wording.join_sentences(sentences, translate)
+        how_to_mention = translate("mention.how_to") if self._colleague_names else ""
+        return wording.join_sentences(sentences, translate) or how_to_mention
+
+    def format_mentioned_people(self, text: str) -> str:
+        """Return the sentence that names the people whom the text mentions; "" if it mentions nobody."""
+        people = find_mentioned_names(text, self._colleague_names, self._author).people
+        return self._context.translate("mention.will_tell", names=people) if people else ""
 
     @Slot(str)
     def insert_name(self, person_name: str) -> None:

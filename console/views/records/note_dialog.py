@@ -1,6 +1,7 @@
 """The dialogs in which a person writes a note on a record, or hands the record over with a note."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import Slot
@@ -89,7 +90,13 @@ class NoteDialog(FormDialog):
 
     def make_answer_toast(self, answer: Any) -> Toast:  # the service returns nothing that the toast could add
         route = make_route_to_record(self._kind, self._id)
-        return Toast(self.context.translate("dialog.note.kept"), route=route, subject_title=self._draft.title)
+        message = self._add_mentioned_people(self.context.translate("dialog.note.kept"))
+        return Toast(message, route=route, subject_title=self._draft.title)
+
+    def _add_mentioned_people(self, message: str) -> str:
+        """Return the message about the stored note, followed by the names of the people whom the note mentions."""
+        people = self.mention_completion.format_mentioned_people(self.note_field.text())
+        return wording.join_sentences((message, people), self.context.translate)
 
     def show_answer(self, answer: Any) -> None:
         """Delete the draft, because the note is stored, then show the toast about the service's answer and close the
@@ -112,4 +119,5 @@ class HandOverDialog(NoteDialog):
         """Return the toast after the hand-over. `answer` is True if the person's take was ended and the note
         stored, False if the person had no take, so that nothing was written."""
         route = make_route_to_record(self._kind, self._id)
-        return make_give_back_toast(self.context, self._draft.title, route, was_taken=answer)
+        toast = make_give_back_toast(self.context, self._draft.title, route, was_taken=answer)
+        return replace(toast, message=self._add_mentioned_people(toast.message)) if answer else toast

@@ -3,6 +3,7 @@
 JAPANESE_LETTER_RANGES = "ぁ-ゖァ-ヺー々一-龥"
 SENTENCE_ENDS = ("。", "！", "？")
 _MARKS_WITHOUT_FULL_STOP = ("、", "）", "」")
+_CLOSING_BRACKETS = ("）", "」")
 
 _PARTICLES = ("は", "が", "を", "に", "で", "の", "と", "も")
 
@@ -25,8 +26,9 @@ def is_latin_letter(character: str) -> bool:
 
 def join_around_fact(text_before: str, text_after: str) -> str:
     """Return two pieces of a Japanese sentence joined. There is one space between a Japanese and a Latin letter, no
-    space between two Japanese letters, and no space after the end of a sentence. A full stop at the end of a fact,
-    for example of a reason that a person has typed, is left out before a comma and before a closing bracket.
+    space between two Japanese letters, none between a closing bracket and a Japanese letter, and none after the end
+    of a sentence. A full stop at the end of a fact, for example of a reason that a person has typed, is left out
+    before a comma and before a closing bracket.
 
     One of the pieces is a fact (the value of a placeholder). This function is called when the sentence is built,
     because the fact, and with it its first and last letter, is not known earlier: 会社名 ends with a Japanese letter,
@@ -37,6 +39,8 @@ def join_around_fact(text_before: str, text_after: str) -> str:
     if text_before.endswith("。") and text_after.startswith(_MARKS_WITHOUT_FULL_STOP):
         return text_before[:-1] + text_after
     letter_before, letter_after = text_before[-1:], text_after[:1]
+    if letter_before in _CLOSING_BRACKETS and letter_after == " " and is_japanese_letter(text_after[1:2]):
+        return text_before + text_after[1:]
     if is_japanese_letter(letter_before):
         if is_latin_letter(letter_after):
             return f"{text_before} {text_after}"
