@@ -674,12 +674,13 @@ class RecordPage(Page, Generic[DetailsT]):
 
     @Slot(str)
     def run_action_on_record(self, name: str) -> None:
-        """Run the action `name` on the record of the page. While the page has no record, only show a bar which says
-        why."""
+        """Run the action `name` on the record of the page, and remove the bar about an earlier action, such as a
+        refusal. While the page has no record, only show a bar which says why."""
         shared_actions = (self.evidence, self.collaboration)
         if self.details is None:
             self.show_key_refusal(self._missing_record_reason)
             return
+        self.hide_ended_action_bar()
         if name == "print":
             self.page_printer.print_record(
                 self.kind, self.id, self.head.title.short_form, self.list_printed_lines(self.details)

@@ -217,6 +217,17 @@ def test_another_action_leaves_the_bar_of_a_running_probe(page: PaymentPage) -> 
     assert len(toasts) == 3
 
 
+def test_the_next_action_removes_the_bar_of_a_refusal(page: PaymentPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused key is no news any more when the person begins another action, by a key or by a button: beside the
+    success of that action, the bar would say that it wasn't executed."""
+    page.show_route(PaymentRoute(5))
+    monkeypatch.setattr(page, "run_kind_specific_action", lambda _name, _details: None)
+    for begin_action in (page._run_action_by_shortcut, page.action_bar.action_requested.emit):
+        page.show_key_refusal("No document is stored.")
+        begin_action("refund")
+        assert page.list_bar_names() == ()
+
+
 def test_another_record_leaves_the_bar_of_a_running_probe_only(page: PaymentPage) -> None:
     """The person moves on to another record while a probe runs. The bar of the probe stays, with the button that
     withdraws it; the bars about the previous record are removed. Without a probe, no bar stays."""
