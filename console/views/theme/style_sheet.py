@@ -9,6 +9,7 @@ _STYLE_SHEET_TEMPLATE = Template("""
 QMainWindow, QDialog { background: $base; }
 QToolTip { background: $raised; color: $text; border: 1px solid $border; padding: 4px 8px; }
 QLabel { background: transparent; }
+QBalloonTip QLabel { color: black; }
 QLabel[tone="muted"] { color: $muted; }
 QLabel[tone="good"] { color: $good; }
 QLabel[tone="progress"] { color: $progress; }
