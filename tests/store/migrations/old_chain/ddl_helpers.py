@@ -5,6 +5,7 @@ On a server each DDL statement of a migration commits by itself. An interrupted 
 its start, and skips everything that exists.
 """
 
+import re
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ LEGACY_TABLE = "hansha_alarmbox_credit_checks"
 _SERVER_TABLE_OPTIONS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 _ORIGINAL_DATE_COLUMNS = ("purchased_at", "expired_at")
 """Columns that other applications write keep their type."""
+_COLUMN_OF_ROW_PATTERN = re.compile(r"\b(?:NEW|OLD)\.(\w+)")
 
 
 def create_table(name: str, *parts: Any, **options: Any) -> None:
@@ -90,12 +92,14 @@ def _adapt_to_server(part: Any) -> Any:
 
 
 def renew_file_constraints() -> None:
-    """Create the triggers of SQLite again, except those of tables and columns that a later migration creates."""
+    """Create the present triggers of SQLite again, except those of tables and columns that a later migration
+    creates: SQLite drops no column of any table while a trigger reads a column that doesn't exist."""
     if is_on_server():
         return
     bind = op.get_bind()
     tables = sa.inspect(bind).get_table_names()
     for constraint in SQLITE_CONSTRAINTS:
-        if constraint.table in tables and "state_since" not in constraint.sql:
+        read_columns = set(_COLUMN_OF_ROW_PATTERN.findall(constraint.sql))
+        if constraint.table in tables and read_columns <= _read_column_names(constraint.table):
             bind.exec_driver_sql(f"DROP TRIGGER IF EXISTS {constraint.name}")
             bind.exec_driver_sql(constraint.sql)
