@@ -74,6 +74,7 @@ class AcknowledgeAlertsDialog(DialogFrame):
         content.setLayout(make_column(*draft_bar, self.note_field, effect_label, gap_px=12))
         self.show_content(content)
         self.main_button.clicked.connect(self._acknowledge_alerts)
+        self.main_button.show_key("Ctrl+Enter")
         if alert.rule_id == ErrorCode.DATABASE_WENT_BACK:
             self.note_field.edit.textChanged.connect(self._update_button)  # it resolves the alert: say why
             self._update_button()

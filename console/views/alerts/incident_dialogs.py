@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
 from console.domain.access.permissions import is_same_person
@@ -55,8 +54,6 @@ class IncidentDialog(FormDialog):
             self._list_draft_inputs,
         )
         self.show_form(*([self._draft.bar] if self._draft.bar is not None else []))
-        self._submit_shortcut = QShortcut(QKeySequence("Ctrl+Return"), self)
-        self._submit_shortcut.activated.connect(self.press_main_button)
         self.update_submit_button()
 
     @property

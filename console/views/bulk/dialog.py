@@ -73,6 +73,7 @@ class BulkDialog(BulkRunDialog):
         draft_bar = [self._draft.bar] if self._draft.bar is not None and not widgets_above else []
         self.show_widgets_in_column(*widgets_above, *draft_bar, self.note_field)
         self.set_main_button(translate("bulk.next"), self._create_run_with_note)
+        self.main_button.show_key("Ctrl+Enter")
         self._update_note_button()
 
     @Slot()

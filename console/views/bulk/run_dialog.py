@@ -92,6 +92,7 @@ class BulkRunDialog(DialogFrame):
         change_right_of_blocked_button(self.main_button, "" if is_allowed_while_read_only else self._action.value)
         self._button_function, self._is_main_button_delayed = _do_nothing, True
         self.main_button.show_text(text)
+        self.main_button.show_key("")
         self.main_button.setVisible(True)
         self.main_button.setEnabled(False)
 

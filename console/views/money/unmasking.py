@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
 from console.domain.payments.unmasking import UNMASKED_SECONDS, UnmaskedTexts
@@ -51,7 +50,6 @@ class UnmaskDialog(FormDialog):
         )
         self._draft.read_title(kind, id)
         self.show_form(*([self._draft.bar] if self._draft.bar is not None else []))
-        QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.press_main_button)
         self.update_submit_button()
 
     def find_first_focus(self) -> QWidget:

@@ -17,7 +17,7 @@ from console.views.widgets.window.notification_bars import make_failure_bar
 class FormDialog(DialogFrame):
     """Base class of dialogs with one form. The main button sends the form's call; the answer closes the dialog and
     shows a toast. If the service refuses the call or it fails, the dialog shows the reason above the form,
-    which keeps the person's inputs.
+    which keeps the person's inputs. Ctrl+Enter presses the main button, which shows this shortcut.
 
     A subclass creates its widgets and then calls `show_form` and `update_submit_button`. After each change of an
     input it calls `update_submit_button` again.
@@ -53,6 +53,7 @@ class FormDialog(DialogFrame):
         block_button_while_read_only(context, self.main_button, self.right_name)
         self.context, self._main_button_text = context, main_button_text
         self.main_button.clicked.connect(self.submit_form)
+        self.main_button.show_key("Ctrl+Enter")
 
     def list_inputs(self) -> Sequence[QWidget]:
         """Return the widgets of the form, from top to bottom. The subclass implements it."""

@@ -1,7 +1,6 @@
 """The dialogs in which a person saves a view of a queue under a name, or renames a saved view."""
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
 from console.domain.queues.saved_views import LONGEST_NAME_CHARACTERS, SavedView, ViewContent
@@ -62,7 +61,6 @@ class SaveViewDialog(DialogFrame):
             edit.textChanged.connect(self._update_main_button)
             edit.selectAll()
         self.main_button.clicked.connect(self._send_form)
-        QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.press_main_button)
         self._update_main_button()
 
     def find_first_focus(self) -> QWidget:

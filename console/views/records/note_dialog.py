@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import Slot
-from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
 from console.views.pages.dialog_drafts import DialogDraft
@@ -52,7 +51,6 @@ class NoteDialog(FormDialog):
         self._draft.title_read.connect(self._show_record_name)
         self._draft.read_title(kind, id)
         self.show_form(*([self._draft.bar] if self._draft.bar is not None else []))
-        QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.press_main_button)
         self.update_submit_button()
 
     def _format_subtitle(self, context: WindowContext, record_name: str) -> str:

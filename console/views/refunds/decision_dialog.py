@@ -305,6 +305,7 @@ class RejectDialog(_DecisionDialog):
     def _make_content(self) -> QWidget:
         translate, record = self._context.translate, self._details.record
         self.reason_field = MultiLineField(translate("dialog.reject.words"), translate)
+        self.main_button.show_key("Ctrl+Enter")
         if record.maker != WORKER:  # the program reads no reason
             self.reason_field.show_hint(translate("dialog.reject.reads", maker=record.maker))
         if not isinstance(self.reason_field.edit, LineEdit):

@@ -142,12 +142,15 @@ def test_escape_cancels_from_every_input(qtbot: QtBot, place: int) -> None:
     assert outcomes == [0]
 
 
+@pytest.mark.parametrize("form_class", [ReviewedForm, SubmittingForm])
 @pytest.mark.parametrize("is_complete", [True, False])
-def test_ctrl_enter_never_presses_the_focused_cancel_button(qtbot: QtBot, is_complete: bool) -> None:
+def test_ctrl_enter_never_presses_the_focused_cancel_button(
+    qtbot: QtBot, form_class: type[PressCountingForm], is_complete: bool
+) -> None:
     """Ctrl+Enter presses the main button whose shortcut it is, whatever widget has the focus. If the main button is
     disabled, Ctrl+Enter changes nothing; in particular it doesn't press Cancel when this button has the focus.
     """
-    dialog = open_form(qtbot, ReviewedForm)
+    dialog = open_form(qtbot, form_class)
     if not is_complete:
         dialog.disable_main_button("Select a client first.")
     dialog.cancel_button.setFocus(Qt.FocusReason.TabFocusReason)

@@ -566,7 +566,8 @@ class DialogFrame(QDialog):
         modifiers, is_enter = event.modifiers(), event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         if is_enter and event.isAutoRepeat():
             return  # the key is held down: the press has already had its effect
-        if is_enter and self.main_button.key == "Ctrl+Enter" and modifiers & Qt.KeyboardModifier.ControlModifier:
+        has_enter_shortcut = self.main_button.key in ("Enter", "Ctrl+Enter")
+        if is_enter and has_enter_shortcut and modifiers & Qt.KeyboardModifier.ControlModifier:
             self.press_main_button()
         elif is_enter:
             self._handle_enter_key()
