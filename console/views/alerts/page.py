@@ -81,7 +81,8 @@ class AlertsPage(Page):
     - E resolves or reopens the incident.
 
     A person may press a key twice by mistake, so a key never undoes its own action immediately: snoozing, resolving
-    and reopening open a dialog. If the selected incident leaves the list because its alerts have closed, it stays
+    and reopening open a dialog. If such a dialog moves the incident to another group, the next incident of its group
+    becomes the selected one. If the selected incident leaves the list because its alerts have closed, it stays
     selected, with a bar which says so, and no key changes it.
     """
 
@@ -276,6 +277,7 @@ class AlertsPage(Page):
                 *answer,
                 linked_alert_id=linked_alert_id,
                 is_automatic=reason in ("changed", _REFRESH_REASON_INCIDENT_ACTION),
+                after_action=reason == "acted",
             ),
             self.show_reading_failure,
             caller=self,
@@ -306,12 +308,13 @@ class AlertsPage(Page):
         *,
         linked_alert_id: int = 0,
         is_automatic: bool = False,
+        after_action: bool = False,
     ) -> None:
         """Show the incidents. If the list was cut, a bar has the number of alerts that aren't listed.
         `linked_alert_id` is the alert of the link for which the incidents were read; 0 for none. If the person has
         opened another link since this read began, the page doesn't select an incident now, because the read may lack
-        the incident of that link. `is_automatic` is True if the person has not requested the read (see
-        StaticTable.show_rows).
+        the incident of that link. `is_automatic` is True if the person has not requested the read, and
+        `after_action` if a dialog has just changed the selected incident (see StaticTable.show_rows).
         """
         self.mark_data_read()
         if self._awaited_alert_id == linked_alert_id:
@@ -328,7 +331,7 @@ class AlertsPage(Page):
             incident.state is IncidentState.OPEN and not incident.is_acknowledged for incident in sorted_incidents
         )
         self._show_needed_headings()
-        self.incident_list.show_rows(sorted_incidents, is_automatic=is_automatic)
+        self.incident_list.show_rows(sorted_incidents, is_automatic=is_automatic, after_action=after_action)
         self.context.correct_waiting_incident_count(self._unacknowledged_count)
         self._show_incident(self.table.current_item)
 

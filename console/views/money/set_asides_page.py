@@ -109,15 +109,17 @@ class SetAsidesPage(Page):
     def read_data(self, reason: str) -> None:
         self.context.run_read(
             lambda services: services.payments.list_set_asides(_MAX_SET_ASIDES),
-            partial(self._show_set_asides, is_automatic=reason == "changed"),
+            partial(self._show_set_asides, is_automatic=reason == "changed", after_action=reason == "acted"),
             self.show_reading_failure,
             caller=self,
             key="set-asides",
         )
 
-    def _show_set_asides(self, items: tuple[SetAsideItem, ...], *, is_automatic: bool = False) -> None:
+    def _show_set_asides(
+        self, items: tuple[SetAsideItem, ...], *, is_automatic: bool = False, after_action: bool = False
+    ) -> None:
         self.mark_data_read()
-        self.table_or_empty_state.show_rows(items, is_automatic=is_automatic)
+        self.table_or_empty_state.show_rows(items, is_automatic=is_automatic, after_action=after_action)
         self._update_buttons(self.table.current_item)
 
     @Slot()

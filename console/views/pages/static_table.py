@@ -68,8 +68,11 @@ class StaticTable(FittedTable):
         self._held_back_rows: Sequence[Any] | None = None
         self._removed_text = context.translate("table.row_removed")
 
-    def show_rows(self, rows: Sequence[Any], *, is_automatic: bool = False) -> None:
+    def show_rows(self, rows: Sequence[Any], *, is_automatic: bool = False, after_action: bool = False) -> None:
         """Replace the rows of the table with `rows`.
+
+        `after_action` is True if the person has just acted on the current row. If the action has moved this row to
+        another place, or removed it, its neighbour becomes the current row, so that the person can continue there.
 
         `is_automatic` is True if the person has not requested the update, for example after a change in the database.
         If such an update would move a row at or above the mouse pointer, the rows on screen keep their places: the
@@ -82,12 +85,39 @@ class StaticTable(FittedTable):
             self._update_shown_rows(rows)
             return
         self._held_back_rows, self._removed_current_key = None, None
+        neighbour_key = self._find_neighbour_of_moved_row(rows) if after_action else None
         self._rows = self._keep_removed_current_row(rows) if is_automatic else rows
         if self._has_shown_rows:
             self._model.read_again()
         else:
             self._has_shown_rows = True
             self._model.read_query(lambda _cursor, _limit: FetchedPage(self._rows))
+        if neighbour_key is not None:
+            self.go_to_item(lambda row: self.rows.get_key(row) == neighbour_key)
+
+    def _find_neighbour_of_moved_row(self, rows: Sequence[Any]) -> Hashable | None:
+        """Return the key of the row that becomes current if `rows` lacks the current row, or has it below another
+        heading or after other rows than before. This is the next row with the heading that the current row had,
+        without such a row the previous one, and otherwise the nearest row under another heading. Return None if the
+        current row keeps its place, or if no other row of the table remains.
+        """
+        get_key, current = self.rows.get_key, self.current_item
+        if current is None:
+            return None
+        current_key = get_key(current)
+        new_groups = {get_key(row): self._find_group_key(row) for row in rows}
+        remaining_keys = [key for key in map(get_key, self._rows) if key in new_groups or key == current_key]
+        place = remaining_keys.index(current_key)
+        keys_above, keys_below = remaining_keys[:place], remaining_keys[place + 1 :]
+        group_key = self._find_group_key(current)
+        if current_key in new_groups:
+            old_keys = set(remaining_keys)
+            new_keys = [key for key in new_groups if key in old_keys]
+            is_group_kept = new_groups[current_key] == group_key
+            if is_group_kept and set(new_keys[: new_keys.index(current_key)]) == set(keys_above):
+                return None
+        neighbour_keys = [*keys_below, *reversed(keys_above)]
+        return next((key for key in neighbour_keys if new_groups[key] == group_key), next(iter(neighbour_keys), None))
 
     def _keep_removed_current_row(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Return `rows`. If they don't contain the current row, insert it: beside the nearest of its neighbours that
@@ -194,10 +224,11 @@ class TableOrEmptyState(CurrentPageStack):
         self.setFocusProxy(table)
         table.held_back_rows_shown.connect(self._show_table_or_empty_state)
 
-    def show_rows(self, rows: Sequence[Any], *, is_automatic: bool = False) -> None:
+    def show_rows(self, rows: Sequence[Any], *, is_automatic: bool = False, after_action: bool = False) -> None:
         """Replace the rows of the table with `rows`, then show the table, or the EmptyState if `rows` is empty.
-        `is_automatic` is True if the person has not requested the update, see StaticTable.show_rows."""
-        self.table.show_rows(rows, is_automatic=is_automatic)
+        `is_automatic` is True if the person has not requested the update, and `after_action` if the person has just
+        acted on the current row; see StaticTable.show_rows."""
+        self.table.show_rows(rows, is_automatic=is_automatic, after_action=after_action)
         self._show_table_or_empty_state()
 
     @Slot()

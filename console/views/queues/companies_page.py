@@ -176,25 +176,36 @@ class ChangedCompaniesPage(Page):
 
         self.context.run_read(
             read_items,
-            partial(self._show_items, lists_acknowledged=shows_acknowledged, is_automatic=reason == "changed"),
+            partial(
+                self._show_items,
+                lists_acknowledged=shows_acknowledged,
+                is_automatic=reason == "changed",
+                after_action=reason == "acted",
+            ),
             self.show_reading_failure,
             caller=self,
             key="companies",
         )
 
     def _show_items(
-        self, items: Sequence[ChangedCompanyItem], *, lists_acknowledged: bool, is_automatic: bool = False
+        self,
+        items: Sequence[ChangedCompanyItem],
+        *,
+        lists_acknowledged: bool,
+        is_automatic: bool = False,
+        after_action: bool = False,
     ) -> None:
         """Show the changes `items` in the table. `lists_acknowledged` is True if `items` also contains the
         acknowledged changes; if its value differs from that of the last read, show a toast. `is_automatic` is True if
-        the person has not requested this update (see StaticTable.show_rows).
+        the person has not requested this update, and `after_action` if the person has just acted on the current row
+        (see StaticTable.show_rows).
         """
         self.mark_data_read()
         if lists_acknowledged != self._has_listed_acknowledged:
             self._has_listed_acknowledged = lists_acknowledged
             sentence_key = "acknowledged_shown" if lists_acknowledged else "acknowledged_hidden"
             self.context.show_toast(self.context.translate(f"queue.companies.{sentence_key}"), subject_title="")
-        self.table_or_empty_state.show_rows(items, is_automatic=is_automatic)
+        self.table_or_empty_state.show_rows(items, is_automatic=is_automatic, after_action=after_action)
         if not lists_acknowledged and len(items) < _MAX_READ_CHANGES:
             self.context.correct_queue_count(COMPANIES_QUEUE_NAME, len(items))
         self._show_change(self.table.current_item)

@@ -140,19 +140,21 @@ class UnmatchedNoticesPage(Page):
     def read_data(self, reason: str) -> None:
         self.context.run_read(
             lambda services: services.notices.read_page(_MAX_READ_NOTICES, with_candidates=False),
-            partial(self._show_page, is_automatic=reason == "changed"),
+            partial(self._show_page, is_automatic=reason == "changed", after_action=reason == "acted"),
             self.show_reading_failure,
             caller=self,
             key="notices",
         )
 
-    def _show_page(self, page: UnmatchedNoticePage, *, is_automatic: bool = False) -> None:
+    def _show_page(
+        self, page: UnmatchedNoticePage, *, is_automatic: bool = False, after_action: bool = False
+    ) -> None:
         """Show the notices of the first page of the queue in the table. If this page contains all notices, also
-        correct the count of the queue. `is_automatic` is True if the person has not requested this update (see
-        StaticTable.show_rows).
+        correct the count of the queue. `is_automatic` is True if the person has not requested this update, and
+        `after_action` if the person has just acted on the current row (see StaticTable.show_rows).
         """
         self.mark_data_read()
-        self.table_or_empty_state.show_rows(page.items, is_automatic=is_automatic)
+        self.table_or_empty_state.show_rows(page.items, is_automatic=is_automatic, after_action=after_action)
         if page.next_cursor is None:
             self.context.correct_queue_count(NOTICES_QUEUE_NAME, len(page.items))
         self._show_notice(self.table.current_item)

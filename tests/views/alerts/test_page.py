@@ -691,3 +691,31 @@ def test_a_long_name_in_one_row_does_not_cut_off_the_causes(appearance: Appearan
     incident = page.table.all_rows[1]
     assert not page.table.is_cell_cut("cause", incident)
     assert page.table.is_cell_cut("about", page.table.all_rows[0])
+
+
+def test_after_a_snooze_the_next_open_incident_is_selected(qtbot: QtBot) -> None:
+    """The person snoozes the second of three open incidents in the dialog. The incident moves to the snoozed ones at
+    the end of the list, and the third open incident is selected. After the snooze of the last open incident, the one
+    before it is selected. An action that leaves the incident in its place leaves it selected.
+    """
+    ids = (31, 32, 33, 34)
+    first, second, third, snoozed = (
+        make_incident(replace(CASE_ITEM, alert=replace(CASE_ITEM.alert, id=id))) for id in ids
+    )
+    snoozed = replace(snoozed, state=IncidentState.SNOOZED, snoozed_until=NOW)
+    page, services, _ = show_page(qtbot, first, second, third, snoozed)
+
+    def answer_dialog(*listed: Incident) -> int | None:
+        services.listed = listed
+        page._refresh_after_dialog(page.current_incident)
+        return page.current_incident.id if page.current_incident is not None else None
+
+    page.table.go_to_item(lambda incident: incident == second)
+    owned = replace(second, owner="lead-b", owner_since=NOW)
+    assert answer_dialog(first, owned, third, snoozed) == second.id
+    second = replace(second, state=IncidentState.SNOOZED, snoozed_until=NOW)
+    assert answer_dialog(first, second, third, snoozed) == third.id
+    third = replace(third, state=IncidentState.RESOLVED)
+    assert answer_dialog(first, second, third, snoozed) == first.id
+    first = replace(first, state=IncidentState.RESOLVED)
+    assert answer_dialog(first, second, third, snoozed) == second.id

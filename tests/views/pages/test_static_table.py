@@ -162,6 +162,42 @@ def test_a_current_row_stays_current_after_an_automatic_removal(
         assert (table.current_item, table.is_current_row_removed) == (TableLine(remaining_ids[-1]), False)
 
 
+@pytest.mark.parametrize(
+    ("current_id", "ids_after_action", "expected_id"),
+    [
+        (12, (11, 13, 21, 12), 13),  # moved to the end of the list
+        (13, (11, 12, 21), 12),  # removed; the row below it has another heading
+        (21, (11, 12, 13), 13),
+        (12, (11, 12, 13, 14, 21), 12),  # a new row below doesn't move it
+        (12, (10, 11, 12, 13, 21), 12),
+        (12, (11, 13, 12, 21), 13),
+        (12, (), None),
+    ],
+)
+def test_after_an_action_the_neighbour_of_a_moved_row_is_current(
+    make_shown_table: MakeTable, current_id: int, ids_after_action: tuple[int, ...], expected_id: int | None
+) -> None:
+    """The person acts on the current row. If the action moves or removes the row, the next row below the same heading
+    becomes the current one, or the previous one after the last row. A row that keeps its place stays current.
+    """
+    both = make_shown_table(11, 12, 13, 21, grouped=True)
+    both.table.go_to_item(lambda line: line.id == current_id)
+    both.show_rows([TableLine(id) for id in ids_after_action], after_action=True)
+    current = both.table.current_item
+    assert (current.id if isinstance(current, TableLine) else None) == expected_id
+
+
+@pytest.mark.parametrize("after_action", [True, False])
+def test_a_requested_update_keeps_the_record_that_it_moves_current(
+    make_shown_table: MakeTable, after_action: bool
+) -> None:
+    """Only after the person's own action the selection leaves a row that has moved."""
+    both = make_shown_table(1, 2, 3)
+    both.table.go_to_row(0)
+    both.show_rows([TableLine(2), TableLine(3), TableLine(1)], after_action=after_action)
+    assert both.table.current_item == TableLine(2 if after_action else 1)
+
+
 def test_a_removed_current_row_that_comes_back_has_no_mark(make_shown_table: MakeTable) -> None:
     """If the current row disappears in an automatic update and comes back in the next one, it isn't marked as removed
     any more. If a read that the person requested lacks the row, the row is removed.
