@@ -18,6 +18,7 @@ from console.services.process.context import ServiceContext
 from console.wiring.record_readers import RecordReaders
 
 if TYPE_CHECKING:
+    from console.domain.records import EvidenceItem
     from console.domain.service_results import PurchasePlan, RefetchResult
     from console.domain.views.any_record import CreditCheckDetails
     from console.services.credit_checks.probe import CreditCheckProber
@@ -108,6 +109,12 @@ class CreditCheckService:
         and not_allowed if the acting person has no right to read.
         """
         return self._readers.credit_check_details.read_credit_check(id)
+
+    def read_last_call(self, id: int) -> "EvidenceItem | None":
+        """Return the evidence of the last call to AlarmBox for a credit check, for a preview; None if there was no
+        call. Raises not_found for an unknown credit check, and not_allowed if the acting person has no right to read.
+        """
+        return self._readers.credit_check_details.read_last_call(id)
 
     def read_pdf(self, id: int, sha256: str | None = None) -> bytes:
         """Return the content of a PDF of the credit check: the PDF with this SHA-256, or the current PDF if `sha256`

@@ -1,5 +1,6 @@
 """Results of services for records of any kind: the details of a record, pages of queues, and results of actions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
@@ -44,6 +45,12 @@ class CreditCheckDetails:
     notes: "tuple[Note, ...]" = ()
     open_alert_id: int | None = None
     corporation: "CorporationFacts | None" = None
+
+
+def find_last_call(evidence: Sequence[EvidenceItem]) -> EvidenceItem | None:
+    """Return the newest evidence of a call to AlarmBox, also if AlarmBox didn't answer the call; None if there was no
+    call. `evidence` is the evidence of a credit check, oldest first."""
+    return next((item for item in reversed(evidence) if item.source.startswith("alarmbox.")), None)
 
 
 AnyRecordDetails: TypeAlias = "CreditCheckDetails | OperationDetails | OrderDetails | PaymentDetails | RefundDetails"

@@ -21,7 +21,7 @@ from console.domain.records import (
     TimelineEntry,
 )
 from console.domain.recovery.decidable import find_renewal_refusal
-from console.domain.views.any_record import CreditCheckDetails
+from console.domain.views.any_record import CreditCheckDetails, find_last_call
 from console.services.annotations.annotations import read_annotations
 from console.services.audit.read_log import RecordOpeningLog
 from console.services.credit_checks import records as check_records
@@ -88,6 +88,15 @@ class CreditCheckDetailsReader:
         self._opening_log.record_opening(AuditAction.CREDIT_CHECK_OPENED, CREDIT_CHECK_KIND, record_id)
         # without an alert about the record itself, its page opens the alert about a change of its corporation
         return details if details.open_alert_id else replace(details, open_alert_id=relations.change_alert_id)
+
+    def read_last_call(self, record_id: int) -> EvidenceItem | None:
+        """Return the evidence of the last call to AlarmBox for one credit check, for the preview next to a list; None
+        if there was no call. Writes no audit entry. Raises not_found if there is no such credit check, and
+        not_allowed if the acting person has no right to read."""
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            check_records.require_record(conn, record_id)
+            return find_last_call(evidence.find_by_subject(conn, CREDIT_CHECK_KIND, record_id))
 
     def read_pdf(self, record_id: int, sha256: str | None = None) -> bytes:
         """Return the content of the credit check's PDF with this SHA-256 (None: of its current PDF). Writes an audit

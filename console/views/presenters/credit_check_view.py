@@ -2,13 +2,15 @@
 the changed fields and the offered actions."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from console.domain.audit.actions import AuditAction
 from console.domain.audit.record_entries import find_last_writer
+from console.domain.explained_state import Explanation
 from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceItem, WorkReason, is_attempt_overdue
 from console.domain.recovery.decidable import has_expired, is_decidable_check
-from console.domain.views.any_record import CreditCheckDetails
+from console.domain.views.any_record import CreditCheckDetails, find_last_call
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext
@@ -52,24 +54,29 @@ def make_compared_sides(
 ) -> tuple[RecordSideState, RecordSideState, RecordSideState]:
     """Return the contents of the three panels on the page of a credit check: the state in this database, the state
     at the provider, and the order's panel, which only says that a credit check has no order."""
-    return _make_our_side(details, context), _make_provider_side(details, context), _make_order_side(context)
+    last_call = find_last_call(details.evidence)
+    provider_side = _make_provider_side(details.record, details.explanation, last_call, context)
+    return _make_our_side(details, context), provider_side, _make_order_side(context)
+
+
+def make_preview_sides(
+    record: CreditCheck, explanation: Explanation, last_call: EvidenceItem | None, context: WindowContext
+) -> list[RecordSideState]:
+    """Return the state of a credit check in this database and at AlarmBox, for the preview next to a list.
+    `last_call` is the evidence of the last call to AlarmBox; None if there was no call."""
+    return [_make_our_state(record, context), _make_provider_side(record, explanation, last_call, context)]
 
 
 def _make_our_side(details: CreditCheckDetails, context: WindowContext) -> RecordSideState:
     """Return the content of the panel with the state of the credit check in this database."""
     record = details.record
-    badge = words.make_state_cell(words.get_state_badge_key(record), context.language)
     # a renewal changes the record's badge, but not its stored state
     renewed_at = _find_last_event_time(details, AuditAction.CREDIT_CHECK_SUPERSEDED) if record.superseded_by else None
     since_instant = renewed_at or record.state_since
     changed_by = find_last_writer(details.timeline)
     version = context.translate("record.side.version", version=record.version)
-    return RecordSideState(
-        context.translate("record.side.ours"),
-        badge.word,
-        badge.icon_name,
-        badge.tone,
-        word_of_side=_format_check_result(record, context),
+    return replace(
+        _make_our_state(record, context),
         age_text=context.translate(
             "record.side.since_age",
             at=format_time_in_sentence(since_instant, context),
@@ -83,11 +90,24 @@ def _make_our_side(details: CreditCheckDetails, context: WindowContext) -> Recor
     )
 
 
-def _make_provider_side(details: CreditCheckDetails, context: WindowContext) -> RecordSideState:
+def _make_our_state(record: CreditCheck, context: WindowContext) -> RecordSideState:
+    """Return the state and the result of the credit check in this database, without their time and source."""
+    badge = words.make_state_cell(words.get_state_badge_key(record), context.language)
+    return RecordSideState(
+        context.translate("record.side.ours"),
+        badge.word,
+        badge.icon_name,
+        badge.tone,
+        word_of_side=_format_check_result(record, context),
+    )
+
+
+def _make_provider_side(
+    record: CreditCheck, explanation: Explanation, last_answer: EvidenceItem | None, context: WindowContext
+) -> RecordSideState:
     """Return the content of the panel with the state of the credit check at AlarmBox, from the last answer."""
-    record, last_answer = details.record, find_last_call_evidence(details)
     word, icon_name, tone = _make_answer_word_icon_and_tone(record, last_answer, context)
-    if last_answer is None and details.explanation.verdict == "verdict.pending":  # the call is under way
+    if last_answer is None and explanation.verdict == "verdict.pending":  # the call is under way
         word, icon_name, tone = context.translate("record.side.waiting"), "half_disc", "progress"
     is_contradicted = record.work.reason == WorkReason.CONTRADICTED
     # the stored result is from the provider's earlier answer, not from its contradicting answer
@@ -147,12 +167,6 @@ def _make_order_side(context: WindowContext) -> RecordSideState:
         "muted",
         age_text=context.translate("record.side.no_order"),
     )
-
-
-def find_last_call_evidence(details: CreditCheckDetails) -> EvidenceItem | None:
-    """Return the newest evidence of a call to AlarmBox for this credit check, also if AlarmBox didn't answer the
-    call; None if there was no call."""
-    return next((item for item in reversed(details.evidence) if item.source.startswith("alarmbox.")), None)
 
 
 def _format_check_result(record: CreditCheck, context: WindowContext) -> str:

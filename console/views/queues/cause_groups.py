@@ -16,6 +16,7 @@ from console.views.pages.fitted_table import FittedTable
 from console.views.presenters.credit_checks import make_age_cell
 from console.views.queues.filter_lists import format_filter_operator_value
 from console.views.queues.rows import QueueListQuery, QueueRow, make_row_reader
+from console.views.records.preview_panel import GroupSummary
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
 from console.views.tables.columns import Cell, Column, HeadingText
@@ -160,6 +161,23 @@ def format_group_heading(context: WindowContext, row: CauseRow) -> str:
     )
     sums = record_words.format_sums_by_kind(row.group.sums_minor_by_kind, context.translate)
     return wording.join_facts((title, sums), context.translate)
+
+
+def make_group_summary(context: WindowContext, row: CauseRow) -> GroupSummary:
+    """Return the texts about the group of this heading row for the preview: the cause, the number of records, their
+    sums, the age of the oldest record, and the key that opens or closes the group."""
+    translate, group = context.translate, row.group
+    sums = record_words.format_sums_by_kind(group.sums_minor_by_kind, translate)
+    oldest = wording.NO_VALUE
+    if group.oldest is not None:
+        oldest = translate("queue.group.oldest", age=context.format_age(group.oldest), at=group.oldest)
+    facts = (
+        (translate("queue.group.records"), wording.format_count(group.count, is_capped=row.is_count_capped)),
+        (translate("column.amount"), sums or wording.NO_VALUE),
+        (translate("queue.group.oldest_label"), oldest),
+    )
+    title = wording.capitalize_first_letter(format_filter_operator_value("cause", row.cause, context))
+    return GroupSummary(title, facts, translate("queue.group.close" if row.is_open else "queue.group.open"))
 
 
 class GroupTable(FittedTable):

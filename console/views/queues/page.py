@@ -36,6 +36,7 @@ from console.views.queues.cause_groups import (
     GroupTableRow,
     format_group_heading,
     make_group_reader,
+    make_group_summary,
     make_grouped_table_columns,
 )
 from console.views.queues.column_choice import ColumnChoice, arrange_columns
@@ -46,7 +47,7 @@ from console.views.queues.selection_bar import QueueSelection
 from console.views.queues.shown_view import SAVE_VIEW_SHORTCUT, VIEW_MENU_SHORTCUT, ShownSavedView
 from console.views.queues.tabs import QueueTabs, list_queue_descriptions
 from console.views.records import evidence_bundle
-from console.views.records.preview_panel import RecordPreview
+from console.views.records.preview_panel import GroupSummary, RecordPreview
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RECORD_QUEUE_NAMES, QueuesRoute, RecordRef, Route
@@ -655,7 +656,7 @@ class QueuesPage(Page):
         """Show the current record again in the preview, and its position in the line of shortcuts, because the
         comparison with the database has replaced rows of the table."""
         row = self.table.current_item
-        self.preview.update_queue_item(row.item if isinstance(row, QueueRow) else None)
+        self.preview.update_queue_item(*self._make_preview_content(row))
         self._update_actions_and_position(row)
 
     # -- current row
@@ -665,8 +666,15 @@ class QueuesPage(Page):
         """Show the current record in the preview, and its position in the line of shortcuts."""
         if self.sender() is not None and isinstance(self.sender(), FittedTable) and self.sender() is not self.table:
             return
-        self.preview.show_queue_item(selected_row.item if isinstance(selected_row, QueueRow) else None)
+        self.preview.show_queue_item(*self._make_preview_content(selected_row))
         self._update_actions_and_position(selected_row)
+
+    def _make_preview_content(self, row: object) -> tuple[QueueItem | None, GroupSummary | None]:
+        """Return the item of this row for the preview, or the summary of the group if the row is a heading."""
+        return (
+            row.item if isinstance(row, QueueRow) else None,
+            make_group_summary(self.context, row) if isinstance(row, CauseRow) else None,
+        )
 
     def _update_actions_and_position(self, selected_row: object) -> None:
         """Let the actions of the page apply to the record of `selected_row`; if the row has no record, let them apply
@@ -707,7 +715,9 @@ class QueuesPage(Page):
 
     def _show_offered_key_hints(self) -> None:
         is_list_empty = self.row_model.has_read_last_page and self.row_model.row_count == 0
-        self.show_key_hints_without(_ROW_KEY_HINTS if is_list_empty else self._list_impossible_key_hints())
+        hidden_hints = _ROW_KEY_HINTS if is_list_empty else self._list_impossible_key_hints()
+        preview_hint = set() if has_room_beside_lists(self.window()) else {"key.preview"}
+        self.show_key_hints_without({*hidden_hints, *preview_hint})
 
     def _show_key_hints_of_selection(self, model: PagedModel) -> None:
         """Show the shortcuts again after a change of the selection, because some of them act on a heading only while
@@ -853,6 +863,8 @@ class QueuesPage(Page):
         the tables."""
         self.preview.setFixedWidth(compute_side_panel_width("preview_width", self.window()))
         self.preview.setVisible(self._is_preview_shown())
+        if self._table_by_key:
+            self._show_offered_key_hints()
         for table in self._table_by_key.values():
             table.hidden_keys = self._list_hidden_columns()
             table.fit_columns()

@@ -1,6 +1,8 @@
 """The panel at the right of a queue's table, with a summary of the current record and buttons for its main
 actions."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,12 +17,13 @@ from console.domain.explanations.records import SECOND_PERSON_STEPS
 from console.domain.payments.consistency import compare_payment_sides
 from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
 from console.domain.payments.service_results import SideComparison
-from console.domain.records import Certainty, CreditCheck
+from console.domain.records import Certainty, CreditCheck, EvidenceItem
 from console.domain.recovery.decidable import can_probe_ask_provider, has_refetchable_parts, is_decidable_check
 from console.domain.views.any_record import QueueItem
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
+from console.views.presenters.credit_check_view import make_preview_sides
 from console.views.presenters.money_view import make_shown_sides
 from console.views.presenters.records import ShownRecord
 from console.views.records.action_bar import choose_resolve_label
@@ -40,7 +43,7 @@ from console.views.widgets.base import (
 from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from console.views.widgets.display.badge import Badge
 from console.views.widgets.display.copyable_id import CopyableId
-from console.views.widgets.display.record_parts import FactList
+from console.views.widgets.display.record_parts import FactList, RecordSideState
 from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording import records as record_texts
@@ -57,8 +60,18 @@ _MAX_SHOWN_EVENT_LINES = 5
 _MAX_READ_EVENTS = 40  # more than the shown steps, because repeated events are shown as one step
 
 
+@dataclass(frozen=True, slots=True)
+class GroupSummary:
+    """The texts about a group of records, for the preview: the title, pairs of label and value, and the sentence
+    about the key that opens or closes the group."""
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    key_sentence: str
+
+
 class RecordPreview(Surface):
-    """The panel at the right of a queue's table, with a summary of one item of the queue.
+    """The panel at the right of a queue's table, with a summary of one item of the queue, or of a group of records.
 
     Signals:
     - open_requested: the person wants to open the page of the shown record.
@@ -80,6 +93,7 @@ class RecordPreview(Surface):
         self.setAccessibleName(context.translate("queue.preview"))
         self.record: ShownRecord | None = None  # of the built widgets
         self._item: QueueItem | None = None
+        self._group_summary: GroupSummary | None = None
         self._action_buttons: tuple[KeyButton, ...] = ()
         self._open_button: KeyButton | None = None
         self._next_step_label: TextLabel | None = None
@@ -104,8 +118,9 @@ class RecordPreview(Surface):
         layout.addWidget(self.removed_bar)
         layout.addWidget(self._scroll_area, 1)
 
-    def show_queue_item(self, item: QueueItem | None) -> None:
-        """Show the summary of this item of a queue. If the item is None, empty the panel.
+    def show_queue_item(self, item: QueueItem | None, group_summary: GroupSummary | None = None) -> None:
+        """Show the summary of this item of a queue. If the item is None, show the summary of the group whose heading
+        is the current row; without a group, say that no record is selected.
 
         The panel builds its widgets in a later turn of the event loop, after the table has painted its current row.
         If the person holds a key and passes several rows, the panel builds them only once. Until then the buttons of
@@ -113,7 +128,7 @@ class RecordPreview(Surface):
         builds its widgets when it becomes visible. If a widget of the earlier item has the keyboard focus, the panel
         builds the new widgets immediately.
         """
-        self._item, self._is_built = item, False
+        self._item, self._group_summary, self._is_built = item, group_summary, False
         self._action_buttons, self._open_button, self._next_step_label = (), None, None
         content = self._scroll_area.widget()
         focused_widget = QApplication.focusWidget()
@@ -135,18 +150,20 @@ class RecordPreview(Surface):
         content = QWidget(self._scroll_area.viewport())
         if self._item:
             self._fill_preview(content, self._item)
+        else:
+            self._fill_preview_without_record(content)
         self._scroll_area.setWidget(content)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._build_content()
 
-    def update_queue_item(self, item: QueueItem | None) -> None:
-        """Show the summary of this item, which the page has read again; with None, empty the panel. If the item
-        hasn't changed, keep the widgets and read only the newest events and the sides of its record, because a new
-        note or another state of its payment or order doesn't change the item."""
+    def update_queue_item(self, item: QueueItem | None, group_summary: GroupSummary | None = None) -> None:
+        """Show the summary of this item, which the page has read again, or of a group (see `show_queue_item`). If the
+        item hasn't changed, keep the widgets and read only the newest events and the sides of its record, because a
+        new note or another state of its payment or order doesn't change the item."""
         if self._item is None or item != self._item:
-            self.show_queue_item(item)
+            self.show_queue_item(item, group_summary)
         elif self._is_built:
             self._read_newest_events(self._item.record)
             self._read_sides(self._item.record)
@@ -171,6 +188,22 @@ class RecordPreview(Surface):
         event_panel.setLayout(self._event_column)
         layout.addWidget(event_panel)
         self._read_newest_events(item.record)
+        layout.addStretch(1)
+
+    def _fill_preview_without_record(self, content: QWidget) -> None:
+        """Show the summary of the group whose heading is the current row, or that no record is selected."""
+        layout, summary = make_column(gap_px=0), self._group_summary
+        content.setLayout(layout)
+        if summary is None:
+            sentence = TextLabel(self._context.translate("act.none_selected"), "body", "muted", wraps_lines=True)
+            layout.addWidget(_make_section(sentence, content))
+        else:
+            title = TextLabel(summary.title, "section", heading_level=2, wraps_lines=True)
+            layout.addWidget(_make_section(title, content, edge="bottom"))
+            layout.addWidget(_make_section(FactList(summary.facts, parent=content), content, edge="bottom"))
+            layout.addWidget(
+                _make_section(TextLabel(summary.key_sentence, "small", "muted", wraps_lines=True), content)
+            )
         layout.addStretch(1)
 
     def _make_header(self, record: ShownRecord, parent: QWidget) -> QWidget:
@@ -273,9 +306,12 @@ class RecordPreview(Surface):
         return section
 
     def _read_sides(self, record: ShownRecord) -> None:
-        """Read the compared sides of an order or a refund in the background, and show them unless the panel shows
-        another record when the read ends. Do nothing for another record."""
-        if not self._context.is_ready or not isinstance(record, Order | Refund):
+        """Read the compared sides of a credit check, an order or a refund in the background, and show them unless the
+        panel shows another record when the read ends. Do nothing for a payment."""
+        if not self._context.is_ready or isinstance(record, Payment):
+            return
+        if isinstance(record, CreditCheck):
+            self._read_last_call(record)
             return
         self._context.run_read(
             partial(_read_sides_in_service, record),
@@ -285,27 +321,55 @@ class RecordPreview(Surface):
             key="preview sides",
         )
 
+    def _read_last_call(self, record: CreditCheck) -> None:
+        """Read the last call to AlarmBox for a credit check in the background, and show the state here and at
+        AlarmBox unless the panel shows another record when the read ends."""
+        check_id = record.id
+        self._context.run_read(
+            lambda services: services.credit_checks.read_last_call(check_id),
+            partial(self._show_sides_of_check, record),
+            lambda failure: None,  # the page of the record shows the same sides, and the failure
+            caller=self,
+            key="preview sides",
+        )
+
+    def _show_sides_of_check(self, record: CreditCheck, last_call: EvidenceItem | None) -> None:
+        """Show the state of a credit check in this database and at AlarmBox. Do nothing if the panel shows another
+        record meanwhile."""
+        if self.record is record and self._item is not None:
+            sides = make_preview_sides(record, self._item.explanation, last_call, self._context)
+            self._show_side_list(self._make_side_list(sides, self._side_section))
+
     def _show_sides(self, comparison: SideComparison) -> None:
-        """Show the record in this database, at the provider and in the order. Show nothing for an order without a
-        payment, because there is nothing with which it can be compared."""
+        """Show the record in this database, at the provider and in the order, and for an order a link to its
+        payment. Show nothing for an order without a payment, because there is nothing with which it can be
+        compared."""
+        if comparison.record is None:
+            return
+        sides = make_shown_sides(
+            comparison.sides, self._context, provider=comparison.provider, record=comparison.record
+        )
+        side_list = self._make_side_list(sides, self._side_section)
+        if isinstance(self.record, Order) and isinstance(comparison.record, Payment):
+            link = LinkButton(comparison.record.merchant_payment_id, role="data")
+            link.clicked.connect(self.open_payment_requested)
+            side_list.add_fact(self._context.translate("column.payment"), link)
+        self._show_side_list(side_list)
+
+    def _show_side_list(self, side_list: FactList) -> None:
         layout = self._side_section.layout()
-        if comparison.record is None or not isinstance(layout, QVBoxLayout):
+        if not isinstance(layout, QVBoxLayout):
             return
         clear_layout(layout)  # the sides of the same record may have been shown, and read, twice
-        side_list = self._make_side_list(comparison, self._side_section)
         side_list.align_values_with(self._fact_list)
         layout.addWidget(side_list)
         self._side_section.show()
 
-    def _make_side_list(self, comparison: SideComparison, parent: QWidget) -> FactList:
-        """Return a list with the state in this database, at the provider and in the order. The list marks a state
-        that contradicts another state. It leaves out the provider's own word for the state, because this word is a
-        code."""
+    def _make_side_list(self, sides: Sequence[RecordSideState], parent: QWidget) -> FactList:
+        """Return a list with the state on each of these sides. The list marks a state that contradicts another state.
+        It leaves out the provider's own word for the state, because this word is a code."""
         fact_list = FactList(parent=parent)
-        shown_sides = make_shown_sides(
-            comparison.sides, self._context, provider=comparison.provider, record=comparison.record
-        )
-        for side in shown_sides:
+        for side in sides:
             icon = IconLabel(side.icon_name, side.tone, _ICON_SIDE_PX, line_role="body")
             if side.is_different:
                 icon.show_icon("not_equal", "bad")

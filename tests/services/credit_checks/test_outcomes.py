@@ -25,7 +25,9 @@ from console.domain.records import (
     WorkState,
 )
 from console.domain.recovery.decidable import find_refetch_refusal, find_renewal_refusal
+from console.domain.views.any_record import find_last_call
 from console.services.credit_checks import outcomes
+from console.store.audit import trail
 from console.store.operations import journal
 from console.store.records import evidence
 from console.store.refunds import approvals
@@ -455,6 +457,21 @@ def test_an_unknown_purchase_is_probed_or_waits_for_a_person(
     assert work.at == (due if state is WorkState.SCHEDULED else None)
     purchase_desk.record_outcome(purchase_desk.read_record(), make_answer(OutcomeClass.UNKNOWN, LONG_TEXT))
     assert purchase_desk.read_record().error_code == LONG_TEXT[:64]
+
+
+def test_the_last_call_of_a_credit_check_for_a_preview_is_that_of_its_screen(purchase_desk: PurchaseDesk) -> None:
+    """The last call to AlarmBox for the preview next to a list equals that of the screen of the credit check, and
+    reading it writes no audit entry."""
+    record = purchase_desk.buy()
+    shown = purchase_desk.console.credit_checks.read_credit_check(record.id)
+    with purchase_desk.context.database.read() as conn:
+        audit_count = len(trail.list_newest_entries(conn, limit=1_000))
+    last_call = purchase_desk.console.credit_checks.read_last_call(record.id)
+    assert last_call is not None
+    assert last_call == find_last_call(shown.evidence)
+    with purchase_desk.context.database.read() as conn:
+        assert len(trail.list_newest_entries(conn, limit=1_000)) == audit_count
+    assert call_for_refusal(lambda: purchase_desk.console.credit_checks.read_last_call(99)).code == "not_found"
 
 
 def test_a_refused_renewal_makes_the_old_record_live_again(purchase_desk: PurchaseDesk) -> None:

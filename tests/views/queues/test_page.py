@@ -9,7 +9,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.evidence.timeline import EMPTY_TIMELINE_PAGE
+from console.domain.evidence.timeline import EMPTY_TIMELINE_PAGE, TimelinePage
 from console.domain.explained_state import Explanation, NextStep
 from console.domain.payments.consistency import compare_order_sides
 from console.domain.payments.service_results import OrderDetails, SideComparison
@@ -44,6 +44,16 @@ class ServicesWithOneQueue(QueueServices):
     def read_view_by_id(self, id: int) -> SavedView:
         content = ViewContent("unknown", words="sakura")
         return SavedView(id, "Mine", self.are_views_of_team, "op-a", content, "op-a", NOW)
+
+    @property
+    def credit_checks(self) -> "ServicesWithOneQueue":
+        return self
+
+    def read_last_call(self, _id: int) -> None:
+        """Return None: no call to AlarmBox was made."""
+
+    def read_last_events(self, _kind: str, _id: int, _limit: int) -> TimelinePage:
+        return EMPTY_TIMELINE_PAGE
 
     def add_record(self, id: int) -> None:
         self._items.append(make_queue_item(make_check(id, work=REVIEW_WORK)))
@@ -155,7 +165,6 @@ def test_the_preview_of_an_order_opens_the_payment_of_its_next_step(
     services.payments = SimpleNamespace(  # type: ignore[attr-defined]
         read_order=lambda _id: details, read_order_sides=lambda _id: comparison
     )
-    services.read_last_events = lambda *_: EMPTY_TIMELINE_PAGE  # type: ignore[attr-defined]
     page = show_page(qtbot, services)
     routes: list[object] = []
     page.context.navigation_requested.connect(routes.append)
@@ -202,9 +211,9 @@ def test_a_queue_of_complete_checks_offers_no_key_for_a_refetch(qtbot: QtBot) ->
 
 def test_an_empty_list_offers_no_keys_for_rows(qtbot: QtBot) -> None:
     """The line of shortcuts of an empty list names no key that needs a row: neither the actions on a record nor the
-    keys that select rows or show the preview. In a list with rows it names them.
+    keys that select rows. In a list with rows it names them.
     """
-    keys_for_rows = {"Enter", "Space", "P", "T", "I", "Ctrl+A", "Ctrl+D"}
+    keys_for_rows = {"Enter", "Space", "P", "T", "Ctrl+A", "Ctrl+D"}
     for records, offered in ((CHECKS_TO_REVIEW, keys_for_rows), (CHECKS_TO_REVIEW[:0], set[str]())):
         page = show_page(qtbot, ServicesWithOneQueue(records))
         runner = page.context.runner
@@ -257,3 +266,18 @@ def test_a_queue_is_not_called_outdated_because_of_another_one(qtbot: QtBot) -> 
     page.row_model.failed.emit(failure)
     assert "failed" in page.list_bar_names()
     assert (page.find_outdated_reason(), page.head.read_time_label.plain) == ("", "")
+
+
+@pytest.mark.parametrize(("width", "is_offered"), [(1280, False), (1440, True)])
+def test_the_key_of_the_preview_is_offered_only_with_room_for_it(
+    qtbot: QtBot, *, width: int, is_offered: bool
+) -> None:
+    """In a window without room for the preview, the line of shortcuts doesn't name its key; a wider one names it."""
+    page = show_page(qtbot, ServicesWithOneQueue(CHECKS_TO_REVIEW))
+    execute_tasks(page.context.runner)  # type: ignore[arg-type]  # the runner of a test
+    page.resize(width, 800)
+    qtbot.waitUntil(lambda: page.width() == width)
+    hinted = {key for keys, _text in page.hint_bar.key_hints for key in keys}
+    assert ("I" in hinted) is is_offered
+    page.resize(1500 if not is_offered else 1200, 800)
+    assert ("I" in {key for keys, _text in page.hint_bar.key_hints for key in keys}) is not is_offered

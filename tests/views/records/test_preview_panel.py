@@ -1,6 +1,7 @@
 """Tests of the preview of the current record beside the list of a queue."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from PySide6.QtTest import QSignalSpy
@@ -11,12 +12,15 @@ from console.domain.explanations.records import explain_record
 from console.domain.payments.consistency import compare_order_sides
 from console.domain.payments.records import OrderState, PaymentRelations
 from console.domain.payments.service_results import SideComparison
-from console.domain.records import Certainty, CheckState, Work, WorkReason, WorkState
+from console.domain.queues.causes import CauseGroup
+from console.domain.records import Certainty, CheckState, EvidenceItem, Work, WorkReason, WorkState
 from console.domain.views.any_record import QueueItem
 from console.views.presenters.records import ShownRecord
+from console.views.queues.cause_groups import CauseRow, make_group_summary
 from console.views.records.preview_panel import RecordPreview
 from console.views.theme.design_tokens import Language
-from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.base import TextLabel
+from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from tests.views.invented_checks import NOW, make_check, make_window_context
 from tests.views.invented_payments import ORDER, make_payment, make_refund
 
@@ -107,3 +111,57 @@ def test_an_order_without_a_payment_has_no_sides(qtbot: QtBot, appearance: objec
         preview._show_sides(SideComparison(sides, payment.provider if payment is not None else "", payment))
         names = [part.accessibleName() for part in preview.findChildren(QWidget) if part.isVisible()]
         assert any(name.startswith("ORDER, Paid") for name in names) is is_shown, names
+
+
+def list_visible_texts(preview: RecordPreview) -> list[str]:
+    return [label.plain for label in preview.findChildren(TextLabel) if label.isVisible()]
+
+
+def list_visible_names(preview: RecordPreview) -> list[str]:
+    return [part.accessibleName() for part in preview.findChildren(QWidget) if part.isVisible()]
+
+
+def test_the_preview_of_an_order_names_its_payment(qtbot: QtBot, appearance: object) -> None:
+    """A link with the number of the compared payment opens this payment."""
+    preview, payment = show_record(qtbot, ORDER), make_payment()
+    preview._show_sides(SideComparison(compare_order_sides(ORDER, payment, None, NOW), payment.provider, payment))
+    (link,) = (one for one in preview.findChildren(LinkButton) if one.text() == payment.merchant_payment_id)
+    opened = QSignalSpy(preview.open_payment_requested)
+    link.click()
+    assert opened.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "summary", "expected"),
+    [
+        (None, "HTTP 200 SUCCEEDED", "ALARMBOX, On record"),
+        (WorkReason.CONTRADICTED, "HTTP 200 SUCCEEDED", "ALARMBOX, differs, A different answer"),
+    ],
+)
+def test_the_preview_of_a_credit_check_shows_both_sides(
+    qtbot: QtBot, appearance: object, reason: WorkReason | None, summary: str, expected: str
+) -> None:
+    """The preview shows the state of a credit check here and at AlarmBox, as its page does."""
+    record = make_check(work=Work(WorkState.NEEDS_REVIEW, reason=reason)) if reason else make_check()
+    preview = show_record(qtbot, record)
+    last_call = EvidenceItem(1, NOW, "alarmbox.detail", "", summary)
+    preview._show_sides_of_check(record, last_call)
+    names = list_visible_names(preview)
+    assert any(name.startswith("OURS, Bought") for name in names), names
+    assert any(name.startswith(expected) for name in names), names
+    preview._show_sides_of_check(make_check(99), last_call)  # the late answer of another record changes nothing
+    assert list_visible_names(preview) == names
+
+
+def test_the_preview_without_a_record_shows_the_group_or_a_sentence(qtbot: QtBot, appearance: object) -> None:
+    """On the heading of a group the preview shows the cause, the number of records, their sums, and the oldest one;
+    without any current row it says that nothing is selected. Nothing of the last record remains."""
+    preview = show_record(qtbot, make_check())
+    group = CauseGroup("no_answer", 12, {"payment": {"JPY": 12_000}}, NOW - timedelta(days=2))
+    preview.show_queue_item(None, make_group_summary(preview._context, CauseRow(group)))
+    qtbot.waitUntil(lambda: preview.record is None)
+    texts = list_visible_texts(preview)
+    assert {"12", "payments ¥12,000", "Enter shows the records of the group."} < set(texts), texts
+    assert any(text.startswith("2 d · since ") for text in texts), texts
+    preview.show_queue_item(None)
+    qtbot.waitUntil(lambda: list_visible_texts(preview) == ["No record is selected."])

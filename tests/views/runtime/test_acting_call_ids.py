@@ -26,7 +26,7 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
         "make_plan", "read_run_with_holder", "count_results", "list_overview", "list_rows_with_records",
         "count_unfinished",
     },
-    "credit_checks": {"make_plan", "read_credit_check"},
+    "credit_checks": {"make_plan", "read_credit_check", "read_last_call"},
     "daily_closes": {"write"},  # a file of this desk and an audit entry
     "desk_status": {
         "read_desk_update",
