@@ -20,9 +20,7 @@ def _make_mutant(name: str, file: str, old_text: str, new_text: str, *tests: str
 
 REQUEST_ID_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant("who lost it goes on writing", _SERVICE_CONTEXT_FILE,
-        "(tx.conn, request_binding.owned_request, kind, subject, operation_id):",
-        "(tx.conn, request_binding.owned_request, kind, subject, operation_id)"
-        " or request_binding is not None:",
+        "            if row_count != 1:\n", "            if row_count < 0:\n",
         f"{_REQUEST_IDS_TESTS}::test_a_claim_under_a_reused_request_id_is_undone"),
     _make_mutant("the operation is not tied", "console/services/guarded/pipeline.py",
         "            context.bind_to_request_id(tx, subject.kind, subject.id, operation_id)\n", "",

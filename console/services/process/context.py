@@ -601,7 +601,8 @@ class ServiceContext:
         one, in the row of the call's request id.
 
         Do nothing if the call has no request id, or if `operation_id` is None and a transaction of the same call has
-        already stored a record. Raises in_progress if another call holds the request id now.
+        already stored a record. If another call holds the request id now, the next statement or COMMIT raises
+        in_progress.
         """
         request_binding = _binding_of_writes_to_request_id.get()
         if request_binding is None or (
@@ -611,17 +612,22 @@ class ServiceContext:
         from console.store.operations import request_ids  # imported here: reading commands have no request id
 
         subject = None if subject_id is None else str(subject_id)
-        if request_ids.store_result_ids(tx.conn, request_binding.owned_request, kind, subject, operation_id):
-            request_binding.storing_transaction = tx
-            tx.call_after_commit(request_binding.mark_committed)
-        else:
-            raise ConsoleError(
-                ErrorCode.IN_PROGRESS,
-                {
-                    "reason": InProgressReason.SAME_REQUEST_ID_RUNNING,
-                    "request_id": request_binding.owned_request.request_key.request_id,
-                },
-            )
+
+        def require_stored(row_count: int) -> None:
+            if row_count != 1:
+                raise ConsoleError(
+                    ErrorCode.IN_PROGRESS,
+                    {
+                        "reason": InProgressReason.SAME_REQUEST_ID_RUNNING,
+                        "request_id": request_binding.owned_request.request_key.request_id,
+                    },
+                )
+
+        request_ids.store_result_ids(
+            tx.conn, request_binding.owned_request, kind, subject, operation_id, require_stored
+        )
+        request_binding.storing_transaction = tx
+        tx.call_after_commit(request_binding.mark_committed)
 
 
 def is_cipher_missing_for_now(error: ConsoleError) -> bool:

@@ -46,7 +46,8 @@ from console.domain.desk_requests.rules import (
     WITHDRAWN_REQUEST_KIND,
 )
 from console.store.access.people_views import OWN_REQUESTS_VIEW
-from console.store.database.engine import Transaction
+from console.store.database.deferred_statements import execute_with_next_statement
+from console.store.database.engine import RunAgain, Transaction
 from console.store.database.error_codes import is_lock_wait_timeout
 from console.store.database.lease_clock import lease_clock_id, make_is_live_condition, make_lease_expiry_sql
 from console.store.database.server import avoid_lock_waits
@@ -65,7 +66,8 @@ _NOW_SQL: Any = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00
 _LIVE_LEASE_CONDITION = make_is_live_condition(requests.c.lease_clock, requests.c.lease_expires)
 _WAITING_REQUEST_CONDITION = and_(requests.c.state == DeskRequestState.WAITING, requests.c.expires_at > _NOW_SQL)
 _MAY_HAVE_BEGUN_CONDITION = or_(
-    requests.c.action.in_(sorted(ACTIONS_WITHOUT_REQUEST_ID)),
+    # Not IN, which SQLAlchemy would compile again for each call.
+    *(requests.c.action == action for action in sorted(ACTIONS_WITHOUT_REQUEST_ID)),
     select(request_ids.c.person)
     .where(
         request_ids.c.person == requests.c.who,
@@ -236,7 +238,9 @@ _EARLIER_REQUEST_QUERY = (
 _TAKEN_REQUEST_OF_WORKER_QUERY = select(requests.c.id).where(
     _REQUEST_TAKEN_BY_THIS_WORKER_CONDITION, requests.c.worker == bindparam("session")
 )
-_FENCE_QUERY = select(requests.c.fence).where(requests.c.id == bindparam("desk_request_id"))
+_FENCE_QUERY = select(requests.c.fence).where(
+    requests.c.id == bindparam("desk_request_id"), not_(_WITHDRAWN_REQUEST_CONDITION)
+)
 _OTHER_RUNNING_REQUEST_QUERY = select(requests.c.id).where(
     requests.c.id != bindparam("desk_request_id"),
     requests.c.subject_kind == bindparam("kind"),
@@ -299,6 +303,9 @@ _LAPSED_REQUESTS_QUERY = (  # those for audit entries have years, and there may 
         requests.c.id.not_in(bindparam("locked_ids", expanding=True)),
     )
     .limit(bindparam("limit"))
+)
+_ANY_LAPSED_REQUEST_QUERY = (
+    select(requests.c.id).where(_LAPSED_REQUEST_CONDITION, requests.c.action != AUDIT_REQUEST_ACTION).limit(1)
 )
 _own_requests = requests.to_metadata(MetaData(), name=OWN_REQUESTS_VIEW)
 _OWN_LIVE_LEASE_CONDITION = make_is_live_condition(_own_requests.c.lease_clock, _own_requests.c.lease_expires)
@@ -559,16 +566,20 @@ def take_next_request(
     Raises RequestLocked if another transaction holds a lock that a change of a request needs. The changes don't wait
     for locks, except on MySQL, whose shortest wait is one second.
     """
-    for row in _read_lapsed_requests(tx.conn, locked_requests, _MAX_REQUESTS_MARKED_LAPSED):
-        with _change_without_waiting(tx.conn, row.id, row.who):
-            tx.conn.execute(_MARK_REQUESTS_LAPSED_STATEMENT, {"desk_request_id": row.id})
-    for row in _read_takable_requests(
+    lapsed_counts: list[int] = []
+    execute_with_next_statement(tx.conn, _ANY_LAPSED_REQUEST_QUERY, {}, lapsed_counts.append)
+    takable_rows = _read_takable_requests(
         tx.conn, locked_requests, served_people, only_first_of_person=only_first_of_person
-    ):
+    )
+    if any(lapsed_counts):
+        for row in _read_lapsed_requests(tx.conn, locked_requests, _MAX_REQUESTS_MARKED_LAPSED):
+            with _change_without_waiting(tx.conn, row.id, row.who):
+                tx.conn.execute(_MARK_REQUESTS_LAPSED_STATEMENT, {"desk_request_id": row.id})
+    for row in takable_rows:
         with _change_without_waiting(tx.conn, row.id, row.who):
-            is_taken = _take_request(tx, row.id, row.fence, holder, lease_seconds)
-        if is_taken:
-            return _read_taken_request(tx.conn, row.id)
+            taken_request = _take_request(tx, row.id, row.fence, holder, lease_seconds)
+        if taken_request is not None:
+            return taken_request
     return None
 
 
@@ -578,8 +589,8 @@ def take_locked_request(
     """Take the desk request with the id `desk_request_id` for the calling process `holder`, with a lease of
     `lease_seconds`, and return it. The function waits for the locks of the request. During this wait the server lists
     the session that holds the locks as a blocking session, and a worker can end that session. Return None if the
-    request can no longer be taken, or is missing after a restore of the database; it is marked as lapsed if no worker
-    took it in time.
+    request was withdrawn, can no longer be taken, or is missing after a restore of the database; it is marked as
+    lapsed if no worker took it in time.
 
     Raises RecordIsBusy while a worker executes another desk request about the same record, even one that was stored
     later.
@@ -587,10 +598,10 @@ def take_locked_request(
     fence = tx.conn.execute(_FENCE_QUERY, {"desk_request_id": desk_request_id}).scalar_one_or_none()
     if fence is None:
         return None
-    if not _take_request(tx, desk_request_id, fence, holder, lease_seconds):
+    taken = _take_request(tx, desk_request_id, fence, holder, lease_seconds)
+    if taken is None:
         tx.conn.execute(_MARK_REQUESTS_LAPSED_STATEMENT, {"desk_request_id": desk_request_id})
         return None
-    taken = _read_taken_request(tx.conn, desk_request_id)
     if tx.conn.execute(
         _OTHER_RUNNING_REQUEST_QUERY,
         {"desk_request_id": taken.id, "kind": taken.subject_kind, "subject": taken.subject_id},
@@ -614,9 +625,10 @@ def _change_without_waiting(conn: Connection, desk_request_id: str, person: str)
 
 def _take_request(
     tx: Transaction, desk_request_id: str, fence: int, holder: HoldingProcess, lease_seconds: float
-) -> bool:
+) -> TakenDeskRequest | None:
     """Take one desk request, whose fencing token was `fence`, for the calling process `holder`, with a lease of
-    `lease_seconds`. Return False if another worker has taken it meanwhile, or if its person has withdrawn it.
+    `lease_seconds`, and return it. Return None if another worker has taken it meanwhile. Raises RunAgain if its
+    person has withdrawn it: the transaction can't continue then, and its reads find the request no more.
 
     If the server doesn't answer the COMMIT, the worker finds its own take by the new fencing token. Otherwise nobody
     would execute the request until the end of the lease.
@@ -625,18 +637,17 @@ def _take_request(
         "desk_request_id": desk_request_id, "fence_as_taken": fence, "account": holder.operator,
         "session": holder.session_id, "lease_ms": int(lease_seconds * 1000),
     }  # fmt: skip
+    taken_counts: list[int] = []
     try:
-        is_taken = tx.conn.execute(_TAKE_REQUEST_STATEMENT, values).rowcount == 1
-    except IntegrityError:
-        return False
-    if is_taken:
-        own_take = {"desk_request_id": desk_request_id, "fence_as_taken": fence + 1, "session": holder.session_id}
-        tx.set_commit_proof(lambda conn: conn.scalar(_TAKEN_REQUEST_OF_WORKER_QUERY, own_take) is not None)
-    return is_taken
-
-
-def _read_taken_request(conn: Connection, desk_request_id: str) -> TakenDeskRequest:
-    request = TakenDeskRequest(*conn.execute(_TAKEN_REQUEST_QUERY, {"desk_request_id": desk_request_id}).one())
+        execute_with_next_statement(tx.conn, _TAKE_REQUEST_STATEMENT, values, taken_counts.append)
+        row = tx.conn.execute(_TAKEN_REQUEST_QUERY, {"desk_request_id": desk_request_id}).first()
+    except IntegrityError as withdrawn:
+        raise RunAgain from withdrawn
+    if row is None or not any(taken_counts):
+        return None
+    own_take = {"desk_request_id": desk_request_id, "fence_as_taken": fence + 1, "session": holder.session_id}
+    tx.set_commit_proof(lambda conn: conn.scalar(_TAKEN_REQUEST_OF_WORKER_QUERY, own_take) is not None)
+    request = TakenDeskRequest(*row)
     return replace(request, is_late=bool(request.is_late))
 
 

@@ -6,6 +6,7 @@ another person.
 """
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.records import LeaseHolder
+from console.store.database.deferred_statements import execute_with_next_statement
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.lease_clock import (
@@ -98,7 +100,6 @@ _STORE_RESULT_IDS_STATEMENT = (
         operation_id=func.coalesce(bindparam("result_operation_id"), request_ids.c.operation_id),
     )
 )
-_FENCE_OF_ID_LEASED_HERE_QUERY = select(request_ids.c.fence).where(_ID_LEASED_HERE_CONDITION)
 _END_REQUEST_ID_USE_STATEMENT = (
     update(request_ids)
     .where(_ID_LEASED_HERE_CONDITION)
@@ -293,24 +294,23 @@ def renew_lease(conn: Connection, leased_request_id: LeasedRequestId, lease_seco
 
 
 def store_result_ids(
-    conn: Connection, leased_request_id: LeasedRequestId, kind: str, subject_id: str | None, operation_id: str | None
-) -> bool:
+    conn: Connection,
+    leased_request_id: LeasedRequestId,
+    kind: str,
+    subject_id: str | None,
+    operation_id: str | None,
+    check_row_count: Callable[[int], None],
+) -> None:
     """Store in the row of the request id the ids of the record and of the operation that the action wrote, in the
-    action's transaction. `kind` is the kind of the record. An id is None if the action wrote no record or no
-    operation. A later call replaces the operation but not the record.
+    action's transaction, by a statement that is sent together with the next one. `kind` is the kind of the record. An
+    id is None if the action wrote no record or no operation. A later call replaces the operation but not the record.
 
-    Return False if another process has acquired the id meanwhile.
+    `check_row_count` is called with 1, or with 0 if another process has acquired the id meanwhile; it then raises the
+    error of the statement.
     """
     values = {"result_kind": kind, "result_subject_id": subject_id, "result_operation_id": operation_id}
-    if (
-        conn.execute(_STORE_RESULT_IDS_STATEMENT, _make_leased_id_parameters(leased_request_id) | values).rowcount
-        == 1
-    ):
-        return True
-    return (
-        conn.execute(_FENCE_OF_ID_LEASED_HERE_QUERY, _make_leased_id_parameters(leased_request_id)).first()
-        is not None
-    )  # no column changed
+    parameters = _make_leased_id_parameters(leased_request_id) | values
+    execute_with_next_statement(conn, _STORE_RESULT_IDS_STATEMENT, parameters, check_row_count)
 
 
 def end_use(conn: Connection, leased_request_id: LeasedRequestId, state: str, answer: str | None) -> bool:

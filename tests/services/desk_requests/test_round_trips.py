@@ -17,7 +17,7 @@ from tests.support.places import Place
 from tests.support.sent_statements import record_packets
 from tests.support.team_mode import start_team_mode
 
-MAX_PACKET_COUNT_BEFORE_CALL = 14
+MAX_PACKET_COUNT_BEFORE_CALL = 11
 """Largest number of packets that the worker sends to the database before the call to the provider; five belong to the
 purchase itself. A further packet makes each request slower and needs a decision, as in `docs/decisions/0056-round-
 trips-of-a-purchase.md`.

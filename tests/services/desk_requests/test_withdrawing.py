@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from threading import Barrier, Event
+from typing import Any
 
 import pytest
 
@@ -66,6 +67,31 @@ def test_a_withdrawn_request_is_never_taken(desk_worker_and_other: tuple[Console
     assert take_next_request(worker) is None
     assert not insert_withdrawal(desk, first)
     assert worker.desk_requests.count_waiting_requests() == 0
+
+
+def test_a_request_that_is_withdrawn_during_the_search_is_not_taken(
+    desk_worker_and_other: tuple[Console, Console, Console], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person withdraws a request after a worker has found it, and before the worker takes it: the worker takes the
+    next request instead.
+    """
+    desk, worker, _ = desk_worker_and_other
+    first, second = store_request(desk), store_request(desk)
+    read_takable_requests = requests._read_takable_requests
+    search_results: list[list[str]] = []
+
+    def read_and_withdraw(*arguments: Any, **options: Any) -> Any:
+        rows = read_takable_requests(*arguments, **options)
+        search_results.append([row.id for row in rows])
+        if len(search_results) == 1:
+            assert insert_withdrawal(desk, first)
+        return rows
+
+    monkeypatch.setattr(requests, "_read_takable_requests", read_and_withdraw)
+    taken = take_next_request(worker)
+    assert taken is not None
+    assert taken.id == second
+    assert search_results == [[first], [second]]
 
 
 def test_a_taken_request_cannot_be_withdrawn(desk_worker_and_other: tuple[Console, Console, Console]) -> None:
