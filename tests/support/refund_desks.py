@@ -3,7 +3,7 @@
 A test can move the desk's clock. The requests to the providers are signed with the time of the machine's clock.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -56,25 +56,34 @@ STATES_TO_PAID = (
     PaymentState.PAYMENT_SUCCESS,
     PaymentState.COMPLETED,
 )
+_CALLS_TO_PROVIDER = frozenset(
+    {"read_payment", "read_refund", "list_refunds", "delete_code", "start", "refund", "cancel"}
+)
 _CURRENCY_BY_PROVIDER = {"paypay": "JPY", "atom": "INR"}
 
 
 class TransactionCheckedAdapter:
-    """A provider's adapter whose calls to the provider raise AssertionError inside a database transaction."""
+    """A provider's adapter whose calls to the provider raise AssertionError inside a database transaction.
+
+    It has the adapter's methods as attributes of its own: from Python 3.12 on, `isinstance` with a protocol such as
+    RefundLister doesn't call `__getattr__`.
+    """
 
     def __init__(self, whole: Any, watch: OpenTransactionCounter) -> None:
         self._whole, self._watch = whole, watch
+        if hasattr(whole, "parse_callback"):
+            self.parse_callback = whole.parse_callback
+        for name in _CALLS_TO_PROVIDER & set(dir(whole)):
+            setattr(self, name, self._make_checked_call(name))
 
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(self._whole, name)
-        if name == "make_reader":
-            return lambda: TransactionCheckedAdapter(attribute(), self._watch)
-        if name not in ("read_payment", "read_refund", "list_refunds", "delete_code", "start", "refund", "cancel"):
-            return attribute
+        return (lambda: TransactionCheckedAdapter(attribute(), self._watch)) if name == "make_reader" else attribute
 
+    def _make_checked_call(self, name: str) -> Callable[..., Any]:
         def check_and_call(*given: Any) -> Any:
             assert self._watch.count == 0, f"{name} inside a transaction"
-            return attribute(*given)
+            return getattr(self._whole, name)(*given)
 
         return check_and_call
 
