@@ -13,8 +13,9 @@ from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import Appearance, current_appearance
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.controls.buttons import IconButton
+from console.views.widgets.controls.inputs import Field
 from console.views.widgets.window.dialog import DialogFrame
-from console.views.widgets.window.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame
 
 
 def open_dialog(qtbot: QtBot) -> tuple[QWidget, DialogFrame, list[int], list[str]]:
@@ -75,6 +76,27 @@ def test_a_bar_has_its_usual_height_and_equal_margins_in_a_small_dialog(qtbot: Q
     content = bar.parentWidget()
     assert content is not None
     qtbot.waitUntil(lambda: content.height() - bar.geometry().bottom() - 1 == bar.y())
+
+
+def test_the_main_button_follows_the_fields_also_below_a_toast(qtbot: QtBot) -> None:
+    """A toast about a file that was written before the dialog opened has buttons. The Tab key goes from the field
+    to the main button, so that Enter doesn't press a button of the toast."""
+    _, dialog, _, _ = open_dialog(qtbot)
+    field = Field("Note")
+    dialog.show_content(field)
+    dialog.enable_main_button()
+    qtbot.waitUntil(dialog.main_button.isEnabled)
+    dialog.set_main_button_first(is_first=False)  # as in a dialog whose first focus is its field
+    toast = ToastFrame("Saved")
+    toast.add_file_buttons("/a.zip", "Copy path", "Open folder")
+    dialog.show_toast(toast)
+    field.edit.setFocus()
+    QTest.keyClick(field.edit, Qt.Key.Key_Tab)
+    assert dialog.focusWidget() is dialog.main_button
+    QTest.keyClick(dialog.main_button, Qt.Key.Key_Tab)
+    assert dialog.focusWidget() is dialog.cancel_button
+    QTest.keyClick(dialog.cancel_button, Qt.Key.Key_Tab)
+    assert toast.isAncestorOf(dialog.focusWidget())
 
 
 def test_a_long_title_takes_several_lines(qtbot: QtBot) -> None:

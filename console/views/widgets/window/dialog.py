@@ -1,6 +1,7 @@
 """The base class of every dialog: a title, the content, and a footer with the Cancel button and the main button,
 which starts the dialog's action."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -302,17 +303,27 @@ class DialogFrame(QDialog):
     def _set_order_of_tab_key(self) -> None:
         """Set the order in which the Tab key visits the controls. If `set_main_button_first` was called with True,
         the main button follows the Cancel button. Otherwise the fields of the content follow the Cancel button, and
-        the main button follows the fields."""
+        the main button follows the fields, also while the dialog shows a toast above the footer."""
         if self._is_main_button_first:
             stops: list[QWidget] = [self._title, self.cancel_button, self.main_button]
         else:
             stops = [self.main_button, *self._footer_widgets, self.cancel_button]
-            last_content_stop = self.previousInFocusChain()
-            while last_content_stop is not None and last_content_stop in stops:
-                last_content_stop = last_content_stop.previousInFocusChain()
+            last_content_stop = self._find_last_content_stop(stops)
             stops = [last_content_stop, *stops] if last_content_stop is not None else stops
         for stop, next_stop in pairwise(stops):
             QWidget.setTabOrder(stop, next_stop)
+
+    def _find_last_content_stop(self, footer_stops: Sequence[QWidget]) -> QWidget | None:
+        """Return the last control of the content at which the Tab key stops; None if there is none. The controls
+        `footer_stops` and the buttons of a toast don't count as content."""
+        toasts = self.findChildren(ToastFrame)
+        widget: QWidget | None = self.previousInFocusChain()
+        while widget is not None and widget is not self:
+            is_stop = bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus) and widget not in footer_stops
+            if is_stop and not any(toast.isAncestorOf(widget) for toast in toasts):
+                return widget
+            widget = widget.previousInFocusChain()
+        return None
 
     def set_main_button_first(self, *, is_first: bool) -> None:
         """If `is_first` is True, let the Tab key go from Cancel directly to the main button. Otherwise let it go from
