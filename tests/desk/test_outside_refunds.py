@@ -1,5 +1,6 @@
 """Two people record in the window that a payer got an amount back other than through the gateway."""
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from console.domain.payments.records import Payment
@@ -92,6 +93,29 @@ def test_a_refund_done_outside_is_proposed_listed_and_confirmed(
     page.money_panel.part_buttons["outside"].click()
     person.wait_until_read()
     assert page.tabs.current_name == "evidence"
+
+
+def test_the_amount_of_a_refund_outside_looks_like_the_one_of_every_refund(
+    window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
+) -> None:
+    """The label names the currency in words, the amount is right-aligned after its symbol, and the reason joins the
+    amount, the day and the words with the separator of the language."""
+    today = read_today()
+    payment = import_paid_payment(window_desks.console, sandbox, "ORD-1")
+    person = open_window()
+    dialog = open_outside_dialog(person, payment)
+    field = dialog.form.amount_field
+    assert field.label.plain == "Amount (yen)"
+    assert field.edit.alignment() & Qt.AlignmentFlag.AlignRight  # type: ignore[union-attr]  # a line
+    assert field._symbol_label.plain == "¥"
+    state_refund(dialog, "1,000", today)
+    reason = dialog.form.stated_reason
+    assert reason is not None
+    assert reason.words == f"¥1,000 · {today} · Transfer 114, told by letter"
+    person.opening.context.change_language("ja")
+    reason = dialog.form.stated_reason
+    assert reason is not None
+    assert reason.words == f"¥1,000・{today}・Transfer 114, told by letter"
 
 
 def test_a_draft_of_a_refund_outside_is_continued_from_home(

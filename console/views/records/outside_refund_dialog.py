@@ -24,6 +24,7 @@ from console.views.records.evidence_wizard import FILE_EVIDENCE, NUMBER_EVIDENCE
 from console.views.runtime.context import WindowContext
 from console.views.widgets.controls.inputs import Field, LineEdit, RadioButton
 from console.wording.sentences import catalogue as wording
+from console.wording.sentences.formats import join_facts
 
 _INPUT_WIDTH_PX = 220
 
@@ -56,7 +57,13 @@ class OutsideRefundForm(EvidenceForm):
 
     def _make_widgets_below_outcome(self, name: str) -> tuple[QWidget, ...]:
         translate = self._context.translate
-        self.amount_field = Field(translate("dialog.outside.amount", currency=self._payment.currency), role="data")
+        currency = self._payment.currency
+        self.amount_field = Field(
+            translate("dialog.outside.amount", currency=translate(f"currency.{currency}")),
+            role="data",
+            is_right_aligned=True,
+            currency_symbol=wording.get_currency_symbol(currency),
+        )
         self.day_field = Field(translate("dialog.outside.day"), role="data")
         for field in (self.amount_field, self.day_field):
             field.setMaximumWidth(_INPUT_WIDTH_PX)
@@ -85,7 +92,10 @@ class OutsideRefundForm(EvidenceForm):
 
     def _format_reason_beginning(self, refund: OutsideRefund) -> str:
         """Return the text of the amount and the day with which the reason begins."""
-        return f"{wording.format_amount(refund.amount_minor, self._payment.currency)} · {refund.day.isoformat()} · "
+        translate = self._context.translate
+        amount_text = wording.format_amount(refund.amount_minor, self._payment.currency)
+        facts = join_facts((amount_text, refund.day.isoformat()), translate)
+        return facts + translate("list.fact_separator")
 
     @property
     def id_at_provider(self) -> str | None:
