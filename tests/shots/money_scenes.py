@@ -246,9 +246,9 @@ def show_proposals(stage: WindowStage) -> None:
     refund_id = next(
         refund.id for refund in refunds if refund.sandbox_state is None
     )  # the provider knows of the others
-    recovery.resolve("refund", refund_id, "failed", "not in the gateway's list of refunds")
+    recovery.resolve("refund", refund_id, "failed", "決済会社の返金一覧に該当なし")
     with stage.desk.console.acting_as("lead-b"):
-        recovery.resolve("credit-check", check.id, "error", "not in their list")
+        recovery.resolve("credit-check", check.id, "error", "提供元の購入一覧に該当なし")
     stage.opening.context.change_operator("lead-b")
     stage.show_route(ApprovalsRoute())
     page = stage.find(ApprovalsPage)

@@ -168,11 +168,12 @@ def _process_events() -> None:
 
 @contextmanager
 def add_administrator(context: WindowContext) -> Iterator[str]:
-    """Let the window know an administrator, and yield the name. At the end of the block, the window has its former
-    people, and the former person acts again.
+    """Let the window know two administrators, because one may ask and the other confirms, and yield the name of the
+    one who confirms. At the end of the block, the window has its former people, and the former person acts again.
     """
     people, operator = context.people, context.operator
-    context.replace_people((*people, Person("adm-f", frozenset({ADMIN}), may_buy=False)))
+    administrators = (Person(name, frozenset({ADMIN}), may_buy=False) for name in ("adm-f", "adm-g"))
+    context.replace_people((*people, *administrators))
     yield "adm-f"
     context.replace_people(people)
     context.change_operator(operator or "op-a")
