@@ -92,6 +92,7 @@ FIRST_NOUNS_OF_BUTTONS = frozenset(
         "Keyboard",
         "Messages",
         "More",
+        "Newer",
         "Next",
         "Older",
         "Pages",

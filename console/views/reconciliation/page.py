@@ -77,7 +77,8 @@ class ReconcilePage(Page):
         (("P",), "key.probe"),
         (("M",), "key.move_order"),
         (("N",), "key.note"),
-        (("[", "]"), "key.other_run"),
+        (("[",), "key.older_run"),
+        (("]",), "key.newer_run"),
         (("L",), "key.runs"),
         (("S",), "key.reconcile"),
         (("G",), "reconcile.go_on"),
@@ -371,7 +372,8 @@ class ReconcilePage(Page):
             "key.move_order": payment is not None
             and _can_set_order_paid(payment)
             and payment.work.reason in _WORK_REASONS_OF_UNPAID_ORDER,
-            "key.other_run": not (self.older_button.isHidden() and self.newer_button.isHidden()),
+            "key.older_run": not self.older_button.isHidden(),
+            "key.newer_run": not self.newer_button.isHidden(),
             "reconcile.go_on": not self.resume_button.isHidden(),
             "key.print": self.exporter.can_export,
         }

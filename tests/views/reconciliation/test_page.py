@@ -355,13 +355,24 @@ def test_a_bar_states_the_state_of_a_run(
     assert ((("G",), "Continue") in page.hint_bar.key_hints) is goes_on
 
 
-@pytest.mark.parametrize(("older_run_id", "is_named"), [(2, True), (None, False)])
-def test_the_keys_of_other_runs_are_shown_only_if_there_are_others(
-    show_page: ShowPageFunction, older_run_id: int | None, is_named: bool
+@pytest.mark.parametrize(
+    ("older_run_id", "newer_run_id", "named"),
+    [
+        (2, 4, [(("[",), "Older run"), (("]",), "Newer run")]),
+        (2, None, [(("[",), "Older run")]),
+        (None, 4, [(("]",), "Newer run")]),
+        (None, None, []),
+    ],
+)
+def test_the_shortcut_bar_names_only_the_keys_of_runs_that_exist(
+    show_page: ShowPageFunction,
+    older_run_id: int | None,
+    newer_run_id: int | None,
+    named: list[tuple[tuple[str], str]],
 ) -> None:
-    """The shortcut bar names [ and ] only if an older or a newer run exists."""
-    page = show_page(make_run_details(older_run_id=older_run_id))
-    assert (("[", "]") in [keys for keys, _text in page.hint_bar.key_hints]) is is_named
+    """The shortcut bar names [ only if an older run exists, and ] only if a newer run exists."""
+    page = show_page(make_run_details(older_run_id=older_run_id, newer_run_id=newer_run_id))
+    assert [hint for hint in page.hint_bar.key_hints if hint[0] in {("[",), ("]",)}] == named
 
 
 def test_a_run_that_compared_nothing_does_not_state_that_all_agree(show_page: ShowPageFunction) -> None:
