@@ -12,7 +12,9 @@ from console.services.process.failure_suppression import log_and_suppress
 from console.store.access import lock_holders
 from console.store.access.lock_holders import EndedSession
 from console.store.database.engine import Database, Transaction
+from console.store.database.error_codes import is_lock_wait_timeout
 from console.store.database.server import avoid_lock_waits
+from console.store.database.sqlalchemy_names import DatabaseFailure
 
 MAX_SESSIONS_ENDED_PER_PASS = 100
 """Largest number of sessions that one pass ends on one node."""
@@ -105,11 +107,18 @@ class BlockingSessionEnder:
             ]
 
     def _record_audit(self, tx: Transaction, action: AuditAction, facts: dict[str, str]) -> None:
-        """Write one audit entry about ended sessions, with `facts` as its details. If another session holds a lock
-        that the write needs, raise the error of the database at once instead of waiting, because only this thread
-        could end that session. The entry is then written after a later pass."""
-        with avoid_lock_waits(tx.conn):
-            self._context.record_audit(tx, action, None, facts, kind="session")
+        """Write one audit entry about ended sessions, with `facts` as its details. Raises database_locked if another
+        session holds a lock that the write needs. The write neither waits for the lock (on MySQL longer than a
+        second) nor is run again, because only this thread could end that session. The entry is then written after a
+        later pass.
+        """
+        try:
+            with avoid_lock_waits(tx.conn):
+                self._context.record_audit(tx, action, None, facts, kind="session")
+        except DatabaseFailure as error:
+            if not is_lock_wait_timeout(error):
+                raise
+            raise ConsoleError(ErrorCode.DATABASE_LOCKED) from error
 
     def _list_repeatedly_blocking_accounts(self, now: float) -> frozenset[str]:
         """Return the accounts with at least MAX_BLOCKING_POINTS points. Each session that this object has ended in
