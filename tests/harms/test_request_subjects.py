@@ -154,6 +154,61 @@ def test_a_request_about_another_operation_permits_no_proposal(
         )
 
 
+@pytest.mark.parametrize("id", [f"{PAYMENT_ID}abc", f"{PAYMENT_ID}.0", f" {PAYMENT_ID}", "1.1e1"])
+def test_a_request_for_a_note_on_another_id_permits_no_note(
+    team_with_unknown_payments: RequestingTeam, id: str
+) -> None:
+    """op-a requests a note on an id that equals the id of a payment only if the server compares it as a number. The
+    worker can't write the note on this payment.
+    """
+    words = {"args": f'["payment", "{id}", "called"]'}
+    asked = team_with_unknown_payments.store_request("op-a", "note", "payment", id, **words)
+    with pytest.raises(pymysql.MySQLError, match="in the name of somebody else"):
+        team_with_unknown_payments.execute_in_session(
+            "worker", *team_with_unknown_payments.take_request(asked), make_note_insert("op_a", PAYMENT_ID)
+        )
+
+
+def make_note_insert(person: str, payment: int) -> str:
+    row = {"kind": "payment", "subject_id": payment, "person": f"{{{person}}}", "at": f"={SERVER_TIME_SQL}",
+           "words": "called"}  # fmt: skip
+    return _make_insert("notes", row)
+
+
+def test_a_request_for_a_note_permits_the_note(team_with_unknown_payments: RequestingTeam) -> None:
+    """op-a requests a note on a payment, or the bulk run that writes the note. The worker can write the note. It
+    cannot if the request is for another id, which equals the id of the bulk run only as a number.
+    """
+    team, words = team_with_unknown_payments, {"args": f'["payment", {PAYMENT_ID}, "called"]'}
+    asked = team.take_request(team.store_request("op-a", "note", "payment", PAYMENT_ID, **words))
+    note = make_note_insert("op_a", PAYMENT_ID)
+    team.execute_in_session("worker", *asked, "START TRANSACTION", note, "ROLLBACK")
+    bulk_run = insert_bulk_run(team, PAYMENT_ID)
+    for id, is_permitted in ((str(bulk_run), True), (f"{bulk_run}abc", False), (f"0{bulk_run}", False)):
+        asked = team.take_request(team.store_request("op-a", "bulk run", "bulk-run", id))
+        if is_permitted:
+            team.execute_in_session("worker", *asked, "START TRANSACTION", note, "ROLLBACK")
+        else:
+            team.check_refused("worker", *asked, note)
+
+
+def insert_bulk_run(team: RequestingTeam, payment: int) -> int:
+    """Insert a bulk run of op-a that writes a note on this payment. Return its id."""
+    row = {
+        "action": "note", "state": "running", "words": "called", "most": 0, "made_by": team.team.names["op-a"],
+        "made_at": f"={SERVER_TIME_SQL}", "changed_at": f"={SERVER_TIME_SQL}", "version": 1,
+    }  # fmt: skip
+    ((id,),) = team.execute_in_session(
+        "owner",
+        "SET SESSION sql_mode = ''",
+        _make_insert("bulk_runs", row),
+        _make_insert("bulk_rows", {"run_id": "=LAST_INSERT_ID()", "position": 1, "kind": "payment",
+                                   "subject_id": payment, "saw": 1}),
+        "SELECT MAX(id) FROM bulk_runs",
+    )  # fmt: skip
+    return int(id)
+
+
 @pytest.mark.parametrize(("kind", "id"), [("payment", PAYMENT_ID), ("operation", OPERATION_ID)])
 def test_two_decisions_about_one_record_settle_the_operation(
     team_with_unknown_payments: RequestingTeam, kind: str, id: object

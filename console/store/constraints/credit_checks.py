@@ -116,7 +116,10 @@ the SHA-256.
 CREDIT_CHECK_INSERT_RULES_FOR_PEOPLE = (
     TriggerRule(has_role_sql(OPERATOR, APPROVER), "this role buys nothing"),
     TriggerRule(
-        is_requested_sql("r.action = 'purchase' AND CAST(r.subject_id AS BINARY) = NEW.corporation_number"),
+        # The number is a BIGINT where the other application has made the table so.
+        is_requested_sql(
+            "r.action = 'purchase' AND CAST(r.subject_id AS BINARY) = CAST(NEW.corporation_number AS BINARY)"
+        ),
         "this person has not asked for this purchase",
     ),
     TriggerRule(

@@ -271,7 +271,7 @@ def is_request_about_sql(kind: str, subject_id: str) -> str:
     """
     is_record_of_operation_sql = exists_sql(
         "operations j WHERE j.id = r.subject_id AND CAST(j.id AS BINARY) = CAST(r.subject_id AS BINARY)"
-        f" AND j.subject_kind = {kind} AND CAST(j.subject_id AS CHAR) = {subject_id}"
+        f" AND j.subject_kind = {kind} AND CAST(j.subject_id AS BINARY) = CAST({subject_id} AS BINARY)"
     )
     return (
         f"(CAST(r.subject_kind AS BINARY) = CAST({kind} AS BINARY)"

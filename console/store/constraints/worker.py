@@ -30,6 +30,7 @@ from console.store.constraints.sql_expressions import (
     is_requested_sql,
     make_aggregate_sql,
     make_refusal_rules,
+    parse_id_sql,
 )
 from console.store.constraints.words_of_people import has_words_of_person_sql, is_request_argument_sql
 
@@ -49,10 +50,12 @@ RECONCILIATION_COUNT_COLUMNS = ("matched", "imported", "missing_there", "differe
 
 _IS_NOTE_REQUEST_SQL = (
     "r.action IN ('hand over', 'note') AND CAST(r.subject_kind AS BINARY) = NEW.kind"
-    f" AND r.subject_id = NEW.subject_id AND {has_words_of_person_sql('NEW.words', '$[2]')}"
+    " AND CAST(r.subject_id AS BINARY) = CAST(NEW.subject_id AS CHAR)"
+    f" AND {has_words_of_person_sql('NEW.words', '$[2]')}"
     " OR r.action = 'bulk run' AND "
     + exists_sql(
-        "bulk_runs b JOIN bulk_rows w ON w.run_id = b.id WHERE b.id = r.subject_id AND b.action = 'note'"
+        f"bulk_runs b JOIN bulk_rows w ON w.run_id = b.id WHERE b.id = {parse_id_sql('r.subject_id')}"
+        " AND CAST(r.subject_id AS BINARY) = CAST(b.id AS CHAR) AND b.action = 'note'"
         " AND CAST(b.made_by AS BINARY) = me AND b.words = NEW.words AND w.kind = NEW.kind"
         " AND w.subject_id = NEW.subject_id"
     )
