@@ -9,7 +9,7 @@ from console.views.presenters import alerts as alert_words
 from console.views.presenters import credit_checks as record_words
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import Route
-from console.views.tables.columns import StateCell
+from console.views.tables.columns import StateCell, TextWithKeptEnd
 from console.views.theme.design_tokens import Tone
 from console.wording import incident_words
 from console.wording.sentences.formats import join_facts
@@ -96,18 +96,18 @@ def get_state_word_icon_and_tone(incident: Incident, context: WindowContext) -> 
 
 def format_title_and_count(incident: Incident, context: WindowContext) -> str:
     """Return the title of the incident, followed by the number of its alerts if it has more than one alert. A word
-    follows if the incident is open and a person has acknowledged all of its open alerts."""
+    follows if the incident is open and a person has acknowledged all of its open alerts. In a narrow cell
+    the title is elided, and these facts stay."""
     title = incident_words.format_incident_title(incident, context.translate)
     is_seen = incident.state is IncidentState.OPEN and incident.is_acknowledged
     facts = (
         context.translate("incident.alerts", n=len(incident.alerts)) if len(incident.alerts) > 1 else "",
         context.translate("alerts_screen.seen") if is_seen else "",
     )
-    return (
-        context.translate("incident.title_with_facts", title=title, facts=join_facts(facts, context.translate))
-        if any(facts)
-        else title
-    )
+    if not any(facts):
+        return title
+    text = context.translate("incident.title_with_facts", title=title, facts=join_facts(facts, context.translate))
+    return TextWithKeptEnd(title, text.removeprefix(title)) if text.startswith(title) else text
 
 
 def list_incident_sentences(incident: Incident, context: WindowContext) -> list[str]:

@@ -47,6 +47,18 @@ class HeadingText(str):
     __slots__ = ()
 
 
+class TextWithKeptEnd(str):
+    """A text whose end is painted in any case, for example a state after a title. If the text is too long for its
+    cell, the part before `kept_end` is elided; if the cell is too narrow even for `kept_end`, the whole text is."""
+
+    kept_end: str
+
+    def __new__(cls, beginning: str, kept_end: str) -> "TextWithKeptEnd":
+        text = super().__new__(cls, beginning + kept_end)
+        text.kept_end = kept_end
+        return text
+
+
 Cell = str | StateCell | AgeCell
 
 

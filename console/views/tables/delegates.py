@@ -7,10 +7,11 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QR
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
-from console.views.tables.columns import AgeCell, Cell, Column, HeadingText, RowGroup, StateCell
+from console.views.tables.columns import AgeCell, Cell, Column, HeadingText, RowGroup, StateCell, TextWithKeptEnd
 from console.views.tables.painted_table import PaintedTable
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.mixed_font_text import (
+    ELLIPSIS_RUN,
     compute_centred_baseline,
     draw_font_runs,
     elide_font_runs,
@@ -65,12 +66,23 @@ class CellDelegate(QStyledItemDelegate):
         if cell in ("", NO_VALUE):
             self._draw_no_value(painter, box)
         else:
-            self._draw_text(painter, box, str(cell))
+            self._draw_text(painter, box, cell if isinstance(cell, TextWithKeptEnd) else str(cell))
 
     def _draw_text(self, painter: QPainter, box: CellBox, text: str) -> None:
         appearance = current_appearance()
         painter.setPen(appearance.colour("muted" if self._column.is_muted else "text"))
-        draw_font_runs(painter, box.left, box.baseline, elide_font_runs(self._split_font_runs(text), box.width))
+        draw_font_runs(painter, box.left, box.baseline, self._elide(text, box.width))
+
+    def _elide(self, text: str, width: int) -> tuple[tuple[str, bool], ...]:
+        """Return the font runs of the text, elided to `width` px. The end of a TextWithKeptEnd stays if it fits."""
+        runs = self._split_font_runs(text)
+        if isinstance(text, TextWithKeptEnd) and measure_font_runs(runs) > width:
+            end_runs = self._split_font_runs(text.kept_end)
+            room = width - measure_font_runs((*end_runs, ELLIPSIS_RUN))
+            if room >= 0:
+                beginning_runs = self._split_font_runs(text.removesuffix(text.kept_end))
+                return *elide_font_runs(beginning_runs, width - measure_font_runs(end_runs)), *end_runs
+        return elide_font_runs(runs, width)
 
     def _split_font_runs(self, text: str) -> tuple[tuple[str, bool], ...]:
         """Return a cell's text split into font runs: pairs of a piece of the text, and True if the piece uses the

@@ -218,6 +218,27 @@ def test_an_acknowledged_incident_is_marked_in_the_list(appearance: object) -> N
     )
 
 
+@pytest.mark.parametrize(
+    ("room", "shown"),
+    [(1_000, "Due task is late · Acknowledged"), (-20, "Due task is… · Acknowledged"), (-200, "Due tas…")],
+)
+def test_a_narrow_row_elides_the_title_before_the_acknowledgement(
+    appearance: Appearance, room: int, shown: str
+) -> None:
+    """At a large text size, the word that says that an incident is acknowledged stays in its row: the title before it
+    is elided. Only a cell that is too narrow for the word elides the whole text. `room` is the width in px that the
+    cell has beyond its text.
+    """
+    appearance.set_text_scale(1.5)
+    seen = replace(LATE_TASK_ITEM.alert, acknowledged_by="lead-b", acknowledged_at=NOW)
+    page = make_page(make_incident(replace(LATE_TASK_ITEM, alert=seen)))
+    index = next(number for number, column in enumerate(page.table.rows.columns) if column.key == "cause")
+    delegate, cell = page.table.delegates[index], page.table.rows.columns[index].make_cell(page.table.all_rows[0])
+    width = round(delegate.measure_cell_width(cell)) + room
+    painted = "".join(piece for piece, _ in delegate._elide(cell, width))  # type: ignore[arg-type]  # a text
+    assert painted == shown
+
+
 @pytest.mark.parametrize(("scale", "shown"), [(1.0, "₹2,499.00 · ¥1,200"), (2.0, "2 currencies")])
 def test_several_sums_take_no_width_from_the_texts_at_a_large_text_size(
     appearance: Appearance, scale: float, shown: str
