@@ -11,7 +11,7 @@ from console.domain.money import InvalidAmountText, parse_typed_money
 from console.domain.payments.limits import Limit, LimitUnit, get_largest_limit, get_limit_unit
 from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.form_dialog import FormDialog
-from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.context import ServiceCall, Toast, WindowContext
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.inputs import Field, LineEdit
@@ -48,7 +48,7 @@ class LimitDialog(FormDialog):
         super().__init__(
             context,
             translate("dialog.limit.title", name=translate_limit_name(context, limit.name), currency=limit.currency),
-            translate("dialog.limit.now", value=format_limit_value(context, limit, limit.value)),
+            _format_present_value(context, limit),
             parent,
             main_button_text=translate("dialog.limit.act"),
         )
@@ -77,6 +77,16 @@ class LimitDialog(FormDialog):
         self.show_form(*([self._draft.bar] if self._draft.bar is not None else []))
         self.value_field.edit.textChanged.connect(self.update_submit_button)
         self.update_submit_button()
+
+    def make_state_reader(self) -> ServiceCall[tuple[Limit, ...]]:
+        return lambda services: services.limits.list_limits()
+
+    def show_read_state(self, state: tuple[Limit, ...]) -> None:
+        """Use the present value of the limit, which another administrator has changed meanwhile, and the present
+        proposal. The typed value stays."""
+        key = (self._limit.name, self._limit.currency)
+        self._limit = next((limit for limit in state if (limit.name, limit.currency) == key), self._limit)
+        self.show_title(self.windowTitle(), _format_present_value(self.context, self._limit))
 
     def find_first_focus(self) -> QWidget:
         return self.value_field.edit
@@ -158,6 +168,11 @@ class LimitDialog(FormDialog):
         """Delete the draft, because the value is stored, then show the toast and close the dialog."""
         self._draft.delete()
         super().show_answer(answer)
+
+
+def _format_present_value(context: WindowContext, limit: Limit) -> str:
+    """Return the sentence about the present value of the limit."""
+    return context.translate("dialog.limit.now", value=format_limit_value(context, limit, limit.value))
 
 
 def _set_field_text(field: Field, text: str) -> None:

@@ -8,7 +8,7 @@ from console.domain.access.disabled_people import PersonAccess
 from console.domain.access.people_commands import DISABLE_COMMAND, ENABLE_COMMAND
 from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.form_dialog import FormDialog
-from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.context import ServiceCall, Toast, WindowContext
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.inputs import Field
 
@@ -86,16 +86,23 @@ class EnablePersonDialog(_PersonDialog):
     administrator, which enables the person. The dialog says which of the two it does."""
 
     def __init__(self, context: WindowContext, access: PersonAccess, parent: QWidget) -> None:
-        self._is_confirmation = access.proposed_by is not None
         super().__init__(
             context,
             access,
             parent,
             title_key="dialog.person.enable.title",
-            button_key="dialog.person.enable.confirm" if self._is_confirmation else "dialog.person.enable.act",
+            button_key=_get_enable_button_key(access),
         )
         self.show_form()
         self.update_submit_button()
+
+    def make_state_reader(self) -> ServiceCall[tuple[PersonAccess, ...]]:
+        return lambda services: services.disabled_people.list_people()
+
+    def show_read_state(self, state: tuple[PersonAccess, ...]) -> None:
+        """Use the present disabling of the person, who was disabled again or enabled meanwhile."""
+        self._access = next((access for access in state if access.person.name == self._name), self._access)
+        self.set_main_button_text(self.context.translate(_get_enable_button_key(self._access)))
 
     def list_inputs(self) -> Sequence[QWidget]:
         translate, disabling = self.context.translate, self._access.disabling
@@ -104,13 +111,13 @@ class EnablePersonDialog(_PersonDialog):
             if disabling is not None
             else "",
             translate("dialog.person.enable.confirms", who=self._access.proposed_by, name=self._name)
-            if self._is_confirmation
+            if self._access.proposed_by is not None
             else translate("dialog.person.enable.second", name=self._name),
         ]
         return [TextLabel(sentence, wraps_lines=True) for sentence in sentences if sentence]
 
     def find_form_problem(self) -> str:
-        return ""
+        return "dialog.person.enable.is_enabled" if self._access.disabling is None else ""
 
     def send_form(self) -> None:
         name, disabling = self._name, self._access.disabling
@@ -121,3 +128,9 @@ class EnablePersonDialog(_PersonDialog):
             attempt=(ENABLE_COMMAND, name, disabling),
             key=("person", name),
         )
+
+
+def _get_enable_button_key(access: PersonAccess) -> str:
+    """Return the wording key of the button that requests to enable the person, or confirms an open request."""
+    is_confirmation = access.proposed_by is not None
+    return "dialog.person.enable.confirm" if is_confirmation else "dialog.person.enable.act"

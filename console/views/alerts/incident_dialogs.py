@@ -12,9 +12,10 @@ from console.domain.alerts.snooze import find_snooze_ends
 from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.form_dialog import FormDialog
 from console.views.presenters import incidents as incident_texts
-from console.views.runtime.context import ActingCall, Toast, WindowContext
+from console.views.runtime.context import ActingCall, ServiceCall, Toast, WindowContext
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.inputs import DropDownList, LineEdit, MultiLineField, make_labelled_control
+from console.wording import incident_words
 
 
 class IncidentDialog(FormDialog):
@@ -38,6 +39,7 @@ class IncidentDialog(FormDialog):
             main_button_text=translate(f"dialog.incident_{self.wording_name}.act"),
         )
         self.incident = incident
+        self._state_texts: tuple[str, ...] = ()  # shown after the state has changed
         self.note_field = MultiLineField(translate(f"dialog.incident_{self.wording_name}.words"), translate)
         if not isinstance(self.note_field.edit, LineEdit):
             self.note_field.edit.textChanged.connect(self.update_submit_button)
@@ -68,6 +70,21 @@ class IncidentDialog(FormDialog):
     def _list_draft_inputs(self) -> Mapping[str, QWidget]:
         return {"words": self.note_field}
 
+    def make_state_reader(self) -> ServiceCall[Incident]:
+        id = self.incident.id
+        return lambda services: services.incidents.read_incident(id)
+
+    def show_read_state(self, state: Incident) -> None:
+        """Use the present incident, which has an alert that the person hasn't seen. The form then begins with the
+        number of its alerts, its state and the affected records."""
+        self.incident = state
+        texts = (
+            incident_texts.format_title_and_count(state, self.context),
+            incident_words.format_incident_state(state, self.context.translate),
+            incident_words.format_incident_extent(state, self.context.translate),
+        )
+        self._state_texts = tuple(text for text in texts if text)
+
     def find_first_focus(self) -> QWidget:
         return self.drop_down_list or self.note_field.edit
 
@@ -84,7 +101,8 @@ class IncidentDialog(FormDialog):
         effect_label = TextLabel(
             self.context.translate(f"dialog.incident_{self.wording_name}.effect"), "small", "muted", wraps_lines=True
         )
-        return *drop_down_list, self.note_field, effect_label
+        state_labels = (TextLabel(text, wraps_lines=True) for text in self._state_texts)
+        return *state_labels, *drop_down_list, self.note_field, effect_label
 
     def find_form_problem(self) -> str:
         if self.drop_down_list is not None and self.drop_down_list.currentIndex() < 0:

@@ -6,8 +6,9 @@ from typing import Any
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
+from console.domain.errors import ErrorCode
 from console.views.pages.permission_buttons import block_button_while_read_only
-from console.views.runtime.context import ActingCall, Toast, WindowContext
+from console.views.runtime.context import ActingCall, ServiceCall, Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import make_column
 from console.views.widgets.window.dialog import DialogFrame
@@ -17,7 +18,9 @@ from console.views.widgets.window.notification_bars import make_failure_bar
 class FormDialog(DialogFrame):
     """Base class of dialogs with one form. The main button sends the form's call; the answer closes the dialog and
     shows a toast. If the service refuses the call or it fails, the dialog shows the reason above the form,
-    which keeps the person's inputs. Ctrl+Enter presses the main button, which shows this shortcut.
+    which keeps the person's inputs. If the refusal is stale_view, the dialog reads again what the form is about and
+    shows it, so that the person decides about the present state. Ctrl+Enter presses the main button, which shows this
+    shortcut.
 
     A subclass creates its widgets and then calls `show_form` and `update_submit_button`. After each change of an
     input it calls `update_submit_button` again.
@@ -73,6 +76,15 @@ class FormDialog(DialogFrame):
         """Return the toast about `answer`, the value that the call has returned. The subclass implements it."""
         raise NotImplementedError  # abstract; a class of Qt has its own metaclass, so it can be no ABC
 
+    def make_state_reader(self) -> ServiceCall[Any] | None:
+        """Return the call that reads again what the form is about, for `show_read_state`. Return None if the service
+        never refuses the form's call with stale_view; a subclass with another call overrides both methods."""
+        return None
+
+    def show_read_state(self, state: Any) -> None:
+        """Use `state`, which the call of `make_state_reader` has returned, in place of the state that the dialog was
+        opened with. The caller shows the form afterwards."""
+
     def show_form(self, *widgets_above: QWidget) -> None:
         """Show the form as the content of the dialog, below the widgets `widgets_above`."""
         content = QWidget()
@@ -119,6 +131,25 @@ class FormDialog(DialogFrame):
         self.accept()
 
     def _show_failure(self, failure: Failure) -> None:
+        read_state = self.make_state_reader() if failure.code == ErrorCode.STALE_VIEW else None
+        if read_state is None:
+            self._show_form_after(failure)
+            return
+
+        def show_state(state: Any) -> None:
+            self.show_read_state(state)
+            self._show_form_after(failure)
+
+        self.context.run_read(
+            read_state, show_state, lambda _: self._show_form_after(failure), caller=self, key="state of a form"
+        )
+
+    def set_main_button_text(self, text: str) -> None:
+        """Set the text of the main button while no call runs, because the form's call has another effect now."""
+        self._main_button_text = text
+
+    def _show_form_after(self, failure: Failure) -> None:
+        """Show the form with the reason of the failure above it."""
         self.allow_acting_again(self.context.translate("action.cancel"))
         self.main_button.show_text(self._main_button_text)
         self.show_form(make_failure_bar(failure, self.context.format_failure(failure)))

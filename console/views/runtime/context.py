@@ -588,7 +588,9 @@ class WindowContext(QObject):
         return [
             person.name
             for person in self.people
-            if person.name != self.operator and WORKER not in person.roles and has_right(person, right_name)
+            if not is_same_person(person.name, self.operator or "")
+            and WORKER not in person.roles
+            and has_right(person, right_name)
         ]
 
     def is_only_person_with_right(self, right_name: str) -> bool:

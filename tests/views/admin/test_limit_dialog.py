@@ -12,11 +12,14 @@ from pytestqt.qtbot import QtBot
 
 from console.app import Console
 from console.domain.access.permissions import ADMIN
+from console.domain.errors import ErrorCode
 from console.domain.payments.limits import Limit
 from console.domain.records import Person
 from console.services.process.context import act_as
 from console.views.admin.limit_dialog import LimitDialog, format_limit_value
 from console.views.runtime.context import WindowContext
+from console.views.runtime.tasks import Failure
+from console.views.widgets.base import TextLabel
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.inline_runner import InlineRunner
 from tests.support.quick_desks import open_quick_desk
@@ -95,6 +98,9 @@ def test_the_dialog_says_whether_the_limit_changes_at_once(desk: Console, qtbot:
     context.replace_people((Person("adm-f", frozenset({ADMIN}), may_buy=False),))
     type_value(dialog, "80,000")
     assert dialog.effect_label.plain == context.translate("dialog.limit.alone")
+    context.operator = "Adm-F"  # a name counts in every spelling
+    type_value(dialog, "90,000")
+    assert dialog.effect_label.plain == context.translate("dialog.limit.alone")
     own_dialog = LimitDialog(context, replace(limit, proposed_by="Adm-F "), parent)
     type_value(own_dialog, "60,000")  # the draft has the other value
     assert own_dialog.find_form_problem() == "dialog.limit.own"
@@ -135,3 +141,17 @@ def test_a_pasted_number_of_any_length_is_refused(desk: Console, qtbot: QtBot) -
     dialog = LimitDialog(context, find_limit(desk, "cooling_off_seconds"), parent)
     type_value(dialog, "9" * 5_000)
     assert dialog.find_form_problem() == "dialog.limit.needs_value"
+
+
+@pytest.mark.usefixtures("appearance")
+def test_a_changed_limit_is_shown_after_the_refusal(desk: Console, qtbot: QtBot) -> None:
+    """The worker refuses the request because another administrator has changed the limit meanwhile. The dialog then
+    shows the present value beside the refusal and keeps the typed value."""
+    context, parent = make_window_context(desk, ServicesWithLostAnswers(desk), qtbot)
+    dialog = LimitDialog(context, replace(find_limit(desk), value=10_000), parent)
+    type_value(dialog, "60,000")
+    with act_as("adm-f"):
+        dialog._show_failure(Failure(ErrorCode.STALE_VIEW, {"about": "limit"}))
+    shown_texts = [label.plain for label in dialog.findChildren(TextLabel)]
+    assert {"Now ¥500,000", context.translate("error.stale_view.limit")} <= set(shown_texts)
+    assert dialog.value_field.text() == "60,000"

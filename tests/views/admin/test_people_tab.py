@@ -116,8 +116,13 @@ def test_a_dialog_ends_only_the_disabling_that_it_shows(desk: Console, open_page
         dialog.submit_form()
         shown_texts = [label.plain for label in dialog.findChildren(TextLabel)]
         assert page.context.translate("error.stale_view.operator") in shown_texts
+        assert any(text.startswith("adm-h disabled this person") and "again" in text for text in shown_texts)
+        assert dialog.main_button.text() == "Request enabling"
         page.read_data("entered")
         assert select_person(page, "op-a").proposed_by is None
+        dialog.submit_form()
+        page.read_data("entered")
+        assert select_person(page, "op-a").proposed_by == "adm-f"
 
 
 def test_a_person_without_the_role_sees_who_has_it(desk: Console, open_page: Callable[..., AdminPage]) -> None:

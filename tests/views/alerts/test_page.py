@@ -388,6 +388,32 @@ def test_a_decision_about_an_incident_names_its_newest_alert_on_the_screen(appea
     assert [call[-2:] for call in calls] == [("words", 7), ("words", 7)]
 
 
+def test_a_dialog_about_a_changed_incident_shows_its_present_alerts(qtbot: QtBot) -> None:
+    """While the person looks at the dialog, the incident gets a further alert: the service refuses the decision. The
+    dialog shows the present number of alerts, and sends the newest one with the next decision."""
+    incident = make_incident(LATE_PAYMENT_ALERT)
+    page, services, _ = show_page(qtbot, incident)
+    further = replace(LATE_PAYMENT_ALERT.alert, id=90)
+    changed = make_incident(LATE_PAYMENT_ALERT, further, extent=IncidentExtent(90))
+    calls: list[tuple[Any, ...]] = []
+
+    def resolve(*given: Any, **_: Any) -> Incident:
+        calls.append(given)
+        if len(calls) == 1:
+            raise ConsoleError(ErrorCode.STALE_VIEW, {"about": "incident", "changed": {}})
+        return changed
+
+    services.resolve, services.read_incident = resolve, lambda _id: changed  # type: ignore[attr-defined]
+    dialog = ResolveIncidentDialog(page.context, incident, page)
+    dialog.note_field.edit.setPlainText("done")  # type: ignore[union-attr]  # an area
+    dialog.submit_form()
+    texts = [label.plain for label in dialog.findChildren(TextLabel)]
+    assert any("2 alerts" in text for text in texts), texts
+    assert page.context.translate("error.stale_view.incident") in texts
+    dialog.submit_form()
+    assert [call[2] for call in calls] == [LATE_PAYMENT_ALERT.alert.id, 90]
+
+
 def test_the_dialog_explains_the_effect_of_an_acknowledgement(appearance: object, qtbot: QtBot) -> None:
     """The dialog states the effect of an acknowledgement. It closes an alert about a changed company. It also closes
     the alert about a rolled back database, after which operations with money are possible again. Any other alert
