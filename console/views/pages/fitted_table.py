@@ -478,8 +478,12 @@ class FittedTable(RecordTable):
         self.fit_columns()
 
     def _measure_title_width(self, column_index: int) -> int:
-        title = self.format_title(self.rows.columns[column_index])
-        width = current_appearance().font_metrics("small").horizontalAdvance(title)
+        """Return the width in px that a column needs for its title; the title of a column of check boxes is a check
+        box, also while the table has no rows."""
+        column = self.rows.columns[column_index]
+        width: float = current_appearance().font_metrics("small").horizontalAdvance(self.format_title(column))
+        if column.kind == "check":
+            width = self.delegates[column_index].measure_cell_width("")
         return ceil(width) + sum(self.delegates[column_index].get_paddings(column_index)) + 1
 
     def _measure_contents_width(self, column_index: int) -> int:

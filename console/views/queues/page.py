@@ -573,6 +573,7 @@ class QueuesPage(Page):
     def _show_list_failure(self, model: PagedModel, failure: Failure) -> None:
         if model is self.row_model:  # the shown list isn't outdated because another one couldn't be read
             self.show_reading_failure(failure)
+            self._show_offered_key_hints()
 
     def _go_to_stored_row(self) -> None:
         """Make a row of the loaded rows current: the row with the key `_stored_row_key` (the current row of the last
@@ -714,7 +715,8 @@ class QueuesPage(Page):
         self.hint_bar.status_label.show_text(self._append_state_instant_to_position(position_text))
 
     def _show_offered_key_hints(self) -> None:
-        is_list_empty = self.row_model.has_read_last_page and self.row_model.row_count == 0
+        is_read = self.row_model.has_read_last_page or self._reading_failure is not None
+        is_list_empty = is_read and self.row_model.row_count == 0
         hidden_hints = _ROW_KEY_HINTS if is_list_empty else self._list_impossible_key_hints()
         preview_hint = set() if has_room_beside_lists(self.window()) else {"key.preview"}
         self.show_key_hints_without({*hidden_hints, *preview_hint})

@@ -4,7 +4,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from console.views.pages.static_table import StaticTable
-from console.views.tables.columns import AgeCell, CellKind, Column, StateCell
+from console.views.tables.columns import AgeCell, CellKind, Column, StateCell, make_check_box_column
 from console.views.theme.theme import Appearance
 from tests.views.invented_checks import make_window_context
 
@@ -357,3 +357,28 @@ def test_a_repeated_column_is_hidden_only_if_the_stretched_texts_then_fit(
     table.show_rows([1])
     assert table.isColumnHidden(1) is is_hidden
     assert table.is_cell_cut("what", 1) is (word_count == 90)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5])
+def test_a_table_without_rows_shows_its_check_box_and_scrolls_nowhere(
+    appearance: Appearance, qtbot: QtBot, scale: float
+) -> None:
+    """A table whose first read has failed has no rows. Its column of check boxes is nevertheless as wide as with
+    rows, because its title is a check box, and the table doesn't scroll sideways."""
+    appearance.set_text_scale(scale)
+    columns = [
+        make_check_box_column("Selected"),
+        Column("name", "Name", 120, lambda line: str(line)),
+        Column("next", "Next", 200, lambda line: str(line), is_stretched=True),
+    ]
+    widths = []
+    for rows in ([], ["a", "b"]):
+        table = StaticTable(make_window_context(), columns, lambda line: line, "Lines")
+        qtbot.addWidget(table)
+        table.resize(700, 200)
+        table.show()
+        table.show_rows(rows)
+        table.fit_columns()
+        widths.append(table.columnWidth(0))
+        assert table.horizontalScrollBar().maximum() == 0
+    assert widths[0] == widths[1]

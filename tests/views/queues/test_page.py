@@ -281,3 +281,19 @@ def test_the_key_of_the_preview_is_offered_only_with_room_for_it(
     assert ("I" in hinted) is is_offered
     page.resize(1500 if not is_offered else 1200, 800)
     assert ("I" in {key for keys, _text in page.hint_bar.key_hints for key in keys}) is not is_offered
+
+
+def test_a_queue_that_could_not_be_read_offers_no_keys_for_rows(qtbot: QtBot) -> None:
+    """After a failed first read the list has no row, so the line of shortcuts names no key that needs a row."""
+    services = ServicesWithOneQueue(CHECKS_TO_REVIEW)
+
+    def refuse(*_given: object, **_options: object) -> object:
+        raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
+
+    services.read_queue = refuse  # type: ignore[method-assign]
+    page = show_page(qtbot, services)
+    execute_tasks(page.context.runner)  # type: ignore[arg-type]  # the runner of a test
+    assert page.list_bar_names() == ("failed",)
+    hinted = {key for keys, _text in page.hint_bar.key_hints for key in keys}
+    assert not hinted & {"Enter", "Space", "P", "T"}
+    assert "Ctrl+F" in hinted
