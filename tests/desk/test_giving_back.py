@@ -332,18 +332,19 @@ def test_the_list_of_left_open_records_gives_them_back(
     person.press("Ctrl+Shift+O")
     dialog = person.wait_for_dialog(UnfinishedWorkDialog)
     rows = dialog.own_items_table
-    person.wait_until(lambda: [item.reason.value for item in rows.all_rows] == ["operation", "taken", "taken"])
+    person.wait_until(lambda: [item.reason.value for item in rows.all_rows] == ["taken", "taken", "operation"])
     column = next(number for number, column in enumerate(rows.rows.columns) if column.key == "number")
-    assert rows.rows.data(rows.rows.index(0, column), Qt.ItemDataRole.DisplayRole) == "1 1803 0101 8771"
+    assert rows.rows.data(rows.rows.index(2, column), Qt.ItemDataRole.DisplayRole) == "1 1803 0101 8771"
+    rows.go_to_row(2)
     assert not dialog.own_takes.give_back_button.isEnabled()
     rows.go_to_row(next(row for row, item in enumerate(rows.all_rows) if item.kind == "payment"))
     person.wait_until(dialog.own_takes.give_back_button.isEnabled)
     dialog.own_takes.give_back_button.click()
-    person.wait_until(lambda: [item.reason.value for item in rows.all_rows] == ["operation", "taken"])
+    person.wait_until(lambda: [item.reason.value for item in rows.all_rows] == ["taken", "operation"])
     person.wait_until(
-        lambda: getattr(rows.rows.row_at(1), "kind", "") == "credit-check"
+        lambda: getattr(rows.rows.row_at(0), "kind", "") == "credit-check"
     )  # the table shows new rows a moment later
-    rows.go_to_row(1)
+    rows.go_to_row(0)
     person.wait_until(dialog.own_takes.hand_over_button.isEnabled)
     dialog.own_takes.hand_over_button.click()
     handing = person.wait_for_dialog(HandOverDialog)

@@ -15,8 +15,13 @@ OPERATION_KIND = "operation"
 
 class LeftOpenReason(StrEnum):
     """Reason for which a piece of work counts as left open, such as an operation that has not ended, a taken record,
-    or a draft. A list of left-open work is sorted in the order of these members."""
+    or a draft. A list of left-open work is sorted in the order of these members: first what keeps colleagues away
+    until the person gives it back or hands it over, then what goes on without the person."""
 
+    TAKEN = "taken"
+    """The person has taken the record."""
+    INCIDENT = "incident"
+    """The person owns the incident."""
     OPERATION = "operation"
     """The person began an operation. It is still running, or its outcome is unknown."""
     REQUEST = "request"
@@ -25,10 +30,6 @@ class LeftOpenReason(StrEnum):
     """
     BULK_RUN = "bulk_run"
     """The person made a bulk run that is not done."""
-    TAKEN = "taken"
-    """The person has taken the record."""
-    INCIDENT = "incident"
-    """The person owns the incident."""
     REFUND = "refund"
     """The person requested a refund. A second person must decide."""
     PROPOSAL = "proposal"

@@ -61,10 +61,10 @@ def test_left_open_records_are_listed_with_their_reason(scene: PaymentDesk) -> N
     draft = Draft("refund", str(payment.id), "Payment", "form", {}, now)
     items = console.left_open.list_items((draft,))
     assert read_facts(items) == [
+        ("taken", "payment", str(payment.id), make_link("payment", payment.id)),
         ("operation", "credit-check", str(unknown.id), make_link("credit-check", unknown.id)),
         ("operation", "credit-check", str(other.id), make_link("credit-check", other.id)),
         ("bulk_run", "bulk-run", str(run.id), None),
-        ("taken", "payment", str(payment.id), make_link("payment", payment.id)),
         ("refund", "refund", str(refund.id), make_link("refund", refund.id)),
         ("proposal", "credit-check", str(unknown.id), make_link("credit-check", unknown.id)),
         ("draft", "payment", str(payment.id), make_link("payment", payment.id)),
@@ -73,8 +73,8 @@ def test_left_open_records_are_listed_with_their_reason(scene: PaymentDesk) -> N
     assert by_reason[LeftOpenReason.TAKEN].until == taken.until
     assert by_reason[LeftOpenReason.BULK_RUN].name == run.name
     assert by_reason[LeftOpenReason.OPERATION].action == "credit-check.purchase"
-    assert [item.wording_key for item in items[1:3]] == ["left_open.operation.unknown", "left_open.bulk_run"]
-    assert [item.corporation_number for item in items[:3]] == [*CORPORATION_NUMBERS, None]
+    assert [item.wording_key for item in items[2:4]] == ["left_open.operation.unknown", "left_open.bulk_run"]
+    assert [item.corporation_number for item in items[1:4]] == [*CORPORATION_NUMBERS, None]
 
     console.recovery.give_up_take("payment", payment.id)
     console.bulk.discard(run.id)

@@ -290,7 +290,7 @@ def test_a_queue_that_could_not_be_read_offers_no_keys_for_rows(qtbot: QtBot) ->
     def refuse(*_given: object, **_options: object) -> object:
         raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
 
-    services.read_queue = refuse  # type: ignore[method-assign]
+    services.read_queue = refuse  # type: ignore[assignment, method-assign]
     page = show_page(qtbot, services)
     execute_tasks(page.context.runner)  # type: ignore[arg-type]  # the runner of a test
     assert page.list_bar_names() == ("failed",)
