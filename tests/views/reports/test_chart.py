@@ -33,7 +33,7 @@ def test_strips_stand_side_by_side_only_if_their_texts_fit(qtbot: QtBot, appeara
     """Two strips of bars are next to each other if the figures above their bars fit. Otherwise each strip has a line
     of its own, so that its figures are shown completely.
     """
-    chart = Chart("Time to truth")
+    chart = Chart("Time to outcome")
     qtbot.addWidget(chart)
     bars = (Bar("Median", "7 h", ()), Bar("Oldest", "2 d", ()))
     for detail, places in (
