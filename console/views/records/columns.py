@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from console.domain.access.permissions import WORKER
 from console.domain.explained_state import WorkBadge
 from console.domain.payments.records import Payment, Refund
 from console.domain.record_kinds import RECORD_KINDS
@@ -317,6 +318,8 @@ def _make_maker_and_approvers_column(factory: _RecordColumnFactory) -> Column:
     def format_maker_and_approvers(record: ShownRecord) -> str:
         if not isinstance(record, Refund):
             return ""
+        if record.maker == WORKER:
+            return factory.context.translate("case.people_automatic", checkers=record.checkers)
         return factory.context.translate("case.people", maker=record.maker, checkers=record.checkers)
 
     return factory.make_column("people", 160, format_maker_and_approvers, is_stretched=True)
