@@ -12,6 +12,7 @@ from console.domain.exports.tables import ExportRequest, ListName
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page
+from console.views.pages.static_table import StaticTable
 from console.views.printing.print_job import PRINT_KEY_HINT
 from console.views.reports import provider_success, queue_ages, refund_funnel, settlement, time_to_truth
 from console.views.reports.daily_close import DailyCloseSection
@@ -72,7 +73,10 @@ class ReportsPage(Page):
         tab_area.setLayout(make_row(self.tabs, None))
         self.add_content(tab_area)
         self.add_content(self.stack, 1)
-        self.add_key_hints()
+        self.add_key_hints(*self.findChildren(StaticTable))
+        for section in self.sections:
+            if isinstance(section, ChartSection):
+                section.stack.currentChanged.connect(self._update_key_hints)
         self.bind_shortcut(CHART_SHORTCUT, self._toggle_chart_and_table)
 
     @property

@@ -165,6 +165,28 @@ def test_a_report_switches_between_picture_and_table(
     assert "Atom" in section.note_label.plain, "it says that older payments are missing"
 
 
+def read_hinted_keys(page: ReportsPage) -> list[str]:
+    return [key for keys, _ in page.hint_bar.key_hints for key in keys]
+
+
+def test_the_arrow_keys_are_hinted_only_beside_a_table_with_rows(qtbot: QtBot, appearance: Appearance) -> None:
+    """A chart and a daily close without sums and open records have no rows through which the arrow keys move."""
+    close = DailyClose("atom", NOW.date(), (), (), None, (), NOW, None, ())
+    services = DailyCloseServices(close)
+    page = make_page(services, qtbot)
+    assert "↓" not in read_hinted_keys(page)
+    page._toggle_chart_and_table()
+    assert "↓" in read_hinted_keys(page)
+    page._toggle_chart_and_table()
+    assert "↓" not in read_hinted_keys(page)
+    page.show_route(ReportsRoute("close"))
+    assert services.read_closes
+    assert "↓" not in read_hinted_keys(page)
+    services.close = replace(close, unknown_records=(UnknownRecord("payment", 8, "ORD-8", "JPY", 9_900, NOW),))
+    page.read_data("refresh")
+    qtbot.waitUntil(lambda: "↓" in read_hinted_keys(page))
+
+
 def test_an_outage_that_began_before_the_first_day_is_marked_inside_the_picture(
     qtbot: QtBot, appearance: Appearance
 ) -> None:
