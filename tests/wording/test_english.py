@@ -42,6 +42,7 @@ REASON_BY_FORBIDDEN_PHRASE = {
     r"\bmoved? the order\b|\border (was )?(not )?moved\b": "say mark the order as paid",
     r"\bleft over\b|\blooked after\b|\blooks after\b": "idioms are hard for second-language readers",
     r"\bperson of the\b|\bhands? out\b|\bput (it )?right\b": "idioms are hard for second-language readers",
+    r"\byour take\b": "take is a verb here; say that the person takes the record or gives it back",
     r"\btruths?\b": "it is a metaphor; say outcome",
     r"^which\b.*[^?]$": "name the thing, such as the columns, instead of asking for it",
     r"\bwhat (changed|happens|it means|the caller|you start and)\b": "name the thing: the change, events, effect",
