@@ -50,6 +50,7 @@ from console.wording import records as record_texts
 from console.wording import registry as registry_words
 from console.wording.mismatches import format_mismatch
 from console.wording.sentences import catalogue as wording
+from console.wording.sentences.line_breaks import allow_breaks_in_word
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -546,13 +547,13 @@ class RecordPreview(Surface):
             facts += [
                 (translate("column.provider"), case_words.get_record_provider_name(record, context)),
                 (translate("field.payer"), case_words.mask_payer(record.payer)),
-                (translate("field.provider_payment_id"), record.provider_payment_id),
+                (translate("field.provider_payment_id"), allow_breaks_in_word(record.provider_payment_id or "")),
             ]
         elif isinstance(record, Refund):
             facts += [
                 (translate("field.maker"), words.get_actor_name(record.maker, context)),
                 (translate("field.reason"), record_texts.format_refund_reason(record, context)),
-                (translate("field.refund_key"), record.provider_refund_key),
+                (translate("field.refund_key"), allow_breaks_in_word(record.provider_refund_key or "")),
             ]
         for label, value in facts:
             fact_list.add_fact(label, TextLabel(value or wording.NO_VALUE, wraps_lines=True, is_selectable=True))

@@ -70,9 +70,13 @@ def keep_phrases_whole(text: str) -> str:
 def allow_breaks_in_long_words(text: str) -> str:
     """Return the text with an invisible space after every 16 characters of each Latin word of 48 or more characters,
     such as the address of a web page, because such a word is longer than a line."""
-    return _UNBROKEN_LATIN_TEXT_PATTERN.sub(
-        lambda word: _PIECE_OF_LATIN_TEXT_PATTERN.sub(rf"\g<0>{POSSIBLE_BREAK}", word.group()), text
-    )
+    return _UNBROKEN_LATIN_TEXT_PATTERN.sub(lambda word: allow_breaks_in_word(word.group()), text)
+
+
+def allow_breaks_in_word(word: str) -> str:
+    """Return the Latin word with an invisible space after every 16 characters, for a key that is longer than the
+    line of a narrow panel."""
+    return _PIECE_OF_LATIN_TEXT_PATTERN.sub(rf"\g<0>{POSSIBLE_BREAK}", word)
 
 
 @lru_cache(maxsize=4096)

@@ -249,7 +249,7 @@ BAD_ARCHIVES: dict[str, tuple[Callable[[Path], Path], P]] = {
     "two days": (make_renamed_writer("diff_20251101", "diff_20251104"), P.WRONG_FILE_NAME),
     "two kinds": (make_renamed_writer("diff_20251104", "00_zenkoku_all_20251104"), P.WRONG_FILE_NAME),
     "missing": (lambda folder: folder / f"{FILE_NAME}.zip", P.FILE_UNREADABLE),
-    "a folder": (make_folder, P.FILE_UNREADABLE),
+    "a folder": (make_folder, P.FOLDER_FOR_FILE),
 }
 
 
