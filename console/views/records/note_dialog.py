@@ -39,6 +39,9 @@ class NoteDialog(FormDialog):
             main_button_text=translate(f"dialog.{self.name}.act"),
         )
         self._kind, self._id = kind, id
+        self._sent_text = ""
+        """The text of the last call. The answer may come after the field was deleted, because a dialog that waits for
+        long can be closed."""
         self.note_field = MultiLineField(translate("dialog.note.words"), translate)
         if not isinstance(self.note_field.edit, LineEdit):
             self.note_field.edit.textChanged.connect(self.update_submit_button)
@@ -73,6 +76,7 @@ class NoteDialog(FormDialog):
 
     def send_form(self) -> None:
         kind, id, note_text = self._kind, self._id, self.note_field.text()
+        self._sent_text = note_text
         self.send_call(
             self._make_store_call(kind, id, note_text),
             label=self.context.translate(
@@ -93,7 +97,7 @@ class NoteDialog(FormDialog):
 
     def _add_mentioned_people(self, message: str) -> str:
         """Return the message about the stored note, followed by the names of the people whom the note mentions."""
-        people = self.mention_completion.format_mentioned_people(self.note_field.text())
+        people = self.mention_completion.format_mentioned_people(self._sent_text)
         return wording.join_sentences((message, people), self.context.translate)
 
     def show_answer(self, answer: Any) -> None:
