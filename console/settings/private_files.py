@@ -155,6 +155,17 @@ def is_ordinary_file(path: Path) -> bool:
         return False
 
 
+def path_exists(path: Path) -> bool:
+    """Return True if a file or folder has this path. Raises OSError if the operating system can't tell this, for
+    example because a folder of the path may not be read. (In this case, `Path.exists` returns False from Python 3.14
+    on.)"""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
 def is_folder(path: Path) -> bool:
     """Return True if the path is that of a folder. Return False also if the operating system can't tell this, for
     example because a folder of the path may not be read. (In this case, `Path.is_dir` raises OSError before Python

@@ -13,10 +13,12 @@ import pytest
 
 from console.domain.clock import SystemClock
 from console.services.monitoring.doctor import HealthCheckService
+from console.settings.private_files import path_exists
 from console.settings.settings import Settings
 from console.wording.sentences.catalogue import translate
 from tests.support.desks import make_environment
 from tests.support.forked_command import ForkedCommand
+from tests.support.permissions import remove_permissions
 
 UNREACHABLE_URL = "http://127.0.0.1:9"
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes mean nothing there")
@@ -163,3 +165,14 @@ def test_a_link_to_a_missing_file_creates_a_private_file(tmp_path: Path) -> None
     )
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     assert not make_private_file(tmp_path / "loop")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes mean nothing there")
+def test_a_path_in_an_unreadable_folder_is_not_reported_as_missing(tmp_path: Path) -> None:
+    """`path_exists` raises an error if the operating system can't tell whether a file exists, on each Python."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "file").touch()
+    assert [path_exists(folder / name) for name in ("file", "missing", "file/below")] == [True, False, False]
+    with remove_permissions(folder), pytest.raises(PermissionError):
+        path_exists(folder / "file")

@@ -124,11 +124,14 @@ class SqlServer:
         """
         import pymysql
 
-        for (connection,) in self.sql(
-            "SELECT ID FROM information_schema.PROCESSLIST"
-            f" WHERE DB IN ('{database}', '{make_people_database_name(database)}')"
-            " AND COALESCE(INFO, '') NOT LIKE '%information_schema%'"
+        # MySQL's information_schema can't be read while any session runs a statement with a character of four bytes.
+        for connection, _user, _host, used_database, _command, _time, _state, statement, *_ in self.sql(
+            "SHOW FULL PROCESSLIST"
         ):
+            if used_database not in (database, make_people_database_name(database)):
+                continue
+            if "information_schema" in (statement or "").lower():
+                continue
             with suppress(pymysql.MySQLError):  # it left by itself
                 self.sql(f"KILL {connection}")
 

@@ -21,6 +21,7 @@ from console.domain.person_state.retention import (
 from console.services.process.context import ServiceContext
 from console.settings.named_values_file import JsonValue, NamedValues, NamedValuesFile, UnreadableNamedValuesFile
 from console.settings.person_files import get_person_file_path
+from console.settings.private_files import path_exists
 from console.store.spool.cipher import Cipher, DecryptionFailed
 
 _DATABASE_ID_SEPARATOR = "/"
@@ -42,7 +43,7 @@ class PersonStateStore:
         renamed.
         """
         with contextlib.suppress(PermissionError):
-            if not self._path.exists():
+            if not path_exists(self._path):
                 return NamedValues()
         return self._select_current_entries_of_database(self._open_file().read())
 

@@ -22,6 +22,7 @@ from console.domain.registry.import_plan import WHOLE_NATION_CODE
 from console.domain.registry.other_spellings import list_other_spellings
 from console.domain.registry.prefectures import find_prefecture_code
 from console.domain.registry.publication_days import FIRST_PUBLICATION_DAY
+from console.settings.private_files import path_exists
 from console.store.registry.import_order import RegistryCoverage
 from console.store.registry.registry_file import (
     CURRENT_REGISTRY_NAME,
@@ -314,7 +315,7 @@ def open_registry(folder: Path) -> RegistryReader | None:
     """Return a reader of the registry in this folder, without opening the file; None if there is none. If this
     program may not look into the folder, each read of the reader raises ConsoleError `storage_full`."""
     try:
-        is_present = (folder / CURRENT_REGISTRY_NAME).exists()
+        is_present = path_exists(folder / CURRENT_REGISTRY_NAME)
     except OSError:
         is_present = True
     return RegistryReader(folder) if is_present else None

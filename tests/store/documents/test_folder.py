@@ -20,6 +20,7 @@ from console.settings import disk_sync
 from console.store.documents.documents import LARGEST_DOCUMENT_BYTES, Documents
 from console.store.documents.folder import DocumentFolder
 from tests.store import processes
+from tests.support.permissions import remove_permissions
 from tests.support.refusals import call_for_refusal
 from tests.support.waiting import MAX_WAIT_SECONDS
 
@@ -256,6 +257,16 @@ def test_a_link_folder_or_pipe_in_place_of_a_document_is_not_used(
     else:
         assert documents.read(documents.store(PDF_BYTES).path) == PDF_BYTES
     assert sorted(secret.parent.iterdir()) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes mean nothing there")
+def test_documents_below_an_unreadable_folder_are_not_listed_as_none(documents: Documents, root: Path) -> None:
+    """If a folder above the documents can't be read, the list of documents is an error instead of an empty list."""
+    documents.store(PDF_BYTES)
+    folder = DocumentFolder(root.as_uri(), lambda: True)
+    with remove_permissions(root.parent), pytest.raises(ConsoleError) as refused:
+        list(folder.list_all_paths())
+    assert refused.value.code == "storage_full"
 
 
 def test_a_junction_in_place_of_a_folder_is_not_used(
