@@ -326,9 +326,10 @@ def run_tests(folder: Path, *words: str, status: int = 0) -> str:
 
 
 def test_the_table_of_drawn_files_has_existing_files_the_slowest_first() -> None:
-    """The parts of the worker processes are computed from this table, so it has most of the slow files."""
+    """The parts of the worker processes are computed from this table, so it has most of the slow files. A quick
+    machine lists fewer files than a slow one."""
     table = read_file_seconds_table(DRAWN_SECONDS_TABLE_FILE)
-    assert len(table) > 100
+    assert len(table) > 50
     assert list(table.values()) == sorted(table.values(), reverse=True)
     assert [file for file in table if not (ROOT / file).exists()] == []
 
