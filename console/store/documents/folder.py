@@ -21,7 +21,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
 from console.domain.setting_problems import SettingProblem
 from console.settings.disk_sync import sync_descriptor, sync_folder
-from console.settings.private_files import is_link, is_on_read_only_file_system, path_exists
+from console.settings.private_files import is_link, is_on_read_only_file_system
 from console.store.documents.storage_protocol import (
     LARGEST_DOCUMENT_BYTES,
     is_path_of_content,
@@ -119,7 +119,7 @@ class DocumentFolder:
         """
         with self._translate_errors():
             self._require_mounted()
-            if not path_exists(self.root) or not self.root.is_dir():
+            if not self.root.is_dir():
                 return
             for folder in sorted(self.root.iterdir()):
                 if _SUBFOLDER_PATTERN.fullmatch(folder.name) and not is_link(folder):
