@@ -97,7 +97,8 @@ class SqlServer:
             f"GRANT {', '.join(self._list_account_rights())} ON *.* TO `{owner}`@`%`",
         )
         if not self.is_mariadb:
-            self.sql(f"GRANT SELECT ON performance_schema.data_lock_waits TO `{owner}`@`%`")
+            for table in ("data_lock_waits", "threads"):
+                self.sql(f"GRANT SELECT ON performance_schema.{table} TO `{owner}`@`%`")
         return self.make_url(owner, password, name)
 
     def _list_account_rights(self) -> tuple[str, ...]:

@@ -58,6 +58,11 @@ that has no session and blocks another transaction. A worker calls the procedure
 back when the calls have reported it for MAX_BLOCKING_SECONDS. The sum of both times and of the duration of two calls
 is shorter than `retry_policy.LOCKED_RETRY_SECONDS`, so a write that waits for the transaction's locks gets them.
 """
+CALLS_BEFORE_END_OF_UNREADABLE_STATEMENT = 3
+"""Number of consecutive calls of the procedure that can't read MySQL's list of sessions, at which the procedure ends
+a session of a person that runs a statement. A worker makes a call each second, and a person's desk seldom runs a
+statement for so long.
+"""
 IDLE_WATCHER_SECONDS = 5
 """Time (seconds) after which a database server closes the connection of a worker that looks for lock holders, if the
 worker no longer calls the procedure, because its process is stopped. After that, another worker looks for lock
@@ -87,6 +92,8 @@ _TEXT_TYPE = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 """SQL type of the text variables in the procedure END_LOCK_HOLDER_PROCEDURE. Without it they would have the
 database's collation, which the server can't always compare with the texts of a session.
 """
+_CANNOT_CONVERT_ERROR = 3854
+"""Number of MySQL's error for a text that another character set can't represent."""
 _NO_TEMPORARY_SPACE_ERRORS = "3, 1021, 1030, 1114"
 """Numbers of MariaDB's errors that mean that there is no room for a temporary table, as an SQL list."""
 
@@ -178,6 +185,7 @@ _RIGHT_PATTERNS_ON_MYSQL = {
     "SELECT ON performance_schema.data_lock_waits": (
         r"\bSELECT\b.* ON (\*\.\*|`performance_schema`\.(\*|`data_lock_waits`))"
     ),
+    "SELECT ON performance_schema.threads": r"\bSELECT\b.* ON (\*\.\*|`performance_schema`\.(\*|`threads`))",
 }
 _ALL_PRIVILEGES_PATTERN = r"\bALL PRIVILEGES ON \*\.\*"
 _REPEATED_BLOCKERS_KEY = "repeaters"
@@ -246,6 +254,8 @@ def _make_procedure_body(conn: Connection) -> str:
     """
     sql = _MARIADB_SQL if is_mariadb(conn) else _MYSQL_SQL
     lock_waits_query = sql.lock_waits_query
+    handler_sql = _make_no_temporary_space_handler(sql) if is_mariadb(conn) else _make_unreadable_list_handler(sql)
+    reset_count_sql = "" if is_mariadb(conn) else "SET @console_unread_calls = 0;"
     return f"""watch: BEGIN
   DECLARE session_id, other_id, watcher_id BIGINT UNSIGNED;
   DECLARE lock_session_id BIGINT UNSIGNED DEFAULT IS_USED_LOCK({WATCHER_LOCK_SQL});
@@ -253,10 +263,11 @@ def _make_procedure_body(conn: Connection) -> str:
   DECLARE account, reason VARCHAR(128) {_TEXT_TYPE};
   DECLARE now_here DATETIME DEFAULT CONVERT_TZ(SYSDATE(), @@SESSION.time_zone, 'SYSTEM');
   DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
-  {_make_no_temporary_space_handler(sql) if is_mariadb(conn) else ""}
+  {handler_sql}
   {_make_watcher_lock_statements()}
   {_make_sign_count_statements(sql)}
   IF sign_count = 0 THEN
+    {reset_count_sql}
     SELECT account, reason;
     LEAVE watch;
   END IF;
@@ -284,6 +295,7 @@ def _make_procedure_body(conn: Connection) -> str:
       LIMIT 1;
     SET reason = IF(account IS NULL, NULL, '{UNENDED_SESSION_REASON}');
   END IF;
+  {reset_count_sql}
   SELECT account, reason;
 END"""  # noqa: S608  # constants of this program
 
@@ -458,6 +470,43 @@ def _make_no_temporary_space_handler(sql: _ProcedureSqlParts) -> str:
         END;
         {end_sessions}
       END IF;
+    END IF;
+    SELECT account, reason;
+  END;"""  # noqa: S608  # constants of this program
+
+
+def _make_unreadable_list_handler(sql: _ProcedureSqlParts) -> str:
+    """Return SQL of the error handler that the procedure END_LOCK_HOLDER_PROCEDURE runs on MySQL if it can't read the
+    list of sessions or of transactions. While any session runs a statement with a character of four bytes, such as
+    an emoji, `information_schema` can't be read, because its texts have the character set utf8mb3. Without the
+    handler, one long statement of a person would prevent the procedure from ending any session.
+
+    A short statement ends before the next call, so the first calls return nothing. From the call
+    CALLS_BEFORE_END_OF_UNREADABLE_STATEMENT on, each call ends one session of a person that runs a statement, by the
+    server's other list. That list doesn't have the whole statements, so the session is drawn at random.
+    """
+    return f"""DECLARE EXIT HANDLER FOR {_CANNOT_CONVERT_ERROR} BEGIN
+    SET @console_unread_calls = COALESCE(@console_unread_calls, 0) + 1;
+    IF @console_unread_calls >= {CALLS_BEFORE_END_OF_UNREADABLE_STATEMENT} THEN
+      SELECT t.processlist_id, o.name INTO session_id, account
+        FROM performance_schema.threads t
+        JOIN operators o ON CAST(o.name AS BINARY) = CAST(t.processlist_user AS BINARY)
+        WHERE NOT FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', '')) AND t.processlist_command <> 'Sleep'
+        ORDER BY RAND() LIMIT 1;
+    END IF;
+    IF session_id IS NOT NULL THEN
+      SET reason = '{BLOCKS_UNCLEAR_REASON}';
+      IF FIND_IN_SET(account, @console_repeaters) THEN
+        BEGIN
+          DECLARE EXIT HANDLER FOR SQLEXCEPTION SET reason = '{BLOCKS_UNCLEAR_REASON}';
+          {sql.lock_account_sql}
+          SET reason = '{SUSPENDED_REASON}';
+        END;
+      END IF;
+      BEGIN
+        DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
+        KILL session_id;
+      END;
     END IF;
     SELECT account, reason;
   END;"""  # noqa: S608  # constants of this program

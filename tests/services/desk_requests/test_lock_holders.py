@@ -4,7 +4,7 @@ transaction, and the requests of the other people are executed.
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from socket import socket
+from socket import SHUT_RDWR, socket
 from threading import Event, Thread
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -735,6 +735,18 @@ def block_writers_of_limits(place: Place) -> Iterator[Any]:
 
 
 @contextmanager
+def run_statement_with_emoji(place: Place, person: str) -> Iterator[Any]:
+    """Inside the block, a session of this person runs a statement with a character of four bytes. Yield its
+    connection."""
+    with ExitStack() as stack:
+        connection = stack.enter_context(closing(open_connection(place, person, 1)))
+        execute_in_thread(stack, stack.enter_context(connection.cursor()), "SELECT '\N{GRINNING FACE}', SLEEP(1000)")
+        stack.enter_context(suppress(OSError))  # the server may have closed it
+        stack.callback(connection._sock.shutdown, SHUT_RDWR)
+        yield connection
+
+
+@contextmanager
 def take_watcher_lock(place: Place, person: str) -> Iterator[None]:
     """Inside the block, a session of this person or worker has the user lock of the watching worker on each node."""
     assert isinstance(place, ServerPlace)
@@ -748,6 +760,22 @@ def take_watcher_lock(place: Place, person: str) -> Iterator[None]:
             holding.execute("SELECT GET_LOCK(%s, 0)", (name,))
             assert holding.fetchone() == (1,)
         yield
+
+
+def test_a_statement_with_an_emoji_protects_no_blocking_session(place: Place, worker: Console) -> None:
+    """MySQL's lists of sessions and transactions can't be read while a session runs a statement with a character of
+    four bytes. A worker ends such a session of a person after some passes, and then the session that blocks others.
+    """
+    ender = worker.blocking_session_ender
+    with block_writers_of_limits(place) as locking, run_statement_with_emoji(place, "lead-b"):
+
+        def has_ended_the_blocking_session() -> bool:
+            ender.end_blocking_sessions()
+            with suppress(pymysql.MySQLError):  # this test can't read the list of sessions either
+                return has_ended_session(place, locking)
+            return False
+
+        wait_until(has_ended_the_blocking_session, "the end of the session that locks")
 
 
 def is_watcher_lock_taken(cursor: Any) -> bool:

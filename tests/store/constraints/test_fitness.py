@@ -98,7 +98,8 @@ def test_missing_rights_for_ending_sessions_are_reported(sql_server: SqlServer) 
         assert "lock_holders" not in find_failed_checks(owner)
         rights = ["CONNECTION ADMIN ON *.*"]
         if not sql_server.is_mariadb:
-            rights = ["CONNECTION_ADMIN ON *.*", "SELECT ON performance_schema.data_lock_waits"]
+            tables = ("data_lock_waits", "threads")
+            rights = ["CONNECTION_ADMIN ON *.*", *(f"SELECT ON performance_schema.{table}" for table in tables)]
         for right in rights:
             sql_server.sql(f"REVOKE {right} FROM `{owner.account_name}`@`%`")
             assert find_failed_checks(owner)["lock_holders"] is False
