@@ -174,7 +174,7 @@ HARM_MUTANTS: tuple[Mutant, ...] = (
         "waits_for_others_sql = (\n        f\"{is_waiting_sql} OR NOT EXISTS",
         "tests/services/desk_requests/test_lock_holders.py::test_a_session_that_waits_for_an_own_session_counts_as_blocking"),
     _make_mutant("who can't be locked is not ended", _LOCK_HOLDERS_FILE,
-        "        DECLARE EXIT HANDLER FOR SQLEXCEPTION SET reason = '{BLOCKS_REASON}';\n", "",
+        "        DECLARE EXIT HANDLER FOR SQLEXCEPTION SET reason = '{reason_if_unlocked}';\n", "",
         f"{_USED_UP_SERVERS_TESTS}::test_a_session_of_an_account_that_cannot_be_locked_is_ended", engine=""),
     _make_mutant("an account is locked by a prepared statement", _LOCK_HOLDERS_FILE,
         "EXECUTE IMMEDIATE CONCAT('ALTER USER ', QUOTE(account), '@''%''', {});",

@@ -389,6 +389,18 @@ def _make_disabled_account_statements(change_lock_template: str) -> str:
     END;"""  # noqa: S608  # constants of this program
 
 
+def _make_account_lock_statements(lock_account_sql: str, reason_if_unlocked: str) -> str:
+    """Return the SQL statements of the procedure that lock the account of the chosen session by `lock_account_sql`,
+    and set the reason to `suspended`. If the account can't be locked, they set the reason `reason_if_unlocked`: one
+    account can use up the prepared statements of the whole server (`max_prepared_stmt_count`).
+    """
+    return f"""BEGIN
+        DECLARE EXIT HANDLER FOR SQLEXCEPTION SET reason = '{reason_if_unlocked}';
+        {lock_account_sql}
+        SET reason = '{SUSPENDED_REASON}';
+      END;"""
+
+
 def _make_repeated_blocker_statements(lock_account_sql: str) -> str:
     """Return the SQL statements of the procedure that run before it ends the session that it has chosen. If the
     account of this session has blocked others again and again, the statements lock the account and end its other
@@ -397,17 +409,12 @@ def _make_repeated_blocker_statements(lock_account_sql: str) -> str:
     The variable `@console_repeaters` of the calling session has the names of such accounts. The procedure locks only
     an account that blocks others at this moment, so a worker can't lock other accounts with it.
 
-    `lock_account_sql` is the statement that locks the account. It can fail, because one account can use up the
-    prepared statements of the whole server (`max_prepared_stmt_count`). The sessions are ended even then. This frees
-    the prepared statements, and the next call locks the account.
+    `lock_account_sql` is the statement that locks the account. The sessions are ended even if it fails. This frees
+    the prepared statements of the account, and the next call locks the account.
     """
     return f"""IF reason IN ('{BLOCKS_REASON}', '{BLOCKS_UNCLEAR_REASON}', '{MEMORY_REASON}')
       AND FIND_IN_SET(account, @console_repeaters) THEN
-      BEGIN
-        DECLARE EXIT HANDLER FOR SQLEXCEPTION SET reason = '{BLOCKS_REASON}';
-        {lock_account_sql}
-        SET reason = '{SUSPENDED_REASON}';
-      END;
+      {_make_account_lock_statements(lock_account_sql, BLOCKS_REASON)}
       SET other_id = 0;
       WHILE other_id IS NOT NULL DO
         SELECT MIN(p.id) INTO other_id FROM information_schema.processlist p
@@ -463,11 +470,7 @@ def _make_no_temporary_space_handler(sql: _ProcedureSqlParts) -> str:
     IF has_room THEN
       SET reason = '{FILLED_TEMPORARY_SPACE_REASON}', @console_ended_last = first_account;
       IF FIND_IN_SET(account, @console_repeaters) THEN
-        BEGIN
-          DECLARE EXIT HANDLER FOR SQLEXCEPTION SET reason = '{FILLED_TEMPORARY_SPACE_REASON}';
-          {sql.lock_account_sql}
-          SET reason = '{SUSPENDED_REASON}';
-        END;
+        {_make_account_lock_statements(sql.lock_account_sql, FILLED_TEMPORARY_SPACE_REASON)}
         {end_sessions}
       END IF;
     END IF;
@@ -497,11 +500,7 @@ def _make_unreadable_list_handler(sql: _ProcedureSqlParts) -> str:
     IF session_id IS NOT NULL THEN
       SET reason = '{BLOCKS_UNCLEAR_REASON}';
       IF FIND_IN_SET(account, @console_repeaters) THEN
-        BEGIN
-          DECLARE EXIT HANDLER FOR SQLEXCEPTION SET reason = '{BLOCKS_UNCLEAR_REASON}';
-          {sql.lock_account_sql}
-          SET reason = '{SUSPENDED_REASON}';
-        END;
+        {_make_account_lock_statements(sql.lock_account_sql, BLOCKS_UNCLEAR_REASON)}
       END IF;
       BEGIN
         DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
