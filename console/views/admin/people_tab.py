@@ -5,6 +5,7 @@ from console.domain.access.permissions import WORKER, is_same_person
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column, StateCell
 from console.wording.people_words import format_person_state
+from console.wording.sentences.formats import capitalize_first_letter
 
 
 def find_blocking_reason(context: WindowContext, access: PersonAccess) -> str:
@@ -27,7 +28,7 @@ def find_blocking_reason(context: WindowContext, access: PersonAccess) -> str:
 def format_disabling(context: WindowContext, access: PersonAccess) -> str:
     """Return by whom, since when and why the person is disabled, and who has requested to enable the person. Return
     "" for an enabled person."""
-    return "" if access.disabling is None else format_person_state(access, context.language)
+    return "" if access.disabling is None else capitalize_first_letter(format_person_state(access, context.language))
 
 
 def make_people_columns(context: WindowContext) -> list[Column]:

@@ -135,6 +135,7 @@ def test_a_person_without_the_role_sees_who_has_it(desk: Console, open_page: Cal
         select_person(page, "op-b")
         assert "adm-g" in page.person_button.shown_reason
         assert REASON in page.detail_label.plain
+        assert page.detail_label.plain.startswith("Disabled by adm-f")
 
 
 def test_one_administrator_disables_and_another_enables(desk: Console, open_page: Callable[..., AdminPage]) -> None:
