@@ -19,6 +19,7 @@ from console.views.approvals.cards import PROPOSAL_CARD_KIND
 from console.views.approvals.page import ApprovalsPage
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.lookup.page import LookupPage
+from console.views.money.order_page import OrderPage
 from console.views.money.payment_page import PaymentPage
 from console.views.money.set_asides_page import SetAsidesPage
 from console.views.presenters.records import make_record_ref
@@ -176,6 +177,31 @@ def test_keys_on_a_payments_page_act_on_the_focused_refund(
         person.press(key)
     assert recorded_actions == [("probe", row), ("resolve", row), ("take", row), ("note", row)]
     assert "act" in page.list_bar_names(), "the keys that a refund hasn't say so"
+
+
+def test_keys_of_other_kinds_state_the_reason_on_an_orders_page(
+    person: Person, desk: SampleDesk, recorded_actions: list[tuple[str, RecordRef]]
+) -> None:
+    """On the page of an order, the key of an action that only other kinds of records have states the reason. While
+    the row of the order's payment has the focus, R requests a refund of that payment.
+    """
+    payment = desk.list_payments("complete")[-1]
+    order = desk.console.payments.read_payment(payment.id).order
+    assert order is not None
+    person.frame.show_route(OrderRoute(order.id))
+    page = person.wait_for_page(OrderPage)
+    person.wait_until(lambda: page.details is not None and page.details.record.id == order.id)
+    for key in ("R", "F", "P", "E", "M", "B", "W", "U"):
+        page.hide_bar("act")
+        person.press(key)
+        assert "act" in page.list_bar_names(), key
+    assert recorded_actions == []
+    page.tabs.show_tab("payments")
+    person.wait_until_read()
+    page.tabs.focus_content()
+    person.wait_until(lambda: page.tabs.find_focused_row() is not None)
+    person.press("R")
+    assert recorded_actions == [("refund", get_focused_record(page.tabs.find_focused_row()))]
 
 
 def test_keys_on_a_credit_checks_page_act_on_the_focused_earlier_check(

@@ -63,6 +63,13 @@ ACTIONS_OF_ALL_RECORD_KINDS = (
     *collaboration_actions.COLLABORATION_ACTIONS,
     *evidence_actions.EVIDENCE_EXPORT_ACTIONS,
 )
+_REASON_BY_ACTION_OF_OTHER_KINDS = {
+    "probe": "act.probe_payment", "refetch": "act.only_checks", "resolve": "act.order_follows",
+    "renew": "act.only_checks_renewed", "refund": "act.only_payments", "move_order": "act.only_payments_move_order",
+    "withdraw": "act.only_refunds_withdrawn", "unmask": "act.only_payments_have_payer",
+}  # fmt: skip
+"""For each action with a shortcut that only some kinds of records have: the wording key of the reason why its
+shortcut has no effect on the pages of the other kinds."""
 
 
 def make_record_key_hints(*names: str) -> tuple[KeyHint, ...]:
@@ -172,6 +179,10 @@ class RecordPage(Page, Generic[DetailsT]):
         self.action_bar.action_requested.connect(self.run_action_on_record)
         for name in self.action_names:
             if name in SHORTCUT_BY_RECORD_ACTION:
+                self.bind_shortcut(SHORTCUT_BY_RECORD_ACTION[name], partial(self._run_action_by_shortcut, name))
+        own_keys = {SHORTCUT_BY_RECORD_ACTION.get(name) for name in self.action_names}
+        for name in _REASON_BY_ACTION_OF_OTHER_KINDS:  # acts on a focused row; otherwise the page shows the reason
+            if SHORTCUT_BY_RECORD_ACTION[name] not in own_keys:
                 self.bind_shortcut(SHORTCUT_BY_RECORD_ACTION[name], partial(self._run_action_by_shortcut, name))
         self.bind_shortcut("[", partial(self._open_neighbour_record, -1))
         self.bind_shortcut("]", partial(self._open_neighbour_record, 1))
@@ -629,6 +640,8 @@ class RecordPage(Page, Generic[DetailsT]):
             self.run_action_on_record(action_name)
         elif button is not None:
             self.press_button(button)
+        elif action_name in _REASON_BY_ACTION_OF_OTHER_KINDS:
+            self.show_key_refusal(self.context.translate(_REASON_BY_ACTION_OF_OTHER_KINDS[action_name]))
 
     def _run_action_on_row(self, action_name: str, row: ShownRecord) -> None:
         """Run an action on the related record whose row has the focus. If this record doesn't support the action,
