@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
+from console.domain.access.permissions import is_same_person
 from console.domain.annotations.mentions import Mention
 from console.domain.bulk.records import BulkRunWithHolder
 from console.domain.desk_requests.records import OwnRequest, OwnRequestState
@@ -284,7 +285,9 @@ class UnfinishedWorkDialog(DialogFrame):
         operator = self._context.operator or ""
         self._number_by_record.update(work_lists.number_by_record)
         self._operations = work_lists.operations
-        runs = sorted(work_lists.runs, key=lambda item: (not item.is_open, item.run.made_by != operator))
+        runs = sorted(
+            work_lists.runs, key=lambda item: (not item.is_open, not is_same_person(item.run.made_by, operator))
+        )
         read_lists = (
             self._list_shown_operations(),
             runs,
@@ -332,7 +335,7 @@ class UnfinishedWorkDialog(DialogFrame):
         operator = self._context.operator
         if self._own_work_group is not None:
             return list_own_work(self._operations, operator, self._own_work_group)
-        return sorted(self._operations, key=lambda work: work.operation.operator != operator)
+        return sorted(self._operations, key=lambda work: not is_same_person(work.operation.operator, operator or ""))
 
     def _show_operations(self) -> None:
         operations = self._list_shown_operations()

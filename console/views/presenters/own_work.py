@@ -5,6 +5,7 @@ the dialog of unfinished work lists it.
 from collections.abc import Sequence
 from enum import StrEnum
 
+from console.domain.access.permissions import is_same_person
 from console.domain.records import OperationState
 from console.domain.views.any_record import UnfinishedWork
 
@@ -27,7 +28,7 @@ def list_own_work(
     return [
         work
         for work in operations
-        if work.operation.operator == person and group in (None, _find_own_work_group(work))
+        if is_same_person(work.operation.operator, person or "") and group in (None, _find_own_work_group(work))
     ]
 
 

@@ -540,7 +540,7 @@ class RecordPage(Page, Generic[DetailsT]):
             return
         new_entries = find_new_entries(earlier_details.timeline, details.timeline)
         last_entry = next(filter(reports_event, reversed(new_entries)), None)
-        if last_entry is not None and last_entry.actor != self.context.operator:
+        if last_entry is not None and not is_same_person(last_entry.actor, self.context.operator or ""):
             self.show_change(earlier_details, details, last_entry)
 
     def has_changed(self, earlier_details: DetailsT, details: DetailsT) -> bool:

@@ -493,7 +493,7 @@ class WindowContext(QObject):
     def current_person(self) -> Person | None:
         """The acting person, with the roles that the database stores for this person. None until the operators are
         read, or if the database has no operator of this name."""
-        return next((person for person in self.people if person.name == self.operator), None)
+        return next((person for person in self.people if is_same_person(person.name, self.operator or "")), None)
 
     def find_disabled_reason(self, right_name: str) -> str:
         """Return the reason why the acting person can't use this right at present: the database is unreachable, the

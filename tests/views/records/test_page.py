@@ -504,6 +504,22 @@ def test_the_page_names_the_proposed_outcome(page: PaymentPage, services: Paymen
     assert "lead-b proposed Reversed at " in sentence
 
 
+@pytest.mark.parametrize(("typed_name", "is_shown"), [("OP-A", False), ("op-b", True)])
+def test_only_a_change_by_another_person_shows_a_bar(
+    page: PaymentPage, services: PaymentServices, typed_name: str, is_shown: bool
+) -> None:
+    """The bar about a change by another person doesn't appear for the acting person's own change, also if the person
+    has signed in with another spelling of their name."""
+    page.context.change_operator(typed_name)
+    page.show_route(PaymentRoute(5))
+    services.timeline = (
+        *services.timeline,
+        TimelineEntry(NOW, "op-a", "payment.resolve_proposed", {"as": "completed"}),
+    )
+    page.refresh("changed")
+    assert ("changed" in page.list_bar_names()) is is_shown
+
+
 def test_the_second_of_two_clicks_does_not_press_a_replaced_button(page: PaymentPage) -> None:
     """After the answer to a probe, another recommended action takes the place of the button "Probe". The second of
     two quick clicks doesn't run it, because the person has read nothing about it; the keyboard does."""
