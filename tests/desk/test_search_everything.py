@@ -18,7 +18,7 @@ from console.sandbox.server import Sandbox
 from console.store.payments import orders
 from console.views.admin.page import AdminPage
 from console.views.app.command_palette import CommandPalette
-from console.views.app.window_commands import MAX_RECENT_COMMANDS, WindowCommand, list_recent_commands
+from console.views.app.window_commands import MAX_RECENT_COMMANDS, WindowCommand, list_recent_command_names
 from console.views.lookup.found_records import FoundRecordsPanel
 from console.views.lookup.page import LookupPage
 from console.views.runtime.context import WindowContext
@@ -295,12 +295,12 @@ def test_the_search_box_finds_commands_in_both_languages(open_window: OpenWindow
     search_text(person, palette, "Admin")
     person.press("Return")
     person.wait_for_page(AdminPage)
-    assert list_recent_commands(person.opening.context) == ["go.admin", "theme.dark"]
+    assert list_recent_command_names(person.opening.context) == ["go.admin", "theme.dark"]
     palette = open_search_box(person)
     for name in [*palette._commands][:20]:
         if name.startswith("queue."):
             palette._open_result(palette._commands[name])
-    assert len(list_recent_commands(person.opening.context)) <= MAX_RECENT_COMMANDS
+    assert len(list_recent_command_names(person.opening.context)) <= MAX_RECENT_COMMANDS
     palette.search_box.close()
     palette = open_search_box(person)
     search_text(person, palette, "about this")

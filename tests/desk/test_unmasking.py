@@ -64,7 +64,7 @@ def test_a_shown_payer_cannot_be_unmasked_again(
     person.press("F5")
     person.wait_until_read()
     assert not button.isEnabled()
-    page.unmasking.mask()
+    page.unmasking.mask_texts()
     assert button.isEnabled()
 
 

@@ -92,7 +92,7 @@ def show_unmasking(stage: WindowStage) -> None:
     dialog.main_button.click()
     stage.wait_until(lambda: page.unmasking.texts is not None)
     stage.take_picture("payment-unmasked")
-    page.unmasking.mask()
+    page.unmasking.mask_texts()
 
 
 def show_orders(stage: WindowStage) -> None:

@@ -37,8 +37,8 @@ def format_limit_value(context: WindowContext, limit: Limit, value: int | None) 
 class LimitDialog(FormDialog):
     """The dialog in which an administrator types a new value for one limit and sends it to the service as a proposal.
     If a value is already proposed, the field contains this value. If another administrator has proposed it, sending
-    the same value confirms the proposal and changes the limit; the dialog says so. A value that the person's own open
-    proposal has can't be sent again. The typed value is kept as a draft until the service has stored it.
+    the same value confirms the proposal and changes the limit; the dialog says so. If the person has proposed it, the
+    person can't send the same value again. The typed value is kept as a draft until the service has stored it.
     """
 
     right_name = "limits"
@@ -82,8 +82,8 @@ class LimitDialog(FormDialog):
         return lambda services: services.limits.list_limits()
 
     def show_read_state(self, state: tuple[Limit, ...]) -> None:
-        """Use the present value of the limit, which another administrator has changed meanwhile, and the present
-        proposal. The typed value stays."""
+        """Show this dialog's limit as it is in `state`, all limits as just read: another administrator has meanwhile
+        changed its value or its proposal. The typed value stays."""
         key = (self._limit.name, self._limit.currency)
         self._limit = next((limit for limit in state if (limit.name, limit.currency) == key), self._limit)
         self.show_title(self.windowTitle(), _format_present_value(self.context, self._limit))

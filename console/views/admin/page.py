@@ -27,7 +27,7 @@ from console.views.admin.health_tabs import (
     sort_health_checks,
 )
 from console.views.admin.limit_dialog import LimitDialog, format_limit_value, translate_limit_name
-from console.views.admin.people_tab import find_blocking_reason, format_disabling, make_people_columns
+from console.views.admin.people_tab import find_access_change_refusal, format_disabling, make_people_columns
 from console.views.admin.person_dialogs import DisablePersonDialog, EnablePersonDialog
 from console.views.admin.switch_dialog import ReadOnlySwitchDialog, translate_scope_name
 from console.views.pages.base import Page, set_tab_order
@@ -354,7 +354,7 @@ class AdminPage(Page):
         # Disabling a person only stops actions, too.
         self.person_button.block(
             (outdated_reason if is_disabled else "")
-            or (find_blocking_reason(self.context, access) if isinstance(access, PersonAccess) else "")
+            or (find_access_change_refusal(self.context, access) if isinstance(access, PersonAccess) else "")
         )
         are_shown = (
             tab_name == "switches",

@@ -1,4 +1,5 @@
-"""The tab with the people of the administration page: its columns, and why a person can't be disabled or enabled."""
+"""The tab with the people of the administration page: its columns, and the reason why the acting person
+can't disable or enable a person."""
 
 from console.domain.access.disabled_people import PersonAccess
 from console.domain.access.permissions import WORKER, is_same_person
@@ -8,10 +9,17 @@ from console.wording.people_words import format_person_state
 from console.wording.sentences.formats import capitalize_first_letter
 
 
-def find_blocking_reason(context: WindowContext, access: PersonAccess) -> str:
-    """Return the sentence which says why the acting person can neither disable this person nor request to enable the
-    person: it is the acting person, a worker, or a person whom the file of accounts has disabled, the acting person
-    has requested it already, or no second administrator could confirm it. Return "" if the acting person can."""
+def find_access_change_refusal(context: WindowContext, access: PersonAccess) -> str:
+    """Return the sentence with the reason why the acting person can't disable the person of `access` or, if this
+    person is disabled, can't request to enable them. The reasons are:
+
+    - the person is enabled, and is the acting person or a worker
+    - the file of accounts has disabled the person
+    - the acting person has already requested to enable the person
+    - no second administrator exists who could confirm the request
+
+    Return "" if none of these reasons holds.
+    """
     if access.disabling is None and is_same_person(access.person.name, context.operator or ""):
         return context.translate("admin.person.own")
     if access.disabling is None and WORKER in access.person.roles:
@@ -26,8 +34,8 @@ def find_blocking_reason(context: WindowContext, access: PersonAccess) -> str:
 
 
 def format_disabling(context: WindowContext, access: PersonAccess) -> str:
-    """Return by whom, since when and why the person is disabled, and who has requested to enable the person. Return
-    "" for an enabled person."""
+    """Return the text about a disabled person: the administrator who has disabled the person, the time, the reason,
+    and the administrator who has requested to enable the person. Return "" for an enabled person."""
     return "" if access.disabling is None else capitalize_first_letter(format_person_state(access, context.language))
 
 

@@ -100,7 +100,8 @@ class EnablePersonDialog(_PersonDialog):
         return lambda services: services.disabled_people.list_people()
 
     def show_read_state(self, state: tuple[PersonAccess, ...]) -> None:
-        """Use the present disabling of the person, who was disabled again or enabled meanwhile."""
+        """Show the person of this dialog as in `state`, all people as just read: another administrator has meanwhile
+        enabled the person, disabled the person again, or requested to enable the person."""
         self._access = next((access for access in state if access.person.name == self._name), self._access)
         self.set_main_button_text(self.context.translate(_get_enable_button_key(self._access)))
 

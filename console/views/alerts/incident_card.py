@@ -97,9 +97,9 @@ class IncidentCard(Surface):
         )
         return left_widgets, (*self._make_playbook_widgets(incident), *self._make_history_widgets(incident))
 
-    def make_details(self, incident: Incident) -> QWidget:
+    def make_details_widget(self, incident: Incident) -> QWidget:
         """Return a new widget with everything that the card shows about `incident`, in one column. The widget doesn't
-        scroll. It is for a dialog, because a low window hides the card."""
+        scroll. A dialog shows it in a low window, in which the card is hidden."""
         reason = alert_words.format_alert_explanation(incident_texts.make_main_alert_item(incident), self._context)
         left_widgets, right_widgets = self._make_left_and_right_widgets(incident, reason)
         details = QWidget()

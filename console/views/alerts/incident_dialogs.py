@@ -75,8 +75,9 @@ class IncidentDialog(FormDialog):
         return lambda services: services.incidents.read_incident(id)
 
     def show_read_state(self, state: Incident) -> None:
-        """Use the present incident, which has an alert that the person hasn't seen. The form then begins with the
-        number of its alerts, its state and the affected records."""
+        """Store `state`, the incident as just read, because it has changed since the dialog was opened, for example
+        by a new alert. From now on, the form begins with texts about its present state: the number of its alerts, its
+        state and the affected records."""
         self.incident = state
         texts = (
             incident_texts.format_title_and_count(state, self.context),

@@ -497,7 +497,7 @@ class AlertsPage(Page):
                 close_name=translate("action.close"),
                 parent=self.window(),
             )
-            details = self.card.make_details(incident)
+            details = self.card.make_details_widget(incident)
             for button in details.findChildren(KeyButton):
                 button.clicked.connect(dialog.reject)  # the button opens a record on the page behind the dialog
             dialog.show_content(details)

@@ -1,6 +1,7 @@
 """The calls that an open window repeats in the background, each at its own interval.
 
-- the change feed: every 1.5 s, and after each acting call, whose dialog may cover a page that shows the records
+- the change feed: every 1.5 s, and after each acting call, so that the page behind a dialog shows the effect of the
+  call at once
 - the presence of workers and the read-only switches: every 6 s
 - the due tasks: every minute
 - the counts and the saved views: after each change in the feed, and every two minutes

@@ -19,7 +19,7 @@ from console.views.app.window_commands import (
     FunctionByCommandName,
     WindowCommand,
     list_commands,
-    list_recent_commands,
+    list_recent_command_names,
     split_into_folded_words,
     store_recent_command,
 )
@@ -483,7 +483,7 @@ class CommandPalette(QObject):
         aren't filled with commands that the person's role never allows."""
         typed_words = split_into_folded_words(self._typed_text)
         position_by_recent_name = {
-            name: position for position, name in enumerate(list_recent_commands(self._context))
+            name: position for position, name in enumerate(list_recent_command_names(self._context))
         }
         commands = [command for command in self._commands.values() if command.matches(typed_words)]
         exact_commands = self._list_exact_commands()
@@ -591,9 +591,10 @@ def _make_company_entry(context: WindowContext, company: FoundCompany, records: 
 def find_matching_name(
     own_name: str, corporation_number: str, typed_text: str, companies: Sequence[FoundCompany]
 ) -> str:
-    """Return the name by which a record was found. This is `own_name`, the name in the record, unless it contains
-    none of the typed words and the company of this number is among the found `companies`: then it is the name of that
-    company, such as its present name in the corporation registry.
+    """Return the company name by which a search for `typed_text` has found a record. If `own_name`, the name in the
+    record, contains one of the typed words, return `own_name`. Otherwise return the name that the company with this
+    corporation number has in the found `companies`, such as its present name in the corporation registry; `own_name`
+    if they don't contain the company.
     """
     folded_name = "".join(split_into_folded_words(own_name))
     if any(word in folded_name for word in split_into_folded_words(typed_text)):

@@ -36,7 +36,8 @@ class _MissingTexts(QTranslator):
 
 
 def set_language_of_qt(language: Language) -> None:
-    """Show Qt's own texts in this language from now on. Their English texts need no translation file."""
+    """Show Qt's own texts in this language from now on. For English, no translation file is loaded, because Qt's own
+    texts are English."""
     app = QApplication.instance()
     if app is None:
         return

@@ -40,9 +40,9 @@ class RunningReadPanel(QFrame):
         self.setLayout(make_row(self.label, self.cancel_button, gap_px=12, margins=(12, 8, 8, 8)))
         self.hide()
 
-    def show_seconds(self, seconds: float) -> None:
-        """Show the text that data is being read. `seconds` is the time since the read began; from
-        _ELAPSED_SHOWN_AFTER_SECONDS on, the text contains it."""
+    def show_elapsed_seconds(self, seconds: float) -> None:
+        """Show the text which says that data is being read. `seconds` is the time since the read began; if it is at
+        least _ELAPSED_SHOWN_AFTER_SECONDS, the text contains it."""
         if seconds < _ELAPSED_SHOWN_AFTER_SECONDS:
             self.label.show_text(self._context.translate("screen.reading"))
         else:
@@ -95,7 +95,7 @@ class RunningReadWatch(QObject):
         is_new = self.panel is None or not self.panel.isVisible()
         if self.panel is None:
             self.panel = RunningReadPanel(self._context, self.cancel_page_reads, self._window)
-        self.panel.show_seconds(seconds)
+        self.panel.show_elapsed_seconds(seconds)
         self._place_panel(self.panel)
         if is_new:
             self.panel.show()
@@ -113,7 +113,8 @@ class RunningReadWatch(QObject):
         panel.raise_()
 
     def delete_panel(self) -> None:
-        """Delete the panel, because its texts are in the previous language. The next slow read creates a new one."""
+        """Delete the panel after a change of the language, because its texts are in the previous language. The next
+        slow read creates a new panel."""
         if self.panel is not None:
             self.panel.hide()
             self.panel.deleteLater()

@@ -106,7 +106,7 @@ def list_commands(
     ]
 
 
-def list_recent_commands(context: WindowContext) -> list[str]:
+def list_recent_command_names(context: WindowContext) -> list[str]:
     """Return the names of the commands that the person has used most recently, at most MAX_RECENT_COMMANDS, the
     latest first."""
     stored_names = context.person_values.get_value(RECENT_COMMANDS_VALUE_NAME)
@@ -115,7 +115,7 @@ def list_recent_commands(context: WindowContext) -> list[str]:
 
 def store_recent_command(context: WindowContext, name: str) -> None:
     """Store that the person has just used the command `name`."""
-    earlier_names = [command_name for command_name in list_recent_commands(context) if command_name != name]
+    earlier_names = [command_name for command_name in list_recent_command_names(context) if command_name != name]
     context.person_values.store(RECENT_COMMANDS_VALUE_NAME, [name, *earlier_names][:MAX_RECENT_COMMANDS])
 
 

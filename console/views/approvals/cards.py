@@ -27,9 +27,9 @@ class ApprovalCard:
     (PROPOSAL_CARD_KIND, the proposal's id). `title` is the bold text of the card: the payment's number, or the title
     of the record if the payment's number isn't known. A screen reader speaks `spoken_record_title`, the title of the
     record, before the other texts. `amount` is the amount as text. `detail` names the company or, if it isn't known,
-    the person who has made the request or proposal; `age` is the time since then. `remark` is the last line of the
-    card, with an icon (`icon_name`, "" for none) and a tone. `is_decided` is True if the request no longer waits for
-    a decision."""
+    the person who has made the request or proposal; `age` is the time since it was made. `remark` is the last line of
+    the card, with an icon (`icon_name`, "" for none) and a tone. `is_decided` is True if the request no longer waits
+    for a decision."""
 
     ref: RecordRef
     spoken_record_title: str

@@ -133,6 +133,7 @@ class ApprovalCardList(RememberedCurrentItem, QListView):
         return tuple(line for line in self._card_model.lines if isinstance(line, ApprovalCard))
 
     def get_line(self, row: int) -> ApprovalCard | str:
+        """Return the line at this position of the list: a card, or the text of a heading."""
         return self._card_model.lines[row]
 
     @property

@@ -55,17 +55,18 @@ class CountLine:
     second_line: str = ""
 
 
-def find_detail_x(word_end: float, detail_width: float, right_x: float, column_right: float) -> float | None:
-    """Return the x coordinate at which the text in the muted colour (the muted text) of a line begins; None if the
-    line has no room for this text. The muted text is `detail_width` wide. It is between the line's word, which ends
-    at `word_end`, and the number, which begins at `right_x`. The muted texts of all lines end at `column_right`; a
-    text that would overlap its word there ends beside the number instead. All values are in px.
+def find_detail_x(label_end: float, detail_width: float, right_x: float, column_right: float) -> float | None:
+    """Return the x coordinate at which the muted text (the text in the muted colour) of a line begins; None if the
+    line has no room for it. The muted text is `detail_width` wide, and is between the label of the line, which ends
+    at `label_end`, and the number, which begins at `right_x`. The muted texts of all lines of a panel end at
+    `column_right`, so that they are aligned; only a muted text that would then overlap its label ends directly before
+    the number. All values are in px.
     """
     return next(
         (
             end - 12 - detail_width
             for end in (min(right_x, column_right), right_x)
-            if end - 12 - detail_width > word_end + 8
+            if end - 12 - detail_width > label_end + 8
         ),
         None,
     )

@@ -28,8 +28,8 @@ class DraftBar(QObject):
 
     @Slot()
     def show_drafts(self) -> None:
-        """Show the bar about the stored drafts, or remove it if there are none. The bar stays in place if it would
-        say the same."""
+        """Show the bar about the stored drafts, or remove it if there are none. If the bar already shows the same
+        draft with the same text, leave it in place."""
         drafts = self._context.person_values.list_drafts()
         sentence = self._format_sentence(drafts[-1], len(drafts) - 1) if drafts else ""
         shown = (drafts[-1].name, sentence) if drafts else None

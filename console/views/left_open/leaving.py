@@ -29,11 +29,14 @@ class LeaveConfirmation(QObject):
         self._context.person_changed.connect(self._forget_shown_work)
 
     def ask_before_leaving(self, leave: Callable[[], object], button_key: str) -> bool:
-        """Return True if the person may leave now without a question. Otherwise return False and read the person's
-        unfinished work in the background. If the list has not shown all of it yet, show it in the list with a button
-        that calls `leave`. If there is no such work, or if it can't be read, call `leave`. So a person who closed the
-        list and went on working is asked again at the end of the shift, but not twice about the same work.
-        `button_key` is the wording key of the button's text.
+        """Return True if the person may leave now without a question. Otherwise return False, read the person's
+        unfinished work in the background, and then do one of the following:
+
+        - If the work contains an item that the list hasn't shown yet, show the list, with a button that calls
+          `leave`. `button_key` is the wording key of the button's text.
+        - If there is no such item, or if the work can't be read, call `leave`.
+
+        So a person who closes the list and goes on working is asked again about new work only.
         """
         context = self._context
         application = QGuiApplication.instance()

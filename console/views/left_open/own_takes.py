@@ -31,9 +31,9 @@ _SubjectRef = tuple[str, int]
 class OwnTakeButtons(QWidget):
     """Two buttons about the selected row of a list: one gives the record or incident back, the other hands it over
     with a note. They are enabled if the acting person has taken the row's record or owns its incident; otherwise a
-    label beside them shows the reason. If the service refuses an action, `show_refusal` is called with the text that
-    names the record or incident and with the failure.
-    `name_subject(kind, id)` returns the text that names a record or incident in messages.
+    label beside them shows the reason. If the service refuses an action, this widget calls `show_refusal` with the
+    text that names the record or incident and with the failure. `name_subject(kind, id)` returns the text that names
+    a record or incident in messages.
 
     Signals:
     - take_ended: the person has given the record or incident back, or handed it over.

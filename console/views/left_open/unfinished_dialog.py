@@ -81,10 +81,10 @@ class UnfinishedWorkLists(NamedTuple):
 
 class UnfinishedWorkDialog(DialogFrame):
     """The dialog that lists unfinished work in five tabs: operations, bulk runs, leases with takes, the acting
-    person's own unfinished work, and the person's mentions. The person's own work comes first. From the tab of
-    operations the person can only open a record; a bulk run is stopped, resumed or discarded in its own dialog.
-    At a desk that asks a worker to act, a sixth tab lists the person's desk requests of the last 24 hours; the
-    person can withdraw a request until a worker takes it.
+    person's own unfinished work, and the person's mentions. In the tabs of operations and of bulk runs, the person's
+    own rows are above those of other people. From the tab of operations the person can only open a record; a bulk run
+    is stopped, resumed or discarded in its own dialog. At a desk that asks a worker to act, a sixth tab lists the
+    person's desk requests of the last 24 hours; the person can withdraw a request until a worker takes it.
     """
 
     is_wide = True

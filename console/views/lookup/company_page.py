@@ -374,7 +374,7 @@ class CompanyPanel(QWidget):
         up to date."""
         for tab in self.company_tabs:
             count = tab.row_count
-            text = "" if count is None else wording.format_count(count, is_capped=tab.is_cut)
+            text = "" if count is None else wording.format_count(count, is_capped=tab.may_lack_older_rows)
             self.tabs.set_count(tab.tab_index, text)
 
     @Slot(object)

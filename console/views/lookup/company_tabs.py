@@ -89,7 +89,7 @@ class CompanyTab(QWidget):
         return None if self._read_at is None or not self._are_rows_current else len(self.table.all_rows)
 
     @property
-    def is_cut(self) -> bool:
+    def may_lack_older_rows(self) -> bool:
         """True if the tab may lack older rows: the service returns at most MAX_ROWS_ON_COMPANY_PAGE documents or
         notes for each kind of record, and at most as many events in total."""
         rows = self.table.all_rows

@@ -74,8 +74,9 @@ class LiveCheckPanel(Surface):
         return [*self._scroll_area.findChildren(PaintedButton)]
 
     def find_check_id(self, widget: QWidget) -> int | None:
-        """Return the id of the credit check that `widget` of this panel belongs to: the one that the widget names,
-        otherwise the live one. None for a widget outside the panel, and if there is no such credit check."""
+        """Return the id of the credit check that `widget` of this panel belongs to: the credit check that the widget
+        names or, if it names none, the live credit check. Return None for a widget outside the panel, or if there is
+        no live credit check."""
         if not self.isAncestorOf(widget):
             return None
         id = widget.property("record")

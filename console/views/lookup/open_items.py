@@ -1,5 +1,5 @@
-"""The list of a company's open items: one line for each record that still needs a step. The line names the record and
-this step."""
+"""The list of a company's open items, the records that still need a step. A line names one record and this step; the
+list has at most three lines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

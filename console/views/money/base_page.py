@@ -106,8 +106,8 @@ class MoneyPage(RecordPage[MoneyDetailsT]):
             self.context.navigate(OrderRoute(self.details.order.id, (), self.sidebar_key))
 
     def fill_facts_panel(self, details: MoneyDetailsT) -> None:
-        """Show the facts of the record in the panel beside the tabs, and store why the payer can't be unmasked
-        (`disable_useless_unmasking`); the caller then updates the actions. Implemented by the subclass."""
+        """Show the facts of the record in the panel beside the tabs. If the payer can't be unmasked, store the reason
+        (`store_unmask_refusal`). The caller then updates the action buttons. Implemented by the subclass."""
 
     def make_payer_label(self, payer: str | None) -> TextLabel | None:
         """Return a label with the masked payer, or with the payer itself while it is unmasked. The text of an
@@ -122,9 +122,10 @@ class MoneyPage(RecordPage[MoneyDetailsT]):
         masked = case_words.mask_payer(payer)
         return TextLabel(masked, wraps_lines=True, is_selectable=True) if masked else None
 
-    def disable_useless_unmasking(self, payer: str | None) -> None:
-        """Disable the action that shows the payer if the payment has no payer (`payer` is None or empty), or while
-        the payer is unmasked. The buttons change when the page shows its actions the next time."""
+    def store_unmask_refusal(self, payer: str | None) -> None:
+        """Store the reason why the payer can't be unmasked: the payment has no payer (`payer` is None or empty), or
+        the payer is unmasked already. Remove the stored reason if neither is true. The button of the action shows
+        the reason when the page updates its action buttons the next time."""
         key = "money.payer_shown" if self.unmasking.texts is not None else "" if payer else "money.no_payer"
         self.action_bar.missing_record_reasons = {"unmask": self.context.translate(key)} if key else {}
 
@@ -149,18 +150,18 @@ class MoneyPage(RecordPage[MoneyDetailsT]):
 
     def show_route(self, route: object) -> None:
         if isinstance(route, RecordPageRoute) and route.id != self.route.id:
-            self.unmasking.mask()
+            self.unmasking.mask_texts()
         super().show_route(route)
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Mask the payer and the answers again, because the page is hidden: the window was locked or hidden, or
         another page was opened."""
-        self.unmasking.mask()
+        self.unmasking.mask_texts()
         super().hideEvent(event)
 
     def open_money_part(self, part_key: str) -> None:
-        """Show where the amount of this part comes from. `part_key` is the key of the part (a field
-        of MoneyParts). Implemented by the pages that show the parts."""
+        """Show the rows from which the amount of this part results. `part_key` is the key of the part (a field of
+        MoneyParts). Implemented by the pages that show the parts."""
 
     def list_focus_stops_above_tabs(self) -> tuple[QWidget, ...]:
         return (*super().list_focus_stops_above_tabs(), *self.money_panel.part_buttons.values())
@@ -261,7 +262,7 @@ class MoneyPage(RecordPage[MoneyDetailsT]):
 
 
 def make_fact_list(*facts: tuple[str, str | QWidget | None]) -> FactList:
-    """Return a widget with one line per (label, value); a missing value is shown as –."""
+    """Return a widget with one line per pair (label, value); a value that is None or "" is shown as –."""
     fact_list = FactList()
     for label, value in facts:
         value_label = value or wording.NO_VALUE

@@ -106,7 +106,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
 
     def fill_facts_panel(self, details: PaymentDetails) -> None:
         record, translate = details.record, self.context.translate
-        self.disable_useless_unmasking(record.payer)
+        self.store_unmask_refusal(record.payer)
         expires_at = (
             None
             if record.state in PAID_STATES or record.state is PaymentState.REVERSED  # it was paid in time
@@ -190,10 +190,10 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             self.context.navigate(RefundRoute(refund_id, (), self.sidebar_key))
 
     def open_money_part(self, part_key: str) -> None:
-        """Show where the amount of this part comes from. For the paid and the reversed amount, and for an amount
-        given back outside, open the tab with the provider's answers and people's evidence; for money set aside, open
-        the page of all money set aside; for any other part, open the refunds and select the newest one of this part.
-        `part_key` is the key of the part (a field of MoneyParts)."""
+        """Show the rows from which the amount of this part results. For the paid and the reversed amount, and for an
+        amount given back outside, open the tab with the provider's answers and people's evidence; for money set
+        aside, open the page of all money set aside; for any other part, open the refunds and select the newest refund
+        of this part. `part_key` is the key of the part (a field of MoneyParts)."""
         if part_key in (money_facts.PAID_PART_KEY, money_facts.REVERSED_PART_KEY, money_facts.OUTSIDE_PART_KEY):
             self.tabs.open_evidence_tab()
         elif part_key == money_facts.SET_ASIDE_PART_KEY:

@@ -61,7 +61,7 @@ class RefundPage(MoneyPage[RefundDetails]):
 
     def fill_facts_panel(self, details: RefundDetails) -> None:
         record, translate = details.record, self.context.translate
-        self.disable_useless_unmasking(details.payment.payer)
+        self.store_unmask_refusal(details.payment.payer)
         facts = make_fact_list(
             (translate("field.reason"), record_texts.format_refund_reason(record, self.context)),
             (translate("field.ticket"), record.ticket),

@@ -103,8 +103,8 @@ class PayerUnmasking(QObject):
         self._mask_timer = QTimer(self)
         self._mask_timer.setSingleShot(True)
         self._mask_timer.setTimerType(Qt.TimerType.PreciseTimer)  # a coarse one may end a little later
-        self._mask_timer.timeout.connect(self.mask)
-        context.person_changed.connect(self.mask)
+        self._mask_timer.timeout.connect(self.mask_texts)
+        context.person_changed.connect(self.mask_texts)
 
     @property
     def unmasked_answer_by_evidence_id(self) -> Mapping[int, str]:
@@ -143,7 +143,7 @@ class PayerUnmasking(QObject):
         self._mask_timer.start(round(texts.seconds_left * 1000))
         context = self._context
         mask_button = KeyButton(context.translate("action.mask"), kind="inline")
-        mask_button.clicked.connect(self.mask)
+        mask_button.clicked.connect(self.mask_texts)
         sentence = context.translate("record.unmasked", until=context.now() + timedelta(seconds=texts.seconds_left))
         lead = context.translate("record.unmasked_lead")
         self._page.show_bar(
@@ -157,7 +157,7 @@ class PayerUnmasking(QObject):
         context.show_toast(sentence, message, icon_name="square_bang", tone="bad", subject_title=record_title)
 
     @Slot()
-    def mask(self) -> None:
+    def mask_texts(self) -> None:
         """Mask the texts again, and discard a request for unmasked texts that is still running."""
         self._mask_timer.stop()
         self._requested_record = None
