@@ -148,14 +148,15 @@ class DatabaseAccountService:
     ) -> AppliedAccounts:
         """Create and change accounts, roles and rows of `operators` for the people of the file whose text is
         `content`. `passwords` gets the name of an environment variable and returns the password in it. Return the
-        result for each person, and the SQL statements with masked passwords. If a run was interrupted, a repeated run
-        completes it.
+        result for each person, and the SQL statements with masked passwords. If a run was interrupted, a repeated
+        run completes it.
 
         All errors are raised before anything is written, except those that the server raises while it executes the
         SQL statements. Raises `bad_profile` (`account_missing`) if the server has no account for a known person, for
         example after the database was restored on another server, and the environment has no password for it. Raises
-        `usage` for a mistake in the file; also if an entry without the keys `acts` and `asks` would change the
-        account that acts for a person, a worker's or the person's own one (a dry run lists these people instead).
+        `usage` for a mistake in the file. Also raises `usage` if an entry has neither of the keys `acts` and `asks`,
+        and would therefore change the account that acts for the person: a worker's account instead of the person's
+        own account, or the reverse. A dry run returns these people in its result instead of raising this error.
         Raises `bad_profile` for a missing or unsuitable password, or for a password that the server's rules refuse,
         and `not_allowed` if the connected account may not create accounts. With `dry_run`, the method writes nothing
         and ignores the request id.

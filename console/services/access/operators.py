@@ -27,7 +27,8 @@ class OperatorService:
             return people.list_enabled_people(conn)
 
     def find_own_disabling(self) -> Disabling | None:
-        """Return how the person in whose name this process acts is disabled; None if the person isn't disabled."""
+        """Return the disabling of the person in whose name this process acts (its time, reason and administrator);
+        None if the person isn't disabled."""
         with self._context.database.read() as conn:
             return disabled_people.find_disabling(conn, self._context.operator or "")
 

@@ -77,10 +77,10 @@ def _find_payment_ids_of_refunds(conn: Connection, ids: Collection[int]) -> dict
 
 
 def read_alerts_of_causes(conn: Connection, causes: Collection[Cause]) -> tuple[Alert, ...]:
-    """Return all alerts that have one of these causes, also resolved alerts. Of the alerts about due tasks, only the
-    open alerts and the newest MAX_AFFECTED_RECORDS_PER_CAUSE alerts are returned, so that an incident of tasks keeps
-    its first open alert, with the steps of people, however many newer alerts there are.
-    """
+    """Return the alerts that have one of these causes, open and resolved. Of the alerts about due tasks, which all
+    have one cause, only the oldest MAX_AFFECTED_RECORDS_PER_CAUSE open alerts and the newest
+    MAX_AFFECTED_RECORDS_PER_CAUSE alerts are returned. The oldest open alert is thus always in the result, with the
+    actions of people that are stored under its id."""
     subjects = {(cause.kind, cause.id) for cause in causes}
     order_ids = [cause.id for cause in causes if cause.kind == orders.ORDER_KIND]
     payment_ids = {cause.id for cause in causes if cause.kind == payments.PAYMENT_KIND}

@@ -100,12 +100,13 @@ class AlertRuleEvaluator:
         )
 
     def update_alerts(self) -> int:
-        """Evaluate the alert rules for the orders of this run, and update the alerts about providers, queues and
-        clocks. Return the number of alerts that were raised or resolved. Raises not_allowed if the acting
-        person may not run due tasks.
+        """Evaluate the alert rules for the orders of this run, and then run the checks that update the alerts about
+        providers, queues and clocks. Return the number of alerts that were raised or resolved. Raises not_allowed if
+        the acting person may not run due tasks.
 
-        If one of these checks fails because of a value that it can't read, the others still run, and its exception is
-        raised after them. A ConsoleError, such as an unreachable database, ends the run at once.
+        If the evaluation or one of the checks fails because it can't read a value, the remaining checks still run,
+        and the first exception is raised after them. A ConsoleError, such as that of an unreachable database, ends
+        the run at once.
         """
         self._context.require_right("due_tasks")
         count, failures = 0, list[Exception]()

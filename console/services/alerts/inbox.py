@@ -63,10 +63,10 @@ _LONGEST_CURSOR_DIGITS = 18
 class AlertService:
     """Lists alerts and cases, and stores acknowledgements.
 
-    An alert is resolved when the facts match again. For two rules (RULES_RESOLVED_BY_ACKNOWLEDGEMENT) an
-    acknowledgement also resolves the alert. The first of these rules raises the alert that the database went back to
-    an earlier state: its acknowledgement permits operations with money again. The second rule raises the alert about
-    a changed corporation, which can't be resolved otherwise, because the change itself stays.
+    An alert is resolved when the facts match again. An acknowledgement also resolves the alerts of two rules
+    (RULES_RESOLVED_BY_ACKNOWLEDGEMENT). One of these alerts says that the database went back to an earlier state;
+    after its acknowledgement, operations with money are permitted again. The other is the alert about a changed
+    corporation, which nothing else could resolve, because the change itself stays.
 
     `request_id` in the methods is the id of the caller's request: a call with the id of an earlier request changes
     nothing and gets the earlier answer. With None, a repeated call is executed again.
@@ -86,11 +86,11 @@ class AlertService:
         self._is_refund_acknowledged = is_refund_acknowledged
 
     def list_alerts(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[Alert, ...]:
-        """Return first the open alerts, then the resolved alerts, each group newest first. Of the open alerts, at
-        most `limit` are listed of each rule that has a queue of its own (RULES_WITH_QUEUE), and
-        MAX_OPEN_ALERTS_PER_RULE (or `limit`, if that is larger) of each other rule. Resolved alerts are listed only
-        as long as the list has fewer than `limit` alerts. Raises not_allowed if the acting person has no right to
-        read."""
+        """Return first the open alerts, then the resolved alerts, each group newest first. The list has at most
+        `limit` open alerts of each rule that has a queue of its own (RULES_WITH_QUEUE). Of each other rule, it has
+        as many open alerts as the larger of `limit` and MAX_OPEN_ALERTS_PER_RULE. Resolved alerts are listed only as
+        long as the list has fewer than `limit` alerts. Raises not_allowed if the acting person has no right to read.
+        """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_alerts = list_open_alerts_of_all_rules(conn, limit)
@@ -108,9 +108,9 @@ class AlertService:
 
     def list_open_items(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[AlertItem, ...]:
         """Return the open alerts, oldest first, each with the action with which a person can end the alert, if such
-        an action exists. `limit` is the largest number of alerts of each rule that has a queue of its own
-        (RULES_WITH_QUEUE); of each other rule, up to MAX_OPEN_ALERTS_PER_RULE are returned. Raises not_allowed if the
-        acting person has no right to read."""
+        an action exists. The list has at most `limit` alerts of each rule that has a queue of its own
+        (RULES_WITH_QUEUE). Of each other rule, it has at most as many alerts as the larger of `limit` and
+        MAX_OPEN_ALERTS_PER_RULE. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return tuple(self.find_alert_items(conn, list_open_alerts_of_all_rules(conn, limit)).values())

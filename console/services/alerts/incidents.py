@@ -117,9 +117,10 @@ class IncidentService:
             return self._require_incident(conn, id)
 
     def count_waiting_incidents(self) -> int:
-        """Return the number of incidents that are open and have an alert that no person has acknowledged; more than
-        MAX_COUNTED_INCIDENTS if there may be more of them than were read. Raises not_allowed if the acting person has
-        no right to read.
+        """Return the number of incidents that are open and have an alert that no person has acknowledged. Of each
+        rule in RULES_WITH_QUEUE, only the oldest MAX_OPEN_ALERTS_WITH_QUEUE unacknowledged alerts are counted. A
+        result above MAX_COUNTED_INCIDENTS means that more incidents may wait. Raises not_allowed if the acting
+        person has no right to read.
 
         For an incident with steps, the affected records are read too, because a snooze or a resolution ends early if
         the number or the amounts of these records have grown.

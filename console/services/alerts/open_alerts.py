@@ -20,8 +20,9 @@ the id of the last alert of the previous page (0: the first page)."""
 
 
 def list_open_alerts_of_all_rules(conn: Connection, limit_with_queue: int) -> tuple[Alert, ...]:
-    """Return the open alerts, oldest first: of each rule in RULES_WITH_QUEUE at most `limit_with_queue`, of each
-    other rule at most MAX_OPEN_ALERTS_PER_RULE, or `limit_with_queue` if that is larger, as for an export."""
+    """Return the open alerts, oldest first: at most `limit_with_queue` alerts of each rule in RULES_WITH_QUEUE. Of
+    each other rule, return at most as many alerts as the larger of `limit_with_queue` and MAX_OPEN_ALERTS_PER_RULE.
+    An export has a larger `limit_with_queue`, for example."""
     return _read_alerts_of_all_rules(conn, limit_with_queue, alerts.list_open_alerts_of_rule)
 
 

@@ -25,15 +25,15 @@ def audit_refusals(
     *,
     kind: str = "credit-check",
 ) -> Iterator[None]:
-    """Context manager: if the `with` block raises a refusal (an error with exit status 3), write an audit entry about
-    the refusal in a separate transaction and raise the refusal again. In nested blocks, only the innermost block
-    writes the entry. The entry has the error code as its reason. If `detail.reason` of the error is a reason of this
-    program, the entry also has that reason as the fact `refusal`. `facts` must contain no text of a provider or of a
-    person: the entry stores `facts` without masking the payers' names, and the refused person may have no right to
-    read the record.
+    """Context manager: if the `with` block raises a refusal (an error with exit status 3), write an audit entry
+    about the refusal in a separate transaction and raise the refusal again. In nested blocks, only the innermost
+    block writes the entry. The entry has the error code as its reason. If `detail.reason` of the error is a `Reason`
+    (one of the fixed reasons of this program, not a provider's text), the entry also has it as the fact `refusal`.
+    `facts` must contain no text of a provider or of a person: the entry stores `facts` without masking the payers'
+    names, and the refused person may have no right to read the record.
 
-    `kind` and `subject_id` name the record that the refused action was about. If `subject_id` is None, the action was
-    about no single record, or the record is the credit check in the error's `detail.record`.
+    `kind` and `subject_id` name the record that the refused action was about. If `subject_id` is None, the action
+    was about no single record, or the record is the credit check in the error's `detail.record`.
 
     A signal of the operating system does not end the block: the signal only aborts a running call to a provider, and
     the process ends after the block.

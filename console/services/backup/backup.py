@@ -106,18 +106,24 @@ class RestoreResult:
 
 def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
     """Write a backup to the new folder `folder`, and return its manifest. Desks and workers may continue meanwhile:
-    the copy of the database shows its state at one moment. The documents are copied after the database, so the backup
-    has every document of its records. Documents that can't be read are left out; their paths are in the manifest
-    (`unreadable`).
+    the copy of the database shows its state at one moment. The documents are copied after the database, so the
+    backup has every document of its records. Documents that can't be read are left out; their paths are in the
+    manifest (`unreadable`).
 
-    Raises bad_backup if the folder is not empty (not_empty), or if the server limits the rows of each query
-    (rows_limited); storage_full if the backup can't be written; not_allowed if the database account is that of a
-    person, who has no right to read whole tables; bad_profile if the server's dump program is not installed
-    (dump_program), or if the file of the database or of the spool is damaged (damaged); schema_mismatch if a newer
-    program has upgraded the database, or if the file of an SQLite database is missing; database_went_back
-    (file_missing) if it is missing although this desk has used it; database_locked (another_upgrade) if the schema
-    was upgraded while it was copied; database_unreachable if the database doesn't answer or the folder of its file is
-    missing; and documents_unreachable if the storage of the documents can't be reached.
+    Raises these errors (in parentheses: detail.problem):
+
+    - bad_backup if the folder is not empty (not_empty), or if the server limits the rows of each query
+      (rows_limited).
+    - storage_full if the backup can't be written.
+    - not_allowed if the database account is that of a person, who has no right to read whole tables.
+    - bad_profile if the server's dump program is not installed (dump_program), or if the file of the database or
+      of the spool is damaged (damaged).
+    - schema_mismatch if a newer program has upgraded the database, or if the file of an SQLite database is
+      missing.
+    - database_went_back instead, if this desk has used that missing file before (file_missing).
+    - database_locked if the schema was upgraded while the database was copied (another_upgrade).
+    - database_unreachable if the database doesn't answer, or if the folder of its file is missing.
+    - documents_unreachable if the storage of the documents can't be reached.
     """
     with _open_database_and_spool(settings) as (database, spool), archive.open_new_archive(folder) as writer:
         taken_at = clock.now()
@@ -237,18 +243,20 @@ def restore(
 ) -> RestoreResult:
     """Check the backup in `folder` with `check_backup`, replace this desk's database with it, and return the result.
     The caller must then call `record_restore`. The earlier file of an SQLite database stays under another name; a
-    server's database must be empty. Missing and damaged documents are restored; the other existing documents stay. An
-    existing spool of this desk stays, because it has operations that the backup lacks.
+    server's database must be empty. Missing and damaged documents are restored; the other existing documents stay.
+    An existing spool of this desk stays, because it has operations that the backup lacks.
 
     After an interrupted restore, this desk has one of three databases: its earlier database; the restored and
-    upgraded database (SQLite), which contains the alert about the loss and the lost purchases; or an incomplete
-    database that no program uses (server). A repeated restore completes the interrupted restore. Exception: if a
-    server's database was already loaded, a repeated restore is refused, because the database isn't empty; the command
-    `upgrade` then completes the restore. No document is missing then, because the documents are restored before the
-    database. `begin_last_steps` is called before an SQLite file is replaced, or after a server's database was loaded:
-    from then on the caller should not interrupt the restore. `request` is the request of the restore; None if it has
-    no request id. The restored database has this request from the moment at which it replaces an SQLite file, or
-    after the upgrade of a server's database.
+    upgraded SQLite database, which also contains the lost operations and the alert about them; or an incomplete
+    database on a server, which no program uses. A repeated restore completes the interrupted restore. Exception: if
+    a server's database was already loaded, a repeated restore is refused, because the database isn't empty; the
+    command `upgrade` then completes the restore. No document is missing then, because the documents are restored
+    before the database.
+
+    `begin_last_steps` is called before an SQLite file is replaced, or after a server's database was loaded: from
+    then on the caller should not interrupt the restore. `request` is the request of the restore; None if the caller
+    has given no request id. The restored database has this request from the moment at which it replaces an SQLite
+    file, or after the upgrade of a server's database.
 
     Raises the errors of `check_backup`; bad_backup if a server's database is not empty, or if a file of the backup
     can't be read any more; database_locked if a process has the database file open (in_use) or, on a server, if

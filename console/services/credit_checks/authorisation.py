@@ -89,13 +89,14 @@ class ProviderAuthorisation:
         return AuthorisationRequest(calls.make_authorize_url(state), state)
 
     def complete_earlier_authorisation(self) -> CompletedAuthorisation | None:
-        """Store the pair of an earlier authorisation that the database could not store and that this desk's spool
-        still has. Sends nothing to the provider. Return the completed authorisation; None if there is nothing to
-        complete, so that the person must begin.
+        """Store the pair of access and refresh token of an earlier authorisation, if the database could not store
+        the pair then and this desk's spool still has it. Sends nothing to the provider. Return the completed
+        authorisation; None if the spool has no such pair, so that the person must begin a new authorisation
+        (`begin`).
 
         Raises no_operator, not_allowed and bad_profile as `begin` does; lease_timeout if another desk holds the
-        tokens' lease for REFRESH_LEASE_WAIT_SECONDS; interrupted after a signal that ends this process; and the error
-        of a database that still can't store the pair, which this desk then keeps.
+        tokens' lease for REFRESH_LEASE_WAIT_SECONDS; interrupted after a signal that ends this process; and the
+        error of a database that still can't store the pair, which then stays in the spool.
         """
         with self._audit_refusals():
             self._require_permitted_person()

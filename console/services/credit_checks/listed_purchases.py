@@ -1,9 +1,9 @@
-"""Ask AlarmBox for its list of a corporation's purchases before people decide that a purchase was not made, and
-before the corporation is bought again after such a decision.
+"""Ask AlarmBox for its list of a corporation's purchases before people decide that the purchase of a credit check
+was not made, and before a credit check of the same corporation is bought after such a decision.
 
-After the decision, the corporation can be bought again. If a listed purchase belongs to no credit check in our
-database, it may be the purchase about which people decide or have decided: AlarmBox may have made it, even after
-their decision.
+After the decision, a credit check of the corporation can be bought again. If a listed purchase belongs to no credit
+check in our database, it may be the purchase about which people decide or have decided: AlarmBox may have made it,
+even after their decision.
 """
 
 from collections.abc import Callable, Sequence

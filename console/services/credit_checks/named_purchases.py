@@ -1,12 +1,12 @@
-"""Before people decide that a purchase was not made, ask AlarmBox about each credit check that is named in AlarmBox's
-answer to the purchase.
+"""Before people decide that a purchase was not made, ask AlarmBox about each credit check that is named in
+AlarmBox's answer to the purchase.
 
 An answer that doesn't settle the purchase can contain the id of a credit check: a refusal (`refused_but_made`), or a
-success that can't be used, for example because the id is a text, the corporation number is another one, or the body
-is cut. That credit check may be the purchase itself, and after the decision the corporation could be bought a second
-time. AlarmBox's list of purchases would show the credit check, but AlarmBox may not offer the call for this list. A
-credit check can always be read by its id. A success that shows the credit check without its id (`made_without_id`)
-says that the purchase was made: only AlarmBox's list can say the opposite.
+success that can't be used, for example because the id is a text, the corporation number differs from that of the
+purchase, or the body is cut. That credit check may be the purchase itself, and after the decision it could be bought
+a second time. AlarmBox's list of purchases would show the credit check, but AlarmBox may not offer the call for this
+list. A credit check can always be read by its id. A success that shows the credit check without its id
+(`made_without_id`) says that the purchase was made: only AlarmBox's list can say the opposite.
 """
 
 import re
@@ -55,22 +55,22 @@ def refuse_denial_of_named_purchase(
     *,
     is_absent_in_list: bool,
 ) -> None:
-    """Refuse the decision that the purchase `operation_id` was not made if AlarmBox's answer to it doesn't settle the
-    purchase and names a credit check that may be this purchase, or shows the purchased credit check without its id.
-    Do nothing if there is no such answer: people then decide with their evidence. `entry` is the entry of this desk's
-    spool about the purchase; None if the spool has no such entry.
+    """Refuse the decision that the purchase `operation_id` was not made if AlarmBox's answer to it doesn't settle
+    the purchase and names a credit check that may be this purchase, or shows the purchased credit check without its
+    id. Do nothing if there is no such answer: people then decide with their evidence. `entry` is the entry of this
+    desk's spool about the purchase; None if the spool has no such entry.
 
     An answer without the id doesn't prevent the decision if `is_absent_in_list` is True: AlarmBox's present list of
     purchases doesn't have the purchase.
 
     The program asks AlarmBox about each named credit check that our database doesn't have, and `store_answer` stores
     the answer. A named credit check is certainly not this purchase if AlarmBox doesn't have it, or if it is of
-    another corporation, has expired, or was made earlier than the day before `sent_at` (None: its day doesn't
-    decide). Raises evidence_mismatch (detail.record `record`) if a named credit check may be this purchase, if the
-    answer has more than three ids, or if an id is incomplete or larger than the largest id about which AlarmBox can
-    be asked; detail.reason is `refused_but_made` if the answer is a refusal, `made_without_id` if it shows the credit
-    check without its id, otherwise `named_purchase`. Also raises the error of `find_read_error_code` if AlarmBox
-    gives no report; and the errors of `open_reader`.
+    another corporation, has expired, or was made earlier than the day before `sent_at`. If `sent_at` is None, the
+    day of the named credit check is not compared. Raises evidence_mismatch (detail.record `record`) if a named
+    credit check may be this purchase, if the answer has more than three ids, or if an id is incomplete or larger
+    than the largest id about which AlarmBox can be asked; detail.reason is `refused_but_made` if the answer is a
+    refusal, `made_without_id` if it shows the credit check without its id, otherwise `named_purchase`. Also raises
+    the error of `find_read_error_code` if AlarmBox gives no report; and the errors of `open_reader`.
     """
     with context.database.read() as conn:
         now = read_current_time(conn, context.now())

@@ -135,10 +135,9 @@ def store_answer_before_renewal(
 ) -> None:
     """Before a renewal, store the provider's answer to the question whether the earlier credit check (`record`) has
     expired. The answer is stored as evidence that is shown with that credit check and with its purchase. The kind of
-    the evidence has the suffix UNCOUNTED_EVIDENCE_KIND_SUFFIX, so that it doesn't count as an answer about the credit
-    check: if a database account has stored such an answer, the triggers of a server allow the account to change the
-    dates of the credit check.
-    """
+    the evidence has the suffix UNCOUNTED_EVIDENCE_KIND_SUFFIX, so that this answer doesn't count as a report about
+    the credit check: a report that an account has stored allows this account to change the dates of the credit check
+    (triggers of the server)."""
     operator, source = context.make_holder().operator, _make_evidence_source(RENEWAL_CALL_NAME)
     subject = (CREDIT_CHECK_KIND + UNCOUNTED_EVIDENCE_KIND_SUFFIX, record.id)
     evidence.add_answer(tx.conn, subject, record.operation_id, source, operator, outcome, context.now())

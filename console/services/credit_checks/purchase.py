@@ -112,16 +112,18 @@ class CreditCheckPurchaseService:
         )
 
     def purchase(self, request: PurchaseRequest, progress: StepReporter | None = None) -> CreditCheck:
-        """Buy one credit check, at most once even after failures and repetitions. Return the bought credit check; its
-        detail or PDF may still be missing. The method calls `progress` with the name of each step.
+        """Buy one credit check, at most once even after failures and repetitions. Return the bought credit check;
+        its detail or PDF may still be missing. The method calls `progress` with the name of each step.
 
         Raises invalid_corporation_number if the request's number is no valid corporation number; unknown_client if
         the settings lack the client; usage for a deal code, reason code or comment that is not allowed; not_allowed
-        if the acting person has no right to buy; already_purchased (detail.record) if another purchase has the claim;
-        not_expired if a renewal is too early; lease_timeout if another purchase for this client holds the lease for
-        LEASE_WAIT_SECONDS; the errors of `_PurchaseAttempt.prepare`; the other refusals of `GuardedPipeline.run`,
-        such as database_went_back; and, for a purchase that was sent and did not succeed, outcome_unknown
-        (detail.record) or another code that `operation.find_error_code_of_effect_call` returns.
+        if the acting person has no right to buy; bad_profile if the database has unsafe settings or AlarmBox is not
+        configured; already_purchased (detail.record) if another purchase has the claim; not_expired if a renewal is
+        too early; lease_timeout if another purchase for this client holds the lease for LEASE_WAIT_SECONDS; the
+        errors of `check_list_for_denied_purchases`; the other refusals of `GuardedPipeline.run`, such as
+        database_went_back. A renewal also raises an error if AlarmBox doesn't confirm that the earlier credit check
+        has expired. If the purchase was sent and did not succeed, raises outcome_unknown (detail.record) or another
+        code that `guarded.operation.find_error_code_of_effect_call` returns.
         """
         valid_request = self._validate_purchase_request(request)
         report_step = progress or ignore_step

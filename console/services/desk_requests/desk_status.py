@@ -52,12 +52,12 @@ class DeskStatusService:
 
     def read_desk_update(self, after_mark: FeedMark | None = None, *, with_presence: bool = True) -> DeskUpdate:
         """Return kind and id of the records that have changed since the position `after_mark` in the change feed,
-        with the position for the next call. If `after_mark` is None (the first call), or if the database was restored
-        from a backup, return no records. Executes one short SQL statement if nothing has changed.
+        with the position for the next call. If `after_mark` is None (the first call), or if the database was
+        restored from a backup, return no records. Executes one short SQL statement if nothing has changed.
 
-        If `with_presence` is True and a worker acts for this desk's person, also return whether a worker is away
-        (`is_worker_away`), and the id of the newest stored setting of a read-only switch. By this id a window notices
-        that a switch has changed.
+        If `with_presence` is True and a worker acts for this desk's person, the result also has `is_worker_away`
+        (True if no worker is present) and the id of the newest stored setting of a read-only switch. By this id a
+        window notices that a switch has changed.
         """
         asks_worker = self.asks_worker
         with self._context.database.read() as conn:

@@ -1,4 +1,5 @@
-"""The operations of which every call to a provider was answered. Only their durations say how fast a provider is."""
+"""Find the operations of which every call to a provider was answered. Only the durations of these operations show
+the speed of a provider."""
 
 from console.services.evidence.call_summaries import classify_answer, is_provider_call
 from console.store.database.sqlalchemy_names import Connection
@@ -6,9 +7,10 @@ from console.store.monitoring import recent_activity
 
 
 def list_answered_operations(conn: Connection, operation_ids: list[str]) -> list[str]:
-    """Return those of the operations with these ids of which each call to a provider was answered. Any other
-    operation ends when a later probe settles it or a person resolves it, perhaps after days. Left out are operations
-    without a call, and operations whose evidence isn't read because the list is longer than one query may be."""
+    """Return those of `operation_ids` whose operation has at least one call to a provider, and an answer to each of
+    its calls. An operation with an unanswered call is left out, because it ends when a later probe settles it or a
+    person resolves it, perhaps after days. If the list of ids is longer than one query may be, some operations are
+    not examined; they are left out, too."""
     is_answered_by_id: dict[str, bool] = {}
     for operation_id, source, summary in recent_activity.list_evidence_of_operations(conn, operation_ids):
         if is_provider_call(source):

@@ -41,8 +41,8 @@ class FileDigest:
 
 class PackWriter:
     """Writes the files of an evidence pack or bundle one by one into a ZIP. Each file gets the date `file_date`, or
-    the date of the last call of `set_file_date`. It must be a time stored with the record and not the present time,
-    so that the same facts give the same bytes. `format_name` is the name of the format in the manifest."""
+    the date of the last call of `set_file_date`. The date must be a time stored with the record and not the present
+    time, so that the same facts give the same bytes. `format_name` is the name of the format in the manifest."""
 
     def __init__(self, file: BinaryIO, file_date: datetime, format_name: str = PACK_FORMAT_NAME) -> None:
         self._zip, self._format_name = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED), format_name

@@ -92,14 +92,14 @@ class EvidenceBundleWriter:
         progress: PackCountReporter = lambda _done, _of: None,
     ) -> WrittenBundle:
         """Write the evidence packs of these records (kind and id), in this order, to the new file `path`. A record
-        that is named twice gets one pack. Write an audit entry about the bundle and an audit entry about each pack in
-        it, all in one transaction. Return a description of the file. The method calls `progress` before each pack and
-        after the last one.
+        that is named twice gets one pack. Write an audit entry about the bundle and an audit entry about each pack
+        in it, all in one transaction. Return a description of the file. The method calls `progress` before each pack
+        and after the last one, with the number of written packs and the number of all packs.
 
         Raises not_found if one of the records is missing; no_operator if no name of a person is configured;
         not_allowed if the acting person has no right to export the audit trail; usage (file_exists) if the file
-        exists, (no_folder) if its folder doesn't exist, (bulk_size) for no records or more than MAX_PACKS_PER_BUNDLE;
-        storage_full if the file can't be written.
+        exists, (no_folder) if its folder doesn't exist, (bulk_size) for no records or more than
+        MAX_PACKS_PER_BUNDLE; storage_full if the file can't be written.
         """
         with refusals.audit_refusals(
             self._context, _BUNDLE_AUDIT_ACTION, _BUNDLE_AUDIT_SUBJECT, kind=_BUNDLE_AUDIT_KIND

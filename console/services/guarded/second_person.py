@@ -114,11 +114,11 @@ def propose_or_settle(
 
 
 def is_version_decidable(context: ServiceContext, kind: str, record: CreditCheck | Refund, version: int) -> bool:
-    """True if a person may decide about the record after having read this version of it: it is the present version,
-    or the only change since then recorded that the operation has lapsed (its process ended during the call to the
-    provider). Such a change raises the version, but the screen showed the unknown outcome of the lapsed operation
-    already before the change. A person who has not seen an open proposal, or a later probe, may not decide.
-    """
+    """True if a person may decide about the record after having read its version `version`. This is so if it is the
+    present version. It is also so if the only later change is the recorded lapse of the record's operation (its
+    process ended during the call to the provider). That change raises the version, but the person's screen already
+    showed the unknown outcome of the lapsed operation. A person who has not seen an open proposal, or a later probe,
+    may not decide."""
     if version == record.version:
         return True
     if record.error_code != "lapsed" or record.version != version + 1 or record.work.attempt:

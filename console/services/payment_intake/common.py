@@ -138,8 +138,8 @@ def find_final_effect(
     If the provider answers that it has no such payment, the result is None until LATE_ANSWER_PERIOD has passed since
     the notice's arrival, then `unchanged`, so that the program doesn't ask for ever. For an unmatched notice, the
     result of this answer is always None: the notice may be about an earlier payment with the same number, which the
-    database has lost. A provider that searches by day finds that payment only by its own day, not by the day of the
-    stored payment.
+    database has lost. Some providers search for a payment by its day. Such a provider doesn't find the lost payment
+    if it is asked for the day of the payment that is stored now.
     """
     if effect != NOT_FOUND_EFFECT:
         return effect

@@ -56,13 +56,13 @@ class PaymentImporter:
         """Ask the provider about the requested payment, insert it in the reported state, and return it. If our
         database already has the payment, only probe it.
 
-        Raises not_found for an unknown provider, bad_profile if the provider is not configured, usage for a malformed
-        payment number, for a missing amount or day that the provider needs, or if our database already has the
-        payment without the requested corporation number; invalid_amount or invalid_corporation_number for an invalid
-        value (exit status 2); not_allowed if the acting person has no right to import (3); outcome_unknown if the
-        provider gave no usable answer (4); provider_refused if the provider has no such payment, provider_auth if the
-        provider refused our credentials, rate_limited if it received too many calls (5); provider_unreachable if the
-        question could not be sent (6).
+        Raises not_found for an unknown provider; bad_profile if the provider is not configured; usage for a
+        malformed payment number, for a missing amount or day that the provider needs, or if our database already has
+        the payment without the requested corporation number; invalid_amount or invalid_corporation_number for an
+        invalid value; not_allowed if the acting person has no right to import; outcome_unknown if the provider gave
+        no usable answer; provider_refused if the provider has no such payment; provider_auth if the provider refused
+        our credentials; rate_limited if it received too many calls; provider_unreachable if the question could not
+        be sent.
         """
         facts = {"provider": request.provider[:40], "number": request.merchant_payment_id[:64]}
         try:

@@ -5,8 +5,8 @@ only along the table of transitions.
 The caller's transaction makes three steps. It stores the provider's answer as evidence, then changes the payment's
 state, and then books the payment's money.
 
-If the payment is completed by then, or if a signed notice has booked it as paid, the order is set to paid afterwards,
-in a separate transaction, so that a failure of that transaction does not undo the booking.
+If the payment is completed after these steps, or if a signed notice has booked it as paid, a separate transaction
+then sets the order to paid. A failure of that transaction does not undo the booking.
 """
 
 from dataclasses import dataclass, replace

@@ -108,15 +108,15 @@ class PaymentResolver:
         (`OutsideRefund.format_statement`); the provider isn't asked, and two people must agree.
 
         Raises usage if `target_state`, `id_at_provider` or `reason` has an invalid form, or if the day of a refund
-        done outside is in the future or before the payment; no_evidence if the proof is
-        empty, unreadable or too large; not_allowed if the acting person has no right to resolve, or may not be the
-        second person; same_person if the proposer decides again; stale_view if the payment's version is not
-        `expected_version`, or changes during the decision; nothing_to_resolve if people can't decide that the payment
-        has this state; exceeds_captured if the amount given back outside is more than the requestable amount;
-        evidence_mismatch if the provider's answer contradicts the decision, if the first person gave another
-        `id_at_provider`, if another payment has this id, or if the same refund done outside was recorded before;
-        not_found if there is no such payment; in_progress while the start of the payment runs or another process
-        holds the payment's lease.
+        done outside is in the future or before the payment; no_evidence if the proof is empty, unreadable or too
+        large; not_allowed if the acting person has no right to resolve, or may not be the second person; same_person
+        if the proposer decides again; stale_view if the payment's version is not `expected_version`, or changes
+        during the decision; nothing_to_resolve if people can't decide that the payment has this state;
+        exceeds_captured if the amount given back outside is more than the largest amount that a new refund could
+        have (`Payment.requestable_minor`); evidence_mismatch if the provider's answer contradicts the decision, if
+        the first person gave another `id_at_provider`, if another payment has this id, or if the same refund done
+        outside was recorded before; not_found if there is no such payment; in_progress while the start of the
+        payment runs or another process holds the payment's lease.
         """
         person_proof = read_proof(proof, reason)
         if target_state not in DECIDABLE_PAYMENT_STATES:

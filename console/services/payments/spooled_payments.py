@@ -86,8 +86,9 @@ def find_order_of_sent_start(
     context: ServiceContext, conn: Connection, provider: str, payment_number: str, amount: Money
 ) -> Order | None:
     """Return the order for which a desk has started the payment with the number `payment_number` and this amount, if
-    the payment is a later payment of the order; None if no known start proves that there is such an order. Another
-    program may also make numbers of this form, so the number alone proves nothing."""
+    the payment is not the first payment of the order. Return None if no known start proves that there is such an
+    order. The number alone proves nothing, although it begins with the order's number: another program may make such
+    numbers, too."""
     payment_key = make_started_payment_key(provider, payment_number)
     for order_number in _list_possible_order_numbers(conn, payment_number):
         fingerprint = compute_start_fingerprint(order_number, provider, amount)

@@ -112,16 +112,25 @@ class PaymentStarter:
         with which the payer can still pay the order's total, start nothing and return that payment. The result
         contains the code or URL with which the payer can pay.
 
-        Raises not_allowed if the acting person has no right to start payments; not_found if the order or the provider
-        is missing; bad_profile if the provider is not configured on this desk; usage if the order's currency is not
-        the provider's currency; invalid_amount if the order's total is not an amount above 0; already_decided
-        (detail.record or detail.order) if the order is paid or not pending; in_progress if the order has an open
-        payment at this provider that can't be returned, such as one that is being started or has another amount, and
-        in the further cases of `_StartAttempt.check`; over_limit if the total exceeds the account's remaining amount;
-        outcome_unknown (detail.record) if the outcome of this start or of an earlier one is unknown; read_only while
-        a read-only switch stops the start; the errors of `_StartAttempt.prepare` and `_StartAttempt.check` if an
-        earlier payment of the order may be paid; the refusals of `GuardedPipeline.run`, such as database_went_back;
-        for any other outcome of the provider's call the error of `find_error_code_of_effect_call`.
+        Raises not_allowed if the acting person has no right to start payments; not_found if the order or the
+        provider is missing; bad_profile if the provider is not configured on this desk, or if the database has
+        unsafe settings; usage if the order's currency is not the provider's currency; invalid_amount if the order's
+        total is not an amount above 0; already_decided (detail.record or detail.order) if the order is paid or not
+        pending; over_limit if the total exceeds the account's remaining amount; read_only while a read-only switch
+        stops the start; outcome_unknown (detail.record) if the outcome of this start or of an earlier one is
+        unknown, or if an earlier payment of the order may be paid; the refusals of `GuardedPipeline.run`, such as
+        database_went_back; for any other outcome of the provider's call the error of
+        `find_error_code_of_effect_call`.
+
+        Raises in_progress if the order has an open payment at this provider that can't be returned, such as one that
+        is being started or has another amount; if an earlier payment ended unpaid in our database while its provider
+        says otherwise; if a notice reports a payment of the order that the database doesn't have; or if the database
+        has lost a payment of the order at this provider.
+
+        Before the start, the program asks the provider about the order's earlier payments there that have recently
+        ended unpaid or whose expiry time has passed. It raises in_progress (detail.reason `overdue_payment_unclear`)
+        if it can't ask or gets no clear answer, and provider_auth, rate_limited or provider_unreachable if the
+        provider refuses the credentials, refuses the call because of too many calls, or doesn't answer.
         """
         attempt = _StartAttempt(self._context, self._payment_providers, self._payment_prober, order_id, provider)
         return self._start_action.perform(attempt, ignore_step, facts={"order": order_id, "provider": provider[:40]})

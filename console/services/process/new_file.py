@@ -63,9 +63,9 @@ def publish_with_audit_entry(
 ) -> None:
     """Write the content of the draft to the disk, write the audit entry about it, and give the file its name. So
     there is no file without an entry, and a full disk is found before the entry. If the file can't get its name,
-    write a second entry with the result `failed`, and raise the OSError. Signals such as Ctrl+C wait meanwhile: one
-    that came after the entry would leave an entry about a file that doesn't exist. `failpoint` is reached between the
-    entry and the name; "" for none."""
+    write a second entry with the result `failed`, and raise the OSError. Signals such as Ctrl+C take effect only
+    after these steps: a process that ended between the entry and the name would leave an entry about a file that
+    doesn't exist. `failpoint` is reached between the entry and the name; "" for none."""
     draft.write_to_disk()
     with interrupts.defer_signals():
         context.write(lambda tx: record_entry(tx, result="done", reason=None))

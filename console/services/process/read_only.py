@@ -19,10 +19,10 @@ def find_read_only_switch(conn: Connection, provider: str | None = None) -> Read
 
 def refuse_if_read_only(conn: Connection, provider: str | None = None) -> None:
     """Raise read_only while a read-only switch stops the change: the switch for everything, or the switch for
-    `provider`. `provider` is the provider at which the change costs or moves money; None for a change that costs and
-    moves no money at a provider.
+    `provider`. `provider` is the provider at which the change costs or moves money; None for a change that neither
+    costs nor moves money at a provider.
 
-    The error's details are: `reason`, the kind of the switch; `who`, the person who has set it; `since`, the time;
+    The error's detail has: `reason`, the kind of the switch; `who`, the person who has set it; `since`, the time;
     `note`, the person's reason; and, if the switch is that of a provider, `provider`.
     """
     switch = find_read_only_switch(conn, provider)

@@ -493,11 +493,11 @@ def store_stated_facts(
     effective_at: datetime | None = None,
 ) -> None:
     """Write the provider's state in the answer `outcome` and its time into the refund's row, so that the page shows
-    the facts of the newest answer with the age of this answer. Change nothing else. The caller has asked the provider
-    about this refund or its payment, and has compared the answer with the refund. Do nothing if the answer contains
-    no state, or if the refund has the facts of a newer answer. `effective_at` is the time at which the answer was
-    true, for an answer to a question the time of the question; None: now.
-    """
+    the facts of the newest answer with the age of this answer. Change nothing else. The caller has asked the
+    provider about this refund or its payment, and has compared the answer with the refund. Do nothing if the answer
+    contains no state, or if the refund has the facts of a newer answer. `effective_at` is the time at which the
+    answer was true; if the caller has sent a question to the provider, it is the time of the question. None: the
+    present time."""
     if outcome.kind is OutcomeClass.UNKNOWN:
         return
     refund = require_refund(tx, refund_id)
@@ -511,7 +511,8 @@ def make_newer_report_columns(
     context: ServiceContext, refund: Refund, report: RefundReport | None, stated_at: datetime
 ) -> dict[str, object]:
     """Return the same values as `make_report_columns` for a report that was true at `stated_at`; no values if the
-    refund has the facts of a newer report. A stored time in the future, which a wrong clock has written, is older."""
+    refund has the facts of a newer report. If the time of the stored report is in the future, because a clock was
+    wrong, the stored report counts as older."""
     is_from_future = refund.told_at is not None and refund.told_at > context.now() + PROVIDER_CLOCK_TOLERANCE
     is_newer = refund.told_at is None or refund.told_at <= stated_at or is_from_future
     return make_report_columns(report, stated_at) if is_newer else {}

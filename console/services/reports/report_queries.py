@@ -28,9 +28,8 @@ def read_queue_ages(conn: Connection, now: datetime, queues: Sequence[str] = REC
 
 
 def read_refund_funnel(conn: Connection, now: datetime) -> RefundFunnelReport:
-    """Return how many refunds were requested in the last DAY_COUNT_OF_REFUND_AND_OUTCOME_REPORTS days before `now`,
-    and how many of these were approved, sent and completed.
-    """
+    """Return the counts of the refunds that were requested in the last DAY_COUNT_OF_REFUND_AND_OUTCOME_REPORTS days
+    before `now`, and of those among them that were approved, sent and completed, per currency."""
     period = make_period_until(now, DAY_COUNT_OF_REFUND_AND_OUTCOME_REPORTS)
     funnels, is_complete = refund_funnel.count_funnel_steps(conn, period)
     return RefundFunnelReport(period, funnels, is_complete, now)
