@@ -1,4 +1,4 @@
-"""An action on a record, and whether the acting person may do it."""
+"""An action on a record, with the permission or the refusal for the acting person."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class AllowedAction:
-    """An action on a record. `allowed`: the acting person may do the action now. If not, `reason` is the wording
-    code of the reason, with `facts`."""
+    """An action on a record. `action` is its name, such as `probe`. `allowed` is True if the acting person may do the
+    action now; otherwise `reason` is the wording key of the reason, and `facts` are the values in its sentence."""
 
     action: str
     allowed: bool

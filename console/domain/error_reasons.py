@@ -1,9 +1,9 @@
 """Closed sets of the values of `reason` and `problem` in `ConsoleError.detail`: one enumeration for each error code.
 
 The values are fixed, because scripts read them as `error.detail`. The catalogue of wordings has a sentence
-`error.<code>.<reason>` for most of them. The problems of settings are in the module `setting_problems`, because every
-start of the program imports that module; few starts import this one, and fewer import `usage_problems` and
-`file_problems`.
+`error.<code>.<reason>` for most of them. So that the program starts quickly, the problems are divided into modules by
+their use: each start of the program imports `setting_problems`, few starts import `error_reasons`, and fewer still
+import `usage_problems` and `file_problems`.
 """
 
 from console.domain.reason import Reason

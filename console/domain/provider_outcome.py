@@ -65,5 +65,5 @@ class Outcome(Generic[T_co]):
 
 
 def is_success_status(status: int | None) -> bool:
-    """True for an HTTP status of success (2xx). `status` is None if no answer came."""
+    """True for an HTTP status of success (2xx); False for any other status, and for None (no answer came)."""
     return status is not None and 200 <= status < 300

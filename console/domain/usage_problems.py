@@ -1,5 +1,6 @@
-"""The values of `problem` in `ConsoleError.detail` of the error `usage`, like the sets in `error_reasons`. They are a
-module of their own, because few commands that are carried out import it.
+"""The values of `problem` in `ConsoleError.detail` of the error `usage`, like the sets in `error_reasons`. They are
+in a module of their own, which a command imports only if its arguments can be wrong in one of these ways, so that
+most commands start more quickly.
 """
 
 from console.domain.reason import Reason
@@ -15,13 +16,14 @@ class UsageProblem(Reason):
     ACCOUNTS_ASKS_WITH_ACTS: an entry has the old key `asks` together with the key `acts`, or `asks` with another
     value than true. ACCOUNTS_NEW_ROLE_FOR_WORKER: the file gives another role to an account that has been a worker's
     account. ACCOUNTS_OWNER_OF_SCHEMA: the account owns the schema. AMOUNT_AND_DAY_ONLY_FOR_OUTSIDE: an amount or a
-    day was given for a decision that isn't the record of a refund given back outside. ANSWERS_NEED_STORE_KEY: the
-    spool has answers that only the store key can decrypt. DESK_NEEDS_OWN_CREDENTIALS: no worker acts for the desk's
-    person, so the desk needs its credentials. NO_CODE: the authorisation code is missing. NO_OLDER_VERSION: the PDF
-    has only one version. OPTIONS_WITH_VIEW: a filter or a sort order was given together with a saved view, which has
-    its own. OTHER_CORPORATION_NUMBER: the database already has the payment to import, with another corporation number
-    than the given one. SAME_VERSION: the two versions to compare are the same one. SIGN_IN_IN_SETTINGS: the settings
-    already have the account and password. UNKNOWN_PART: a list has no such part (tab).
+    day was given for a decision other than `done_outside` (an amount was given back outside). ANSWERS_NEED_STORE_KEY:
+    the spool has answers that only the store key can decrypt. DESK_NEEDS_OWN_CREDENTIALS: no worker acts for the
+    desk's person, so the desk needs its credentials. NO_CODE: the authorisation code is missing. NO_OLDER_VERSION:
+    the PDF has only one version. OPTIONS_WITH_VIEW: a filter or a sort order was given together with a saved view,
+    which has its own. OTHER_CORPORATION_NUMBER: the database already has the payment to import, with another
+    corporation number than the given one. SAME_VERSION: the two versions to compare are the same one.
+    SIGN_IN_IN_SETTINGS: the settings already have the account and password. UNKNOWN_PART: a list has no such part
+    (tab).
     """
 
     INVALID_ACCOUNT_NAME = "account_name"

@@ -3,8 +3,9 @@
 A change holds a lock, reads the current content, changes the values, and replaces the whole file atomically. If two
 writers change the same value, the value of the last writer counts; the other values stay. A reader never sees a file
 that is only partly written. If a file is damaged, comes from a newer program, or can be changed by another account,
-it is renamed, and reading returns no values. If a file can't be read only now, for example because the
-process has too many open files or a network disk doesn't answer, it stays as it is, and reading raises an error.
+it is renamed, and reading returns no values. If a file can't be read for a reason that may soon be gone, for example
+because the process has too many open files or a network disk doesn't answer, the file stays as it is, and reading
+raises an error.
 """
 
 import errno

@@ -1,12 +1,12 @@
-"""The state of a person's access, in both languages, for the window and the terminal."""
+"""Texts about the access of a person (enabled or disabled), for the window and the terminal."""
 
 from console.domain.access.disabled_people import PersonAccess
 from console.wording.sentences import catalogue as wording
 
 
 def format_person_state(access: PersonAccess, language: str) -> str:
-    """Return if the person is enabled, or by whom, since when and why the person is disabled, and which administrator
-    has requested to enable the person."""
+    """Return a text about a person's access: the word for "enabled", or a sentence with the disabling (administrator,
+    instant and reason) and, if there is a request to enable the person, the administrator who has made it."""
     disabling = access.disabling
     if disabling is None:
         return wording.translate("person.enabled", language)

@@ -17,8 +17,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Disabling:
-    """Since when a person is disabled (`since`), the administrator who has disabled the person (`by`) and the reason.
-    `by` and `reason` are None if the file of accounts has disabled the person."""
+    """The present disabling of a person: its instant (`since`), the administrator who has disabled the person (`by`),
+    and this administrator's `reason`. `by` and `reason` are None if the file of accounts has disabled the person."""
 
     since: datetime
     by: str | None
@@ -33,8 +33,9 @@ class Disabling:
 
 
 def make_enabling_subject(person_name: str, disabling_id: str | None) -> str:
-    """Return the subject of the request to enable this person: the person and the id of the disabling that the
-    request ends."""
+    """Return the text that names the subject of a request to enable the person: the person's name, and the id of the
+    disabling that the request would end, such as `op-a 1763594401000000`. `disabling_id` is None for a person who
+    isn't disabled; the text then has `none` in place of the id."""
     return f"{person_name} {'none' if disabling_id is None else disabling_id}"
 
 
@@ -47,8 +48,9 @@ def make_stale_disabling_error(seen_disabling_id: str, disabling: Disabling) -> 
 
 @dataclass(frozen=True, slots=True)
 class PersonAccess:
-    """A person with roles, and how the person is disabled; `disabling` is None for an enabled person. `proposed_by`
-    is the administrator who has requested to enable the person, while a second administrator must do the same."""
+    """A person with roles, and the person's disabling (None for an enabled person). `proposed_by` is the
+    administrator who has requested to enable the person; it is None if nobody has. A second administrator must
+    confirm the request."""
 
     person: Person
     disabling: Disabling | None = None

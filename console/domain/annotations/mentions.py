@@ -64,8 +64,9 @@ class NamesInNote:
 
 
 def find_mentioned_names(text: str, names: Collection[str], author: str) -> NamesInNote:
-    """Return the names after `@` in the text of a note, without that of its writer `author`. `names` are the names of
-    the people who can be mentioned; such a name is returned in this spelling.
+    """Return the names after `@` in the text of a note, without the name of its writer `author`. `names` are the
+    names of the people who can be mentioned. The result has these names in the spelling of `names`, and unknown names
+    as the writer typed them.
     """
     text, names_longest_first = _normalise_characters(text), sorted(names, key=len, reverse=True)
     mentioned_people: dict[str, None] = {}

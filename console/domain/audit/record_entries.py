@@ -1,5 +1,5 @@
-"""Distinguishes the audit entries in the history of a record: a change of the record, another event, or a reading of
-the record."""
+"""Classify the audit entries in the history of a record: an entry reports a change of the record, another event, or
+only that a person has read the record."""
 
 from collections.abc import Collection, Sequence
 

@@ -14,8 +14,8 @@ class AuditEntryPosition:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedTrail:
-    """The verified audit entries: their number, and the first and the last one by id; both None for an empty
-    trail."""
+    """The result of the verification of an intact audit trail. `rows` is the number of verified audit entries.
+    `first` and `last` are the entries with the smallest and the largest id; both are None for an empty trail."""
 
     rows: int
     first: AuditEntryPosition | None = None

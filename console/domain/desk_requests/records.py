@@ -52,8 +52,9 @@ class NewDeskRequest:
 class TakenDeskRequest:
     """A desk request that a worker has taken. `person` is the requester; `is_password_confirmed` is True if the
     person has typed the password for this request; `fencing_token` is the fencing token of the worker's lease on the
-    request. `is_late`: the worker took the request over from another worker, and too late to execute its command
-    (TAKEOVER_MARGIN_SECONDS). The other fields are those of `NewDeskRequest`.
+    request. `is_late` is True if the worker took the request over from another worker more than
+    TAKEOVER_MARGIN_SECONDS after the end of the request's wait, so that it must not begin the command any more. The
+    other fields are those of `NewDeskRequest`.
     """
 
     id: str
@@ -106,10 +107,11 @@ class OwnRequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredRequest:
-    """A stored desk request, in the list of the requests of one person. `action` is the name of the requested action.
-    `at` is the instant at which the database server stored the request. `result` is the answer of an ended request as
-    JSON; None if the request has not ended, or if its answer is too long for a list. `subject_kind` and `subject_id`
-    name the record that the request is about; None if it is about no record.
+    """A row of the list of one person's desk requests, as the database has it. (In `OwnRequest`, the answer is a
+    value or an error instead of JSON.) `action` is the name of the requested action. `at` is the instant at which the
+    database server stored the request. `result` is the answer of an ended request as JSON; None if the request has
+    not ended, or if its answer is too long for a list. `subject_kind` and `subject_id` name the record that the
+    request is about; None if it is about no record.
     """
 
     id: str
@@ -123,9 +125,9 @@ class StoredRequest:
 
 @dataclass(frozen=True, slots=True)
 class OwnRequest:
-    """One of a person's own desk requests. `action` is the name of the requested action, `at` the instant at which
-    the database server stored the request. `subject_kind` and `subject_id` name the record that the request is about;
-    None if it is about no record.
+    """One of a person's own desk requests, for display: a `StoredRequest` whose answer this desk has read from its
+    JSON. `action` is the name of the requested action, `at` the instant at which the database server stored the
+    request. `subject_kind` and `subject_id` name the record that the request is about; None if it is about no record.
 
     If the request has ended, `answer_value` is the stored answer or `answer_error` the error that the command raised;
     both are None if the answer is too long for a list or unreadable at this desk. `is_unanswered`: this desk sent the

@@ -1,4 +1,5 @@
-"""Names, time limits and sizes of desk requests. The database schema needs them, but no record."""
+"""Names, time limits and sizes of desk requests. They are in a module of their own, because the database schema uses
+them without the classes of `records`."""
 
 from console.domain.access.people_commands import DISABLE_COMMAND, ENABLE_COMMAND
 

@@ -501,7 +501,7 @@ class NotOurDatabaseDetail(TypedDict, total=False):
     (`problem` "names_taken"; `tables` has at most ten names), the file is damaged or isn't a database ("damaged"), or
     a backup is of another database ("other_backup"). `database_id` is the id of this database, `backup_of` that of
     the database in the backup. `needed` is the version of the schema that this program needs, `found` the version in
-    the database (None: none), and `newer` says if that is the newer one.
+    the database (None if it has none). `newer` is True if `found` is the newer one of these two versions.
     """
 
     problem: Literal["damaged", "names_taken", "other_backup"] | ForeignText
@@ -567,8 +567,8 @@ class OutcomeUnknownDetail(LeaseFacts, _SharedFacts, total=False):
 
 class ProviderAnswerFacts(_SharedFacts, total=False):
     """Facts of an error that follows from a provider's answer. `reason` is the code of the outcome, `status` the HTTP
-    status (None: no answer came), `provider_state` the provider's own word for the record's state. The error code is
-    derived from the outcome's class.
+    status (None: no answer came), `provider_state` the provider's own word for the record's state. `provider` is the
+    provider's name, `state` the record's stored state. The error code is derived from the outcome's class.
 
     After a re-fetch, `failed` has the parts that could not be read. For a file of one day, `day` is this day
     (YYYY-MM-DD) and `cause` the code of the failure. `hint` is set if the provider searches a payment by number,
@@ -589,8 +589,9 @@ class ProviderAnswerFacts(_SharedFacts, total=False):
 
 
 class ProviderAnswerUnusableDetail(_SharedFacts, total=False):
-    """Facts of the error `provider_answer_unusable`. `rows` is the number of rows of a provider's file that can't be
-    read.
+    """Facts of the error `provider_answer_unusable`. `reason` is the code of the defect. For a provider's file of one
+    day, `rows` is the number of its rows that can't be read, `day` its day (YYYY-MM-DD), `cause` the code of the
+    failure, and `status` the HTTP status (None: no answer came).
     """
 
     reason: UnusableAnswerReason | ForeignText

@@ -117,14 +117,15 @@ must be done because another record has replaced this one.
 
 
 def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:
-    """Return the badge of work: the stored work state, by which queues are sorted, filtered and counted, except in
-    three cases, so that badge and sentence don't contradict each other.
+    """Return the badge of work. Usually it is the stored work state, by which queues are sorted, filtered and
+    counted. In three cases it is another badge, because the stored work state would contradict the sentence of the
+    next step.
 
-    - If that state isn't NEEDS_REVIEW and the sentence of the next step says that the program will send a refund,
-      return WAITING_FOR_SENDING.
-    - If that state isn't NEEDS_REVIEW and the sentence of the next step asks a person, return POSSIBLE, also if the
-      console has no action for this step (for example "ask your lead").
-    - If that state is NONE and the sentence says that the program does the next step, return AUTOMATIC.
+    - If the stored work state isn't NEEDS_REVIEW and the sentence of the next step says that the program will send a
+      refund, return WAITING_FOR_SENDING.
+    - If the stored work state isn't NEEDS_REVIEW and the sentence of the next step asks a person, return POSSIBLE,
+      also if the console has no action for this step (for example "ask your lead").
+    - If the stored work state is NONE and the sentence says that the program does the next step, return AUTOMATIC.
     """
     code = explanation.next_step.code
     if work.state is not WorkState.NEEDS_REVIEW and code in NEXT_STEPS_WITH_LATER_SENDING:

@@ -340,9 +340,9 @@ def _find_payment_work_badge(
 def explain_order(record: Order, now: datetime) -> Explanation:
     """Return verdict, reason, next step and badges of an order at the instant `now`. The first of these that exists
     determines the explanation: an open alert about the order, the order's own work, a stuck saga, a payment or refund
-    that needs work, the order's state. Instead of the order's state, the verdict then states a mismatch of a payment
-    that a person must look at. The explanation also uses the related records in `record.relations`; if these are
-    None, it uses the order's own fields alone.
+    that needs work, the order's state. In the last of these cases, the verdict states a mismatch instead of the
+    order's state if a person must look at a payment of the order because of this mismatch. The explanation also uses
+    the related records in `record.relations`; if these are None, it uses the order's own fields alone.
     """
     relations = record.relations or OrderRelations()
     explanation = _explain_alert_of_order(record, relations, now) or _explain_order_state(record, relations, now)
@@ -907,12 +907,12 @@ def _format_resolve_command(record: Payment, outcome: str) -> str:
 
 
 def find_explained_payment_id(order: Order, now: datetime) -> int | None:
-    """Return the id of the payment that the explanation of the order is about at the instant `now`. Its page is the
-    next step of the order, and the page of the order compares it with the provider and the order. This is the first
-    of these that exists: the payment that breaks the rule of an open alert about the order, the payment whose saga is
-    stuck (only if the order has no work of its own), the payment of a refund that has not ended, a payment with an
-    unknown outcome, the payment of a refund that the provider contradicts, a payment that a person must look at, the
-    newest payment; None if the order has no payment.
+    """Return the id of the payment that the explanation of the order is about at the instant `now`; None if the order
+    has no payment. The next step of the order opens the page of this payment, and the page of the order compares this
+    payment with the provider and the order. It is the first of these that exists: the payment that breaks the rule of
+    an open alert about the order, the payment whose saga is stuck (only if the order has no work of its own), the
+    payment of a refund that has not ended, a payment with an unknown outcome, the payment of a refund that the
+    provider contradicts, a payment that a person must look at, the newest payment.
     """
     relations = order.relations or OrderRelations()
     finding = _find_rule_of_alert(order, relations, now)

@@ -36,8 +36,8 @@ class PersonalEvent:
     - `subject_kind`, `subject_id`: the record, incident, operation or bulk run that the event is about.
     - `number`: the number that people use for the record, such as our number of the payment, or the name of a bulk
       run; None if there is none or it was not read.
-    - `record_state`: the present state of the record whose proposal was closed; None for an operation and for all
-      other events.
+    - `record_state`: for an event about a proposal that this person has made and that has ended, the present state
+      of the proposal's record (None if this record is an operation); None for all other events.
     """
 
     kind: PersonalEventKind

@@ -40,8 +40,9 @@ def parse_statement(text: str) -> OutsideRefund | None:
 
 
 def read_recorded_refund(audit_facts: Mapping[str, object]) -> OutsideRefund | None:
-    """Return the refund done outside that two people have recorded with an audit entry with these facts; None for the
-    facts of another entry, or for an amount or a day that isn't one. Every database account may insert audit entries.
+    """Return the refund done outside that an audit entry reports; `audit_facts` are the facts of the entry. Return
+    None if the entry reports another event, or if its amount or its day is malformed: every database account may
+    insert audit entries, so the facts can have any values.
     """
     if audit_facts.get("as") != DONE_OUTSIDE or audit_facts.get("by") != "people":
         return None

@@ -143,8 +143,8 @@ class RefundPlan:
       approvers; () if one is enough
     - `cooling_off_until`: the end of the cooling-off period; None if the refund needs none
     - `approvers`: the people who can approve the refund
-    - `refusal_code`: a wording key if no refund of this payment can be requested now, otherwise None;
-      `refusal_facts` are the facts of its sentence
+    - `refusal_code`: the reason for which no refund of this payment can be requested now, a wording key without
+      `reason.`; None if a refund can be requested. `refusal_facts` are the values in the sentence of the reason
     - `set_aside`: the money set aside from which the refund is paid; None for an ordinary refund
     - `order_payments`: the payments of the payment's order
     """

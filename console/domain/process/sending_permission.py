@@ -1,11 +1,12 @@
-"""The permission of a thread to send a request to a provider. The pipeline of guarded operations grants it only while
-the operation's lease is certainly live, and a guarded action only while its preparation is recent. The transport
-checks it before it sends the first byte.
+"""The permission of a thread to send a request to a provider. Two parts of the program restrict it: the pipeline of
+guarded operations grants it only while the operation's lease is certainly live, and the code of a guarded action
+grants it only while the provider's answers that prepared the action are recent. The code that sends the request
+checks the permission before the first byte.
 
 A process may be suspended between its claim and its request, for example because the machine sleeps. If its lease
 expires in this time, people may decide that the operation was not executed, and another person may begin the
-operation again. After a long time, the provider's answers during the preparation may no longer be true: for example,
-a person may have made the refund on the provider's own page.
+operation again. After a long time, the provider's answers that prepared the action may no longer be true: for
+example, a person may have made the refund on the provider's own page.
 """
 
 from collections.abc import Callable, Iterator

@@ -28,10 +28,10 @@ NO_CAUSE = "-"
 
 
 class FilterCertainty(StrEnum):
-    """A value of the condition on the certainty. A record has UNKNOWN or KNOWN, as `get_certainty` returns it. It
-    also has OLD if the provider's last answer about it is too old to be used (`has_old_answer`), and MAY_BE_REVERSED
-    if the payer's bank can still reverse the payment. So one record can fulfil several of these values, although its
-    badge shows only the most urgent one.
+    """A value of the condition on the certainty. Each record has UNKNOWN or KNOWN: the value that `get_certainty`
+    returns for it. It also has OLD if the provider's last answer about it is too old to be used (`has_old_answer`),
+    and MAY_BE_REVERSED if the payer's bank can still reverse the payment. So one record can fulfil several of these
+    values, although its badge shows only the most urgent one.
     """
 
     UNKNOWN = "unknown"

@@ -52,8 +52,8 @@ class ViewContent:
     - `queue`: name of the queue
     - `filter`: the conditions in their text form; `owner:me` means the person who opens the view
     - `words`: the texts that are searched in the records
-    - `sort`: the sort order in its text form; "" for the usual sort order of a queue
-    - `columns`: keys of the visible columns, in their order; empty for the usual columns
+    - `sort`: the sort order in its text form; "" for the default sort order of the queue
+    - `columns`: keys of the visible columns, in their order; empty for the default columns
     - `by_cause`: the records are grouped by their cause
     """
 

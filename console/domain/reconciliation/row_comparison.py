@@ -198,7 +198,8 @@ def find_completion_time(refund: Refund) -> datetime | None:
 
 def find_contradicting_rule(payment: Payment) -> WorkReason | None:
     """If a person must look at the payment because the provider's history contradicts it, return the rule of the case
-    about that; otherwise None. The provider's last answer may agree with the payment nevertheless.
+    about this contradiction; otherwise None. A rule is returned even if the provider's last answer agrees with the
+    payment.
     """
     if payment.work.state is not WorkState.NEEDS_REVIEW:
         return None

@@ -166,8 +166,9 @@ def is_decision_time_over(refund: Refund, now: datetime) -> bool:
     """True if the time to decide about a refund request is over at the instant `now`. From then on, no person can
     approve or reject the refund, no list shows it as waiting for a decision, and it expires.
 
-    Lists compare the same instants in SQL. `now` is the time by the clock of the database, which has also set the
-    limit. A caller that has no connection to the database passes the time by the desk's clock.
+    `now` is the time by the clock of the database, because the time limit `decide_by` was computed by this clock. A
+    caller that has no connection to the database passes the time by the desk's clock. The SQL of the lists compares
+    `decide_by` with the time in the same way.
     """
     return refund.decide_by is not None and refund.decide_by < now
 

@@ -447,7 +447,8 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
 
 
 def get_record_kind(record: RecoverableRecord) -> str:
-    """Return the kind of the record, such as `payment`, by which CHOICE_RULES_BY_KIND has its choices."""
+    """Return the kind of the record, such as `payment`. It is the key of the record's choices in
+    CHOICE_RULES_BY_KIND."""
     if isinstance(record, CreditCheck):
         return "credit-check"
     if isinstance(record, Order):

@@ -64,8 +64,8 @@ def compute_payment_effect(facts: ChoiceFacts, target: PaymentState) -> Decision
 
 
 def compute_done_outside_effect(facts: ChoiceFacts) -> DecisionEffect | None:
-    """Return the effect of the record that the whole requestable amount of a payment was given back other than
-    through its provider: only the payment's amounts change. None if the record isn't a payment."""
+    """Return the effect of the decision that the whole requestable amount of a payment was given back outside (other
+    than through its provider): only the payment's amounts change. None if the record isn't a payment."""
     record = facts.record
     if not isinstance(record, Payment):
         return None

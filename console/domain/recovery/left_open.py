@@ -15,8 +15,8 @@ OPERATION_KIND = "operation"
 
 class LeftOpenReason(StrEnum):
     """Reason for which a piece of work counts as left open, such as an operation that has not ended, a taken record,
-    or a draft. A list of left-open work is sorted in the order of these members: first what keeps colleagues away
-    until the person gives it back or hands it over, then what goes on without the person."""
+    or a draft. A list of left-open work is sorted in the order of these members. The first two stay
+    assigned to the person until the person gives them back or hands them over."""
 
     TAKEN = "taken"
     """The person has taken the record."""

@@ -165,9 +165,9 @@ class RegistryStatus:
 
     @property
     def changes_complete_since(self) -> date:
-        """The first day from which the registry has all changes of corporations. It is the day after that of the
-        whole files, because a whole file doesn't state the changes since the day before, or a later day if the oldest
-        differences are deleted (CHANGE_RETENTION_DAYS)."""
+        """The first day from which the registry has all changes of corporations. It is the day after the day of the
+        whole files, because a whole file has the state of its day and no changes. It is later if the oldest changes
+        were deleted, which are stored for CHANGE_RETENTION_DAYS."""
         oldest_kept_day = self.registry_date - timedelta(days=CHANGE_RETENTION_DAYS)
         whole_days = (file.day + timedelta(days=1) for file in self.files if not file.is_difference)
         return max(oldest_kept_day, *whole_days)
@@ -202,9 +202,9 @@ class ChangedFact(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CorporationChange:
-    """A change of the corporation `corporation_number` by a difference file: `facts` are the changed facts. `day` is
-    the day of the difference; `before` is None for a corporation that was not in the registry, `after` is None for
-    one that was deleted from it.
+    """A change of the corporation `corporation_number` by a difference file: `facts` are the changed facts, `before`
+    and `after` the corporation in the registry before and after the difference. `day` is the day of the difference.
+    `before` is None if the corporation was not in the registry, `after` is None if it was deleted from the registry.
     """
 
     corporation_number: str
@@ -215,8 +215,8 @@ class CorporationChange:
 
 
 class ComparableFacts(Protocol):
-    """Interface of the facts of a corporation whose changes the program reports to people. A `Corporation` and the
-    stored `WatchedFacts` have these facts."""
+    """Interface of the facts of a corporation whose changes the program reports to people: the fields of
+    `Corporation` with the same names. A `Corporation` and the stored `WatchedFacts` have these facts."""
 
     @property
     def name(self) -> str: ...

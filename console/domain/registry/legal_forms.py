@@ -2,7 +2,7 @@
 
 Sources: the forms in the laws of incorporation, as the registry's names have them; the abbreviations of account
 holders in bank transfers (全国銀行協会, 法人略語: カ) is 株式会社, ユ) is 有限会社); the compatibility characters of
-Unicode (㈱, ㍿), which NFKC writes as (株) and 株式会社; and the usual English ones.
+Unicode (㈱, ㍿), which NFKC writes as (株) and 株式会社; and common English legal forms, such as Co., Ltd.
 """
 
 import re

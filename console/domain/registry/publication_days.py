@@ -3,7 +3,7 @@ Japanese public offices.
 
 Offices don't work on Saturdays, Sundays, 29 December to 3 January (Act on Holidays of Administrative Organs) and the
 national holidays (Act on National Holidays, as in force since 2020; the Olympic years 2020 and 2021 by their special
-act). Astronomical holidays follow the usual formula, which is right from 1980 to 2099.
+act). The days of the two equinoxes are computed by an approximation formula, which is right from 1980 to 2099.
 
 If a later act creates a holiday, this module doesn't know it: the difference of that day then counts as missing, and
 imports continue with the next whole file.

@@ -205,9 +205,9 @@ class DailyCloseChange:
 
 @dataclass(frozen=True, slots=True)
 class FirstClose:
-    """The first close of the day that was written to a file: the time at which, and the person by whom, it was
-    written. `is_comparable` is False if its audit entry lacks figures, so that the changes since then aren't known:
-    an earlier version of the program cut the entry of a close with many unknown outcomes."""
+    """The first close of the day that was written to a file: the time of writing (`at`), and the `person` who wrote
+    it. `is_comparable` is False if its audit entry lacks figures, so that the changes since then aren't known: an
+    earlier version of the program cut the entry of a close with many unknown outcomes."""
 
     at: datetime
     person: str
@@ -220,7 +220,7 @@ class DailyClose:
     currency, `open_points` the reasons for which the close isn't final, `changes` the changes since the first close
     of the day. `reconciliation` is None if no complete run compared a part of the day, `first_close` if the day was
     never closed before. `moved_reversals` are the reversals of payments that were paid on this day and reversed on
-    another, or the other way round, oldest first.
+    another day, and of payments that were paid on another day and reversed on this day, oldest first.
 
     `is_complete` is True if the close has searched all calls for outcomes that were unknown at the end of the day and
     are known now. It is False if there are too many calls for that.

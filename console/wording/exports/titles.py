@@ -62,10 +62,10 @@ def format_export_description_lines(
 
 
 def format_selection(selected_count: int, row_count: int, translate: TranslateFunction) -> str:
-    """Return the line which says that an exported or printed list has only the selected records. The line has the
-    number of selected records. If `row_count`, the number of rows in the list, is smaller than that, the line also
-    has `row_count`: the missing records had left the list before the program read them. If `row_count` is larger, the
-    line has `row_count` alone: other records had come into a selected group."""
+    """Return the line which says that an exported or printed list has only the selected records. `selected_count` is
+    the number of selected records, `row_count` the number of rows in the list. If `row_count` is smaller, because
+    selected records had left the list before the program read them, the line has both numbers. Otherwise it has only
+    `row_count`, which is larger than `selected_count` if other records had come into a selected group."""
     if row_count < selected_count:
         return translate("export.about.chosen_left", n=selected_count, rows=row_count)
     return translate("export.about.chosen", n=row_count)
