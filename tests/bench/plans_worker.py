@@ -28,7 +28,7 @@ INDEXED_QUERY_BY_NAME: dict[str, Query] = {
         conn, "A", 50, 5_000
     ),
     "open alerts of a kind": lambda conn: alerts.list_open_alerts_of_kind(conn, "order", 50),
-    "count of a rule": lambda conn: alerts.count_open_alerts_of_rule(conn, "A", 50),
+    "count of a rule": lambda conn: alerts.count_open_alerts_and_find_oldest(conn, "A", 50),
     "all alerts": lambda conn: alerts.list_alerts(conn, 50),
     "all alerts, later page": lambda conn: alerts.list_alerts(conn, 50, 1_000),
     "alerts of a record": lambda conn: alerts.find_by_subject(conn, "order", 7),

@@ -21,7 +21,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from console.app import open_console
 from console.settings.settings import Settings
-from console.store.access.grants import REQUESTER_ROLES, make_role_name, quote_identifier
+from console.store.access.grants import TEAM_MODE_ROLES, make_role_name, quote_identifier
 from tests.support import server_schema
 from tests.support.sql_server import SqlServer
 
@@ -82,7 +82,7 @@ class Team:
         """Drop the database, the accounts and the roles of the team."""
         accounts = [f"DROP USER IF EXISTS `{name}`@`%`" for name in self.names.values()]
         roles = [f"DROP ROLE IF EXISTS `console:{name}`" for name in self.names.values()]
-        shared = {role for roles in ROLES_BY_PERSON.values() for role in roles} | REQUESTER_ROLES
+        shared = {role for roles in ROLES_BY_PERSON.values() for role in roles} | TEAM_MODE_ROLES
         named = (quote_identifier(make_role_name(self.database, role)) for role in shared)
         self.server.sql(*accounts, *roles, *(f"DROP ROLE IF EXISTS {name}" for name in named))
         self.server.drop_database(self.owner)

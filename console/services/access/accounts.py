@@ -226,7 +226,7 @@ class DatabaseAccountService:
         for change, present_change in zip(changes, present_changes, strict=True):
             self._write_operator_row(tx, present_change)
             if present_change is not change:
-                people.unsettle_account_lock(tx.conn, change.entry.person.name)
+                people.request_account_lock_renewal(tx.conn, change.entry.person.name)
         return present_changes
 
     def _write_operator_row(self, tx: Transaction, change: _AccountChange) -> None:
@@ -294,7 +294,7 @@ def _refuse_accounts_of_others(conn: Connection, changes: Sequence[_AccountChang
     with which the person signs in to that database, and end with an error at the first GRANT of the account's own
     role."""
     new_entries = [change.entry for change in changes if change.stored_person is None]
-    names = account_properties.find_names_with_rights_on_server(conn, [entry.person.name for entry in new_entries])
+    names = account_properties.find_names_with_server_wide_rights(conn, [entry.person.name for entry in new_entries])
     for entry in new_entries:
         if entry.person.name in names:
             raise make_account_file_error(

@@ -183,7 +183,7 @@ class DisabledPeopleService:
             raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
         audit_facts = _make_audit_facts(disabling)
         if access.proposed_by is None:
-            disabled_people.insert_proposal(tx.conn, person_name, disabling, administrator, now)
+            disabled_people.insert_enabling_proposal(tx.conn, person_name, disabling, administrator, now)
             context.record_audit(
                 tx, AuditAction.OPERATOR_ENABLING_REQUESTED, person_name, audit_facts, kind=OPERATOR_KIND
             )

@@ -79,7 +79,10 @@ class Adoption:
         not_allowed for a database account that reads only SQL views.
         """
         self._require_tables()
-        if adoption_plan.read_adoption_state(self._database, adopt_table.read_table(self._database)) != "adopted":
+        if (
+            adoption_plan.read_adoption_state(self._database, adopt_table.read_table_structure(self._database))
+            != "adopted"
+        ):
             raise ConsoleError(
                 ErrorCode.SCHEMA_MISMATCH, {"problem": SchemaProblem.NOT_ADOPTED, "table": legacy_table.TABLE_NAME}
             )
@@ -90,7 +93,10 @@ class Adoption:
         that of an adoption that began earlier, otherwise `requested_zone` (None: Japan). Return None if this
         program created the table of credit checks.
         """
-        if adoption_plan.read_adoption_state(self._database, adopt_table.read_table(self._database)) == "adopted":
+        if (
+            adoption_plan.read_adoption_state(self._database, adopt_table.read_table_structure(self._database))
+            == "adopted"
+        ):
             return adoption_plan.read_stored_time_zone(self._database)
         return self._database.write(
             lambda tx: adopt_table.begin_adoption(tx.conn, requested_zone or DEFAULT_TIME_ZONE)

@@ -233,7 +233,7 @@ def find_adoption_obstacles(database: Database, table: LegacyTable) -> tuple[Ado
     if column_obstacles or "status" not in table.columns or table.has_adoption_begun:
         return column_obstacles
     with database.read() as conn:
-        return legacy_checks.list_foreign_status_obstacles(adopt_rows.list_distinct_statuses(conn))
+        return legacy_checks.list_unknown_status_obstacles(adopt_rows.list_distinct_statuses(conn))
 
 
 def count_rows(database: Database, table: LegacyTable) -> AdoptionRowCounts:

@@ -137,7 +137,7 @@ class AdoptionRun:
         return True
 
     def _run_steps(self, is_selected: Callable[[adopt_table.TableChange], bool]) -> None:
-        table = adopt_table.read_table(self._database)
+        table = adopt_table.read_table_structure(self._database)
         for step in filter(is_selected, adopt_table.list_needed_changes(table, self._database.dialect, self._zone)):
             if self._lock is not None:
                 self._lock.require_lock()
@@ -447,7 +447,7 @@ def _raise_if_foreign_index_refused(error: UniqueViolation) -> None:
     another application refused a change; a repeated change would be refused again. Return normally for an index of
     this program.
     """
-    index = adopt_table.find_foreign_index(error)
+    index = adopt_table.find_index_of_other_application(error)
     if index is not None:
         obstacle = {"kind": "unique_index", "name": index, "found": "UNIQUE"}
         raise ConsoleError(

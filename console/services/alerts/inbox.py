@@ -218,7 +218,7 @@ class AlertService:
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            count, oldest_instant = alerts.count_open_alerts_of_rule(
+            count, oldest_instant = alerts.count_open_alerts_and_find_oldest(
                 conn, CORPORATION_CHANGE_RULE, MAX_COUNTED_ALERTS + 1
             )
         return QueueCount(

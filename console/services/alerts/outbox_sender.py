@@ -169,7 +169,7 @@ class OutboxSender:
         attempts_end = context.now() - context.scale.scale_delta(OTHER_PUBLISHER_PERIOD)
         with context.database.read() as conn:
             open_alert = alerts.list_open_alerts_of_rule(conn, ALERT_RULE, 1)
-            if context.database.is_server and open_alert and outbox.has_attempt_after(conn, attempts_end):
+            if context.database.is_server and open_alert and outbox.has_retry_after(conn, attempts_end):
                 return
         if open_alert:
             context.write(lambda tx: alerts.resolve(tx.conn, open_alert[0].id, context.now()))

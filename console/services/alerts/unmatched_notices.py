@@ -93,7 +93,7 @@ class UnmatchedNoticeReader:
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            count, oldest_instant = alerts.count_unacknowledged_alerts_of_rule(
+            count, oldest_instant = alerts.count_unacknowledged_alerts_and_find_oldest(
                 conn, _UNMATCHED_NOTICE_RULE, MAX_COUNTED_NOTICES + 1
             )
         return QueueCount(

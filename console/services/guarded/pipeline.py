@@ -514,10 +514,10 @@ def _raise_if_foreign_index_refused(error: UniqueViolation) -> None:
     credit checks refused the claim. The claim was rolled back, so nothing was sent. Return normally for any other
     index."""
     # rarely needed, so these modules aren't imported at the start
-    from console.store.adoption.adopt_table import find_foreign_index
+    from console.store.adoption.adopt_table import find_index_of_other_application
     from console.store.schema.legacy_table import TABLE_NAME
 
-    index = find_foreign_index(error) if TABLE_NAME in (error.statement or "") else None
+    index = find_index_of_other_application(error) if TABLE_NAME in (error.statement or "") else None
     if index is not None:
         raise ConsoleError(
             ErrorCode.SCHEMA_MISMATCH,

@@ -63,9 +63,13 @@ def supports_encryption(conn: Connection) -> bool:
 
 
 def find_account_faults(conn: Connection) -> tuple[str, ...] | None:
-    """Return the faults of the operators' database accounts, each as one text "CODE ACCOUNT" such as "no_password
-    op-a@%" (for `several_accounts` the account's name without its host). Return None if the connected account
-    may not read mysql.user.
+    """Return the faults of the operators' database accounts, each as one text "CODE ACCOUNT", such as "no_password
+    op-a@%"; () if there are none. Return None if the connected account may not read mysql.user. The codes are:
+
+    - several_accounts: the server has several accounts of this name; the text has the name without a host
+    - anonymous_account: an account without a name
+    - no_password: the account has no password
+    - not_encrypted: the account may be used over unencrypted connections from other machines
     """
     is_remote = accepts_remote_connections(conn)
     rows = _read_accounts(conn, _DATABASE_ACCOUNTS_QUERY, [str(name) for name in conn.scalars(_OPERATOR_NAMES_QUERY)])
@@ -85,10 +89,10 @@ def find_account_faults(conn: Connection) -> tuple[str, ...] | None:
 
 
 def find_accounts_without_default_role(conn: Connection) -> tuple[str, ...]:
-    """Return the names, sorted, of the operators whose account has no default role on MariaDB. Such a person can sign
-    in and has no rights. `db accounts apply` sets the default role while it signs in as the account, which it can't
-    do with the locked account of a person whom an administrator has disabled. Return no name if the connected account
-    may not read mysql.user, and on MySQL, where the schema account sets the default role.
+    """Return the names, sorted, of the operators whose database account has no default role on MariaDB. Such a person
+    can sign in, but has no rights. `db accounts apply` sets the default role in a session of the account itself. That
+    is impossible while the account is locked, because an administrator has disabled the person. Return () if the
+    connected account may not read mysql.user, and on MySQL, where the schema account sets the default role.
     """
     if not getattr(conn.dialect, "is_mariadb", False):
         return ()
@@ -97,10 +101,10 @@ def find_accounts_without_default_role(conn: Connection) -> tuple[str, ...]:
     return tuple(_decode_text(row.User) for row in rows)
 
 
-def find_names_with_rights_on_server(conn: Connection, names: Sequence[str]) -> frozenset[str]:
-    """Return those of `names` whose account has a right on the whole server, such as SELECT on all databases. The
-    console gives no such right, so the account serves another purpose. Return no name if the connected account may
-    not read mysql.user.
+def find_names_with_server_wide_rights(conn: Connection, names: Sequence[str]) -> frozenset[str]:
+    """Return those of the account names `names` whose account has a right on the whole server, such as SELECT on all
+    databases. The console gives no such right, so another program or person uses the account. Return no name if the
+    connected account may not read mysql.user.
     """
     return frozenset(
         _decode_text(row.User)

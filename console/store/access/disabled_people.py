@@ -25,8 +25,9 @@ _PEOPLE_QUERY: Select[Any] = select(
 
 
 def find_disabling(conn: Connection, person_name: str) -> Disabling | None:
-    """Return how the person of that name is disabled. Return None if the person is enabled, or if there is no such
-    person."""
+    """Return the disabling of the person of that name: its time, its administrator and its reason. Return None if the
+    person is enabled, or if there is no such person.
+    """
     row = conn.execute(_PEOPLE_QUERY.where(operators.c.name == person_name)).first()
     return None if row is None else _make_disabling(row)
 
@@ -37,9 +38,11 @@ def list_disabled_names(conn: Connection) -> tuple[str, ...]:
     return tuple(conn.scalars(query.order_by(operators.c.name)))
 
 
-def list_names_with_wrong_lock(conn: Connection) -> tuple[str, ...]:
-    """Return the names, sorted, of the people whose database account on a server must still be locked, because an
-    administrator has disabled the person, or unlocked, because two administrators have enabled the person."""
+def list_names_with_wrong_account_lock(conn: Connection) -> tuple[str, ...]:
+    """Return the names, sorted, of the people whose database account must still be locked on the server, because an
+    administrator has disabled the person. Also return the names of those whose account must still be unlocked,
+    because two administrators have enabled the person.
+    """
     needed_lock = case((operators.c.disabled_by.is_not(None), 1), (operators.c.disabled_at.is_(None), 0))
     query = select(operators.c.name).where(operators.c.account_lock != needed_lock)
     return tuple(conn.scalars(query.order_by(operators.c.name)))
@@ -48,8 +51,10 @@ def list_names_with_wrong_lock(conn: Connection) -> tuple[str, ...]:
 def find_person_access(
     conn: Connection, person_name: str, now: datetime, *, includes_unlisted_names: bool
 ) -> PersonAccess | None:
-    """Return the person with exactly that name, also a disabled one; None if there is no such person. `now` and
-    `includes_unlisted_names` are those of `list_people`."""
+    """Return the person with exactly that name, also a disabled one; None if there is no such person. An enabling
+    proposal that has expired at `now` is left out. `includes_unlisted_names`: while the table `operators` is empty,
+    every proposer counts as an administrator.
+    """
     for access in list_people(conn, now, includes_unlisted_names=includes_unlisted_names):
         if access.person.name == person_name:
             return access
@@ -57,9 +62,10 @@ def find_person_access(
 
 
 def list_people(conn: Connection, now: datetime, *, includes_unlisted_names: bool) -> tuple[PersonAccess, ...]:
-    """Return all people in the table `operators`, sorted by name. A disabled person has the newest open proposal to
-    enable the person: one that is neither closed nor expired at `now`, that was made since the person was disabled,
-    and whose person is an administrator. `includes_unlisted_names` is that of `operators.find`.
+    """Return all people in the table `operators`, sorted by name. Each disabled person is returned with the proposer
+    of the newest open proposal to enable the person, if there is one. A proposal is open if it is neither closed nor
+    expired at `now`, was made after the person was disabled, and its proposer is still an administrator.
+    `includes_unlisted_names`: while the table `operators` is empty, every proposer counts as an administrator.
     """
     proposals = _read_open_proposals(conn, now, includes_unlisted_names=includes_unlisted_names)
     return tuple(
@@ -68,7 +74,7 @@ def list_people(conn: Connection, now: datetime, *, includes_unlisted_names: boo
 
 
 def _make_person_access(row: Row[Any], proposals: Mapping[tuple[str, str], str]) -> PersonAccess:
-    person, disabling = people.make_listed_person(row[: len(people.PERSON_COLUMNS)]), _make_disabling(row)
+    person, disabling = people.make_person_of_row(row[: len(people.PERSON_COLUMNS)]), _make_disabling(row)
     proposed_by = None if disabling is None else proposals.get((person.name, disabling.id))
     return PersonAccess(person, disabling, proposed_by)
 
@@ -137,10 +143,12 @@ def _change_person(conn: Connection, statement: Update) -> None:
         raise StaleRow
 
 
-def insert_proposal(
+def insert_enabling_proposal(
     conn: Connection, person_name: str, disabling: Disabling, administrator: str, now: datetime
 ) -> None:
-    """Insert the proposal of the administrator to end this disabling of the person."""
+    """Insert the proposal of the administrator to end this disabling, which means to enable the person. The caller
+    has checked that the person is disabled.
+    """
     conn.execute(
         insert(approvals).values(
             subject_kind=OPERATOR_KIND,

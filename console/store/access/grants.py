@@ -135,15 +135,15 @@ RightSet = frozenset[tuple[str, str, str]]
 """A set of rights, each as (table, privilege, column); an empty column means the whole table."""
 
 
-_REQUESTER_ROLE_SUFFIX = ".asks"
+_TEAM_MODE_ROLE_SUFFIX = ".asks"
 """Suffix of the name of the server's role for a person whose desk only sends desk requests."""
 
 
-def get_requester_role(role: str) -> str:
-    """Return the name of the server's role that replaces this console role for a person whose desk only sends desk
-    requests to a worker.
+def get_team_mode_role(role: str) -> str:
+    """Return the name of the server's role, without the name of the database, that a person with the console role
+    `role` has in team mode: the person's desk only sends desk requests to a worker.
     """
-    return f"{role}{_REQUESTER_ROLE_SUFFIX}"
+    return f"{role}{_TEAM_MODE_ROLE_SUFFIX}"
 
 
 def _make_select_rights(tables: Iterable[str]) -> RightSet:
@@ -193,18 +193,18 @@ RIGHTS_OF_ROLE: Mapping[str, RightSet] = {
     | {("operators", "UPDATE", column) for column in ("disabled_at", "disabled_by", "disabled_reason")},
     AUDITOR: _make_select_rights((*_TABLES_OF_ALL_ROLES, *_RECORD_TABLES)) | _make_insert_rights(_LOG_TABLES),
     ADMIN: _make_select_rights(_TABLES_OF_ALL_ROLES) | _HASH_CHAIN_RIGHTS | _make_insert_rights(_LOG_TABLES),
-    get_requester_role(OPERATOR): _DESK_REQUEST_RIGHTS,
-    get_requester_role(APPROVER): _DESK_REQUEST_RIGHTS,
-    get_requester_role(AUDITOR): _VIEW_RIGHTS | _make_insert_rights(("requests",)),
-    get_requester_role(ADMIN): _ADMIN_DESK_REQUEST_RIGHTS,
+    get_team_mode_role(OPERATOR): _DESK_REQUEST_RIGHTS,
+    get_team_mode_role(APPROVER): _DESK_REQUEST_RIGHTS,
+    get_team_mode_role(AUDITOR): _VIEW_RIGHTS | _make_insert_rights(("requests",)),
+    get_team_mode_role(ADMIN): _ADMIN_DESK_REQUEST_RIGHTS,
 }
 """Rights of each role, each as (table, privilege, column); an empty column means the whole table. No role may delete
 rows, or change a column that is written only once.
 
-A person for whom a worker acts has the role `get_requester_role(role)` instead of the role itself. It has rights on
+A person for whom a worker acts has the role `get_team_mode_role(role)` instead of the role itself. It has rights on
 the views of these tables, and none on the tables.
 """
-REQUESTER_ROLES = frozenset(role for role in RIGHTS_OF_ROLE if role.endswith(_REQUESTER_ROLE_SUFFIX))
+TEAM_MODE_ROLES = frozenset(role for role in RIGHTS_OF_ROLE if role.endswith(_TEAM_MODE_ROLE_SUFFIX))
 """The server's roles for people whose desks only send desk requests to a worker."""
 
 
@@ -219,18 +219,18 @@ class AccessFault:
 
 
 def list_server_roles(roles: AbstractSet[str], *, asks_worker: bool) -> frozenset[str]:
-    """Return the names of the server's roles for a person with the console roles `roles`. With `asks_worker`, a
-    worker acts for the person. Each role that has a requester's role (`get_requester_role`) in RIGHTS_OF_ROLE is then
-    replaced by the requester's role.
+    """Return the names of the server's roles, without the name of the database (see `make_role_name`), for a person
+    with the console roles `roles`. With `asks_worker`, the person is in team mode: each role that has a team mode
+    role (`get_team_mode_role`) in RIGHTS_OF_ROLE is replaced by it.
     """
     return frozenset(
-        get_requester_role(role) if asks_worker and get_requester_role(role) in RIGHTS_OF_ROLE else role
+        get_team_mode_role(role) if asks_worker and get_team_mode_role(role) in RIGHTS_OF_ROLE else role
         for role in roles
     )
 
 
 def make_role_name(database: str, role: str) -> str:
-    """Return the name of the server's role for a console role on this database. A name longer than
+    """Return the full name of the server's role `role` of this database, such as `books/operator`. A name longer than
     MAX_ROLE_NAME_CHARACTERS is shortened and gets a digest of the database's name.
     """
     name = f"{database}/{role}"
@@ -300,7 +300,7 @@ def make_role_statements(conn: Connection, roles: Iterable[str]) -> Iterator[str
     people, as far as the views are missing in the database.
     """
     database, columns = read_database_name(conn), _read_columns_and_procedures(conn)
-    if REQUESTER_ROLES & set(roles):
+    if TEAM_MODE_ROLES & set(roles):
         yield from people_views.make_view_statements(conn, database, replaces_existing=False)
     for role in sorted(roles):
         name = make_role_name(database, role)
@@ -321,7 +321,7 @@ def renew_role_rights(conn: Connection) -> bool:
     """Give each existing console role exactly the rights of this program version. Return True if a role had missing
     or excess rights. Roles that the connected account may not read are skipped.
 
-    If one of the existing roles is in REQUESTER_ROLES (for people for whom a worker acts), also replace the SQL views
+    If one of the existing roles is in TEAM_MODE_ROLES (for people for whom a worker acts), also replace the SQL views
     that these people read. The program calls this function after an upgrade or an adoption.
     """
     database = read_database_name(conn)
@@ -330,7 +330,7 @@ def renew_role_rights(conn: Connection) -> bool:
         for role in sorted(RIGHTS_OF_ROLE)
         if read_rights_of_role(conn, make_role_name(database, role)) is not None
     ]
-    if REQUESTER_ROLES & set(existing_roles):
+    if TEAM_MODE_ROLES & set(existing_roles):
         for statement in list(people_views.make_view_statements(conn, database, replaces_existing=True)):
             run_statement(conn, statement)
     statements = list(make_role_statements(conn, existing_roles))
@@ -339,7 +339,7 @@ def renew_role_rights(conn: Connection) -> bool:
     return bool(statements)
 
 
-def find_right_faults(conn: Connection) -> tuple[AccessFault, ...]:
+def find_faults_of_rights(conn: Connection) -> tuple[AccessFault, ...]:
     """Return a fault for each missing or excess right, and for each missing role or view. An account that may grant
     rights (`may_grant_rights`) checks all roles; any other account checks only its own rights.
     """
@@ -361,7 +361,7 @@ def find_right_faults(conn: Connection) -> tuple[AccessFault, ...]:
                 AccessFault("unexpected_grant", f"{role}: {_format_right(right)}")
                 for right in sorted(rights - required_rights)
             ]
-    if REQUESTER_ROLES & used_roles:
+    if TEAM_MODE_ROLES & used_roles:
         faults += [AccessFault("missing_view", name) for name in people_views.list_missing_views(conn, database)]
     if is_mariadb(conn):
         faults += [
@@ -395,9 +395,10 @@ def _parse_roles(roles: str) -> frozenset[str]:
 
 
 def list_tables_with_visible_triggers(conn: Connection) -> frozenset[str] | None:
-    """Return the tables whose triggers the connected account can see; no table for an account that may only read,
-    such as one for backups, and on MySQL for the account of any operator. Return None for the schema account, which
-    can see all triggers, and for another account that belongs to no operator.
+    """Return the tables whose triggers the connected account can see. An operator's account sees the triggers of the
+    tables to which it may write; on MySQL it sees none. An account that belongs to no operator sees none if it has
+    only the rights for backups. Return None if the account can see all triggers: the schema account, and any other
+    account that belongs to no operator.
     """
     roles = _read_roles_of_account(conn)
     if roles is None:
@@ -406,7 +407,7 @@ def list_tables_with_visible_triggers(conn: Connection) -> frozenset[str] | None
         return frozenset() if privileges <= _RIGHTS_OF_BACKUP_ACCOUNTS else None
     if not is_mariadb(conn):
         return frozenset()
-    rights = (right for role in roles - REQUESTER_ROLES for right in RIGHTS_OF_ROLE[role])
+    rights = (right for role in roles - TEAM_MODE_ROLES for right in RIGHTS_OF_ROLE[role])
     return frozenset(table for table, privilege, _ in rights if privilege != "SELECT")
 
 
@@ -528,7 +529,7 @@ def _list_required_rights(database: str, role: str, columns: AbstractSet[tuple[s
     limited to the existing tables and columns (`columns`), because a table has only some of its columns before its
     adoption."""
     tables = {table for table, _ in columns} | people_views.VIEWS_WITHOUT_TABLE
-    quoted_database = quote_identifier(make_people_database_name(database) if role in REQUESTER_ROLES else database)
+    quoted_database = quote_identifier(make_people_database_name(database) if role in TEAM_MODE_ROLES else database)
     return frozenset(
         (
             f"{_PROCEDURE_PREFIX if privilege == 'EXECUTE' else ''}{quoted_database}.{quote_identifier(table)}",

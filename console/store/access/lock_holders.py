@@ -362,7 +362,7 @@ def _make_disabled_account_statements(change_lock_template: str) -> str:
     `account_lock`, which no account may change itself. So a worker can't lock or unlock another account, and the
     account of an enabled person that was locked for another reason stays locked.
 
-    From each disabling and enabling until the record, the column has UNSETTLED_ACCOUNT_LOCK (the trigger stores it),
+    From each disabling and enabling until the record, the column has ACCOUNT_LOCK_TO_RENEW (the trigger stores it),
     and each call locks or unlocks the account once more. So the account is right also if the record fails, or if
     administrators disable or enable the person between the two statements.
 
@@ -568,7 +568,7 @@ def _make_blocking_session_query(sql: _ProcedureSqlParts) -> str:
     LIMIT 1"""  # noqa: S608  # constants of this program
 
 
-def renew_lock_procedure(conn: Connection) -> bool:
+def renew_lock_holder_procedure(conn: Connection) -> bool:
     """Create the stored procedure END_LOCK_HOLDER_PROCEDURE if it is missing, or replace it if its stored text
     differs from the text of this program version. Return True if the procedure was created or replaced: the caller
     must then grant the right to execute it again.
@@ -582,7 +582,7 @@ def renew_lock_procedure(conn: Connection) -> bool:
     return True
 
 
-def is_procedure_current(conn: Connection) -> bool:
+def is_lock_holder_procedure_current(conn: Connection) -> bool:
     """True if the stored procedure END_LOCK_HOLDER_PROCEDURE exists and has the text of this program version, or if
     the connected account may not read its text."""
     return _read_procedure_bodies(conn) in ([_make_procedure_body(conn)], [None])
@@ -643,11 +643,11 @@ def set_repeated_blockers(conn: Connection, accounts: Collection[str]) -> None:
 
 
 def end_next_blocking_session(conn: Connection) -> EndedSession | None:
-    """Call the stored procedure END_LOCK_HOLDER_PROCEDURE once. It ends at most one session of a person that blocks
-    others, has lasted too long or holds much memory, or all sessions of an account that it locks (see
-    `set_repeated_blockers`) or that may have filled the server's temporary space. Return the result of the call; None
-    if there is no such session and no prepared transaction that blocks others, or if another worker looks for them on
-    this node.
+    """Call the stored procedure END_LOCK_HOLDER_PROCEDURE once, and return its result. The procedure ends at most one
+    session of a person that blocks others, has lasted too long or holds much memory. Or it ends all sessions of one
+    account: of an account that it locks (see `set_repeated_blockers`), or of one that may have filled the server's
+    temporary space. Return None if there is no such session and no prepared transaction that blocks others, or if
+    another worker is running the procedure on this node.
     """
     account, reason = conn.exec_driver_sql(f"CALL {END_LOCK_HOLDER_PROCEDURE}()").one()
     return None if reason is None else EndedSession(str(account), str(reason))

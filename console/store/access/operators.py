@@ -14,7 +14,7 @@ from console.domain.access.read_only import EVERYTHING_SCOPE
 from console.domain.records import Person
 from console.store.database.compare_and_swap import StaleRow
 from console.store.database.instants import convert_to_naive_utc
-from console.store.schema.core import UNSETTLED_ACCOUNT_LOCK, operators, sessions
+from console.store.schema.core import ACCOUNT_LOCK_TO_RENEW, operators, sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +113,9 @@ def acts_through_worker(conn: Connection, person_name: str) -> bool:
     return bool(conn.execute(_ACTS_THROUGH_WORKER_QUERY, {"person_name": person_name}).scalar())
 
 
-def list_names_without_worker(conn: Connection) -> list[str]:
-    """Return the names, sorted, of the people for whom no worker acts. Disabled people, and accounts with the role of
-    a worker alone, are left out.
+def list_names_outside_team_mode(conn: Connection) -> list[str]:
+    """Return the names, sorted, of the people who aren't in team mode: no worker acts for them. Disabled people, and
+    accounts with the role of a worker alone, are left out.
     """
     entries = read_people_by_name(conn).values()
     return sorted(
@@ -126,16 +126,16 @@ def list_names_without_worker(conn: Connection) -> list[str]:
 
 
 def make_person(row: Sequence[Any] | None) -> Person | None:
-    """Convert a row with `PERSON_COLUMNS` into a person. Return None if there is no row, or if its columns are NULL
-    after an outer join.
+    """Convert a row with `PERSON_COLUMNS`, or None for no row, into a person. Return None for no row, and for a row
+    whose columns are NULL after an outer join.
     """
     if row is None or row[0] is None:
         return None
-    return make_listed_person(row)
+    return make_person_of_row(row)
 
 
-def make_listed_person(row: Sequence[Any]) -> Person:
-    """Convert a row with `PERSON_COLUMNS` into a person."""
+def make_person_of_row(row: Sequence[Any]) -> Person:
+    """Convert a row with `PERSON_COLUMNS`, whose columns aren't NULL, into a person."""
     name, roles, may_buy = row
     return Person(name, _parse_roles(roles), bool(may_buy))
 
@@ -210,10 +210,11 @@ def save_person(conn: Connection, stored_person: StoredPerson, now: datetime) ->
         raise StaleRow
 
 
-def unsettle_account_lock(conn: Connection, person_name: str) -> None:
-    """Let a worker lock or unlock the person's database account once more, because somebody else may just have done
-    the reverse."""
-    conn.execute(update(operators).where(operators.c.name == person_name).values(account_lock=UNSETTLED_ACCOUNT_LOCK))
+def request_account_lock_renewal(conn: Connection, person_name: str) -> None:
+    """Store that a worker must lock or unlock the person's database account once more. The caller has just changed
+    the account, and may have undone the lock or unlock by which a worker carried out a decision of administrators.
+    """
+    conn.execute(update(operators).where(operators.c.name == person_name).values(account_lock=ACCOUNT_LOCK_TO_RENEW))
 
 
 def begin_session(

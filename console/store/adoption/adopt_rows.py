@@ -139,9 +139,13 @@ def write_normalised_number(
 
 
 def find_row_that_keeps_claim(conn: Connection, record_id: int, corporation_number: str) -> int | None:
-    """Of the row `record_id` and the other rows of its client with exactly this number that hold a claim, return the
-    id of the first one; None if that is the row `record_id` itself, which is then not a duplicate. Rows that this
-    program has bought come first; among the others, the order in the text of this module decides."""
+    """Return the id of the row that keeps the claim on this corporation number (compared exactly as it is stored), if
+    that isn't the row `record_id`. Return None if it is the row `record_id`, which is then not a duplicate.
+
+    The candidates are the row `record_id` and the other rows of its client with this number that hold a claim. The
+    first one keeps the claim: a row that this program has bought comes before the others, then a row that holds a
+    claim, then a bought row, the later purchase, the later expiry, and the higher id.
+    """
     client = select(credit_checks.c.client_id).where(credit_checks.c.id == record_id).scalar_subquery()
     query = select(credit_checks.c.id).where(
         or_(

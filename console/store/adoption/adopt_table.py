@@ -54,9 +54,9 @@ in a message of SQLite.
 """
 
 
-def find_foreign_index(error: DBAPIError) -> str | None:
-    """Return the name (on SQLite the columns) of the unique index that refused a change, if this program hasn't
-    created that index. Return None for an index of this program, and for a message without an index.
+def find_index_of_other_application(error: DBAPIError) -> str | None:
+    """Return the name (on SQLite the columns) of the unique index that refused a change, if another application
+    created that index. Return None for an index of this program, and for an error whose message names no index.
     """
     match = _VIOLATED_INDEX_PATTERN.search(str(error.orig))
     name = (match[1] or match[2]) if match else None
@@ -76,12 +76,12 @@ class TableChange:
     is_online: bool = True
 
 
-def read_table(database: Database) -> LegacyTable:
+def read_table_structure(database: Database) -> LegacyTable:
     """Return the present structure of the table of credit checks. Raises ConsoleError `not_found` if there is no such
     table.
     """
     with database.read() as conn:
-        table = legacy_table.read_table(conn)
+        table = legacy_table.find_table_structure(conn)
     if table is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"problem": "no_table", "table": TABLE_NAME})
     return table
@@ -277,7 +277,7 @@ def apply_table_change(
             online_ddl.alter_table(
                 database,
                 change.sql + alter_options,
-                lambda: is_change_done(read_table(database), change, database.dialect, zone),
+                lambda: is_change_done(read_table_structure(database), change, database.dialect, zone),
             )
         except online_ddl.CopyNeeded as refused:
             reason = str(refused)
@@ -313,7 +313,7 @@ def _apply_change_on_sqlite(
     isn't known.
     """
     with database.write_without_retries() as tx:
-        table = legacy_table.read_table(tx.conn)
+        table = legacy_table.find_table_structure(tx.conn)
         if table is None or is_change_done(table, change, database.dialect, zone):
             return
         if CLAIM_INDEX in change.sql:

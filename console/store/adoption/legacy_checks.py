@@ -161,10 +161,10 @@ def _find_status_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
         yield AdoptionObstacle("status_default", "status", column.default_sql)
 
 
-def list_foreign_status_obstacles(states: Iterable[str]) -> tuple[AdoptionObstacle, ...]:
-    """Return one obstacle if some of these values of the column `status` aren't values of `CheckState`, compared byte
-    by byte. The obstacle contains at most _MAX_LISTED_STATUSES of these values. Return no obstacle if all values are
-    known.
+def list_unknown_status_obstacles(states: Iterable[str]) -> tuple[AdoptionObstacle, ...]:
+    """Return one obstacle if some of the values `states` of the column `status` aren't values of `CheckState`,
+    compared byte by byte; () if all are known. The obstacle's present value lists at most _MAX_LISTED_STATUSES of the
+    unknown values.
     """
     unknown_states = sorted(set(states) - {state.value for state in CheckState})
     return (

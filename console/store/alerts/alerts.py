@@ -189,16 +189,20 @@ def list_unacknowledged_alerts(conn: Connection, rule: str, limit: int, after_id
     return _select_alerts(conn, _UNACKNOWLEDGED_ALERTS_OF_RULE_QUERY, rule=rule, limit=limit, after=after_id)
 
 
-def count_unacknowledged_alerts_of_rule(conn: Connection, rule: str, limit: int) -> tuple[int, datetime | None]:
+def count_unacknowledged_alerts_and_find_oldest(
+    conn: Connection, rule: str, limit: int
+) -> tuple[int, datetime | None]:
     """Return two values: the number of open alerts of one rule that no person has acknowledged, at most `limit`; and
-    the time at which the oldest of them was raised (None if there are no such alerts).
+    the time (UTC) at which the oldest of them was raised. The time is None if there are no such alerts, or if the row
+    of the oldest one can't be read.
     """
     return _count_alerts_with_oldest_time(conn, _UNACKNOWLEDGED_ALERT_COUNT_QUERY, rule, limit)
 
 
-def count_open_alerts_of_rule(conn: Connection, rule: str, limit: int) -> tuple[int, datetime | None]:
-    """Return two values: the number of open alerts of one rule, at most `limit`; and the time at which the oldest
-    of them was raised (None if there are no such alerts).
+def count_open_alerts_and_find_oldest(conn: Connection, rule: str, limit: int) -> tuple[int, datetime | None]:
+    """Return two values: the number of open alerts of one rule, at most `limit`; and the time (UTC) at which the
+    oldest of them was raised. The time is None if there are no such alerts, or if the row of the oldest one can't be
+    read.
     """
     return _count_alerts_with_oldest_time(conn, _OPEN_ALERT_COUNT_QUERY, rule, limit)
 

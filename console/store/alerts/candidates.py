@@ -125,7 +125,9 @@ def list_candidate_order_ids(conn: Connection, after_id: int, up_to_id: int) -> 
 def read_orders_with_payments(conn: Connection, ids: Collection[int]) -> tuple[OrderWithPayments, ...]:
     """Return the orders with these ids, each with all its payments. An order is left out if this program can't read
     its state, its row or the row of one of its payments, because the program can't compare it with its payments. Each
-    unreadable row is reported (`unreadable_rows`): an order with an unknown state is in no queue."""
+    unreadable row is reported (`unreadable_rows`), because an order with an unknown state is in no queue and people
+    would overlook it.
+    """
     payments_by_order_id: dict[int, list[Payment]] = {}
     values = {"ids": sorted(ids)}
     readable_payments = (

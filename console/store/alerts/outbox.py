@@ -177,8 +177,10 @@ def postpone_event(conn: Connection, event: OutboxEvent, next_at: datetime, erro
     return conn.execute(_POSTPONE_EVENT_STATEMENT, values).rowcount == 1
 
 
-def has_attempt_after(conn: Connection, instant: datetime) -> bool:
-    """True if an unpublished event has failed before, and its next attempt is scheduled after `instant`."""
+def has_retry_after(conn: Connection, instant: datetime) -> bool:
+    """True if an attempt to publish an unpublished event has failed, and its next attempt is scheduled after
+    `instant`.
+    """
     return conn.execute(_LATER_ATTEMPT_QUERY, {"instant": convert_to_naive_utc(instant)}).first() is not None
 
 

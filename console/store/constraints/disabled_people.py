@@ -19,7 +19,7 @@ from console.store.constraints.sql_expressions import (
     person_has_role_sql,
 )
 from console.store.constraints.words_of_people import has_words_of_person_sql
-from console.store.schema.core import UNSETTLED_ACCOUNT_LOCK
+from console.store.schema.core import ACCOUNT_LOCK_TO_RENEW
 
 LARGEST_CLOCK_LAG_SECONDS = 2
 """Largest accepted difference (seconds) between the time of a disabling and the server's clock."""
@@ -51,7 +51,7 @@ administrator."""
 PERSON_TRIGGER_ASSIGNMENTS: Mapping[tuple[str, TriggerEvent], str] = {
     ("operators", "UPDATE"): (
         f"IF me <> owner AND NOT ({are_unchanged_sql('disabled_by')})"
-        f" THEN SET NEW.account_lock = {UNSETTLED_ACCOUNT_LOCK}; END IF;"
+        f" THEN SET NEW.account_lock = {ACCOUNT_LOCK_TO_RENEW}; END IF;"
     )
 }
 """For a table and event, the statements that the trigger runs before it checks its rules. A worker locks the account

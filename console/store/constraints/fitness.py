@@ -214,7 +214,7 @@ def _check_people_without_worker(conn: Connection, _: Database) -> Iterator[Fitn
     """Check that a worker acts for every person. A person for whom no worker acts has the providers' credentials on
     their desk, and an account with many rights. A failure is only reported. Yield one finding with the names of such
     people."""
-    person_names = operators.list_names_without_worker(conn)
+    person_names = operators.list_names_outside_team_mode(conn)
     facts = {"people": person_names[:_MAX_LISTED_FAULTS], "count": len(person_names)}
     yield FitnessFinding("acting", not person_names, facts, stops_purchases=False)
 
@@ -224,7 +224,7 @@ def _check_disabled_people(conn: Connection, database: Database) -> Iterator[Fit
     the database account of a disabled person isn't locked, or that of an enabled one isn't unlocked, which a worker
     does within seconds. A failure is only reported."""
     names = disabled_people.list_disabled_names(conn)
-    wrong_names = disabled_people.list_names_with_wrong_lock(conn) if database.is_server else ()
+    wrong_names = disabled_people.list_names_with_wrong_account_lock(conn) if database.is_server else ()
     if names or wrong_names:
         facts = {"people": names[:_MAX_LISTED_FAULTS], "wrong": wrong_names[:_MAX_LISTED_FAULTS]}
         yield FitnessFinding("disabled_people", not wrong_names, facts, stops_purchases=False)
@@ -239,7 +239,7 @@ def _check_lock_holders(conn: Connection, _: Database) -> Iterator[FitnessFindin
     if grants.may_grant_rights(conn):
         yield FitnessFinding(
             "lock_procedure",
-            lock_holders.is_procedure_current(conn),
+            lock_holders.is_lock_holder_procedure_current(conn),
             {"procedure": grants.END_LOCK_HOLDER_PROCEDURE},
             stops_purchases=False,
         )
@@ -288,7 +288,7 @@ def _check_triggers_and_rights(conn: Connection, _: Database) -> Iterator[Fitnes
     is_partial = grants.list_tables_with_visible_triggers(conn) is not None
     for name, faults in (
         ("guards", server_triggers.find_trigger_faults(conn)),
-        ("grants", grants.find_right_faults(conn)),
+        ("grants", grants.find_faults_of_rights(conn)),
     ):
         fault_texts = [f"{fault.code} {fault.object_name}" for fault in faults[:_MAX_LISTED_FAULTS]]
         facts = {"faults": fault_texts, "count": len(faults)}

@@ -360,7 +360,7 @@ def _make_refusal_sql(rule: TriggerRule) -> str:
 def _list_applicable_triggers(conn: Connection) -> tuple[ServerTrigger, ...]:
     """Return all triggers that this database must have now. The triggers of the table of credit checks are left
     out until the adoption has decided all rows of this table."""
-    table = legacy_table.read_table(conn)
+    table = legacy_table.find_table_structure(conn)
     is_adopted = table is not None and table.computes_claims
     return tuple(
         trigger for trigger in make_all_triggers() if trigger.table != checks.CREDIT_CHECK_TABLE or is_adopted

@@ -261,7 +261,7 @@ def renew_constraints(database: Database, require_lock: Callable[[], None]) -> b
         require_lock()
         has_changed = server_triggers.renew_triggers(conn, alter_table_in_use)
         require_lock()
-        has_changed |= lock_holders.renew_lock_procedure(conn)
+        has_changed |= lock_holders.renew_lock_holder_procedure(conn)
         require_lock()
         has_changed |= grants.renew_role_rights(conn)
     return has_changed
@@ -425,7 +425,7 @@ def read_credit_check_table_structure(conn: Connection) -> "LegacyTable":
     from console.store.schema import legacy_table
 
     tables = _read_table_names(conn)
-    table = legacy_table.read_table(conn) if legacy_table.TABLE_NAME in tables else None
+    table = legacy_table.find_table_structure(conn) if legacy_table.TABLE_NAME in tables else None
     if table is None and ("console_meta" in tables or not tables - _IGNORED_TABLES):
         raise ConsoleError(ErrorCode.NOT_FOUND, {"problem": "no_table", "table": legacy_table.TABLE_NAME})
     if table is None:

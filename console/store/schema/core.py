@@ -359,7 +359,7 @@ alerts = Table(
     sqlite_autoincrement=True,
 )
 
-UNSETTLED_ACCOUNT_LOCK = 2
+ACCOUNT_LOCK_TO_RENEW = 2
 """Value of `operators.account_lock` from the moment at which administrators disable or enable a person until a
 worker has locked or unlocked the person's account. Until then the account may be locked or not."""
 
@@ -376,7 +376,7 @@ operators = Table(
     Column("disabled_by", String(64)),
     Column("disabled_reason", String(200)),
     # On a server, 1 if a worker has locked the database account because an administrator has disabled the person;
-    # otherwise 0 or UNSETTLED_ACCOUNT_LOCK.
+    # otherwise 0 or ACCOUNT_LOCK_TO_RENEW.
     Column("account_lock", Integer, nullable=False, server_default=text("0")),
 )
 

@@ -119,18 +119,18 @@ class LegacyTable:
 def has_credit_check_table(conn: Connection, tables: AbstractSet[str]) -> bool:
     """True if `tables`, the names of the existing tables, contain the table of credit checks and it has all
     columns of `ORIGINAL_COLUMNS`."""
-    table = read_table(conn) if TABLE_NAME in tables else None
+    table = find_table_structure(conn) if TABLE_NAME in tables else None
     return table is not None and set(ORIGINAL_COLUMNS) <= set(table.columns)
 
 
 def waits_for_adoption(conn: Connection) -> bool:
     """True if the table of credit checks exists but lacks columns or indexes that the console needs. Then it must
     be adopted."""
-    table = read_table(conn)
+    table = find_table_structure(conn)
     return table is not None and not table.is_complete
 
 
-def read_table(conn: Connection) -> LegacyTable | None:
+def find_table_structure(conn: Connection) -> LegacyTable | None:
     """Return the structure of the table of credit checks as the database has it; None if there is no such table."""
     return _read_sqlite_table(conn) if conn.dialect.name == "sqlite" else _read_server_table(conn)
 

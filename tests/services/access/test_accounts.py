@@ -169,12 +169,12 @@ def test_each_role_gets_exactly_its_rights(accounts: AccountsByFile) -> None:
     assert {one.done for one in done.operators} == {"created"}
     for role in ALL_ROLES:
         with Database(_make_url(accounts, role, "pw")).read() as conn:
-            assert grants.find_right_faults(conn) == ()
+            assert grants.find_faults_of_rights(conn) == ()
         assert accounts.may_execute(role, "pw", READ_OPERATIONS_SQL) is (role != "admin")
         assert not accounts.may_execute(role, "pw", "DELETE FROM changes")
         assert not accounts.may_execute(role, "pw", "ALTER TABLE changes ADD COLUMN x INT")
     with accounts.console.database.read() as conn:
-        assert grants.find_right_faults(conn) == ()
+        assert grants.find_faults_of_rights(conn) == ()
 
 
 def _make_url(accounts: AccountsByFile, short_name: str, password: str) -> str:
@@ -291,7 +291,7 @@ def test_a_database_name_in_capital_letters_is_the_same_database(tmp_path: Path)
         for name in ("ConsoleX", "consolex"):
             url = server.make_url(f"op.{accounts.account_name_end}", STRANGE_PASSWORD, name)
             with open_with_url(url, tmp_path / name) as desk, desk.database.read() as conn:
-                assert grants.find_right_faults(conn) == ()
+                assert grants.find_faults_of_rights(conn) == ()
 
 
 @pytest.mark.parametrize("password", ["秘密", "é", "two\nlines"])
@@ -319,7 +319,7 @@ def test_a_known_person_without_an_account_gets_one(accounts: AccountsByFile) ->
     assert accounts.apply_entries(op, op="pw").operators[0].password == "set"
     assert accounts.may_execute("op", "pw", READ_OPERATIONS_SQL)
     with Database(_make_url(accounts, "op", "pw")).read() as conn:
-        assert grants.find_right_faults(conn) == ()
+        assert grants.find_faults_of_rights(conn) == ()
 
 
 def test_an_account_made_anew_for_a_disabled_person_is_reported(accounts: AccountsByFile) -> None:
@@ -507,7 +507,7 @@ def test_a_second_run_completes_an_account_file_that_a_crash_interrupted(
         accounts.apply_entries(accounts.make_entry(person, "approver"), **{person: "pw"})
         assert accounts.may_execute(person, "pw", READ_OPERATIONS_SQL)
         with Database(_make_url(accounts, person, "pw")).read() as conn:
-            assert grants.find_right_faults(conn) == ()
+            assert grants.find_faults_of_rights(conn) == ()
     assert crashes >= (6 if accounts.server.is_mariadb else 4)
 
 
@@ -528,12 +528,12 @@ def test_a_run_that_was_broken_off_is_taken_back(accounts: AccountsByFile, monke
         with pytest.raises(ConnectionError):
             accounts.apply_entries(accounts.make_entry("aud", "approver"))
     with accounts.console.database.read() as conn:
-        reported = [f"{fault.code} {fault.object_name}" for fault in grants.find_right_faults(conn)]
+        reported = [f"{fault.code} {fault.object_name}" for fault in grants.find_faults_of_rights(conn)]
     assert reported == ([f"unexpected_grant {aud['name']}: approver"] if accounts.server.is_mariadb else [])
     accounts.apply_entries(aud)
     for database in (accounts.console.database, Database(_make_url(accounts, "aud", "pw"))):
         with database.read() as conn:
-            assert grants.find_right_faults(conn) == ()
+            assert grants.find_faults_of_rights(conn) == ()
 
 
 def _make_function_that_fails_after(successful_call_count: int, function: Callable[..., None]) -> Callable[..., None]:

@@ -15,7 +15,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import Person
 from console.services.process.context import ServiceContext
 from console.settings.settings import load_settings
-from console.store.access.disabled_people import disable_person, enable_person, insert_proposal
+from console.store.access.disabled_people import disable_person, enable_person, insert_enabling_proposal
 from console.store.database.compare_and_swap import StaleRow
 from console.store.database.engine import Transaction
 from console.wording.sentences.catalogue import format_error_message
@@ -152,7 +152,7 @@ def test_a_proposal_counts_for_a_day(console: Console) -> None:
     context, disabled = console._context, console.disabled_people.disable("op-a", REASON)
     assert disabled.disabling is not None
     then, disabling = context.now() - timedelta(hours=25), disabled.disabling
-    context.write(lambda tx: insert_proposal(tx.conn, "op-a", disabling, "adm-f", then))
+    context.write(lambda tx: insert_enabling_proposal(tx.conn, "op-a", disabling, "adm-f", then))
     with console.acting_as("adm-g"):
         assert console.disabled_people.enable("op-a").proposed_by == "adm-g"
     assert console.disabled_people.enable("op-a").disabling is None

@@ -118,7 +118,7 @@ def test_an_adopted_table_has_all_triggers_and_rights(team: Team) -> None:
     """
     with Database(team.owner).read() as conn:
         assert server_triggers.find_trigger_faults(conn) == ()
-        assert grants.find_right_faults(conn) == ()
+        assert grants.find_faults_of_rights(conn) == ()
     with team.open_connection("lead-b") as connection, connection.cursor() as cursor:
         for values in ("status = 'ERROR'", "status = 'error'", "status = 'success '", "credit_check_id = NULL"):
             with pytest.raises(pymysql.MySQLError, match="console: "):

@@ -27,7 +27,7 @@ from console.store.access.lock_holders import (
     WATCHER_LOCK_SQL,
     end_next_blocking_session,
     list_prepared_transactions,
-    renew_lock_procedure,
+    renew_lock_holder_procedure,
     set_repeated_blockers,
 )
 from console.store.access.server_accounts import MAX_CONNECTIONS
@@ -909,7 +909,7 @@ def test_a_worker_whose_search_fails_releases_the_watcher_lock_and_tries_again(
             renew_role_rights(conn)
             # MySQL may have refused the missing procedure without a code, too, which is logged only once.
             wait_until(lambda: "the search for blocking sessions failed" in caplog.text, "a refusal without a code")
-            renew_lock_procedure(conn)
+            renew_lock_holder_procedure(conn)
             renew_role_rights(conn)
             wait_until(lambda: is_watcher_lock_taken(cursor), "a worker that watches again", seconds=50)
         finally:

@@ -124,13 +124,13 @@ def test_an_unknown_role_is_reported(team: Team, owner_database: Database) -> No
     """`db check` reports a person's role that doesn't exist at the server, and a role that has lost one of its
     rights."""
     with owner_database.read() as conn:
-        assert grants.find_right_faults(conn) == ()
+        assert grants.find_faults_of_rights(conn) == ()
     with owner_database.write_without_retries() as tx:
         tx.conn.execute(text("UPDATE operators SET roles = 'approver,auditor'"))
     with owner_database.read() as conn:
-        assert [(fault.code, fault.object_name) for fault in grants.find_right_faults(conn)] == [
+        assert [(fault.code, fault.object_name) for fault in grants.find_faults_of_rights(conn)] == [
             ("missing_role", "auditor")
         ]
     team.server.sql(f"REVOKE ALL PRIVILEGES ON `{team.database}`.refunds FROM `{team.database}/approver`")
     with owner_database.read() as conn:
-        assert "missing_grant" in {fault.code for fault in grants.find_right_faults(conn)}
+        assert "missing_grant" in {fault.code for fault in grants.find_faults_of_rights(conn)}

@@ -157,7 +157,7 @@ def test_columns_that_prevent_the_adoption_are_named(database: Database, tmp_pat
     with pytest.raises(ConsoleError) as refused:
         run_adoption(database, tmp_path)
     assert get_code_and_problem(refused) == ("schema_mismatch", "cannot_be_adopted")
-    (obstacle,) = legacy_obstacles.find_obstacles(adopt_table.read_table(database))
+    (obstacle,) = legacy_obstacles.find_obstacles(adopt_table.read_table_structure(database))
     assert (obstacle.code, obstacle.name) == OBSTACLES[more]
     assert read_create_table(database) == before
 
@@ -181,7 +181,7 @@ def test_a_unique_index_that_refuses_a_second_credit_check_prevents_the_adoption
     corporation number can have the same values in all of its columns: a renewal would be refused."""
     legacy.create_table_with_rows(database, more=", is_deleted INT NOT NULL DEFAULT 0, memo VARCHAR(9) NULL")
     execute_statements(database, f"CREATE UNIQUE INDEX theirs ON {TABLE_NAME} ({columns})")
-    obstacles = legacy_obstacles.find_obstacles(adopt_table.read_table(database))
+    obstacles = legacy_obstacles.find_obstacles(adopt_table.read_table_structure(database))
     obstacle_facts = [(obstacle.code, obstacle.name, obstacle.present_value) for obstacle in obstacles]
     assert obstacle_facts == ([("unique_index", "theirs", columns)] if is_obstacle else [])
 
@@ -190,7 +190,7 @@ def test_an_ordinary_index_of_another_application_prevents_nothing(database: Dat
     """An index of the other application that isn't unique is no obstacle."""
     legacy.create_table_with_rows(database)
     execute_statements(database, f"CREATE INDEX theirs ON {TABLE_NAME} (client_id, corporation_number)")
-    assert legacy_obstacles.find_obstacles(adopt_table.read_table(database)) == ()
+    assert legacy_obstacles.find_obstacles(adopt_table.read_table_structure(database)) == ()
 
 
 def test_a_column_with_a_value_only_on_update_prevents_the_adoption(
@@ -202,12 +202,12 @@ def test_a_column_with_a_value_only_on_update_prevents_the_adoption(
     with pytest.raises(ConsoleError) as refused:
         run_adoption(server_database, tmp_path)
     assert get_code_and_problem(refused) == ("schema_mismatch", "cannot_be_adopted")
-    (obstacle,) = legacy_obstacles.find_obstacles(adopt_table.read_table(server_database))
+    (obstacle,) = legacy_obstacles.find_obstacles(adopt_table.read_table_structure(server_database))
     assert (obstacle.code, obstacle.name) == ("needs_default", "changed")
     now = "DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP"
     twice = "INT AS (client_id * 2) STORED"
     execute_statements(server_database, f"ALTER TABLE {TABLE_NAME} MODIFY changed {now}, ADD COLUMN twice {twice}")
-    assert legacy_obstacles.find_obstacles(adopt_table.read_table(server_database)) == ()
+    assert legacy_obstacles.find_obstacles(adopt_table.read_table_structure(server_database)) == ()
 
 
 def test_unknown_columns_keep_their_values_and_defaults(database: Database, tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def read_columns_and_indexes(database: Database) -> dict[str, tuple[object, ...]
     """Return the columns and indexes that the adoption has added to the table, by name. A column has its type,
     whether it may be NULL, its collation and its default value; the default of the time zone counts as empty.
     """
-    table = adopt_table.read_table(database)
+    table = adopt_table.read_table_structure(database)
     columns = {
         name: (
             column.type,
@@ -325,9 +325,9 @@ def test_an_adopted_number_column_keeps_its_type(server_database: Database, tmp_
         [make_bought_row(FIRST_CORPORATION_NUMBER, 1) | {"company_name": "Corp"}],
         **COLUMN_TYPES_BY_NAME[name],
     )
-    column = adopt_table.read_table(server_database).columns["corporation_number"]
+    column = adopt_table.read_table_structure(server_database).columns["corporation_number"]
     run_adoption(server_database, tmp_path, allows_table_copy=name in ("latin1", "cp932"))
-    assert adopt_table.read_table(server_database).columns["corporation_number"] == column
+    assert adopt_table.read_table_structure(server_database).columns["corporation_number"] == column
     spellings = (
         [FIRST_CORPORATION_NUMBER]
         if name == "BIGINT"
@@ -358,7 +358,7 @@ def test_a_table_is_copied_only_with_permission(server_database: Database, tmp_p
         run_adoption(server_database, tmp_path)
     assert get_code_and_problem(refused) == ("schema_mismatch", "needs_conversion")
     run_adoption(server_database, tmp_path, allows_table_copy=True)
-    table = adopt_table.read_table(server_database)
+    table = adopt_table.read_table_structure(server_database)
     assert (table.engine, "auto_increment" in table.columns["id"].further_properties) == ("InnoDB", True)
 
 
@@ -375,7 +375,7 @@ def test_the_adoption_widens_columns_that_are_too_narrow(server_database: Databa
         f" (1, 1, '{FIRST_CORPORATION_NUMBER}', 5, 'Corp', '2025-04-01', '2026-04-01', 'ok', NULL)",
     )
     run_adoption(server_database, tmp_path)
-    columns = adopt_table.read_table(server_database).columns
+    columns = adopt_table.read_table_structure(server_database).columns
     assert columns["company_name"].type == "varchar(255)"
     assert columns["pdf_file_path"].comment == "below 'pdf'"
     assert all(columns[name].is_nullable for name in legacy_table.ORIGINAL_COLUMNS[3:])
@@ -397,16 +397,16 @@ def test_the_check_names_changes_that_need_a_copy(
         server_database, f"ALTER TABLE {TABLE_NAME} MODIFY company_name {kind} CHARACTER SET {letters}"
     )
     before = read_create_table(server_database)
-    assert [one.code for one in legacy_obstacles.find_obstacles(adopt_table.read_table(server_database))] == (
-        [obstacle] if obstacle else []
-    )
+    assert [
+        one.code for one in legacy_obstacles.find_obstacles(adopt_table.read_table_structure(server_database))
+    ] == ([obstacle] if obstacle else [])
     if obstacle:
         with pytest.raises(ConsoleError) as refused:
             run_adoption(server_database, tmp_path)
         assert get_code_and_problem(refused) == ("schema_mismatch", "needs_conversion")
         assert read_create_table(server_database) == before
     run_adoption(server_database, tmp_path, allows_table_copy=obstacle is not None)
-    assert adopt_table.read_table(server_database).columns["company_name"].charset == "utf8mb4"
+    assert adopt_table.read_table_structure(server_database).columns["company_name"].charset == "utf8mb4"
 
 
 def test_timestamp_columns_get_no_time_zone(server_database: Database, tmp_path: Path) -> None:
@@ -511,7 +511,7 @@ def test_a_blocked_alter_lets_other_readers_continue(
     sessions can read the table between two tries. After LONGEST_RETRY_SECONDS the adoption gives up."""
     monkeypatch.setattr(online_ddl, "LONGEST_RETRY_SECONDS", 4.0)
     legacy.create_table_with_rows(server_database, [make_bought_row(FIRST_CORPORATION_NUMBER, 1)])
-    step = adopt_table.list_needed_changes(adopt_table.read_table(server_database), "mysql", "UTC")[0]
+    step = adopt_table.list_needed_changes(adopt_table.read_table_structure(server_database), "mysql", "UTC")[0]
     with server_database.write_without_retries() as reader, TableReader(server_database) as visitor:
         reader.conn.exec_driver_sql(f"SELECT * FROM {TABLE_NAME}").all()
         pauses: list[float] = []
@@ -533,7 +533,7 @@ def test_a_blocked_alter_lets_other_readers_continue(
     adopt_table.apply_table_change(
         server_database, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None
     )
-    assert "work_state" in adopt_table.read_table(server_database).columns
+    assert "work_state" in adopt_table.read_table_structure(server_database).columns
 
 
 def test_a_duplicate_does_not_spoil_the_index(server_database: Database, tmp_path: Path) -> None:
@@ -541,7 +541,9 @@ def test_a_duplicate_does_not_spoil_the_index(server_database: Database, tmp_pat
     Nevertheless the last step, which creates the unique index of the claim, succeeds: one row is live, and the others
     are duplicates."""
     legacy.create_table_with_rows(server_database)
-    for step in adopt_table.list_needed_changes(adopt_table.read_table(server_database), "mysql", "UTC")[:-1]:
+    for step in adopt_table.list_needed_changes(adopt_table.read_table_structure(server_database), "mysql", "UTC")[
+        :-1
+    ]:
         legacy.insert_rows(server_database, [make_bought_row(FIRST_CORPORATION_NUMBER, 1)])
         adopt_table.apply_table_change(
             server_database, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None
@@ -563,7 +565,7 @@ def test_the_other_applications_account_inserts_rows_during_the_adoption(
     sql_server.sql(f"GRANT SELECT, INSERT ON `{server_database.url.database}`.* TO `{name}`@`%`")
     other = Database(account.rpartition("/")[0] + f"/{server_database.url.database}")
     for number, step in enumerate(
-        adopt_table.list_needed_changes(adopt_table.read_table(server_database), "mysql", "UTC")
+        adopt_table.list_needed_changes(adopt_table.read_table_structure(server_database), "mysql", "UTC")
     ):
         adopt_table.apply_table_change(
             server_database, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None
@@ -586,18 +588,18 @@ def test_an_upgrade_after_the_adoption_adds_its_columns(server_database: Databas
     derived, and invisible to `SELECT *`."""
     legacy.create_table_with_rows(server_database, [make_bought_row(FIRST_CORPORATION_NUMBER, 1)])
     run_adoption(server_database, tmp_path)
-    adopted = adopt_table.read_table(server_database)
+    adopted = adopt_table.read_table_structure(server_database)
     with server_database.read() as conn:
         versions = migrate._read_stored_version_table(conn)
     execute_statements(
         server_database, STATEMENTS_BACK_TO_VERSION["0020"][0], f"UPDATE {versions} SET version_num = '0020'"
     )
-    assert "disagrees" not in adopt_table.read_table(server_database).columns
+    assert "disagrees" not in adopt_table.read_table_structure(server_database).columns
     for _ in range(2):
         migrate.upgrade(server_database)
-        assert adopt_table.read_table(server_database) == adopted
+        assert adopt_table.read_table_structure(server_database) == adopted
     run_adoption(server_database, tmp_path)
-    assert adopt_table.read_table(server_database) == adopted
+    assert adopt_table.read_table_structure(server_database) == adopted
 
 
 def test_the_other_application_selects_only_its_columns(server_database: Database, tmp_path: Path) -> None:

@@ -458,7 +458,7 @@ def test_an_upgrade_without_a_fault_creates_no_trigger_again(sql_server: SqlServ
         migrate.upgrade(database)
         made = _read_trigger_times(sql_server, database)
         with database.read() as conn:
-            assert (server_triggers.find_trigger_faults(conn), grants.find_right_faults(conn)) == ((), ())
+            assert (server_triggers.find_trigger_faults(conn), grants.find_faults_of_rights(conn)) == ((), ())
         migrate.upgrade(database)
         assert _read_trigger_times(sql_server, database) == made
         assert len(made) == len(server_triggers.make_all_triggers())
@@ -574,16 +574,16 @@ def test_missing_and_unneeded_grants_are_reported(sql_server: SqlServer) -> None
             cursor.execute(f"REVOKE SELECT ON evidence FROM {role}")
         made.server.sql(f"GRANT DROP ON `{made.database}`.* TO `{made.names['op-a']}`@`%`")
         with Database(made.owner).read() as conn:
-            by_role = {(fault.code, fault.object_name) for fault in grants.find_right_faults(conn)}
+            by_role = {(fault.code, fault.object_name) for fault in grants.find_faults_of_rights(conn)}
             grants.renew_role_rights(conn)
-            assert grants.find_right_faults(conn) == ()
+            assert grants.find_faults_of_rights(conn) == ()
         place = f"`{made.database}`"
         assert by_role == {
             ("unexpected_grant", f"operator: DELETE ON {place}.`audit_log`"),
             ("missing_grant", f"operator: SELECT ON {place}.`evidence`"),
         }
         with Database(made.urls["op-a"]).read() as conn:
-            own = {(fault.code, fault.object_name) for fault in grants.find_right_faults(conn)}
+            own = {(fault.code, fault.object_name) for fault in grants.find_faults_of_rights(conn)}
         assert own == {("unexpected_grant", f"DROP ON {place}.*")}
 
 

@@ -39,7 +39,9 @@ QUERY_BY_NAME: dict[str, Query] = {
     "open changes, later page": lambda conn: alerts.list_open_alerts_of_rule(
         conn, CORPORATION_CHANGE_RULE, ROWS_PER_PAGE, 3_000
     ),
-    "count of open changes": lambda conn: alerts.count_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, 1_001),
+    "count of open changes": lambda conn: alerts.count_open_alerts_and_find_oldest(
+        conn, CORPORATION_CHANGE_RULE, 1_001
+    ),
     "records of numbers": lambda conn: our_records.find_our_numbers(conn, CORPORATION_NUMBERS),
     "open records": our_records.list_numbers_of_open_records,
     **{
