@@ -93,7 +93,7 @@ class Console:
     """All services of one database. Any thread may use it. Close it to stop its background threads.
 
     A service is built, and its modules are imported, at its first use. So a lookup does not import the modules of a
-    purchase. `credit_check_adapter` and `open_payment_adapter` replace the adapters of the configured providers; if
+    purchase. `credit_check_adapter` and `make_payment_adapter` replace the adapters of the configured providers; if
     they are None, the configured adapters are used.
     """
 
@@ -101,11 +101,11 @@ class Console:
         self,
         context: ServiceContext,
         credit_check_adapter: "CreditCheckProvider | None" = None,
-        open_payment_adapter: "Callable[[str], PaymentProvider] | None" = None,
+        make_payment_adapter: "Callable[[str], PaymentProvider] | None" = None,
     ) -> None:
         self._context = context
         self._credit_check_adapter = credit_check_adapter
-        self._open_payment_adapter = open_payment_adapter
+        self._make_payment_adapter = make_payment_adapter
         self.settings = context.settings
         self.training: TrainingService | None = None
         """The service of the training that runs in this process; None at a desk for real work."""
@@ -141,7 +141,7 @@ class Console:
         names may read the keyring."""
         if self._context.acts_through_worker:  # the worker knows which ones are configured
             return provider_registry.list_provider_names()
-        return payment_wiring.list_configured_providers(self.settings)
+        return payment_wiring.list_enabled_payment_providers(self.settings)
 
     @cached_property
     def recovery(self) -> "RecoveryService":
@@ -395,7 +395,7 @@ class Console:
         from console.services.credit_checks.authorisation import ProviderAuthorisation
 
         return ProviderAuthorisation(
-            self._context, partial(payment_wiring.open_alarmbox_authorisation, self._context)
+            self._context, partial(payment_wiring.make_alarmbox_authorisation, self._context)
         )
 
     @cached_property
@@ -486,8 +486,10 @@ class Console:
         return RecordReaders(
             context,
             RecordOpeningLog(context),
-            CreditCheckAdapterSource(lambda: credit_check_adapter or payment_wiring.open_alarmbox(context)),
-            PaymentProviders(self._open_payment_adapter or partial(payment_wiring.open_adapter, context)),
+            CreditCheckAdapterSource(
+                lambda: credit_check_adapter or payment_wiring.make_credit_check_adapter(context)
+            ),
+            PaymentProviders(self._make_payment_adapter or partial(payment_wiring.make_payment_adapter, context)),
         )
 
     @cached_property
@@ -505,7 +507,7 @@ class Console:
         return ServiceBuilder(
             context,
             self._record_readers,
-            partial(alert_wiring.open_publisher, context),
+            partial(alert_wiring.make_alert_publisher, context),
             self.request_ids,
             self._action_builders,
         )
@@ -557,12 +559,12 @@ def open_console(
     clock: Clock | None = None,
     credit_check_adapter: "CreditCheckProvider | None" = None,
     program: str = "terminal",
-    open_payment_adapter: "Callable[[str], PaymentProvider] | None" = None,
+    make_payment_adapter: "Callable[[str], PaymentProvider] | None" = None,
 ) -> Console:
     """Open the database and return its services.
 
     If the embedded database does not exist and this desk's spool knows of none at this address, it is created.
-    Nothing is sent to a provider. `credit_check_adapter` and `open_payment_adapter` (called with the provider's name)
+    Nothing is sent to a provider. `credit_check_adapter` and `make_payment_adapter` (called with the provider's name)
     replace the adapters of the configured providers; if they are None, the configured adapters are used. If `clock`
     is None, the machine's clock is used. `program` is the name of this program in the table of database sessions.
 
@@ -596,7 +598,7 @@ def open_console(
             make_publisher_queries=_make_publisher_queries,
         )
         database.database_check = partial(_require_unchanged_database, context)
-        console = Console(context, credit_check_adapter, open_payment_adapter)
+        console = Console(context, credit_check_adapter, make_payment_adapter)
         opened_resources.callback(console.close)
         if not context.acts_through_worker:  # the worker acts, and compares its own anchors with the whole trail
             database_rollback.find_database_rollback(context)
@@ -767,9 +769,9 @@ def open_adoption(settings: Settings) -> "Iterator[Adoption]":
 def _make_publisher_queries(context: ServiceContext) -> "PublisherQueries":
     """Return the service that queries the publisher's Web-API about corporation numbers."""
     from console.services.registry.publisher_queries import PublisherQueries
-    from console.wiring.providers import open_registry_api
+    from console.wiring.providers import make_registry_client
 
-    return PublisherQueries(context, lambda: open_registry_api(context))
+    return PublisherQueries(context, lambda: make_registry_client(context))
 
 
 def _apply_refund_report(

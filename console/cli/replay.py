@@ -227,7 +227,7 @@ class _FixedTokenStore:
 
         return TokenPair("replay", "replay", None)
 
-    def refresh(self, *_: object, **__: object) -> Any:
+    def refresh_pair(self, *_: object, **__: object) -> Any:
         return self.find_current_pair()
 
 

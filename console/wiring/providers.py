@@ -1,4 +1,4 @@
-"""Creates, from the settings of a desk, the client of AlarmBox, the adapters of the payment providers, the client of
+"""Creates, from the settings of a desk, the adapter of AlarmBox, the adapters of the payment providers, the client of
 the registry's Web-API and the publisher of alerts. No function of this module sends a request."""
 
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from console.domain.errors.details import BadProfileDetail
     from console.providers.alarmbox.client import AlarmBox
     from console.providers.credit_checks.provider import CreditCheckProvider
-    from console.providers.credit_checks.tokens import AuthorisationCalls, AuthorisedTokenStore
+    from console.providers.credit_checks.tokens import AuthorisationCalls, AuthorisationTokenStore
     from console.providers.payments.provider import PaymentProvider
     from console.providers.registry.client import RegistryApi
     from console.services.process.context import ServiceContext
@@ -24,10 +24,10 @@ REGISTRY_CALL_SPACING_SECONDS = 1.0
 calls more often."""
 
 
-def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
-    """Create the program's HTTP client for AlarmBox from the settings and return it. This call sends no request. In
-    team mode, in which a worker calls the providers for the person, the client can't call AlarmBox; it only returns
-    the capabilities.
+def make_credit_check_adapter(context: "ServiceContext") -> "CreditCheckProvider":
+    """Create the adapter of AlarmBox, the provider of credit checks, from the settings and return it. This function
+    sends no request. In team mode, in which a worker calls the providers for the person, the adapter refuses every
+    call to AlarmBox; only its capabilities can be read.
 
     Raises bad_profile if a needed setting is missing (the error names its variable), or if the settings name another
     merchant than that of the database.
@@ -50,7 +50,7 @@ def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
     )
 
 
-def open_alarmbox_authorisation(context: "ServiceContext") -> "tuple[AuthorisationCalls, AuthorisedTokenStore]":
+def make_alarmbox_authorisation(context: "ServiceContext") -> "tuple[AuthorisationCalls, AuthorisationTokenStore]":
     """Return the calls with which a person authorises this console at AlarmBox, and the store of the resulting
     tokens. This call sends no request. Raises bad_profile if a needed setting is missing (the error names its
     variable), or if the settings name another merchant than that of the database."""
@@ -58,7 +58,7 @@ def open_alarmbox_authorisation(context: "ServiceContext") -> "tuple[Authorisati
     return adapter.oauth_calls, tokens
 
 
-def _make_alarmbox_and_token_store(context: "ServiceContext") -> "tuple[AlarmBox, AuthorisedTokenStore]":
+def _make_alarmbox_and_token_store(context: "ServiceContext") -> "tuple[AlarmBox, AuthorisationTokenStore]":
     from console.providers.alarmbox.client import PRODUCTION_URL, AlarmBoxConfig, make_alarmbox_adapter
     from console.providers.alarmbox.oauth import OUT_OF_BAND_REDIRECT_URI
     from console.services.credit_checks.provider_tokens import DatabaseRateLimiter, DatabaseTokenStore
@@ -88,15 +88,16 @@ def _make_alarmbox_and_token_store(context: "ServiceContext") -> "tuple[AlarmBox
     return adapter, tokens
 
 
-def list_configured_providers(settings: Settings) -> tuple[str, ...]:
-    """Return the names of the enabled payment providers. This call may read the keyring."""
+def list_enabled_payment_providers(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the payment providers that the settings of a desk enable. This function may read the
+    keyring."""
     return tuple(name for name in provider_registry.list_provider_names() if settings.is_enabled(name))
 
 
-def open_adapter(context: "ServiceContext", name: str) -> "PaymentProvider":
-    """Create the adapter of the payment provider `name` from the settings and return it. This call sends no request.
-    In team mode, in which a worker calls the providers for the person, the adapter needs no settings, because it only
-    returns its capabilities.
+def make_payment_adapter(context: "ServiceContext", name: str) -> "PaymentProvider":
+    """Create the adapter of the payment provider `name` from the settings and return it. This function sends no
+    request. In team mode, in which a worker calls the providers for the person, the adapter needs no settings,
+    because only its capabilities are read.
 
     Raises not_found for an unknown name, and bad_profile for a missing or invalid setting, or if the settings name
     another merchant than that of the database.
@@ -121,9 +122,9 @@ def open_adapter(context: "ServiceContext", name: str) -> "PaymentProvider":
     return plugin.make_adapter(make_adapter_arguments(context, plugin))
 
 
-def open_registry_api(context: "ServiceContext") -> "RegistryApi | None":
+def make_registry_client(context: "ServiceContext") -> "RegistryApi | None":
     """Create the client of the Web-API of the corporation registry's publisher and return it. Return None if the
-    settings have no application id, and in team mode, in which a worker acts for the person. This call sends no
+    settings have no application id, and in team mode, in which a worker acts for the person. This function sends no
     request, and may read the keyring.
     """
     settings = context.settings
@@ -142,7 +143,7 @@ def open_registry_api(context: "ServiceContext") -> "RegistryApi | None":
     )
 
 
-def open_publisher(context: "ServiceContext") -> "AlertPublisher | None":
+def make_alert_publisher(context: "ServiceContext") -> "AlertPublisher | None":
     """Create the configured publisher of alerts and return it; None if no publisher is configured. This call sends no
     request. Raises bad_profile for a missing or invalid setting.
     """

@@ -49,11 +49,11 @@ class ServiceBuilder:
         self,
         context: ServiceContext,
         readers: RecordReaders,
-        open_publisher: Callable[[], AlertPublisher | None],
+        make_alert_publisher: Callable[[], AlertPublisher | None],
         request_ids: RequestIdService,
         action_builders: ActionBuilders,
     ) -> None:
-        self._context, self._open_publisher, self._request_ids = context, open_publisher, request_ids
+        self._context, self._make_alert_publisher, self._request_ids = context, make_alert_publisher, request_ids
         self._readers, self._action_builders = readers, action_builders
 
     def make_record_services(self) -> RecordServices:
@@ -109,7 +109,7 @@ class ServiceBuilder:
                 ("bulk_runs", lambda: self.bulk_runs.continue_unfinished_runs()),
                 ("alert_rules", AlertRuleEvaluator(self._context).update_alerts),
                 ("company_changes", self.watch_companies),
-                ("outbox", OutboxSender(self._context, self._open_publisher).send_due_events),
+                ("outbox", OutboxSender(self._context, self._make_alert_publisher).send_due_events),
                 ("audit_roots", AuditRootWriter(self._context).write_root_if_due),
             ),
         )
@@ -128,13 +128,13 @@ class ServiceBuilder:
         from console.services.registry.service import import_files
         from console.services.registry.updates import RegistryUpdater
         from console.services.tasks.cancellation import is_stopping
-        from console.wiring.providers import open_registry_api
+        from console.wiring.providers import make_registry_client
 
         context = self._context
         return RegistryUpdater(
             context,
             lambda paths: import_files(context, paths, self.watch_companies, should_stop=is_stopping),
-            lambda: open_registry_api(context),
+            lambda: make_registry_client(context),
             is_stopping,
         )
 

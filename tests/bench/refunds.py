@@ -14,7 +14,7 @@ from console.domain.payments.records import Payment, PaymentImport, RefundReques
 from console.domain.payments.states import RefundState
 from console.sandbox.control.client import SandboxControl
 from console.settings.settings import Settings
-from console.wiring.providers import open_adapter
+from console.wiring.providers import make_payment_adapter
 from tests.bench.disk_databases import open_empty_databases_on_disk, start_provider_process
 from tests.bench.figures import (
     ReportRow,
@@ -99,7 +99,7 @@ class RefundMeasurement:
 
     def __init__(self, maker: Console, checker: Console, control: SandboxControl, mark: str) -> None:
         self._maker, self._checker, self.request_durations = maker, checker, list[float]()
-        self._adapter, self._keys = open_adapter(maker._context, "paypay"), count(1)
+        self._adapter, self._keys = make_payment_adapter(maker._context, "paypay"), count(1)
         self._mark = mark.upper()
         everybody = [
             self._make_paid_payment(control, f"{self._mark}-{number}")

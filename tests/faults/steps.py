@@ -204,7 +204,7 @@ def _exchange_token(scene: FaultScene, console: Console, number: str) -> str:
         return TokenPair("access", good[-1], scene.clock.now(), 0)
 
     def refresh_token() -> None:
-        DatabaseTokenStore(console._context, f"p{number}", "first", console._context.cipher).refresh(
+        DatabaseTokenStore(console._context, f"p{number}", "first", console._context.cipher).refresh_pair(
             exchange_first_token, outdated_pair=None
         )
 

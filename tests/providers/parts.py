@@ -55,7 +55,7 @@ class MemoryTokens:
     def find_current_pair(self) -> TokenPair | None:
         return self.pair
 
-    def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
+    def refresh_pair(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
         with self._lock:
             before = self.pair
             if before is not None and before != outdated_pair:

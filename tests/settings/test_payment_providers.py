@@ -75,7 +75,7 @@ def open_provider_adapter(
     context: ServiceContext, name: str, profile: str = "", env: Mapping[str, str] | None = None
 ) -> PayPay | Atom:
     context.settings = load_profile_settings(context.settings.home, profile, env)
-    adapter = payment_wiring.open_adapter(context, name)
+    adapter = payment_wiring.make_payment_adapter(context, name)
     assert isinstance(adapter, PayPay | Atom)
     return adapter
 
@@ -174,18 +174,20 @@ def test_a_wrong_profile_value_is_reported_with_its_key(tmp_path: Path, key: str
 
 def test_a_provider_without_url_and_credentials_is_disabled(tmp_path: Path) -> None:
     """A provider with neither a URL nor credentials is disabled."""
-    assert payment_wiring.list_configured_providers(load_profile_settings(tmp_path)) == ()
-    assert payment_wiring.list_configured_providers(
+    assert payment_wiring.list_enabled_payment_providers(load_profile_settings(tmp_path)) == ()
+    assert payment_wiring.list_enabled_payment_providers(
         load_profile_settings(tmp_path, env={"CONSOLE_PAYPAY_URL": LOOPBACK_URL})
     ) == ("paypay",)
-    assert payment_wiring.list_configured_providers(
+    assert payment_wiring.list_enabled_payment_providers(
         load_profile_settings(tmp_path, env=PAYPAY_SETTINGS | ATOM_SETTINGS)
     ) == (
         "paypay",
         "atom",
     )
     assert (
-        payment_wiring.list_configured_providers(load_profile_settings(tmp_path, "[atom]\nenvironment = 'uat'\n"))
+        payment_wiring.list_enabled_payment_providers(
+            load_profile_settings(tmp_path, "[atom]\nenvironment = 'uat'\n")
+        )
         == ()
     )
 

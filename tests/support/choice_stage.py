@@ -129,7 +129,7 @@ class ChoiceStage:
         )
         settings = Settings.load(environment)
         self.console: Console = open_console(
-            settings, self.clock, self.alarmbox, open_payment_adapter=self._make_provider
+            settings, self.clock, self.alarmbox, make_payment_adapter=self._make_provider
         )
         self.context, self._next, self._numbers = (
             self.console._context,

@@ -41,7 +41,7 @@ from console.providers.payments.provider import NotFoundRule, PaymentCapabilitie
 from console.providers.payments.result_codes import (
     ACCEPTED_VERDICT,
     SUCCEEDED_VERDICT,
-    CodeOutcome,
+    CodeVerdict,
     PaymentCodeMeaning,
     make_failed_verdict,
     make_pending_verdict,
@@ -77,7 +77,7 @@ PAYMENT_OUTCOME_BY_WORD: Mapping[str, PaymentCodeMeaning] = {
     "paid": PaymentCodeMeaning(SUCCEEDED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
     "void": PaymentCodeMeaning(make_failed_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, is_final=True),
 }
-REFUND_OUTCOME_BY_WORD: Mapping[str, tuple[CodeOutcome, RefundState]] = {
+REFUND_OUTCOME_BY_WORD: Mapping[str, tuple[CodeVerdict, RefundState]] = {
     "accepted": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "returned": (SUCCEEDED_VERDICT, RefundState.COMPLETED),
     "declined": (make_failed_verdict("refund_failed"), RefundState.FAILED),
@@ -107,11 +107,11 @@ class KaedeConnection:
         method: str,
         path: str,
         table: StatusTable,
-        read: Callable[[Fields], tuple[ResultT, CodeOutcome]],
+        read: Callable[[Fields], tuple[ResultT, CodeVerdict]],
         request_body: object = None,
     ) -> Outcome[ResultT]:
         """Send one request without retries, and return the outcome. `table` has the outcome class by HTTP status. For
-        a successful status, `read` returns the report and a CodeOutcome, whose class and reason the outcome gets.
+        a successful status, `read` returns the report and a CodeVerdict, whose class and reason the outcome gets.
         `request_body` is the JSON body; None for a request that only reads.
         """
         body = None if request_body is None else json.dumps(request_body).encode()
@@ -160,7 +160,7 @@ class KaedeReader:
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
         """Read a payment by our payment number."""
 
-        def read_report(fields: Fields) -> tuple[PaymentReport, CodeOutcome]:
+        def read_report(fields: Fields) -> tuple[PaymentReport, CodeVerdict]:
             report, verdict = _read_payment_report(fields)
             if report.merchant_payment_id != question.merchant_payment_id:
                 raise UnusableAnswer("other_id")
@@ -221,7 +221,7 @@ class Kaede(KaedeReader):
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
         """Begin a payment. The outcome has the code with which the payer pays."""
 
-        def read_started_payment(fields: Fields) -> tuple[StartedPayment, CodeOutcome]:
+        def read_started_payment(fields: Fields) -> tuple[StartedPayment, CodeVerdict]:
             return StartedPayment(request.merchant_payment_id, _read_text(fields, "code")), SUCCEEDED_VERDICT
 
         request_body = {"number": request.merchant_payment_id, "amount": request.amount.minor}
@@ -252,7 +252,7 @@ class Kaede(KaedeReader):
         return KaedeReader(self._line)
 
 
-def _read_payment_report(fields: Fields) -> tuple[PaymentReport, CodeOutcome]:
+def _read_payment_report(fields: Fields) -> tuple[PaymentReport, CodeVerdict]:
     word = _read_text(fields, "state")
     row = PAYMENT_OUTCOME_BY_WORD.get(word)
     if row is None:
@@ -271,7 +271,7 @@ def _read_payment_report(fields: Fields) -> tuple[PaymentReport, CodeOutcome]:
     return report, row.verdict
 
 
-def _read_refund_report(fields: Fields, instruction: RefundInstruction) -> tuple[RefundReport, CodeOutcome]:
+def _read_refund_report(fields: Fields, instruction: RefundInstruction) -> tuple[RefundReport, CodeVerdict]:
     word = _read_text(fields, "state")
     if word not in REFUND_OUTCOME_BY_WORD:
         raise UnusableAnswer("unlisted_state")

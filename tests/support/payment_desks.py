@@ -31,7 +31,7 @@ from console.services.process.heartbeat import Heartbeat
 from console.store.operations.idempotency_cache import IdempotencyCache
 from console.store.payments import orders, payments
 from console.wiring.payments import PaymentServiceBuilder
-from console.wiring.providers import open_adapter
+from console.wiring.providers import make_payment_adapter
 from console.wiring.record_readers import RecordReaders
 from tests.support.desks import CORPORATION_NUMBERS, MovedClock, make_payment_provider_settings
 from tests.support.places import Place
@@ -56,7 +56,7 @@ class PaymentDesk:
         self.control = SandboxControl(sandbox.url)
         self.money = self.control.payments_control
         self.heartbeat = Heartbeat(self.context.scale)
-        self.providers = PaymentProviders(lambda name: open_adapter(self.context, name))
+        self.providers = PaymentProviders(lambda name: make_payment_adapter(self.context, name))
         self.reads = RecordOpeningLog(self.context)
         checks = console._record_readers.adapter_source
         self.readers = RecordReaders(self.context, self.reads, checks, self.providers)

@@ -55,7 +55,7 @@ class AlarmBoxRequestSender:
         if first_outcome.kind is not OutcomeClass.AUTH:
             return first_outcome
         try:
-            newer_pair = self._tokens.refresh(self.oauth.exchange_refresh_token, outdated_pair=token_pair)
+            newer_pair = self._tokens.refresh_pair(self.oauth.exchange_refresh_token, outdated_pair=token_pair)
         except Exception as error:
             return replace(first_outcome, reason=get_error_reason(error))
         with tracing.add_log_facts(retries=str(tracing.get_retry_count() + 1)):
@@ -69,7 +69,7 @@ class AlarmBoxRequestSender:
         if token_pair is not None and self._is_access_token_valid(token_pair, _REFRESH_MARGIN_BEFORE_EXPIRY):
             return token_pair
         try:
-            return self._tokens.refresh(self.oauth.exchange_refresh_token, outdated_pair=token_pair)
+            return self._tokens.refresh_pair(self.oauth.exchange_refresh_token, outdated_pair=token_pair)
         except Exception as error:
             if token_pair is None or not self._is_access_token_valid(token_pair, timedelta()):
                 raise

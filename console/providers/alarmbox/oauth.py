@@ -34,8 +34,8 @@ _LONGEST_LIFETIME_SECONDS = 10 * 366 * 86_400
 @dataclass(frozen=True, slots=True)
 class AlarmBoxConfig:
     """URL and credentials of AlarmBox; the secrets are hidden in `repr`. `redirect_uri` is the address to which
-    AlarmBox sends the authorisation code. `finds_purchases` is True if AlarmBox offers a list of purchases.
-    """
+    AlarmBox sends the authorisation code; with OUT_OF_BAND_REDIRECT_URI, AlarmBox shows the code on its own page.
+    `finds_purchases` is True if AlarmBox offers a list of purchases."""
 
     base_url: str
     client_id: str = field(repr=False)

@@ -47,10 +47,11 @@ _REASONS_WITHOUT_ID = frozenset({NO_ID_REASON, BAD_ID_REASON, UNREADABLE_REASON}
 
 
 def make_purchase_converter(corporation_number: str) -> AnswerConverter[CheckReport]:
-    """Return the function that converts AlarmBox's answer to a purchase into an outcome. A success is UNKNOWN if it
-    has no id of AlarmBox (PURCHASED_WITHOUT_ID_REASON if it has other contents of the credit check), or another
-    corporation number than `corporation_number`. A refusal is UNKNOWN if its body has the id or other contents of a
-    credit check, or can't be read."""
+    """Return the function that converts AlarmBox's answer to a purchase into an outcome. An answer with a status of
+    success has the outcome UNKNOWN if it has another corporation number than `corporation_number`, or if it has no id
+    of AlarmBox. In the second case the reason is PURCHASED_WITHOUT_ID_REASON if the answer has other contents of the
+    credit check. A refusal has the outcome UNKNOWN if its body has the id or other contents of a credit check, or
+    can't be read."""
 
     def read_purchased_check(body: bytes) -> CheckReport:
         report = _read_report(_get_credit_check(separate_pdf_text(body)[0]))
@@ -177,9 +178,9 @@ def make_pdf_converter(credit_check_id: int) -> AnswerConverter[PdfAnswer]:
 
 def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckReport, ...]]:
     """Return the function that converts AlarmBox's list of purchases into an outcome with the reports of
-    `corporation_number`. The outcome is UNKNOWN if one report is unreadable or has no number of 13 digits, because it
-    could be a report of this number. It is also UNKNOWN if the list may be only one of several pages.
-    """
+    `corporation_number`. The outcome is UNKNOWN if one report is unreadable or has no number of 13 digits, because
+    that report could be about the corporation `corporation_number`. It is also UNKNOWN if the list may be only one of
+    several pages."""
 
     def read_check_list(body: bytes) -> tuple[CheckReport, ...]:
         fields = parse_json_object(body)

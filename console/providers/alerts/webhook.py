@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from console.domain.alerts.events import AlertMessage
 from console.domain.clock import Clock, TimeScale
 from console.domain.network.url_policy import parse_private_network
-from console.providers.http.socket_guard import Resolver
+from console.providers.http.call_socket import Resolver
 from console.providers.http.transport import HttpTransport, TransportFailure
 
 READ_TIMEOUT_SECONDS = 10.0

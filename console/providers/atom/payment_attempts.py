@@ -21,13 +21,13 @@ from console.providers.atom.signing import parse_india_time
 from console.providers.atom.status_codes import PAYMENT_CODE_MEANINGS, AtomCall, find_code_verdict
 from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON, UnusableAnswer
 from console.providers.http.strict_json import UnreadableJson
-from console.providers.payments.result_codes import CodeOutcome, make_unknown_verdict
+from console.providers.payments.result_codes import CodeVerdict, make_unknown_verdict
 
 _LATEST_PAYMENT_YEAR = 2999
 """Latest accepted year of a time of payment. A later time counts as missing, because no deadline could be computed
 from it.
 """
-AttemptVerdict: TypeAlias = tuple[CodeOutcome, PaymentReport | None]
+AttemptVerdict: TypeAlias = tuple[CodeVerdict, PaymentReport | None]
 """Class and reason of the outcome of one attempt to pay, and the report made from the attempt (None: no usable
 report).
 """

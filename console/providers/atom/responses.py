@@ -61,7 +61,7 @@ from console.providers.payments.result_codes import (
     ACCEPTED_VERDICT,
     SUCCEEDED_VERDICT,
     UNLISTED_CODE_VERDICT,
-    CodeOutcome,
+    CodeVerdict,
     make_rate_limited_verdict,
     make_unknown_verdict,
 )
@@ -72,7 +72,7 @@ _REFUND_ENTRY_FIELDS = ("remarks", "prodRefundId", "refundTxnId")
 _STATUS_CODE_FIELDS = frozenset({"statusCode", "txnStatusCode", "prodStatusCode"})
 UNLISTED_REASON = UNLISTED_CODE_VERDICT.reason
 T = TypeVar("T")
-OutcomeAndContent = tuple[CodeOutcome, T | None]
+OutcomeAndContent = tuple[CodeVerdict, T | None]
 """Class and reason of the outcome that an answer states, and the content that was read from the answer (None: the
 answer has no usable content).
 """
@@ -87,11 +87,14 @@ reason `unreadable`.
 def make_atom_converter(call: AtomCall, key: bytes, read_content: AnswerReader[T]) -> AnswerConverter[T]:
     """Return the function that converts an answer to `call` into an outcome. Every answer is decrypted with `key`.
 
-    For status 2xx `read_content` decides the outcome; it is UNKNOWN if the answer can't be decrypted or read. For
-    every other status, the HTTP status decides. The refusal of a call with an effect is UNKNOWN if the answer
-    contains this effect or a code that is no refusal, or can't be read. The evidence is the decrypted text without
-    payer data and secrets. For ciphertext that can't be decrypted it is only the size of the ciphertext; for a body
-    without ciphertext it is the body. No ciphertext is stored, because equal texts have equal ciphertexts.
+    For status 2xx `read_content` decides the outcome; the outcome is UNKNOWN if the answer can't be decrypted or
+    read. For every other status, the HTTP status decides. If an answer refuses a call with an effect (AUTH, REFUND),
+    the outcome is UNKNOWN in three cases: the answer also contains the token or the refund, it has a status code that
+    is no refusal, or it can't be read.
+
+    The evidence is the decrypted text without payer data and secrets. For ciphertext that can't be decrypted the
+    evidence is only the size of the ciphertext; for a body without ciphertext it is the body. No ciphertext is
+    stored, because equal texts have equal ciphertexts.
     """
 
     def convert_answer(answer: HttpAnswer) -> Outcome[T]:
@@ -237,7 +240,7 @@ def make_payment_reader(merch_id: str, question: PaymentQuestion) -> AnswerReade
     return read_payment_report
 
 
-def _judge_missing_attempts(message: Fields) -> CodeOutcome:
+def _judge_missing_attempts(message: Fields) -> CodeVerdict:
     """Return the verdict of a TXNVERIFICATION answer without any attempt: the verdict of the status code of the whole
     answer, or NOT_FOUND if the answer has no code. Raises UnreadableJson if the code states a payment's state,
     because such a state needs an attempt."""
@@ -273,7 +276,7 @@ def make_refund_reader(instruction: RefundInstruction) -> AnswerReader[RefundRep
     return read_refund_report
 
 
-def _find_refund_verdict(pay_details: Fields, own_entry: Fields, instruction: RefundInstruction) -> CodeOutcome:
+def _find_refund_verdict(pay_details: Fields, own_entry: Fields, instruction: RefundInstruction) -> CodeVerdict:
     """Return ACCEPTED_VERDICT for Atom's entry about our refund (`own_entry`), or the class UNKNOWN if the answer has
     another payment or amount than `instruction`, or no amount. `pay_details` has the fields of the whole answer.
     Raises UnusableAnswer for another currency."""

@@ -12,7 +12,7 @@ from console.providers.payments.result_codes import (
     NOT_PAID_YET_REASON,
     SUCCEEDED_VERDICT,
     UNLISTED_CODE_VERDICT,
-    CodeOutcome,
+    CodeVerdict,
     PaymentCodeMeaning,
     make_auth_verdict,
     make_failed_verdict,
@@ -50,7 +50,7 @@ _CREDENTIALS_REFUSED_VERDICT = make_auth_verdict("credentials_refused")
 _MERCHANT_REFUSED_VERDICT = make_auth_verdict("merchant_refused")
 _NOT_PAID_YET_VERDICT = make_pending_verdict(NOT_PAID_YET_REASON)
 _PROVIDER_ERROR_VERDICT = make_unknown_verdict("provider_error")
-_VERDICT_BY_DENIED_CODE: Mapping[str, CodeOutcome] = {
+_VERDICT_BY_DENIED_CODE: Mapping[str, CodeVerdict] = {
     "OTS0506": _SIGNATURE_REFUSED_VERDICT,
     "OTS0522": _CREDENTIALS_REFUSED_VERDICT,
     "OTS0451": _MERCHANT_REFUSED_VERDICT,
@@ -78,7 +78,7 @@ PAYMENT_CODE_MEANINGS: Mapping[str, PaymentCodeMeaning] = {
 }
 """Meaning of the status codes for a payment's state, in the answer to TXNVERIFICATION and in a callback."""
 
-_VERDICT_BY_READ_CODE: Mapping[str, CodeOutcome] = {
+_VERDICT_BY_READ_CODE: Mapping[str, CodeVerdict] = {
     **_VERDICT_BY_DENIED_CODE,
     **dict.fromkeys(_BAD_REQUEST_CODES, make_unknown_verdict("bad_question")),
     "OTS0401": NOT_FOUND_VERDICT,
@@ -86,7 +86,7 @@ _VERDICT_BY_READ_CODE: Mapping[str, CodeOutcome] = {
     "OTS0501": _PROVIDER_ERROR_VERDICT,
 }
 
-VERDICTS_BY_CALL: Mapping[AtomCall, Mapping[str, CodeOutcome]] = {
+VERDICTS_BY_CALL: Mapping[AtomCall, Mapping[str, CodeVerdict]] = {
     AtomCall.PAYMENT: {**_VERDICT_BY_READ_CODE, **{code: row.verdict for code, row in PAYMENT_CODE_MEANINGS.items()}},
     AtomCall.REFUND_STATUS: _VERDICT_BY_READ_CODE,
     AtomCall.REFUND: {
@@ -105,7 +105,7 @@ OTS0000 is listed only for the call that reads a payment; after a success, the c
 call decide.
 """
 
-REFUND_REMARK_MEANINGS: Mapping[str, tuple[CodeOutcome, RefundState]] = {
+REFUND_REMARK_MEANINGS: Mapping[str, tuple[CodeVerdict, RefundState]] = {
     "REFUND INITIATED": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "REFUND PENDING": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "REFUND PROCESSED": (SUCCEEDED_VERDICT, RefundState.COMPLETED),
@@ -114,7 +114,7 @@ REFUND_REMARK_MEANINGS: Mapping[str, tuple[CodeOutcome, RefundState]] = {
 }
 """Outcome and our state of the refund, by the remark in Atom's answer about the refund."""
 
-_VERDICT_BY_HTTP_STATUS: Mapping[AtomCall, Mapping[int, CodeOutcome]] = {
+_VERDICT_BY_HTTP_STATUS: Mapping[AtomCall, Mapping[int, CodeVerdict]] = {
     AtomCall.AUTH: {
         400: make_failed_verdict("bad_request"),
         401: _CREDENTIALS_REFUSED_VERDICT,
@@ -142,13 +142,13 @@ _FAILURE_CAUSE_BY_REASON: Mapping[str, FailureCause] = {
 }
 
 
-def find_code_verdict(call: AtomCall, code: str) -> CodeOutcome:
+def find_code_verdict(call: AtomCall, code: str) -> CodeVerdict:
     """Return class and reason of the outcome that a status code means in the answer to `call`; UNKNOWN for a code
     that isn't listed."""
     return VERDICTS_BY_CALL[call].get(code, UNLISTED_CODE_VERDICT)
 
 
-def find_status_verdict(call: AtomCall, status: int) -> CodeOutcome:
+def find_status_verdict(call: AtomCall, status: int) -> CodeVerdict:
     """Return class and reason of the outcome of an answer to `call` with an HTTP status other than 2xx; UNKNOWN
     for a status that isn't listed."""
     if 300 <= status < 400:
@@ -156,7 +156,7 @@ def find_status_verdict(call: AtomCall, status: int) -> CodeOutcome:
     return _VERDICT_BY_HTTP_STATUS[call].get(status, make_unknown_verdict(f"http_{status}"))
 
 
-def find_remark_verdict(text: object) -> tuple[CodeOutcome, RefundState] | None:
+def find_remark_verdict(text: object) -> tuple[CodeVerdict, RefundState] | None:
     """Return class and reason of the outcome, and the refund state, that Atom's remark about a refund means; None for
     an unlisted remark. The comparison ignores blanks at both ends, and upper and lower case of ASCII letters only:
     `ß` is not equal to SS.

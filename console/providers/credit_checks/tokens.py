@@ -67,34 +67,36 @@ class TokenStore(Protocol):
         """Return the stored token pair; None if no pair was ever stored."""
         ...
 
-    def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
+    def refresh_pair(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
         """Return a token pair newer than `outdated_pair` (None: any stored pair is newer). Only one desk at a time,
         the holder of a lease, requests a new pair from the provider.
 
-        The desk first reads the stored pair again and returns it if it is newer than `outdated_pair`. Otherwise it
-        calls `exchange` and stores the new pair before it returns it. If `exchange` returns None, the desk returns
-        the stored pair if another desk has stored a newer one meanwhile, otherwise it raises CredentialsRefused. A
-        TokenUnavailable of `exchange` is raised to the caller.
+        The desk first reads the stored pair again and returns it if it is newer than `outdated_pair`. Otherwise the
+        desk calls `exchange` with the stored refresh token, stores the new pair, and returns it. `exchange` returns
+        None if the provider refuses this refresh token. Then the desk returns the stored pair if another desk has
+        stored a newer one meanwhile; if not, it raises CredentialsRefused. A TokenUnavailable of `exchange` is raised
+        to the caller.
         """
         ...
 
 
-class AuthorisedTokenStore(TokenStore, Protocol):
+class AuthorisationTokenStore(TokenStore, Protocol):
     """A TokenStore that also stores the first token pair of a new authorisation."""
 
-    def authorise(self, exchange: Callable[[], TokenPair]) -> TokenPair:
+    def store_first_pair(self, exchange: Callable[[], TokenPair]) -> TokenPair:
         """Call `exchange`, which returns the first pair of a new authorisation. Store this pair in place of any
-        stored pair, and return it. Only one desk at a time can authorise or refresh the pair. An error of `exchange`
-        is raised to the caller. Raises TokenAnswerLost if the pair could not be stored. The desk then keeps the pair
-        in its spool for `store_spooled_pair`; if that fails too, the error's reason is `tokens_lost` and a person
+        stored pair, and return it. Only one desk at a time can store a first pair or refresh the pair. An error of
+        `exchange` is raised to the caller.
+
+        Raises TokenAnswerLost if the database could not store the pair. The desk then keeps the pair in its spool for
+        `store_spooled_pair`; if the spool can't store it either, the error's reason is `tokens_lost` and a person
         must authorise this console again.
         """
         ...
 
     def store_spooled_pair(self) -> TokenPair | None:
-        """Store the token pair of an earlier authorisation that could not be stored then, and return it. Return None
-        if this desk has no such pair, or if a newer pair has been stored since then.
-        """
+        """Store in the database the token pair that `store_first_pair` could only write to this desk's spool, and
+        return the pair. Return None if the spool has no such pair, or if a newer pair has been stored since then."""
         ...
 
 

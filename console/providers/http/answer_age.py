@@ -31,10 +31,9 @@ _REFERENCE_DATE_LIFETIME_SECONDS = 3_600.0
 
 
 def was_stored_before_request(headers: Mapping[str, str], seconds_since_sending: float) -> bool:
-    """True if the headers of an answer (names in lower case) show that a cache had stored it before the request was
-    sent. `seconds_since_sending` is the time from the beginning of the call until the headers arrived; a header `age`
-    with more seconds means that the answer was stored before. An `age` that isn't a number counts as old.
-    """
+    """True if the headers of an answer (names in lower case) show that a cache had stored the answer before the
+    request was sent. `seconds_since_sending` is the time from the beginning of the call until the headers arrived. If
+    the header `age` has more seconds than this, or isn't a number, the answer counts as stored before the request."""
     if any(_CACHE_HIT_PATTERN.search(headers.get(name, "")) for name in _CACHE_HEADERS):
         return True
     if _CACHE_STATUS_HIT_PATTERN.search(headers.get("cache-status", "")):

@@ -81,8 +81,8 @@ def classify_exception(error: BaseException) -> tuple[OutcomeClass, str, Sending
     costs money. The first row of the table of failures that matches the exception or one of its causes decides.
     Without a match the class is UNKNOWN and the reason `unclassified`.
 
-    The rows for requests that certainly weren't sent come first, because later rows match the exceptions that wrap
-    the causes of such failures.
+    The table begins with the exceptions by which a request certainly wasn't sent. The library wraps such an exception
+    in a general one, which a later row matches too; the first match must be the row of the wrapped exception.
     """
     causes = tuple(_list_causes(error))
     for reason, sending_certainty, types, text_part in _make_failure_rows():

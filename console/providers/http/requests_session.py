@@ -15,8 +15,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
+from console.providers.http.call_socket import CallSocket
 from console.providers.http.failure_classes import AnswerTooLarge
-from console.providers.http.socket_guard import SocketGuard
 
 MAX_HEAD_BYTES = 256 << 10
 """Largest size of the status line and the headers of an answer, with those of its interim answers."""
@@ -42,29 +42,25 @@ logging.getLogger("urllib3.response").setLevel(logging.ERROR)
 
 
 class SingleCallAdapter(HTTPAdapter):
-    """Adapter of the library `requests` for one request over one new connection, whose socket `socket_guard` opens.
-    `tls_context` is the TLS context; None for a request without TLS. The adapter turns off the option of the TLS
-    context that ignores an unexpected end of the connection.
-    """
+    """Adapter of the library `requests` for one request over one new connection; `call_socket` opens the connection's
+    socket. `tls_context` is the TLS context; None for a request without TLS. The adapter turns off the option of the
+    TLS context that ignores an unexpected end of the connection."""
 
-    def __init__(self, socket_guard: SocketGuard, tls_context: ssl.SSLContext | None) -> None:
+    def __init__(self, call_socket: CallSocket, tls_context: ssl.SSLContext | None) -> None:
         if tls_context is not None:
             # Some builds of Python set it, such as Debian 12's: the end of a cut answer would pass unnoticed.
             tls_context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
-        self._socket_guard = socket_guard
+        self._call_socket = call_socket
         self._tls_context = tls_context
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        """Return a pool of one new connection, whose socket the socket guard opens. The arguments that the library
-        passes have no influence on the pool.
-        """
+        """Return a pool with one new connection, whose socket the CallSocket opens. The arguments that the library
+        passes have no influence on the pool."""
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         is_secure = pool.scheme == "https"
         pool.ConnectionCls = _TlsConnection if is_secure else _UnencryptedConnection
-        pool.conn_kw |= {"socket_guard": self._socket_guard} | (
-            {"ssl_context": self._tls_context} if is_secure else {}
-        )
+        pool.conn_kw |= {"call_socket": self._call_socket} | ({"ssl_context": self._tls_context} if is_secure else {})
         return pool
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
@@ -128,17 +124,17 @@ class _FinalResponse(http.client.HTTPResponse):
             http.client.parse_headers(self.fp)
 
 
-class _GuardedConnection:
-    """Connection that opens its socket through the SocketGuard. Before it sends the first byte of the request, it
-    calls the guard's `record_first_byte`. It doesn't call it for bytes that open a tunnel through a proxy: the
+class _SingleCallConnection:
+    """Connection that opens its socket through the CallSocket. Before it sends the first byte of the request, it
+    calls `CallSocket.record_first_byte`. It doesn't call it for bytes that open a tunnel through a proxy: the
     request to the provider is sent only after the tunnel is open."""
 
-    _socket_guard: SocketGuard
+    _call_socket: CallSocket
     _is_in_tunnel = False
     response_class: Any = _FinalResponse
 
     def _new_conn(self: Any) -> socket.socket:
-        return _connect_guarded(self, self._socket_guard)
+        return _connect_call_socket(self, self._call_socket)
 
     def _tunnel(self: Any) -> None:
         self._is_in_tunnel = True
@@ -151,24 +147,24 @@ class _GuardedConnection:
         if self.sock is None:
             self.connect()
         if not self._is_in_tunnel:
-            self._socket_guard.record_first_byte()
+            self._call_socket.record_first_byte()
         super().send(data)  # type: ignore[misc]  # method of the library
 
 
-class _UnencryptedConnection(_GuardedConnection, HTTPConnection):
-    """An HTTP connection without TLS whose socket the SocketGuard opens."""
+class _UnencryptedConnection(_SingleCallConnection, HTTPConnection):
+    """An HTTP connection without TLS whose socket the CallSocket opens."""
 
-    def __init__(self, *args: Any, socket_guard: SocketGuard, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, call_socket: CallSocket, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._socket_guard = socket_guard
+        self._call_socket = call_socket
 
 
-class _TlsConnection(_GuardedConnection, HTTPSConnection):
-    """An HTTPS connection whose socket the SocketGuard opens."""
+class _TlsConnection(_SingleCallConnection, HTTPSConnection):
+    """An HTTPS connection whose socket the CallSocket opens."""
 
-    def __init__(self, *args: Any, socket_guard: SocketGuard, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, call_socket: CallSocket, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._socket_guard = socket_guard
+        self._call_socket = call_socket
 
     def connect(self) -> None:
         """Connect to the host. If the server later ends the connection without a TLS close message, reading raises an
@@ -178,12 +174,12 @@ class _TlsConnection(_GuardedConnection, HTTPSConnection):
             self.sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]  # typeshed lacks it
 
 
-def _connect_guarded(connection: HTTPConnection, socket_guard: SocketGuard) -> socket.socket:
-    """Return the socket that the guard has connected to the connection's host and port. An error of the guard is
-    raised as the exception that the library `urllib3` raises in the same case."""
+def _connect_call_socket(connection: HTTPConnection, call_socket: CallSocket) -> socket.socket:
+    """Return the socket that `call_socket` has connected to the connection's host and port. An error of
+    `CallSocket.connect` is raised as the exception that the library `urllib3` raises in the same case."""
     timeout = connection.timeout
     try:
-        return socket_guard.connect(connection.host, connection.port, timeout if isinstance(timeout, float) else 1.0)
+        return call_socket.connect(connection.host, connection.port, timeout if isinstance(timeout, float) else 1.0)
     except socket.gaierror as error:
         raise NameResolutionError(connection.host, connection, error) from error
     except TimeoutError as error:

@@ -61,17 +61,19 @@ _FORM_STARTS = (b"merchId=", b"encData=")
 
 
 def is_readable_refusal(answer: HttpAnswer) -> bool:
-    """True if the body of a refusal is complete and can be read, so that the program can be sure that it contains
-    nothing else. A JSON value shows its own end. Any other body is complete only if the headers declare its end."""
+    """True if the body of a refusal is complete and can be read. Only then can the program be sure that the body
+    contains no answer to the request besides the refusal. A JSON value shows by itself if it is complete. Any other
+    body is complete only if the headers declare its end."""
     is_json = answer.body.removeprefix(codecs.BOM_UTF8).lstrip().startswith((b"{", b"["))
     return is_readable_body(answer.body) and (is_json or answer.is_end_declared)
 
 
 def is_readable_body(body: bytes) -> bool:
-    """True if the body of an answer is text, so that its contents can be searched. Text has no control characters
-    (compressed data and UTF-16 have some). If the text begins like JSON, it must be JSON with exactly one meaning; a
-    form and the beginning of one aren't readable, because the contents may be in a field that was cut off. Other text
-    is accepted in any encoding. An empty body is readable."""
+    """True if the body of an answer is text, so that the program can search its contents. A body with control
+    characters is no text (compressed data and UTF-16 have some). If the text begins like JSON, it must be JSON with
+    exactly one meaning. URL-encoded form fields (`name=value&…`), and a text that may be the beginning of such
+    fields, aren't readable, because the contents may be in a field that was cut off. Any other text is accepted, in
+    any encoding. An empty body is readable."""
     if _CONTROL_CHARACTER_PATTERN.search(body):
         return False
     text = body.removeprefix(codecs.BOM_UTF8).strip()
@@ -90,8 +92,8 @@ def has_no_information(answer: HttpAnswer) -> bool:
     front of the provider (text without a JSON object), or is a JSON object in which only fields such as `message`,
     `code` and `request_id` have a value.
 
-    False for damaged JSON, for a page with a JSON object in it, for a body that is no text, and for one that may be
-    cut (`is_readable_refusal`), because it may have contained an answer.
+    False for damaged JSON, for a page with a JSON object in it, for a body that is no text, and for a body that may
+    be incomplete (`is_readable_refusal`), because such a body may have contained an answer to the request.
     """
     body = answer.body
     text = body.decode("utf-8-sig", "replace").strip()

@@ -14,6 +14,7 @@ from console.domain.network.url_policy import Network, parse_base_url
 from console.domain.process import interrupts, sending_permission
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.answer_age import NO_CACHE_HEADERS, AnswerDates, was_stored_before_request
+from console.providers.http.call_socket import CallSocket, Resolver
 from console.providers.http.failure_classes import (
     OUT_OF_RESOURCES_REASON,
     AnswerTooLarge,
@@ -22,7 +23,6 @@ from console.providers.http.failure_classes import (
     classify_exception,
     is_out_of_resources,
 )
-from console.providers.http.socket_guard import Resolver, SocketGuard
 
 if TYPE_CHECKING:
     import ssl
@@ -113,16 +113,19 @@ class HttpTransport:
         may_be_interrupted: bool = True,
         keeps_cut_body: bool = False,
     ) -> HttpAnswer:
-        """Send one request and return the answer, with any HTTP status. The call takes `budget_seconds` seconds or
-        slightly more at most; `read_timeout_seconds` is the longest wait for the next bytes of the answer, in
-        seconds. Raises TransportFailure if no complete answer arrives. `path` may have an encoded query.
-        `max_body_bytes` is the largest body in bytes, also after decompression. If the process was asked to end, no
-        new request is sent, and the wait for an answer ends unless `may_be_interrupted` is False. A complete answer
-        is returned even if it arrives late. With `keeps_cut_body` the body is read in small pieces, so that the error
-        about an answer that breaks off has nearly all received bytes; without it, most of them are lost."""
+        """Send one request and return the answer, with any HTTP status. `path` may have an encoded query. The call
+        takes at most `budget_seconds` seconds or slightly more; `read_timeout_seconds` is the longest wait for the
+        next bytes of the answer, in seconds. `max_body_bytes` is the largest body in bytes, also after decompression.
+        A complete answer is returned even if it arrives late. Raises TransportFailure if no complete answer arrives.
+
+        If a signal has asked the process to end, no new request is sent, and the wait for an answer ends unless
+        `may_be_interrupted` is False. With `keeps_cut_body` the body is read in small pieces: if the answer breaks
+        off, the TransportFailure has nearly all bytes that arrived. Without `keeps_cut_body`, most of these bytes are
+        lost.
+        """
         try:
             request = self._prepare_request(method, path, headers, body)
-            adapter, socket_guard = self._make_adapter(self._scale.scale_seconds(budget_seconds))
+            adapter, call_socket = self._make_adapter(self._scale.scale_seconds(budget_seconds))
         except Exception as error:
             reason = OUT_OF_RESOURCES_REASON if is_out_of_resources(error) else "not_prepared"
             raise TransportFailure(OutcomeClass.FAILED_DEFINITE, reason, SendingCertainty.NO) from error
@@ -130,23 +133,23 @@ class HttpTransport:
         pieces: list[bytes] = []
         began_at = self._clock.monotonic()
         interruption_block = (
-            interrupts.register_call_ending(socket_guard.interrupt) if may_be_interrupted else nullcontext()
+            interrupts.register_call_ending(call_socket.interrupt) if may_be_interrupted else nullcontext()
         )
-        with socket_guard, closing(adapter), interruption_block:
+        with call_socket, closing(adapter), interruption_block:
             try:
                 if interrupts.is_interrupt_pending():
-                    socket_guard.interrupt()
+                    call_socket.interrupt()
                 timeouts = self._make_timeouts(read_timeout_seconds)
                 response = adapter.send(request, stream=True, timeout=timeouts, proxies=self._proxies)
                 status = response.status_code
                 received_at = self._clock.monotonic()
                 with closing(response):
                     piece_bytes = _PIECE_BYTES_OF_STORED_CUT_BODY if keeps_cut_body else _CHUNK_BYTES
-                    answer = _read_answer(response, socket_guard, max_body_bytes, piece_bytes, pieces)
+                    answer = _read_answer(response, call_socket, max_body_bytes, piece_bytes, pieces)
                 return self._add_age_facts(answer, received_at - began_at, received_at)
             except Exception as error:
                 received_body = b"".join(pieces) if keeps_cut_body else b""
-                raise _make_failure(error, socket_guard, status, received_body) from error
+                raise _make_failure(error, call_socket, status, received_body) from error
 
     def _add_age_facts(self, answer: HttpAnswer, seconds_taken: float, received_at: float) -> HttpAnswer:
         """Return the answer with the facts about its age. The headers of the answer arrived `seconds_taken` after the
@@ -176,15 +179,15 @@ class HttpTransport:
             raise ValueError("a path of ours never needs rewriting")
         return request
 
-    def _make_adapter(self, budget_seconds: float) -> "tuple[SingleCallAdapter, SocketGuard]":
-        """Return the `requests` adapter for one request, and the socket guard, which limits the call to
+    def _make_adapter(self, budget_seconds: float) -> "tuple[SingleCallAdapter, CallSocket]":
+        """Return the `requests` adapter for one request, and the CallSocket, which limits the call to
         `budget_seconds` seconds."""
         from console.providers.http.requests_session import SingleCallAdapter, load_system_tls_context
 
         if self._tls_context is None and self._base_url.scheme == "https":
             self._tls_context = load_system_tls_context()
-        socket_guard = SocketGuard(self._clock, budget_seconds, self._is_address_allowed, self._resolve_host)
-        return SingleCallAdapter(socket_guard, self._tls_context), socket_guard
+        call_socket = CallSocket(self._clock, budget_seconds, self._is_address_allowed, self._resolve_host)
+        return SingleCallAdapter(call_socket, self._tls_context), call_socket
 
     def _is_address_allowed(self, address: str) -> bool:
         """True if the program may connect to this IP address. With a configured proxy every address is allowed,
@@ -198,14 +201,13 @@ class HttpTransport:
 
 
 def _read_answer(
-    response: "Response", socket_guard: SocketGuard, max_body_bytes: int, piece_bytes: int, pieces: list[bytes]
+    response: "Response", call_socket: CallSocket, max_body_bytes: int, piece_bytes: int, pieces: list[bytes]
 ) -> HttpAnswer:
     """Read the complete body of an answer, and return the answer with it. The body is read in pieces of `piece_bytes`
     bytes, which are added to `pieces`, so that the caller has them after an error. Raises UnknownAnswerCoding for a
     body in a coding that isn't decoded. Raises AnswerTooLarge for a body of more than `max_body_bytes` bytes. Raises
-    TimeoutError if the guard shut the socket down and the answer doesn't state the end of its body (by its length or
-    by chunks), because the body may be incomplete.
-    """
+    TimeoutError if `call_socket` shut the socket down and the answer doesn't state the end of its body (by its length
+    or by chunks), because the body may be incomplete."""
     headers = {name.lower(): value for name, value in response.headers.items()}
     content_coding = _read_content_coding(headers)
     has_known_end = response.raw.chunked or response.raw.length_remaining is not None
@@ -217,7 +219,7 @@ def _read_answer(
             raise AnswerTooLarge
         digest.update(piece)
         pieces.append(piece)
-    if socket_guard.has_shut_down_socket and not has_known_end:
+    if call_socket.has_shut_down_socket and not has_known_end:
         raise TimeoutError("the call was cut while the body was read")
     body = b"".join(pieces)
     return HttpAnswer(response.status_code, headers, body, digest.hexdigest(), is_end_declared=has_known_end)
@@ -270,10 +272,11 @@ def _iterate_body(response: "Response", piece_bytes: int, *, is_compressed: bool
 
 
 def _make_failure(
-    error: Exception, socket_guard: SocketGuard, status: int | None, received_body: bytes
+    error: Exception, call_socket: CallSocket, status: int | None, received_body: bytes
 ) -> TransportFailure:
-    """Return the failure for an exception: the result of `classify_exception`, corrected by the guard's facts.
-    `status` is the HTTP status; None if no answer has begun. `received_body` is the received part of the body.
+    """Return the failure for an exception: the result of `classify_exception`, corrected by the facts of
+    `call_socket`. `status` is the HTTP status; None if no answer has begun. `received_body` is the received part of
+    the body.
 
     If no byte of the request was sent, the class is FAILED_DEFINITE and `sent` is NO; an interrupt, a missing
     permission to send, or a lack of file descriptors, threads or memory replaces the reason. Otherwise the class is
@@ -283,16 +286,16 @@ def _make_failure(
     outcome_class, reason, sending_certainty = classify_exception(error)
     cause = (
         interrupts.INTERRUPT_REASON
-        if socket_guard.is_interrupted
+        if call_socket.is_interrupted
         else "budget_spent"
-        if socket_guard.is_budget_over
+        if call_socket.is_budget_over
         else None
     )
-    if not socket_guard.has_begun:
+    if not call_socket.may_have_sent_bytes:
         outcome_class, sending_certainty = OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO
-        if socket_guard.is_forbidden:
+        if call_socket.is_sending_forbidden:
             reason = sending_permission.STOPPED_BEFORE_SENDING_REASON
-        elif socket_guard.is_interrupted:
+        elif call_socket.is_interrupted:
             reason = interrupts.INTERRUPT_REASON
         elif is_out_of_resources(error):
             reason = OUT_OF_RESOURCES_REASON

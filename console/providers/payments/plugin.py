@@ -45,13 +45,15 @@ class HistoryRowIndex(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DailyFiles(Generic[ProviderSettingsT]):
+class DailyFileFunctions(Generic[ProviderSettingsT]):
     """Functions that download and read a provider's daily files. Each file contains one day.
 
-    `merchant_id_credential`: name of the secret that contains our merchant id in these files. `find_day(url,
-    merchant)` returns the day of the file at this URL, or None if the file is of another merchant or contains more
-    than one day. `download_file` downloads a file. `read_rows` reads a file of the given merchant and day, and adds
-    each accepted row to the index.
+    - `merchant_id_credential`: name of the secret that contains our merchant id in these files
+    - `find_day(url, merchant_id)`: returns the day of the file at this URL; None if the file is of another merchant
+      or contains more than one day
+    - `download_file(url, adapter_arguments)`: downloads a file and returns the outcome with its bytes
+    - `read_rows(file, merchant_id, day, index)`: yields the rows of a merchant's file of this day, and adds each
+      accepted row to the index
     """
 
     merchant_id_credential: str
@@ -85,7 +87,7 @@ class ProviderPlugin(ConfiguredProvider[ProviderSettingsT]):
     find_payment_state: Callable[[str], PaymentState | None]
     find_refund_state: Callable[[str], RefundState | None] = lambda _word: None
     hints: HintReader[ProviderSettingsT] | None = None
-    daily_files: DailyFiles[ProviderSettingsT] | None = None
+    daily_files: DailyFileFunctions[ProviderSettingsT] | None = None
 
     def __post_init__(self) -> None:
         if (self.notice_source is NoticeKind.HINTS) != (self.hints is not None):

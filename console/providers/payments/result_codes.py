@@ -12,9 +12,9 @@ NOT_PAID_YET_REASON = "not_paid_yet"
 
 
 @dataclass(frozen=True, slots=True)
-class CodeOutcome:
-    """Class and reason of the outcome that a provider's code means. Function names such as `find_code_verdict` call
-    this pair of class and reason a verdict. `reason` is a stable code that the screens show as a sentence."""
+class CodeVerdict:
+    """Verdict of a provider's code: class (`kind`) and reason of the outcome that the code means. `reason` is a
+    stable code that the screens show as a sentence."""
 
     kind: OutcomeClass
     reason: str
@@ -26,41 +26,41 @@ class PaymentCodeMeaning:
     state. `is_final`: the provider will not change the state again.
     """
 
-    verdict: CodeOutcome
+    verdict: CodeVerdict
     state: PaymentState
     is_final: bool
 
 
-def make_unknown_verdict(reason: str) -> CodeOutcome:
+def make_unknown_verdict(reason: str) -> CodeVerdict:
     """Return the outcome class UNKNOWN with this reason: the provider's answer proves neither success nor failure."""
-    return CodeOutcome(OutcomeClass.UNKNOWN, reason)
+    return CodeVerdict(OutcomeClass.UNKNOWN, reason)
 
 
-def make_failed_verdict(reason: str) -> CodeOutcome:
+def make_failed_verdict(reason: str) -> CodeVerdict:
     """Return the outcome class FAILED_DEFINITE with this reason: certainly nothing happened at the provider. In the
     answer to a read, the code means that the provider reports a failure of the payment or refund.
     """
-    return CodeOutcome(OutcomeClass.FAILED_DEFINITE, reason)
+    return CodeVerdict(OutcomeClass.FAILED_DEFINITE, reason)
 
 
-def make_auth_verdict(reason: str) -> CodeOutcome:
+def make_auth_verdict(reason: str) -> CodeVerdict:
     """Return the outcome class AUTH with this reason: the provider refused the credentials, the signature or the
     contract, and nothing happened."""
-    return CodeOutcome(OutcomeClass.AUTH, reason)
+    return CodeVerdict(OutcomeClass.AUTH, reason)
 
 
-def make_rate_limited_verdict(reason: str) -> CodeOutcome:
+def make_rate_limited_verdict(reason: str) -> CodeVerdict:
     """Return the outcome class RATE_LIMITED with this reason: nothing happened, and a later request may succeed."""
-    return CodeOutcome(OutcomeClass.RATE_LIMITED, reason)
+    return CodeVerdict(OutcomeClass.RATE_LIMITED, reason)
 
 
-def make_pending_verdict(reason: str) -> CodeOutcome:
+def make_pending_verdict(reason: str) -> CodeVerdict:
     """Return the outcome class PENDING with this reason: the provider has accepted the request, and its result
     isn't final yet."""
-    return CodeOutcome(OutcomeClass.PENDING, reason)
+    return CodeVerdict(OutcomeClass.PENDING, reason)
 
 
-SUCCEEDED_VERDICT = CodeOutcome(OutcomeClass.SUCCEEDED, "answered")
+SUCCEEDED_VERDICT = CodeVerdict(OutcomeClass.SUCCEEDED, "answered")
 ACCEPTED_VERDICT = make_pending_verdict("accepted")
-NOT_FOUND_VERDICT = CodeOutcome(OutcomeClass.NOT_FOUND, "not_found")
+NOT_FOUND_VERDICT = CodeVerdict(OutcomeClass.NOT_FOUND, "not_found")
 UNLISTED_CODE_VERDICT = make_unknown_verdict("unlisted_answer")

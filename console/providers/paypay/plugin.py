@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 from console.domain.calendar_days import JST
 from console.domain.payments.provider_registry import HistoryKind, NoticeKind
 from console.domain.payments.states import PaymentState, RefundState
-from console.providers.payments.plugin import DailyFiles, HintReader, HistoryRowIndex, ProviderPlugin
+from console.providers.payments.plugin import DailyFileFunctions, HintReader, HistoryRowIndex, ProviderPlugin
 from console.settings.provider_access import (
     ProviderAccess,
     SettingSource,
@@ -216,7 +216,7 @@ PLUGIN = ProviderPlugin(
             "expires_at",
         ),
     ),
-    daily_files=DailyFiles(
+    daily_files=DailyFileFunctions(
         merchant_id_credential="MERCHANT_ID",
         find_day=_parse_file_day,
         download_file=_fetch_file,

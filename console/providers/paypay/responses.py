@@ -33,7 +33,7 @@ from console.providers.http.strict_json import UnreadableJson, parse_json_object
 from console.providers.http.transport import HttpAnswer
 from console.providers.payments.result_codes import (
     SUCCEEDED_VERDICT,
-    CodeOutcome,
+    CodeVerdict,
     make_rate_limited_verdict,
     make_unknown_verdict,
 )
@@ -49,7 +49,7 @@ from console.providers.paypay.result_codes import (
 
 T = TypeVar("T")
 Fields = dict[str, object]
-DataReader = Callable[[object], tuple[T | None, CodeOutcome]]
+DataReader = Callable[[object], tuple[T | None, CodeVerdict]]
 """Function that reads the field `data` of a PayPay answer and returns its content and a verdict. Raises
 UnreadableJson if a part of the field has the wrong JSON type; UnusableAnswer if its content is invalid or belongs
 to another request. After either exception the outcome is UNKNOWN.
@@ -90,7 +90,7 @@ def make_paypay_answer_converter(call: PayPayCall, read_content: DataReader[T]) 
 
 def _read_content_and_verdict(
     call: PayPayCall, answer: HttpAnswer, read_content: DataReader[T]
-) -> tuple[T | None, CodeOutcome]:
+) -> tuple[T | None, CodeVerdict]:
     """Return the content of an answer (None if the answer has no usable content) and its verdict, by HTTP status,
     result code and `read_content`."""
     if 300 <= answer.status < 400:
@@ -109,7 +109,7 @@ def _read_content_and_verdict(
         return None, make_unknown_verdict("unreadable" if 200 <= answer.status < 300 else f"http_{answer.status}")
 
 
-def _judge_unsuccessful_answer(call: PayPayCall, status: int, code: str, envelope: Fields) -> CodeOutcome:
+def _judge_unsuccessful_answer(call: PayPayCall, status: int, code: str, envelope: Fields) -> CodeVerdict:
     """Return the verdict of an answer that isn't a success, by HTTP status and result code. `envelope` is the JSON
     object of the whole answer.
 
@@ -153,7 +153,7 @@ def make_started_payment_reader(request: PaymentRequest) -> DataReader[StartedPa
     amount than the requested one is unusable (`other_id`, `other_amount`).
     """
 
-    def read_started_payment(value: object) -> tuple[StartedPayment, CodeOutcome]:
+    def read_started_payment(value: object) -> tuple[StartedPayment, CodeVerdict]:
         code_fields = _require_object(value)
         _require_equal(code_fields.get("merchantPaymentId"), request.merchant_payment_id, "other_id")
         if _parse_amount(code_fields.get("amount")) != request.amount:
@@ -170,12 +170,12 @@ def make_started_payment_reader(request: PaymentRequest) -> DataReader[StartedPa
     return read_started_payment
 
 
-def read_no_content(_: object) -> tuple[None, CodeOutcome]:
+def read_no_content(_: object) -> tuple[None, CodeVerdict]:
     """Return None and SUCCEEDED_VERDICT (success), for calls whose answer has no data."""
     return None, SUCCEEDED_VERDICT
 
 
-def read_deleted_code(data: object) -> tuple[None, CodeOutcome]:
+def read_deleted_code(data: object) -> tuple[None, CodeVerdict]:
     """Return None and SUCCEEDED_VERDICT (success). Raises UnusableAnswer if the answer contains data of a payment,
     because the code that PayPay reports as deleted was then paid."""
     if any(
@@ -192,7 +192,7 @@ def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
     With another amount the outcome is UNKNOWN with the reason `other_amount`, and the content is the report.
     """
 
-    def read_payment_report(value: object) -> tuple[PaymentReport, CodeOutcome]:
+    def read_payment_report(value: object) -> tuple[PaymentReport, CodeVerdict]:
         payment_fields = _require_object(value)
         state_meaning = PAYMENT_STATE_MEANINGS.get(_get_text_or_empty(payment_fields.get("status")))
         if state_meaning is None:
@@ -251,7 +251,7 @@ def make_refund_reader(instruction: RefundInstruction) -> DataReader[RefundRepor
     content is the report.
     """
 
-    def read_refund_report(value: object) -> tuple[RefundReport, CodeOutcome]:
+    def read_refund_report(value: object) -> tuple[RefundReport, CodeVerdict]:
         refund_fields = _require_object(value)
         report = _read_refund_report(refund_fields)
         _require_equal(report.key, instruction.key, "other_id")

@@ -13,7 +13,7 @@ from console.providers.payments.result_codes import (
     NOT_PAID_YET_REASON,
     SUCCEEDED_VERDICT,
     UNLISTED_CODE_VERDICT,
-    CodeOutcome,
+    CodeVerdict,
     PaymentCodeMeaning,
     make_auth_verdict,
     make_failed_verdict,
@@ -58,7 +58,7 @@ payment (for DELETE_CODE, the payment by the code) or the refund. The ids that a
 listed, because the answer may repeat them.
 """
 
-VERDICTS_OF_ALL_CALLS: Mapping[tuple[int, str], CodeOutcome] = {
+VERDICTS_OF_ALL_CALLS: Mapping[tuple[int, str], CodeVerdict] = {
     (202, "REQUEST_ACCEPTED"): ACCEPTED_VERDICT,
     (400, "INVALID_REQUEST_PARAMS"): make_failed_verdict("bad_request"),
     (400, "MISSING_REQUEST_PARAMS"): make_failed_verdict("bad_request"),
@@ -76,7 +76,7 @@ VERDICTS_OF_ALL_CALLS: Mapping[tuple[int, str], CodeOutcome] = {
 VERDICTS_BY_CALL_AND_CODE. For a refused read see `_convert_verdict_for_read`.
 """
 
-VERDICTS_BY_CALL_AND_CODE: Mapping[tuple[PayPayCall, int, str], CodeOutcome] = {
+VERDICTS_BY_CALL_AND_CODE: Mapping[tuple[PayPayCall, int, str], CodeVerdict] = {
     (PayPayCall.REFUND, 400, "UNACCEPTABLE_OP"): make_failed_verdict("not_refundable"),
     (PayPayCall.REFUND, 400, "CANCELED_USER"): make_failed_verdict("payer_left"),
     (PayPayCall.REFUND, 400, "THROTTLED_MULTIPLE_REFUND_REJECTED"): make_rate_limited_verdict(
@@ -111,7 +111,7 @@ VERDICTS_OF_ALL_CALLS.
 """
 
 
-def find_code_verdict(call: PayPayCall, status: int, code: str) -> CodeOutcome:
+def find_code_verdict(call: PayPayCall, status: int, code: str) -> CodeVerdict:
     """Return class and reason of the outcome of an answer to `call`, by the answer's HTTP status and result code.
     Don't call the function for a status and code in SUCCESSFUL_CODES_BY_CALL: the data of such an answer decides.
 
@@ -130,7 +130,7 @@ def find_code_verdict(call: PayPayCall, status: int, code: str) -> CodeOutcome:
     return make_unknown_verdict(f"http_{status}") if status >= 500 else UNLISTED_CODE_VERDICT
 
 
-def _convert_verdict_for_read(common_verdict: CodeOutcome) -> CodeOutcome:
+def _convert_verdict_for_read(common_verdict: CodeVerdict) -> CodeVerdict:
     """Return the verdict of a read for `common_verdict`, an entry of VERDICTS_OF_ALL_CALLS. FAILED_DEFINITE and
     ACCEPTED_VERDICT become UNKNOWN: in an answer to a read they are about the read request, and not about the payment
     or refund. Any other verdict is returned unchanged.
@@ -157,7 +157,7 @@ PAYMENT_STATE_MEANINGS: Mapping[str, PaymentCodeMeaning] = {
 }
 """Meaning of each state that PayPay reports for a payment."""
 
-REFUND_STATE_MEANINGS: Mapping[str, tuple[CodeOutcome, RefundState]] = {
+REFUND_STATE_MEANINGS: Mapping[str, tuple[CodeVerdict, RefundState]] = {
     "CREATED": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "REFUND_FAILED": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "REFUNDED": (SUCCEEDED_VERDICT, RefundState.COMPLETED),

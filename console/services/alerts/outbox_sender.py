@@ -46,9 +46,9 @@ class OutboxSender:
     """The due task that sends events from the outbox to the publisher, such as a webhook. If several processes run
     at the same time, the publisher may receive an event twice, with the same event id."""
 
-    def __init__(self, context: ServiceContext, open_publisher: Callable[[], AlertPublisher | None]) -> None:
+    def __init__(self, context: ServiceContext, make_alert_publisher: Callable[[], AlertPublisher | None]) -> None:
         self._context = context
-        self._open_publisher = open_publisher
+        self._make_alert_publisher = make_alert_publisher
         self._publisher: AlertPublisher | None = None
 
     def send_due_events(self) -> int:
@@ -64,7 +64,7 @@ class OutboxSender:
             self._resolve_unpublished_age_alert()
             return 0
         self._add_missing_database_rollback_event()
-        self._publisher = self._publisher or self._open_publisher()
+        self._publisher = self._publisher or self._make_alert_publisher()
         sent_count = self._send_all_due_events(self._publisher) if self._publisher else 0
         self._update_unpublished_age_alert()
         return sent_count

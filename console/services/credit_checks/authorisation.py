@@ -23,7 +23,7 @@ from console.domain.process import interrupts
 from console.domain.usage_problems import UsageProblem
 from console.providers.credit_checks.tokens import (
     AuthorisationCalls,
-    AuthorisedTokenStore,
+    AuthorisationTokenStore,
     CredentialsRefused,
     TokenAnswerLost,
     TokenUnavailable,
@@ -67,14 +67,14 @@ class ProviderAuthorisation:
     """
 
     def __init__(
-        self, context: ServiceContext, open_calls: Callable[[], tuple[AuthorisationCalls, AuthorisedTokenStore]]
+        self, context: ServiceContext, open_calls: Callable[[], tuple[AuthorisationCalls, AuthorisationTokenStore]]
     ) -> None:
         """Store the service context and `open_calls`, which returns the provider's authorisation calls and the store
         of its tokens. `open_calls` raises bad_profile if the settings are incomplete."""
         self._context, self._open_calls = context, open_calls
 
     @cached_property
-    def _open_calls_and_token_store(self) -> tuple[AuthorisationCalls, AuthorisedTokenStore]:
+    def _open_calls_and_token_store(self) -> tuple[AuthorisationCalls, AuthorisationTokenStore]:
         return self._open_calls()
 
     def begin(self) -> AuthorisationRequest:
@@ -128,7 +128,7 @@ class ProviderAuthorisation:
             calls, tokens = self._open_calls_and_token_store
             try:
                 code = _parse_authorisation_code(entered_text, request.state, needs_state=calls.returns_state)
-                pair = tokens.authorise(lambda: calls.exchange_code(code))
+                pair = tokens.store_first_pair(lambda: calls.exchange_code(code))
             except (CredentialsRefused, TokenUnavailable) as failure:
                 error = _make_exchange_error(failure)
                 self._audit_failure(error, failure.reason)

@@ -71,7 +71,7 @@ class DatabaseTokenStore:
             stored_token = tokens.read_token(conn, self._provider)
         return self._decrypt_stored_pair(stored_token) if stored_token else None
 
-    def authorise(self, exchange: Callable[[], TokenPair]) -> TokenPair:
+    def store_first_pair(self, exchange: Callable[[], TokenPair]) -> TokenPair:
         """Under the lease REFRESH_LEASE_NAME, call `exchange` and store the pair of tokens that it returns in
         place of the stored pair, even if the stored pair can't be decrypted. Return the new pair with its
         version. Until the database has the new pair, this desk's spool has it, encrypted (`store_spooled_pair`).
@@ -180,7 +180,7 @@ class DatabaseTokenStore:
         )
         return new_row.version if is_stored else None
 
-    def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
+    def refresh_pair(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
         """Return a pair of tokens newer than `outdated_pair` (None: any stored pair is newer): the stored pair or,
         under the lease REFRESH_LEASE_NAME, a new pair from `exchange`. `exchange` sends a refresh token to the
         provider and returns the new pair, None if the provider refuses the token.
@@ -375,7 +375,7 @@ class ProviderCallRefuser:
         """Always raise worker_away, so that this desk sends nothing to the provider."""
         raise ConsoleError(ErrorCode.WORKER_AWAY)
 
-    def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
+    def refresh_pair(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
         """Always raise worker_away, so that this desk sends nothing to the provider."""
         raise ConsoleError(ErrorCode.WORKER_AWAY)
 

@@ -22,7 +22,7 @@ from console.domain.reconciliation.provider_rows import HistoryRow
 from console.domain.setting_problems import SettingProblem
 from console.providers.http.failure_classes import TOO_LARGE_REASON
 from console.providers.http.response_classes import UNREADABLE_REASON
-from console.providers.payments.plugin import DailyFiles, ProviderPlugin
+from console.providers.payments.plugin import DailyFileFunctions, ProviderPlugin
 from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES
 from console.services.payment_intake.common import NOTICE_KIND
 from console.services.payments.providers import make_adapter_arguments
@@ -78,7 +78,7 @@ def list_evidence_files(conn: Connection, provider: str, kind: str, subject_id: 
     return tuple(_parse_stored_file(item.body, item.sha256) for item in evidence_items)
 
 
-def find_merchant_id(context: ServiceContext, provider: str, files: DailyFiles[Any]) -> str:
+def find_merchant_id(context: ServiceContext, provider: str, files: DailyFileFunctions[Any]) -> str:
     """Return our merchant id at the provider, which the daily files contain; `""` if this desk has no merchant id.
     May read the keyring.
     """
@@ -95,7 +95,7 @@ def encrypt_download_address(context: ServiceContext, url: str) -> str:
 class DailyFileStore:
     """Finds, downloads and stores the daily files of one provider, for reconciliations."""
 
-    def __init__(self, context: ServiceContext, plugin: ProviderPlugin[Any], files: DailyFiles[Any]) -> None:
+    def __init__(self, context: ServiceContext, plugin: ProviderPlugin[Any], files: DailyFileFunctions[Any]) -> None:
         self._context, self._plugin, self._source = context, plugin, plugin.name
         self.daily = files
 
@@ -210,7 +210,7 @@ def _parse_stored_file(body: str, sha256: str) -> StoredDailyFile:
 
 
 def _compute_file_figures(
-    files: DailyFiles[Any], content: bytes, merchant_id: str, day: date
+    files: DailyFileFunctions[Any], content: bytes, merchant_id: str, day: date
 ) -> tuple[int, int, int]:
     """Return three figures about the daily file `content` of the day `day`: the number of its rows, the sum of its
     successful payments, and the sum of its completed refunds. The two sums are in minor units. `merchant_id` is our

@@ -13,7 +13,7 @@ from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
-from console.providers.payments.plugin import DailyFiles
+from console.providers.payments.plugin import DailyFileFunctions
 from console.services.payment_intake.common import NoticeRefused
 from console.services.payment_intake.signed_notices import SignedNoticeHandler, make_provider_payment_id
 from console.services.payments.providers import PAYMENT_STATE_BY_NOTICE_TYPE
@@ -80,7 +80,10 @@ class FileHistory:
     source_kind = ReportSource.READ
 
     def __init__(
-        self, daily_files: DailyFiles[Any], merchant_id: str, files: Mapping[date, tuple[str, Callable[[], bytes]]]
+        self,
+        daily_files: DailyFileFunctions[Any],
+        merchant_id: str,
+        files: Mapping[date, tuple[str, Callable[[], bytes]]],
     ) -> None:
         """Store the arguments. `daily_files` reads the provider's files, `merchant_id` is our merchant id in these
         files. `files` has for each day the SHA-256 of the file and the function that returns its content.

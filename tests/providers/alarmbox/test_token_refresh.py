@@ -125,9 +125,9 @@ def test_a_pair_refreshed_by_another_process_is_used() -> None:
     """If another process has stored newer tokens in the meantime, the adapter uses them without a refresh."""
 
     class TokensRefreshedByOtherProcess(MemoryTokens):
-        def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
+        def refresh_pair(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
             self.pair = make_token_pair(serial=7)
-            return super().refresh(exchange, outdated_pair=outdated_pair)
+            return super().refresh_pair(exchange, outdated_pair=outdated_pair)
 
     with serve_scripts(UNAUTHORISED_ANSWER, PURCHASED_SCRIPT) as server:
         assert (
@@ -298,10 +298,10 @@ class BrokenTokenStore(MemoryTokens):
             raise self._reading
         return super().find_current_pair()
 
-    def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
+    def refresh_pair(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
         if self._refreshing:
             raise self._refreshing
-        return super().refresh(exchange, outdated_pair=outdated_pair)
+        return super().refresh_pair(exchange, outdated_pair=outdated_pair)
 
 
 @pytest.mark.expects_log("a failing token store is a bug, which the log must name")

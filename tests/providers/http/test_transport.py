@@ -187,7 +187,7 @@ def test_a_call_to_an_ip_address_starts_no_resolver_thread(monkeypatch: pytest.M
     """A call to an IP address starts no thread for resolving the host name, because a busy machine could delay the
     thread. A call to a host name starts one.
     """
-    monkeypatch.setattr("console.providers.http.socket_guard.DaemonThread", _fail_to_start_socket_guard)
+    monkeypatch.setattr("console.providers.http.call_socket.DaemonThread", _fail_to_start_call_socket)
     with serve_scripts(make_answer_script(200, CHECK_ANSWER)) as server:
         assert send_purchase(make_transport(server.url)).status == 200
         failure = read_failure(make_transport(server.url.replace("127.0.0.1", "localhost")))
@@ -199,11 +199,11 @@ def test_a_thread_that_cannot_start_means_never_sent(monkeypatch: pytest.MonkeyP
     sent.
     """
     with serve_scripts(make_answer_script(200)) as server:
-        monkeypatch.setattr("console.providers.http.transport.SocketGuard", _fail_to_start_socket_guard)
+        monkeypatch.setattr("console.providers.http.transport.CallSocket", _fail_to_start_call_socket)
         assert read_failure(make_transport(server.url)) == make_unsent_failure("out_of_resources")
 
 
-def _fail_to_start_socket_guard(*_: object, **__: object) -> None:
+def _fail_to_start_call_socket(*_: object, **__: object) -> None:
     raise RuntimeError("can't start new thread")
 
 

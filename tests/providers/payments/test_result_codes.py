@@ -10,7 +10,7 @@ from scripts import word_use
 
 PROVIDER_PACKAGE_PATH = Path(console.__file__).parent / "providers"
 CODE_POSITION_BY_FUNCTION = {
-    "CodeOutcome": 1, "make_unknown_verdict": 0, "make_failed_verdict": 0, "make_auth_verdict": 0,
+    "CodeVerdict": 1, "make_unknown_verdict": 0, "make_failed_verdict": 0, "make_auth_verdict": 0,
     "make_rate_limited_verdict": 0, "make_pending_verdict": 0, "UnusableAnswer": 0, "make_unsent_outcome": 0,
     "_require_equal": 2,
 }  # fmt: skip

@@ -24,7 +24,7 @@ from console.services.alerts.outbox_sender import (
 from console.services.process.context import WORKER, ServiceContext, act_as
 from console.services.process.failpoints import FailpointReached, Failpoints
 from console.store.alerts import alerts, outbox
-from console.wiring.providers import open_publisher
+from console.wiring.providers import make_alert_publisher
 from tests.support.alert_receiver import SIGNATURE_KEY, AlertReceiver, receive_alerts
 from tests.support.children import Child, Pipe
 from tests.support.desks import MovedClock
@@ -77,7 +77,7 @@ def store_events(context: ServiceContext, *names: str) -> list[str]:
 
 def make_sender(context: ServiceContext) -> OutboxSender:
     """Return a sender of the outbox that uses the publisher from the desk's settings."""
-    return OutboxSender(context, lambda: open_publisher(context))
+    return OutboxSender(context, lambda: make_alert_publisher(context))
 
 
 def run_sender(context: ServiceContext, sender: OutboxSender | None = None) -> int:
@@ -113,7 +113,7 @@ def test_an_event_that_breaks_the_publisher_holds_up_no_other(
     same run, and the event itself is sent after its wait, when the publisher can send it.
     """
     store_events(context, "a-1", "b-1")
-    working_publisher = open_publisher(context)
+    working_publisher = make_alert_publisher(context)
 
     class BreakingPublisher(AlertPublisher):
         def publish(self, message: AlertMessage) -> str | None:

@@ -51,9 +51,9 @@ def test_an_older_pair_is_refused_in_every_form(console: Console) -> None:
     def make_next_pair(token: str) -> TokenPair:
         return TokenPair("access", f"{token}-next", console._context.now(), 0)
 
-    first = make_token_store(console).refresh(make_next_pair, outdated_pair=None)
+    first = make_token_store(console).refresh_pair(make_next_pair, outdated_pair=None)
     old = read_encrypted_pair(console)
-    second = make_token_store(console).refresh(make_next_pair, outdated_pair=first)
+    second = make_token_store(console).refresh_pair(make_next_pair, outdated_pair=first)
     assert (first.version, second.version) == (1, 2)
     assert make_token_store(console).find_current_pair() == second
     inner = old.partition(".")[2]
@@ -66,7 +66,9 @@ def test_an_older_pair_is_refused_in_every_form(console: Console) -> None:
 
 def test_a_pair_of_an_earlier_version_of_the_program_is_read(console: Console) -> None:
     """A pair of tokens that an earlier release has stored, without a version, is read as version 1."""
-    make_token_store(console).refresh(lambda _: TokenPair("a", "b", console._context.now(), 0), outdated_pair=None)
+    make_token_store(console).refresh_pair(
+        lambda _: TokenPair("a", "b", console._context.now(), 0), outdated_pair=None
+    )
     write_encrypted_pair(console, console._context.cipher.encrypt(json.dumps(["old", "older"]).encode()).decode())
     pair = make_token_store(console).find_current_pair()
     assert pair is not None
@@ -81,13 +83,13 @@ def test_a_refused_refresh_token_is_a_case_until_a_pair_is_stored() -> None:
     with make_quick_folder() as home, open_quick_desk(home / "desk", InMemoryAlarmBox(), clock, **secrets) as desk:
         store = DatabaseTokenStore(desk._context, "alarmbox", "first", desk._context.cipher)
         pair = TokenPair("access", "next", clock.now())
-        stored_pair = store.refresh(lambda _token: pair, outdated_pair=None)
+        stored_pair = store.refresh_pair(lambda _token: pair, outdated_pair=None)
         assert read_authorisation(desk) == (True, [])
         for _ in range(2):
             with pytest.raises(CredentialsRefused):
-                store.refresh(lambda _token: None, outdated_pair=stored_pair)
+                store.refresh_pair(lambda _token: None, outdated_pair=stored_pair)
         assert read_authorisation(desk) == (False, [AUTHORISATION_RULE])
-        store.authorise(lambda: pair)
+        store.store_first_pair(lambda: pair)
         assert read_authorisation(desk) == (True, [])
 
 
@@ -106,7 +108,7 @@ def test_an_authorisation_is_completed_after_the_database_has_failed(console: Co
 
     def fail_to_store(exchange: Callable[[], TokenPair], reason: str) -> None:
         with pytest.raises(TokenAnswerLost) as lost:
-            make_token_store(console).authorise(exchange)
+            make_token_store(console).store_first_pair(exchange)
         away.rename(file)
         assert lost.value.reason == reason
         with console.database.write_without_retries() as tx:  # the database was away when the lease was given up
@@ -122,7 +124,7 @@ def test_an_authorisation_is_completed_after_the_database_has_failed(console: Co
     assert make_token_store(console).store_spooled_pair() is None
 
     fail_to_store(exchange_while_database_fails, "tokens_not_stored")
-    newer = make_token_store(console).refresh(lambda _: TokenPair("a", "b", None), outdated_pair=stored)
+    newer = make_token_store(console).refresh_pair(lambda _: TokenPair("a", "b", None), outdated_pair=stored)
     assert make_token_store(console).store_spooled_pair() is None
     assert make_token_store(console).find_current_pair() == newer
 

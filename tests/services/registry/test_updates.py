@@ -29,7 +29,7 @@ from console.services.registry.updates import RegistryUpdater
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.watched_folder import STATE_FILE_NAME
-from console.wiring.providers import open_registry_api
+from console.wiring.providers import make_registry_client
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import ManualClock, open_quick_desk
 
@@ -46,7 +46,7 @@ class WatchedFolderDesk:
         self.folder = console._context.settings.home / "registry"
         self.imports = 0
         self.updates = RegistryUpdater(
-            console._context, self._import_files, lambda: open_registry_api(console._context), lambda: False
+            console._context, self._import_files, lambda: make_registry_client(console._context), lambda: False
         )
 
     def _import_files(self, paths: Sequence[Path]) -> RegistryStatus:

@@ -1,5 +1,6 @@
-"""Guard of one call's socket and time limit. The guard connects only to allowed addresses, ends the call at its
-time limit even if the server sends slowly, and records if a byte of the request can have been sent."""
+"""The socket of one call, with the call's time limit. The socket is connected only to allowed addresses, and is shut
+down at the time limit even if the server still sends slowly. The module also records if a byte of the request can
+have been sent."""
 
 import select
 import socket
@@ -23,19 +24,20 @@ Resolver = Callable[..., Sequence[tuple[Any, ...]]]
 _POLL_INTERVAL_SECONDS = 0.1
 
 
-class SocketGuard:
+class CallSocket:
     """Opens the socket of one call. Shuts the socket down when the process is interrupted, or `budget_seconds` after
-    the guard was made. `is_allowed` returns True if the program may connect to an IP address. `resolve_host` replaces
-    the system's resolver of host names; None: the system's resolver is used.
+    this object was made. `is_allowed` returns True if the program may connect to an IP address. `resolve_host`
+    replaces the system's resolver of host names; None: the system's resolver is used.
 
     A read timeout begins again with every byte, so it can't limit the time of a slow answer; the shutdown by a timer
     can. Bytes that have arrived can still be read after the shutdown, so a complete answer is never discarded.
 
-    - `has_begun`: a byte of the request may have been sent
+    - `may_have_sent_bytes`: a byte of the request may have been sent
     - `is_budget_over`: the time budget is over
-    - `is_interrupted`: this process was asked to end
-    - `is_forbidden`: this thread has no permission to send (`sending_permission`)
-    - `has_shut_down_socket`: this guard shut the socket down, so the end of the data isn't the server's
+    - `is_interrupted`: a signal has asked this process to end
+    - `is_sending_forbidden`: this thread has no permission to send (`sending_permission`)
+    - `has_shut_down_socket`: this object shut the socket down, so the data may have ended before the server's last
+      byte
     """
 
     def __init__(
@@ -52,8 +54,8 @@ class SocketGuard:
         self._lock = RLock()  # a signal handler may call `interrupt` while the same thread holds it
         self._handle: socket.socket | None = None
         self._timer = DaemonTimer(budget_seconds, self._shut_down_at_budget_end)
-        self.has_begun = self.is_budget_over = self.is_interrupted = self.has_shut_down_socket = False
-        self.is_forbidden = False
+        self.may_have_sent_bytes = self.is_budget_over = self.is_interrupted = self.has_shut_down_socket = False
+        self.is_sending_forbidden = False
         self._timer.start()
 
     def __enter__(self) -> Self:
@@ -70,8 +72,8 @@ class SocketGuard:
         seconds; all attempts together take at most the rest of the time budget.
 
         Raises socket.gaierror if the host name can't be resolved, AddressNotAllowed if one of its addresses isn't
-        allowed, TimeoutError if the time budget is over or the process was asked to end, or another OSError if no
-        address can be connected. Nothing was sent in any of these cases.
+        allowed, TimeoutError if the time budget is over or a signal has asked the process to end, or another OSError
+        if the connection fails at every address. Nothing was sent in any of these cases.
         """
         failure: OSError = OSError("no address")
         for family, kind, protocol, _, address in self._resolve_host(host, port, timeout_seconds):
@@ -160,22 +162,22 @@ class SocketGuard:
                 self._handle = None
 
     def record_first_byte(self) -> None:
-        """Record that the first byte of the request is about to be sent. Raises TimeoutError if the budget is over,
-        the process was asked to end, or this thread has no permission to send.
-        """
-        if not self.has_begun:
+        """Record that the caller now sends the first byte of the request. Raises TimeoutError if the time budget is
+        over, if a signal has asked the process to end, or if this thread has no permission to send; the caller must
+        then not send the byte."""
+        if not self.may_have_sent_bytes:
             self._require_sending_permission()
         with self._lock:
-            if not self.has_begun:
+            if not self.may_have_sent_bytes:
                 self._require_time_left()
-            self.has_begun = True
+            self.may_have_sent_bytes = True
 
     def _require_sending_permission(self) -> None:
         """Raise TimeoutError if this thread has no permission to send, because its lease is over
         (`sending_permission`).
         """
-        self.is_forbidden = not sending_permission.is_sending_allowed()
-        if self.is_forbidden:
+        self.is_sending_forbidden = not sending_permission.is_sending_allowed()
+        if self.is_sending_forbidden:
             raise TimeoutError("the lease was over before anything was sent")
 
     def _require_time_left(self) -> None:
@@ -195,9 +197,8 @@ class SocketGuard:
         return seconds_left
 
     def interrupt(self) -> None:
-        """End the call immediately, because this process was asked to end. A signal handler and any thread may call
-        this method.
-        """
+        """End the call immediately, because a signal has asked this process to end. A signal handler and any thread
+        may call this method."""
         with self._lock:
             self.is_interrupted = True
             self._shut_down_socket()
