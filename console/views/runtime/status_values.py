@@ -22,16 +22,15 @@ from console.views.theme.design_tokens import Tone
 
 @dataclass(frozen=True, slots=True)
 class Toast:
-    """A short message that the window shows for some seconds: text (`message`), secondary text (`detail`), icon and
-    colour tone. `subject_title` is the text that names the record, file or list that the message is about, because
-    the person may have moved on to another page. It is "" if the message or the secondary text names the record
-    itself, or if the message is about no record. `route` is the route to the record; None means the record of the
-    visible page.
+    """A short message that the window shows for some seconds or, about a failure, until the person closes it: text
+    (`message`), secondary text (`detail`), icon and colour tone. `subject_title` is the text that names the record,
+    file or list that the message is about, because the person may have moved on to another page. It is "" if the
+    message or the secondary text names the record itself, or if the message is about no record. `route` is the route
+    to the record; None means the record of the visible page.
 
-    `path` is the file that the program has written: if it is given, the message stays until the person closes it, and
-    offers to copy the path and to open the folder. `topic` names a state that can change again, such as the
-    connection: a newer message with the same topic replaces this one. If `topic` is "", no other message replaces
-    this one.
+    `path` is the file that the program has written: if it is given, the message offers to copy the path and to open
+    the folder. `topic` names a state that can change again, such as the connection: a newer message with the same
+    topic replaces this one. If `topic` is "", no other message replaces this one.
     """
 
     message: str

@@ -23,7 +23,7 @@ from pytestqt.qtbot import QtBot
 
 from console.views.home.count_panels import CountLine, CountLineButton, CountPanel, find_detail_x
 from console.views.presenters.credit_checks import make_state_cell
-from console.views.theme.design_tokens import ThemeName
+from console.views.theme.design_tokens import ThemeName, Tone
 from console.views.theme.mixed_font_text import measure_font_runs, split_amount_font_runs
 from console.views.theme.theme import Appearance, current_appearance
 from console.views.timelines.repeated_lines import RepeatedEventTexts
@@ -185,6 +185,56 @@ def test_a_toast_over_the_current_row_is_hidden(show_widget: ShowWidget, qtbot: 
     rows.setCurrentIndex(rows.indexAt(file_toast.geometry().center()))
     toasts.place_toasts()
     assert file_toast.isVisible()
+
+
+@pytest.mark.parametrize("holder", ["pointer", "focus"])
+def test_a_toast_about_a_file_closes_itself_but_not_while_it_is_used(
+    show_widget: ShowWidget, qtbot: QtBot, holder: str
+) -> None:
+    """A toast about a written file disappears after some seconds, as other toasts do. It stays while the pointer
+    or the keyboard focus is on it, and disappears some seconds after both have left.
+    """
+    window = QWidget()
+    window.resize(800, 600)
+    field = QLineEdit(window)
+    show_widget(window)
+    field.setFocus()
+    toasts = ToastStack(window, shown_seconds=0.02)
+    held, other = ToastFrame("Saved a.zip"), ToastFrame("Saved b.zip")
+    for toast in (held, other):
+        toast.add_file_buttons("/a.zip", "Copy path", "Open folder")
+    toasts.show_toast(held)
+    if holder == "focus":
+        held.findChildren(KeyButton)[0].setFocus()
+    else:
+        QTest.mouseMove(window.windowHandle(), held.geometry().center())
+        qtbot.waitUntil(held.underMouse)
+    toasts.show_toast(other)
+    qtbot.waitUntil(lambda: other not in toasts.visible_toasts)
+    assert held in toasts.visible_toasts
+    if holder == "focus":
+        field.setFocus()
+    else:
+        QTest.mouseMove(window.windowHandle(), QPoint(5, 5))
+    qtbot.waitUntil(lambda: not toasts.visible_toasts)
+
+
+@pytest.mark.parametrize("tone", ["bad", "unknown"])
+def test_a_toast_about_a_failure_stays_until_it_is_closed(show_widget: ShowWidget, qtbot: QtBot, tone: Tone) -> None:
+    """A toast about a failure doesn't disappear itself. The Tab key reaches its close button."""
+    window = QWidget()
+    window.resize(800, 600)
+    show_widget(window)
+    toasts = ToastStack(window, shown_seconds=0.02)
+    failure, success = ToastFrame("Not done", tone=tone), ToastFrame("Copied 42")
+    toasts.show_toast(failure)
+    toasts.show_toast(success)
+    qtbot.waitUntil(lambda: success not in toasts.visible_toasts)
+    assert toasts.visible_toasts == (failure,)
+    (close_button,) = failure.findChildren(IconButton)
+    assert close_button.focusPolicy() & Qt.FocusPolicy.TabFocus
+    close_button.click()
+    assert not toasts.visible_toasts
 
 
 def test_the_sidebar_is_used_by_keys_and_arrows(show_widget: ShowWidget, qtbot: QtBot) -> None:

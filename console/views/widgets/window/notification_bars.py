@@ -13,11 +13,12 @@ from PySide6.QtGui import (
     QDesktopServices,
     QEnterEvent,
     QGuiApplication,
+    QHideEvent,
     QResizeEvent,
     QShowEvent,
     QWindow,
 )
-from PySide6.QtWidgets import QAbstractItemView, QBoxLayout, QFrame, QSizePolicy, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QBoxLayout, QFrame, QSizePolicy, QWidget
 
 from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.runtime.routes import RecordPageRoute
@@ -42,6 +43,9 @@ _MAX_TOASTS = 3
 _TOAST_GAP_PX = 8
 _TOAST_MARGINS_PX = (12, 8, 8, 8)  # left, top, right, bottom
 _GAP_BESIDE_TOAST_ICON_PX = 8
+_FILE_TOAST_TIME_FACTOR = 3
+"""A toast about a file is shown for this multiple of the usual time, because the person may want its buttons."""
+_TONES_OF_FAILURES: frozenset[Tone] = frozenset({"bad", "unknown"})
 _PLACING_INTERVAL_MS = 300
 """Milliseconds after which the toasts are placed again while they are shown, because the person may have gone to a
 row below them."""
@@ -216,7 +220,8 @@ class FileButtons(QWidget):
 
 
 class ToastFrame(QFrame):
-    """The widget of one toast: a short message that disappears after some seconds.
+    """The widget of one toast: a short message that disappears after some seconds, but not while the mouse pointer or
+    the keyboard focus is on it. A message about a failure stays until the person closes it.
 
     Signals:
     - closed: the seconds have passed, or the person has closed the message.
@@ -251,9 +256,15 @@ class ToastFrame(QFrame):
             self._labels.append(TextLabel(detail, "small", "muted", wraps_lines=True))
         text_column = self._text_column = make_column(*self._labels, gap_px=0)
         close_button = IconButton("close", close_name)
-        close_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the Tab key doesn't stop at a message that disappears
+        if not self.is_about_failure:
+            close_button.setFocusPolicy(
+                Qt.FocusPolicy.NoFocus
+            )  # the Tab key doesn't stop at a message that disappears
         close_button.clicked.connect(self.closed)
         self._close_button = close_button
+        self._closing_timer = QTimer(self, singleShot=True)
+        self._closing_timer.timeout.connect(self.closed)
+        cast(QApplication, QApplication.instance()).focusChanged.connect(self._pause_or_continue_closing)
         self._icon_label = IconLabel(icon_name, tone, line_role="body")
         layout = make_row(gap_px=0, margins=_TOAST_MARGINS_PX)
         layout.addWidget(self._icon_label, 0, Qt.AlignmentFlag.AlignTop)
@@ -264,9 +275,9 @@ class ToastFrame(QFrame):
 
     def add_file_buttons(self, path: str, copy_text: str, open_text: str) -> None:
         """Add two buttons for a file that the program has written: one copies its path, the other opens its folder.
-        `copy_text` and `open_text` are their texts. The message then stays until the person closes it."""
+        `copy_text` and `open_text` are their texts."""
         self.path = path
-        self._close_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # this message stays
+        self._close_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # as the buttons of the file
         buttons = FileButtons(copy_text, open_text)
         buttons.show_path(path)
         self._text_column.addSpacing(6)
@@ -289,9 +300,38 @@ class ToastFrame(QFrame):
         """Set the height that the texts need at the current width of the toast."""
         self.setFixedHeight(self.compute_height(self.width()))
 
+    @property
+    def is_about_failure(self) -> bool:
+        """True if the message is about an action that has failed, or whose outcome isn't known."""
+        return self.tone in _TONES_OF_FAILURES
+
+    def close_after(self, seconds: float) -> None:
+        """Emit `closed` when the toast has been shown for `seconds` without the mouse pointer or the focus on it. The
+        time begins again when both have left the toast."""
+        self._closing_timer.start(round(seconds * 1000))
+        self._pause_or_continue_closing()
+
+    @Slot()
+    def _pause_or_continue_closing(self) -> None:
+        focused_widget = cast("QWidget | None", self.window().focusWidget())  # the stubs leave out None
+        has_focus = focused_widget is not None and self.isAncestorOf(focused_widget)
+        if self.isVisible() and (self.underMouse() or has_focus):
+            self._closing_timer.stop()
+        elif self._closing_timer.interval() and not self._closing_timer.isActive():
+            self._closing_timer.start()
+
     def enterEvent(self, event: QEnterEvent) -> None:
         super().enterEvent(event)
+        self._pause_or_continue_closing()
         self.pointer_entered.emit()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self._pause_or_continue_closing()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._pause_or_continue_closing()
 
 
 class ToastDialog(Protocol):
@@ -336,8 +376,9 @@ class ToastStack(QObject):
         window.installEventFilter(self)
 
     def show_toast(self, toast: ToastFrame) -> None:
-        """Show a toast for the time given by `shown_seconds`, and announce it to screen readers. A toast about a file
-        stays until the person closes it. The toast replaces an earlier toast about the same topic.
+        """Show a toast for the time given by `shown_seconds`, and announce it to screen readers; the list of messages
+        keeps it. A toast about a file is shown for three times as long, and a toast about a failure until the person
+        closes it. The toast replaces an earlier toast about the same topic.
         """
         if toast.topic:
             self.remove_toasts_about(toast.topic)
@@ -345,10 +386,10 @@ class ToastStack(QObject):
             self._remove_toast(self._toasts[0])
         toast.closed.connect(self._remove_closed_toast)
         toast.pointer_entered.connect(self.place_toasts)
-        if not toast.path:
-            QTimer.singleShot(round(self._seconds * 1000), toast, toast.closed.emit)
         self._toasts.append(toast)
         self._place_toast(toast)
+        if not toast.is_about_failure:
+            toast.close_after(self._seconds * (_FILE_TOAST_TIME_FACTOR if toast.path else 1))
         announce(
             toast,
             toast.accessibleName(),
@@ -359,8 +400,8 @@ class ToastStack(QObject):
         )
 
     def remove_file_toasts(self) -> None:
-        """Remove the toasts about written files, which otherwise stay until the person closes them. A person who sees
-        such a toast next to a later refusal could think that the refused action has succeeded."""
+        """Remove the toasts about written files. A person who sees such a toast next to a later refusal could think
+        that the refused action has succeeded."""
         for toast in [toast for toast in self._toasts if toast.path]:
             self._remove_toast(toast)
         self.place_toasts()
