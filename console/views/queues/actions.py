@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Slot
 
 from console.domain.access.permissions import is_same_person
-from console.domain.payments.records import Order
+from console.domain.payments.records import Order, Refund
 from console.domain.payments.service_results import OrderDetails
 from console.domain.records import CreditCheck
 from console.domain.recovery.decidable import can_probe_ask_provider, has_refetchable_parts, is_decidable_check
@@ -36,7 +36,9 @@ _IS_POSSIBLE_BY_KEY_HINT: Mapping[str, Callable[[ShownRecord], bool]] = {
     "key.resolve": lambda record: (
         is_decidable_check(record) if isinstance(record, CreditCheck) else not isinstance(record, Order)
     ),
-    "action.open_payment": lambda record: isinstance(record, Order) and bool(record.payment_ids),
+    "action.open_payment": lambda record: (
+        isinstance(record, Refund) or (isinstance(record, Order) and bool(record.payment_ids))
+    ),
 }
 """For the shortcuts of actions that only some records have: the wording key of the shortcut's hint, and a function
 that returns True if a record has the action."""
@@ -89,7 +91,7 @@ class QueuePageActions(QObject):
             "P": self.probe_selected_or_current,
             "F": self.refetch_selected_or_current,
             "E": self.resolve_current_record,
-            "O": self.open_payment_of_current_order,
+            "O": self.open_payment_of_current_record,
             "Shift+T": self.give_back_takes,
             "H": self.hand_over_current_record,
             "Ctrl+C": self.copy_current_number,
@@ -270,11 +272,13 @@ class QueuePageActions(QObject):
             self.record_actions.open_resolve_dialog(record)
 
     @Slot()
-    def open_payment_of_current_order(self) -> None:
-        """Open the page of the payment that the next step of the current order is about. If the current record is no
-        order, or the order has no payment, show the reason."""
+    def open_payment_of_current_record(self) -> None:
+        """Open the page of the payment of the current refund, or of the payment that the next step of the current
+        order is about. If the current record is neither, or the order has no payment, show the reason."""
         record = self._find_current_record()
-        if isinstance(record, Order):
+        if isinstance(record, Refund):
+            self._context.navigate(PaymentRoute(record.payment_id, (), "queues"))
+        elif isinstance(record, Order):
             order_id = record.id
             self._page.read_for_dialog(
                 lambda services: services.payments.read_order(order_id),

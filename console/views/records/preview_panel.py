@@ -342,8 +342,8 @@ class RecordPreview(Surface):
             self._show_side_list(self._make_side_list(sides, self._side_section))
 
     def _show_sides(self, comparison: SideComparison) -> None:
-        """Show the record in this database, at the provider and in the order, and for an order a link to its
-        payment. Show nothing for an order without a payment, because there is nothing with which it can be
+        """Show the record in this database, at the provider and in the order, and for an order or a refund a link to
+        its payment. Show nothing for an order without a payment, because there is nothing with which it can be
         compared."""
         if comparison.record is None:
             return
@@ -351,8 +351,9 @@ class RecordPreview(Surface):
             comparison.sides, self._context, provider=comparison.provider, record=comparison.record
         )
         side_list = self._make_side_list(sides, self._side_section)
-        if isinstance(self.record, Order) and isinstance(comparison.record, Payment):
-            link = LinkButton(comparison.record.merchant_payment_id, role="data")
+        payment = None if isinstance(self.record, Payment) else _find_payment(comparison.record)
+        if payment is not None:
+            link = LinkButton(payment.merchant_payment_id, role="data")
             link.clicked.connect(self.open_payment_requested)
             side_list.add_fact(self._context.translate("column.payment"), link)
         self._show_side_list(side_list)
@@ -563,6 +564,13 @@ def _compare_sides_of_payment(record: Payment, now: datetime) -> SideComparison:
     relations = record.relations or PaymentRelations()
     sides = compare_payment_sides(record, relations.order, relations.known_provider_state, now)
     return SideComparison(sides, record.provider, record)
+
+
+def _find_payment(record: Payment | Refund) -> Payment | None:
+    """Return the payment itself, or the payment of a refund; None if it was not read with the refund."""
+    if isinstance(record, Payment):
+        return record
+    return record.relations.payment if record.relations is not None else None
 
 
 def _read_sides_in_service(record: Order | Refund, services: "Console") -> SideComparison:

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from console.domain.explanations.records import explain_record
-from console.domain.payments.consistency import compare_order_sides
-from console.domain.payments.records import OrderState, PaymentRelations
+from console.domain.payments.consistency import compare_order_sides, compare_refund_sides
+from console.domain.payments.records import OrderState, PaymentRelations, RefundRelations
 from console.domain.payments.service_results import SideComparison
 from console.domain.queues.causes import CauseGroup
 from console.domain.records import Certainty, CheckState, EvidenceItem, Work, WorkReason, WorkState
@@ -125,6 +125,19 @@ def test_the_preview_of_an_order_names_its_payment(qtbot: QtBot, appearance: obj
     """A link with the number of the compared payment opens this payment."""
     preview, payment = show_record(qtbot, ORDER), make_payment()
     preview._show_sides(SideComparison(compare_order_sides(ORDER, payment, None, NOW), payment.provider, payment))
+    (link,) = (one for one in preview.findChildren(LinkButton) if one.text() == payment.merchant_payment_id)
+    opened = QSignalSpy(preview.open_payment_requested)
+    link.click()
+    assert opened.count() == 1
+
+
+def test_the_preview_of_a_refund_names_its_payment(qtbot: QtBot, appearance: object) -> None:
+    """A link with the number of the refund's payment opens this payment."""
+    payment = make_payment()
+    refund = make_refund(relations=RefundRelations(payment=payment))
+    preview = show_record(qtbot, refund)
+    sides = compare_refund_sides(refund, payment, None, None, NOW)
+    preview._show_sides(SideComparison(sides, payment.provider, refund))
     (link,) = (one for one in preview.findChildren(LinkButton) if one.text() == payment.merchant_payment_id)
     opened = QSignalSpy(preview.open_payment_requested)
     link.click()
