@@ -134,6 +134,8 @@ class QueuesPage(Page):
         self.table_stack = QStackedWidget()
         self.empty_state = QWidget()
         self.table_stack.addWidget(self.empty_state)
+        self.unread_area = QWidget()  # in place of a table whose rows could not be read
+        self.table_stack.addWidget(self.unread_area)
         self.new_arrivals = QueueArrivals(context, self)
         list_pane = QWidget()
         list_pane.setLayout(
@@ -223,7 +225,7 @@ class QueuesPage(Page):
         self.preview.copied.connect(self.queue_actions.record_actions.show_copied_toast)
         self.queue_actions.bind_shortcuts()
         for signal, act in (
-            (self.preview.open_payment_requested, self.queue_actions.open_payment_of_current_order),
+            (self.preview.open_payment_requested, self.queue_actions.open_payment_of_current_record),
             (self.preview.probe_requested, self.queue_actions.probe_selected_or_current),
             (self.preview.refetch_requested, self.queue_actions.refetch_selected_or_current),
             (self.preview.resolve_requested, self.queue_actions.resolve_current_record),
@@ -574,6 +576,8 @@ class QueuesPage(Page):
         if model is self.row_model:  # the shown list isn't outdated because another one couldn't be read
             self.show_reading_failure(failure)
             self._show_offered_key_hints()
+            if model.rowCount() == 0:
+                self.table_stack.setCurrentWidget(self.unread_area)
 
     def _go_to_stored_row(self) -> None:
         """Make a row of the loaded rows current: the row with the key `_stored_row_key` (the current row of the last

@@ -306,10 +306,15 @@ class PagedModel(PageUpdateModel):
         return page_number
 
     def _end_reading_with_failure(self, query_number: int, failure: Failure) -> None:
-        """Stop reading after a failure and emit `failed`. `query_number` is the number of the query that failed;
-        ignore the failure if this isn't the number of the present query."""
+        """Stop reading after a failure and emit `failed`. If no page was read before, remove the placeholders: blank
+        rows would look like rows of the list. `query_number` is the number of the query that failed; ignore the
+        failure if this isn't the number of the present query."""
         if query_number != self._query_number:
             return
+        if self.is_loading and len(self._page_cache):
+            self.beginResetModel()
+            self._page_cache.reset_pages(0)
+            self.endResetModel()
         self._read_page_number, self._page_range_read, self._has_failed = None, None, True
         self._skeleton_timer.stop()
         self._show_skeleton(is_shown=False)

@@ -22,7 +22,7 @@ from console.views.runtime.routes import PaymentRoute, QueuesRoute
 from console.views.runtime.tasks import Failure
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, QueueServices, make_check, make_queue_item, make_window_context
-from tests.views.invented_payments import ORDER, make_payment
+from tests.views.invented_payments import ORDER, make_payment, make_refund
 
 REVIEW_WORK = Work(WorkState.NEEDS_REVIEW)
 CHECKS_TO_REVIEW = [make_check(id, work=REVIEW_WORK, company_name=f"Sakura {id}") for id in (1, 2, 3)]
@@ -177,8 +177,18 @@ def test_the_preview_of_an_order_opens_the_payment_of_its_next_step(
     page.table.go_to_row(1)
     refusals: list[str] = []
     monkeypatch.setattr(page, "show_key_refusal", refusals.append)
-    page.queue_actions.open_payment_of_current_order()
+    page.queue_actions.open_payment_of_current_record()
     assert (len(routes), refusals) == (1, [page.context.translate("act.no_order")])
+
+
+def test_the_payment_of_a_refund_opens(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a refund, O and the link in the preview open the payment of the refund."""
+    page = show_page(qtbot, ServicesWithOneQueue(CHECKS_TO_REVIEW))
+    monkeypatch.setattr(page.queue_actions, "_find_current_record", lambda: make_refund(payment_id=5))
+    routes: list[object] = []
+    page.context.navigation_requested.connect(routes.append)
+    page.queue_actions.open_payment_of_current_record()
+    assert [(type(route), route.id) for route in routes] == [(PaymentRoute, 5)]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -191,11 +201,12 @@ def test_the_preview_of_an_order_opens_the_payment_of_its_next_step(
         ([ORDER], "PO"),
         ([replace(ORDER, payment_ids=())], ""),
         ([ORDER, make_payment()], "PEO"),
+        ([make_refund()], "EO"),
     ],
 )
 def test_the_line_of_keys_offers_only_actions_of_listed_records(records: list[Any], offered: str) -> None:
     """The line of shortcuts names an action only if a record of the list has it: re-fetching if a credit check lacks
-    a part, a decision if an outcome may be decided, and opening the payment if there is an order."""
+    a part, a decision if an outcome may be decided, and opening the payment if there is an order or a refund."""
     hidden = {"key.probe": "P", "key.refetch": "F", "key.resolve": "E", "action.open_payment": "O"}
     assert {key for hint, key in hidden.items() if hint not in list_impossible_key_hints(records)} == set(offered)
 
@@ -297,3 +308,9 @@ def test_a_queue_that_could_not_be_read_offers_no_keys_for_rows(qtbot: QtBot) ->
     hinted = {key for keys, _text in page.hint_bar.key_hints for key in keys}
     assert not hinted & {"Enter", "Space", "P", "T"}
     assert "Ctrl+F" in hinted
+    assert page.table_stack.currentWidget() is page.unread_area, "no titles and blank rows beside the message"
+    del services.read_queue
+    page.read_data_again()
+    execute_tasks(page.context.runner)  # type: ignore[arg-type]  # the runner of a test
+    assert page.table_stack.currentWidget() is page.table
+    assert page.row_model.row_count == len(CHECKS_TO_REVIEW)

@@ -177,6 +177,24 @@ def test_a_failed_re_read_keeps_the_shown_rows(make_model_with_tester: MakeModel
     assert list_ids(list_model.model) == [0, 1, 2, 3, 4, 5]
 
 
+def test_a_failed_first_read_leaves_no_blank_rows(make_model_with_tester: MakeModelFunction) -> None:
+    """If the first read fails, the model has no rows: blank rows below the message would look like rows of the list.
+    The next read shows the rows.
+    """
+    list_model, is_broken = make_model_with_tester(5), True
+
+    def fetch_or_raise(cursor: object | None, limit: int) -> FetchedPage:
+        if is_broken:
+            raise ConsoleError(ErrorCode.DATABASE_LOCKED, {})
+        return list_model.store.fetch(cursor, limit)
+
+    list_model.model.read_query(fetch_or_raise)
+    assert list_model.model.rowCount() == 0
+    is_broken = False
+    list_model.model.read_again()
+    assert list_ids(list_model.model) == [0, 1, 2, 3, 4]
+
+
 def test_the_answer_to_an_earlier_query_is_dropped(make_model_with_tester: MakeModelFunction) -> None:
     """If the model gets a second query while the first one is being read, only the rows of the second query are
     shown, whichever answer arrives first.
