@@ -136,14 +136,13 @@ class AmountDelegate(CellDelegate):
 
 
 class AgeDelegate(CellDelegate):
-    """Paints a cell that contains an age: a right-aligned number, then its unit. The space for the unit has a fixed
-    width, so that the numbers of all rows are aligned."""
+    """Paints a cell that contains an age: a number and its unit, right-aligned under the right-aligned title."""
 
     def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, _row: int) -> None:
         if not isinstance(cell, AgeCell):
             super().draw_cell(painter, box, cell, _row)
             return
-        appearance, unit_x = current_appearance(), box.right - measure_age_unit_width()
+        appearance, unit_x = current_appearance(), round(box.right - measure_font_runs(((cell.unit, False),)))
         painter.setPen(appearance.colour("text"))
         painter.setFont(appearance.font("body"))
         painter.drawText(unit_x, box.baseline, cell.unit)
@@ -152,8 +151,10 @@ class AgeDelegate(CellDelegate):
         painter.drawText(number, box.baseline, cell.number)
 
     def measure_cell_width(self, cell: Cell) -> float:
-        number = cell.number if isinstance(cell, AgeCell) else ""
-        return measure_age_unit_width() + tokens().px("age_cell", "gap") + measure_font_runs(((number, True),))
+        if not isinstance(cell, AgeCell):
+            return super().measure_cell_width(cell)
+        gap_px = tokens().px("age_cell", "gap")
+        return measure_font_runs(((cell.number, True),)) + gap_px + measure_font_runs(((cell.unit, False),))
 
 
 class StateDelegate(CellDelegate):
@@ -235,11 +236,6 @@ def measure_state_width(cell: StateCell) -> float:
     if cell.extra_text:
         text = ((f"{cell.word} ", False), *split_font_runs(cell.extra_text))
     return current_appearance().icon_px(_ICON_SIDE_PX) + _ICON_GAP_PX + measure_font_runs(text)
-
-
-def measure_age_unit_width() -> int:
-    """Return the fixed width of the unit in an age cell, in px at the current text scale."""
-    return round(tokens().px("age_cell", "unit_width") * current_appearance().scale)
 
 
 def draw_heading_text(painter: QPainter, box: CellBox, text: HeadingText) -> None:

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from console.views.runtime.page_fetch import FetchedPage
-from console.views.tables.columns import RowGroup
+from console.views.tables.columns import AgeCell, RowGroup
 from console.views.tables.delegates import CellBox
 from console.views.tables.record_table import RecordTable
 from console.views.theme.design_tokens import ThemeName
@@ -355,3 +355,23 @@ def test_only_the_figures_of_a_heading_have_the_figures_font(make_record_table: 
         view.grab()
     pieces = [drawn.text for drawn in drawn_texts]
     assert pieces[pieces.index("Open") :][:5] == ["Open", "28 (27 ", "not ", "acknowledged", ")"]
+
+
+@pytest.mark.parametrize("cell", [AgeCell("2", "d"), AgeCell("41", "h"), AgeCell("30", "min"), AgeCell("2", "日")])
+def test_an_age_ends_at_the_right_edge_of_its_column(make_record_table: MakeTableFunction, cell: AgeCell) -> None:
+    """The ink of an age ends where the right-aligned title of its column ends, whatever its unit is."""
+    view = make_record_table(1)
+    delegate = next(
+        delegate
+        for delegate, column in zip(view.delegates, view.rows.columns, strict=True)
+        if column.is_right_aligned and column.kind == "age"
+    )
+    picture = QPixmap(100, 32)
+    picture.fill(Qt.GlobalColor.white)
+    painter = QPainter(picture)
+    delegate.draw_cell(painter, CellBox(0, 0, 90, 32, 20), cell, 0)
+    painter.end()
+    image = picture.toImage()
+    inked = [x for x in range(100) if any(image.pixelColor(x, y).lightness() < 200 for y in range(32))]
+    assert 90 - 4 <= max(inked) < 90
+    assert max(inked) - min(inked) <= delegate.measure_cell_width(cell)
