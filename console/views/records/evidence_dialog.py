@@ -65,6 +65,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         block_button_while_read_only(context, self.main_button, "resolve")
         self._context, self._record, self.form = context, record, form
         self._call_label, self._provider = call_label, provider
+        self.last_input = form.reason_text_field.edit
         self.form.changed.connect(self._update_main_button)
         kind, id = case_words.get_subject_kind_and_id(record)
         self._draft = DialogDraft(
@@ -86,6 +87,9 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         """Return the radio button of the first kind of evidence that the person can select. If there is none, return
         the Cancel button, because the person can send nothing without evidence."""
         return next((radio for radio in self.form.kind_buttons.values() if radio.isEnabled()), self.cancel_button)
+
+    def find_missing_input(self) -> QWidget | None:
+        return self.form.find_missing_input()
 
     def _make_content_with_badges(
         self, record: object, body: QWidget, *, is_body_first: bool = True, awaits_second_person: bool = False

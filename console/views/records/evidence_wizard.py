@@ -291,13 +291,27 @@ class EvidenceForm(QWidget):
             return self._context.translate(f"dialog.resolve.needs_{missing_part}")
         return ""
 
+    def find_missing_input(self) -> QWidget | None:
+        """Return the first input without which the person can't send the decision, in the sequence of
+        `find_disabled_reason`; None if nothing is missing, or if the decision choices are still being read."""
+        if not self._has_evidence():
+            field = self._field_by_evidence_kind.get(self.evidence_kind)
+            buttons = (button for button in self.kind_buttons.values() if button.isEnabled())
+            return next(buttons, None) if field is None else field.edit
+        if self.is_reading_choices:
+            return None
+        if not self.outcome:
+            return next((button for button in self.outcome_buttons.values() if button.isEnabled()), None)
+        if self.stated_reason is None:
+            return self.reason_list if self.reason_list.currentIndex() < 0 else self.reason_text_field.edit
+        return None
+
+    @property
+    def _field_by_evidence_kind(self) -> Mapping[str, Field]:
+        return {NUMBER_EVIDENCE: self.number_field, FILE_EVIDENCE: self.file_field, TEXT_EVIDENCE: self.text_field}
+
     def _has_evidence(self) -> bool:
-        field_by_evidence_kind = {
-            NUMBER_EVIDENCE: self.number_field,
-            FILE_EVIDENCE: self.file_field,
-            TEXT_EVIDENCE: self.text_field,
-        }
-        return bool(self.evidence_kind and field_by_evidence_kind[self.evidence_kind].text().strip())
+        return bool(self.evidence_kind and self._field_by_evidence_kind[self.evidence_kind].text().strip())
 
     # -- consequences
 

@@ -85,6 +85,9 @@ class DialogFrame(QDialog):
     """The sentence that the dialog shows when the person may close it while its call runs; "": the usual sentence."""
     too_early_text = ""
     """The sentence that the dialog shows if a shortcut has no effect in the first 600 ms; "": no sentence."""
+    last_input: QWidget | None = None
+    """The input from which Enter goes on to the main button, although the Tab key goes from it to another input; None
+    if it is the last input in the order of the Tab key."""
     submits_on_enter = False
     """True if Enter in an input presses the main button. Only for a form whose action costs no money, decides about
     no record, and can be undone by the same person; and for the password of a decision that was just made."""
@@ -632,10 +635,13 @@ class DialogFrame(QDialog):
 
     def _move_focus_to_next_stop(self, focused_widget: QWidget | None, stops: list[QWidget]) -> None:
         """Move the focus to the widget after `focused_widget` in `stops`, the widgets of the content that the Tab key
-        visits. After the last widget, move the focus to the main button, or to the button that closes the dialog if
-        there is no main button. If the main button is disabled, announce the reason and don't move the focus, so that
-        a second Enter doesn't press Cancel."""
+        visits. After the last widget or `last_input`, move the focus to the main button, or to the button that closes
+        the dialog if there is no main button. If the main button is disabled, announce the reason and move the focus
+        to the input that is still needed; without such an input leave it, so that a second Enter doesn't press
+        Cancel."""
         index = stops.index(focused_widget) + 1 if focused_widget in stops else 0
+        if focused_widget is not None and focused_widget is self.last_input:
+            index = len(stops)
         group = focused_widget.group() if isinstance(focused_widget, QRadioButton) else None
         while group is not None and index < len(stops) and stops[index] in group.buttons():
             index += 1
@@ -646,7 +652,15 @@ class DialogFrame(QDialog):
         elif self.main_button.isEnabled():
             self.main_button.setFocus(Qt.FocusReason.TabFocusReason)
         else:
+            missing_input = self.find_missing_input()
+            if missing_input is not None:
+                missing_input.setFocus(Qt.FocusReason.TabFocusReason)
             announce(self, self.main_button.shown_reason or self.too_early_text, icon_name="square_bang", tone="care")
+
+    def find_missing_input(self) -> QWidget | None:
+        """Return the first input that the person must still fill before the main button is enabled; None if the
+        dialog doesn't tell, which is the default."""
+        return None
 
     def _list_content_stops(self) -> list[QWidget]:
         """Return the widgets of the content that the Tab key visits, in this order; an empty list if none of them is
