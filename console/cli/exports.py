@@ -39,7 +39,7 @@ def _write_export(console: "Console", args: Namespace, writer: AnswerWriter) -> 
 def _warn_about_ignored_record_conditions(text: str, writer: AnswerWriter) -> None:
     """If the searched text has operators for records, such as `status:unknown`, write to stderr that the exported
     list contains only companies, and name the command that exports records."""
-    from console.domain.lookup.query import list_typed_operators  # no other list needs it
+    from console.domain.lookup.search_query import list_typed_operators  # no other list needs it
 
     operators = list_typed_operators(text)
     if operators:

@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Text that a library prints goes to stderr, because stdout contains only the answer.
     has_window = _is_window_requested(arguments)
     log_block = log_on_stderr(shows_tracebacks=has_window, writes_events=has_window or writer.is_json)
-    with contextlib.redirect_stdout(sys.stderr), log_block, tracing.start_correlation():
+    with contextlib.redirect_stdout(sys.stderr), log_block, tracing.continue_or_start_correlation():
         _run_and_answer_command(arguments, writer, is_last_command=argv is None)
     return writer.exit_status
 
@@ -220,7 +220,7 @@ def _make_interruption_error(arguments: Sequence[str], interruption: KeyboardInt
     from console.cli.command_table import COMMANDS_WITH_EFFECTS
     from console.domain.error_reasons import OutcomeUnknownReason
 
-    is_unbegun = isinstance(interruption, interrupts.Interrupted) or not interrupts.has_action_begun()
+    is_unbegun = isinstance(interruption, interrupts.InterruptedBeforeAction) or not interrupts.has_action_begun()
     if is_unbegun or find_command_word(arguments) not in COMMANDS_WITH_EFFECTS:
         return ConsoleError(ErrorCode.INTERRUPTED)
     return ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": OutcomeUnknownReason.INTERRUPTED_BY_PERSON})

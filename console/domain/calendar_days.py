@@ -28,14 +28,14 @@ def parse_typed_day(text: str) -> date:
     return parse_day(text.strip().replace("/", "-"))
 
 
-def get_start_of_day(day: date) -> datetime:
+def get_start_of_japanese_day(day: date) -> datetime:
     """Return the first instant (UTC) of a Japanese day. For 1 January of the year 1, whose start in UTC lies before
     the year 1, the result is the first instant of the year 1.
     """
-    return get_end_of_day(day - timedelta(days=1)) if day > date.min else datetime.min.replace(tzinfo=UTC)
+    return get_end_of_japanese_day(day - timedelta(days=1)) if day > date.min else datetime.min.replace(tzinfo=UTC)
 
 
-def get_end_of_day(day: date) -> datetime:
+def get_end_of_japanese_day(day: date) -> datetime:
     """Return the first instant (UTC) after a Japanese day. For the last valid day of a credit check this is its
     `expired_at`.
     """

@@ -18,13 +18,13 @@ from console.domain.payments.records import Order, Payment, Refund
 from console.domain.queues.causes import CausePage
 from console.domain.queues.filter_text import ParsedFilter, parse_filter
 from console.domain.queues.filters import NO_FILTER, RecordFilter, get_record_kind
-from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder
+from console.domain.queues.sort_order import DEFAULT_SORT_ORDER, QueueSortOrder
 from console.domain.records import CreditCheck, LeaseHolder, Operation
 from console.domain.recovery.decision_reasons import StatedReason, list_reason_arguments
 from console.domain.recovery.records import DecisionChoice, WaitingProposal
 from console.domain.tasks.records import Note, Take
 from console.domain.usage_problems import UsageProblem
-from console.domain.views.any_record import AnyRecordDetails, QueuePage, ResolveResult, UnfinishedWork
+from console.domain.views.any_record import AnyRecordDetails, QueuePage, ResolveResult, UnfinishedOperation
 from console.services.guarded import second_person
 from console.services.guarded.answer_serialization import return_true_as_answer
 from console.services.process.context import ServiceContext
@@ -149,7 +149,7 @@ class RecoveryService:
         oldest of these records began to wait. Raises not_allowed if the acting person has no right to read."""
         return self._readers.queues.read_counts()
 
-    def list_unfinished_operations(self) -> tuple[UnfinishedWork, ...]:
+    def list_unfinished_operations(self) -> tuple[UnfinishedOperation, ...]:
         """Return the operations in the journal that are running or have an unknown outcome, oldest first, at most
         500. Raises not_allowed if the acting person has no right to read."""
         return self._readers.queues.list_unfinished_operations()

@@ -5,7 +5,7 @@ from console.domain.alerts.queue_age import QUEUE_BY_SUBJECT_ID
 from console.domain.registry.facts import RegistryEntry
 from console.domain.registry.watched_facts import CORPORATION_KIND
 from console.domain.tasks.records import Alert, AlertItem
-from console.wording.registry import TranslateFunction, format_marked_name
+from console.wording.registry import TranslateFunction, format_registry_name_with_mark
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences.text_context import TextContext
 
@@ -64,4 +64,8 @@ def format_changed_corporation(
 ) -> str:
     """Return a corporation number, followed by the official name if the registry has an entry about it."""
     grouped_number = wording.format_corporation_number(corporation_number)
-    return f"{grouped_number} {format_marked_name(entry.corporation, translate)}" if entry else grouped_number
+    return (
+        f"{grouped_number} {format_registry_name_with_mark(entry.corporation, translate)}"
+        if entry
+        else grouped_number
+    )

@@ -12,7 +12,7 @@ def get_state_badge_key(record: CreditCheck) -> str:
     return find_state_badge(record)
 
 
-def get_provider_or_registry_name(record: CreditCheck, context: TextContext) -> str:
+def get_company_name_of_credit_check(record: CreditCheck, context: TextContext) -> str:
     """Return the name of the credit check's company: the name that the provider gave, otherwise the official name in
     the corporation registry, marked as a name from the registry. Return "" if neither name is known."""
     if record.company_name:

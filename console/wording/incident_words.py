@@ -9,7 +9,7 @@ from console.domain.alerts.incidents import (
     IncidentAction,
     IncidentState,
     IncidentStep,
-    get_playbook,
+    get_playbook_name,
 )
 from console.domain.money import LARGEST_AMOUNT_MINOR, Money
 from console.wording.sentences import catalogue as wording
@@ -59,7 +59,7 @@ def list_playbook_step_keys(incident: Incident) -> Sequence[str]:
     writing, because the program can't ask the sender.
     """
     alert = incident.main_alert
-    name = get_playbook(alert.rule_id)
+    name = get_playbook_name(alert.rule_id)
     if wording.has_sentence(f"playbook.{name}_{alert.subject_kind}.1"):
         name = f"{name}_{alert.subject_kind}"
     keys = (f"playbook.{name}.{number}" for number in range(1, _MAX_PLAYBOOK_STEPS + 1))
@@ -73,7 +73,7 @@ def format_incident_end_reason(incident: Incident, translate: TranslateFunction)
         return incident.resolution.words
     if incident.state is not IncidentState.CLOSED:
         return None
-    key = f"incident.because.{get_playbook(incident.main_alert.rule_id)}"
+    key = f"incident.because.{get_playbook_name(incident.main_alert.rule_id)}"
     return translate(key if wording.has_sentence(key) else "incident.because.case")
 
 

@@ -14,7 +14,7 @@ from console.domain.payments.refund_reasons import RefundReason
 from console.domain.queues.filters import find_cause
 from console.domain.reconciliation.row_comparison import DIFFERENT_AMOUNT_RULE, find_contradicting_rule
 from console.domain.records import RESOLVED_BY_PEOPLE_CAUSE, Certainty, CreditCheck
-from console.domain.recovery.decidable import can_probe_ask_provider
+from console.domain.recovery.decision_rules import can_probe_ask_provider
 from console.wording import credit_checks as check_words
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences.text_context import TextContext
@@ -245,7 +245,7 @@ def get_record_company_name(record: ShownRecord, context: TextContext) -> str:
     """Return the name of a record's company: the name that the provider gave, otherwise the official name in the
     corporation registry, marked as a name from the registry. Return "" if neither name is known."""
     if isinstance(record, CreditCheck):
-        return check_words.get_provider_or_registry_name(record, context)
+        return check_words.get_company_name_of_credit_check(record, context)
     entry = record.registry_entry
     return check_words.format_registry_name(entry.corporation.name, context) if entry is not None else ""
 

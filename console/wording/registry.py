@@ -23,7 +23,7 @@ def get_official_name(corporation: Corporation, translate: TranslateFunction) ->
     return corporation.name or translate("corporation.name_is_image")
 
 
-def format_marked_name(corporation: Corporation, translate: TranslateFunction) -> str:
+def format_registry_name_with_mark(corporation: Corporation, translate: TranslateFunction) -> str:
     """Return the official name of a corporation, marked as a name from the corporation registry, for a record that
     contains no company name. If the publisher has the name only as an image, the text says so."""
     if not corporation.name:
@@ -119,7 +119,7 @@ def list_notices_of_entry(
     return list_registry_notices(facts, our_names, translate)
 
 
-def format_registry_line(facts: CorporationFacts, translate: TranslateFunction) -> str:
+def format_corporation_facts_line(facts: CorporationFacts, translate: TranslateFunction) -> str:
     """Return one line with the reading of the corporation's name, its kind and address, and the source of the
     facts."""
     corporation, source = facts.corporation, format_registry_source(facts.registry_date, translate)

@@ -4,7 +4,7 @@ a report has counted, a "summary" has the sums, and "lines" are the whole report
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
-from console.domain.calendar_days import get_end_of_day, get_start_of_day
+from console.domain.calendar_days import get_end_of_japanese_day, get_start_of_japanese_day
 from console.domain.reports.provider_success import Outage, ProviderSeries, ProviderSuccess
 from console.domain.reports.queue_ages import AGE_CLASSES, QueueAgeReport, QueueAges
 from console.domain.reports.refund_funnel import FUNNEL_STEPS, OTHER_REFUND_ENDINGS, CountAndSum, RefundFunnelReport
@@ -26,7 +26,7 @@ def format_percent(percent: float | None) -> str:
 
 def list_outages_on_day(day: date, outages: Sequence[Outage]) -> tuple[Outage, ...]:
     """Return the outages of a provider that overlap a Japanese day, at least in part."""
-    start, end = get_start_of_day(day), get_end_of_day(day)
+    start, end = get_start_of_japanese_day(day), get_end_of_japanese_day(day)
     return tuple(
         outage for outage in outages if outage.since < end and (outage.until is None or outage.until > start)
     )
@@ -72,7 +72,7 @@ def format_provider_success_lines(report: ProviderSuccess, language: str) -> Ite
         outages = [outage for outage in report.outages if outage.provider == series.provider]
         for day in series.days:
             if day.total or list_outages_on_day(day.day, outages):
-                facts = {"day": day.day, "percent": format_percent(day.percent), "paid": format_count(day.paid)}
+                facts = {"day": day.day, "percent": format_percent(day.paid_percent), "paid": format_count(day.paid)}
                 counts = {name: format_count(getattr(day, name)) for name in ("unpaid", "unknown", "other")}
                 yield translate("reports.success.day", language, **facts, **counts)
         yield from (format_outage(outage, language) for outage in outages)

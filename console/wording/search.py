@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
-from console.domain.lookup.query import LONGEST_SEARCH_CHARACTERS, SearchProblem
-from console.domain.lookup.results import FoundRecords, SearchResult
+from console.domain.lookup.search_query import LONGEST_SEARCH_CHARACTERS, SearchProblem
+from console.domain.lookup.search_result import FoundRecords, SearchResult
 from console.domain.registry.corporations import RegistryMatches
 from console.wording.sentences import catalogue as wording
 

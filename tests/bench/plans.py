@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, event
 
 from console.domain.access.permissions import MAKER_ROLES
-from console.domain.lookup.query import parse_search
+from console.domain.lookup.search_query import parse_search
 from console.domain.queues.filter_text import parse_filter
-from console.domain.queues.order import QueueSortOrder, SortColumn
+from console.domain.queues.sort_order import QueueSortOrder, SortColumn
 from console.domain.service_results import FeedMark
 from console.store.access import operators
 from console.store.alerts import cases

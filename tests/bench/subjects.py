@@ -15,7 +15,7 @@ from typing import Any, Literal
 from sqlalchemy import Engine, event, func, select
 
 from console.app import Console, open_console
-from console.domain.queues.order import DEFAULT_SORT_ORDER, format_sort_order
+from console.domain.queues.sort_order import DEFAULT_SORT_ORDER, format_sort_order
 from console.services.process import list_cursors
 from console.services.recovery import queue_cursors
 from console.settings.settings import Settings

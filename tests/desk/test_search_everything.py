@@ -11,7 +11,7 @@ import pytest
 
 from console.app import Console
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.lookup.results import SearchResult
+from console.domain.lookup.search_result import SearchResult
 from console.domain.process.read_interruption import ReadInterrupted, ReadInterruption, get_current_interruption
 from console.domain.records import CreditCheck
 from console.sandbox.server import Sandbox

@@ -12,9 +12,9 @@ INSTANT = datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
 
 def test_a_day_in_japan_begins_nine_hours_earlier() -> None:
     """A day in Japan begins nine hours before the same day in UTC."""
-    assert dates.get_start_of_day(date(2026, 11, 20)) == datetime(2026, 11, 19, 15, tzinfo=UTC)
-    assert dates.get_start_of_day(date(2026, 11, 20)).utcoffset() == timedelta(0)
-    assert dates.get_end_of_day(date(2026, 12, 31)) == datetime(2026, 12, 31, 15, tzinfo=UTC)
+    assert dates.get_start_of_japanese_day(date(2026, 11, 20)) == datetime(2026, 11, 19, 15, tzinfo=UTC)
+    assert dates.get_start_of_japanese_day(date(2026, 11, 20)).utcoffset() == timedelta(0)
+    assert dates.get_end_of_japanese_day(date(2026, 12, 31)) == datetime(2026, 12, 31, 15, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -37,18 +37,18 @@ def test_the_ends_of_the_calendar_raise_no_error() -> None:
     """A validity until 9999-12-31 means "without end" in any time zone and raises no error. The first day of the
     calendar raises no error either."""
     last_second = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-    assert dates.get_end_of_day(date.max) == datetime(9999, 12, 31, 15, tzinfo=UTC)
-    assert dates.get_start_of_day(date.min) == datetime(1, 1, 1, tzinfo=UTC)
-    assert dates.compute_last_valid_day(dates.get_end_of_day(date.max)) == date.max
+    assert dates.get_end_of_japanese_day(date.max) == datetime(9999, 12, 31, 15, tzinfo=UTC)
+    assert dates.get_start_of_japanese_day(date.min) == datetime(1, 1, 1, tzinfo=UTC)
+    assert dates.compute_last_valid_day(dates.get_end_of_japanese_day(date.max)) == date.max
     assert dates.compute_last_valid_day(last_second) == date.max
-    assert dates.compute_last_valid_day(dates.get_end_of_day(date.min)) == date.min
+    assert dates.compute_last_valid_day(dates.get_end_of_japanese_day(date.min)) == date.min
     assert dates.convert_to_local(last_second, dates.JST) == last_second.replace(tzinfo=dates.JST)
     west = timezone(-timedelta(hours=5))
     assert dates.convert_to_local(datetime(1, 1, 1, tzinfo=UTC), west) == datetime(1, 1, 1, tzinfo=west)
-    assert dates.convert_to_naive_local(dates.get_end_of_day(date.max), "Asia/Tokyo") == last_second.replace(
+    assert dates.convert_to_naive_local(dates.get_end_of_japanese_day(date.max), "Asia/Tokyo") == last_second.replace(
         tzinfo=None
     )
-    assert dates.format_instant(dates.get_end_of_day(date.min)) == "0001-01-01T15:00:00Z"
+    assert dates.format_instant(dates.get_end_of_japanese_day(date.min)) == "0001-01-01T15:00:00Z"
 
 
 def test_instants_are_written_in_utc() -> None:

@@ -31,7 +31,7 @@ def test_an_ended_credit_check_keeps_its_state(before: CheckState, after: CheckS
     success.
     """
     with pytest.raises(states.ForbiddenTransition):
-        states.require_check_transition(before, after)
+        states.require_credit_check_transition(before, after)
 
 
 def test_only_a_pending_credit_check_becomes_success_or_error() -> None:
@@ -73,8 +73,8 @@ def test_the_scale_divides_waits_but_leaves_a_lease_two_seconds() -> None:
 
 def test_a_day_ends_at_midnight_in_japan() -> None:
     """The last valid day ends at midnight in Japan."""
-    assert dates.format_instant(dates.get_end_of_day(date(2027, 11, 20))) == "2027-11-20T15:00:00Z"
-    assert dates.compute_last_valid_day(dates.get_end_of_day(date(2027, 11, 20))) == date(2027, 11, 20)
+    assert dates.format_instant(dates.get_end_of_japanese_day(date(2027, 11, 20))) == "2027-11-20T15:00:00Z"
+    assert dates.compute_last_valid_day(dates.get_end_of_japanese_day(date(2027, 11, 20))) == date(2027, 11, 20)
 
 
 def test_a_purchase_needs_the_persons_permission_to_buy() -> None:
@@ -107,10 +107,10 @@ def test_the_exit_statuses_are_2_to_6_and_70() -> None:
 def test_only_a_pending_credit_check_changes_its_state(before: CheckState, after: CheckState) -> None:
     """Only a pending credit check changes its state; staying in the state is always allowed."""
     if before is after or before is CheckState.PENDING:
-        states.require_check_transition(before, after)
+        states.require_credit_check_transition(before, after)
     else:
         with pytest.raises(states.ForbiddenTransition):
-            states.require_check_transition(before, after)
+            states.require_credit_check_transition(before, after)
 
 
 @pytest.mark.parametrize(

@@ -404,7 +404,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "a renewal may come before the end",
         (
             SourceChange(
-                "console/domain/recovery/decidable.py",
+                "console/domain/recovery/decision_rules.py",
                 "return check.expired_at is not None and check.expired_at <= now",
                 "return check.expired_at is not None",
             ),

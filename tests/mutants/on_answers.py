@@ -57,7 +57,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
                 " False\n",
             ),
             SourceChange(
-                "console/domain/recovery/decidable.py",
+                "console/domain/recovery/decision_rules.py",
                 "(payment.certainty is Certainty.UNKNOWN or payment.work.reason == WorkReason.CONTRADICTED)",
                 "payment.certainty is Certainty.UNKNOWN",
             ),
@@ -75,7 +75,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
             (
                 "another attempt ends its outcome",
                 "console/domain/payments/report_rules.py",
-                "not is_newer or keeps_other_amount_unknown(payment, report)",
+                "not is_newer or stays_unknown_because_of_other_amount(payment, report)",
                 "not is_newer",
                 "test_a_notice_of_an_unpaid_attempt_leaves_another_paid_amount_unknown",
             ),
@@ -130,7 +130,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         "an order whose expired payment was perhaps paid gets another code",
         (
             SourceChange(
-                "console/domain/recovery/decidable.py",
+                "console/domain/recovery/decision_rules.py",
                 "(payment.certainty is Certainty.UNKNOWN or payment.work.reason == WorkReason.CONTRADICTED)",
                 "payment.work.reason == WorkReason.CONTRADICTED",
             ),
@@ -475,7 +475,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/services/credit_checks/outcomes.py",
-                "    return get_end_of_day(last_valid_day) <= sent_at\n",
+                "    return get_end_of_japanese_day(last_valid_day) <= sent_at\n",
                 "    return False\n",
             ),
         ),

@@ -5,7 +5,7 @@ actions.
 from tests.mutants.mutant import Mutant, SourceChange
 
 _PAYMENTS_FILE = "console/domain/explanations/payments.py"
-_DECIDABLE_FILE = "console/domain/recovery/decidable.py"
+_DECISION_RULES_FILE = "console/domain/recovery/decision_rules.py"
 _CONSISTENCY_FILE = "console/domain/payments/consistency.py"
 _RELATED_FILE = "console/services/recovery/related_records.py"
 _RANDOM_HISTORIES_TESTS = ("tests/stateful/test_random_histories.py",)
@@ -75,7 +75,7 @@ SENTENCE_MUTANTS: tuple[Mutant, ...] = (
     ),
     _make_mutant(
         "an unknown purchase was not bought",
-        _DECIDABLE_FILE,
+        _DECISION_RULES_FILE,
         '        return "bought_perhaps"\n    if check.credit_check_id is None:\n',
         '        return "not_bought"\n    if check.credit_check_id is None:\n',
     ),
@@ -437,7 +437,7 @@ SENTENCE_MUTANTS: tuple[Mutant, ...] = (
     ),
     _make_mutant(
         "nothing among the newest records is told as nothing",
-        "console/domain/lookup/results.py",
+        "console/domain/lookup/search_result.py",
         "        return any(group.is_partial for group in self.groups.values())\n",
         "        return False\n",
         ("tests/desk/test_nothing_found.py",),

@@ -5,7 +5,7 @@ from tests.mutants.mutant import JOURNAL_WITHOUT_FENCE, Mutant, SourceChange
 _BALANCES_FILE = "console/store/payments/balances.py"
 _SUBMITTING_FILE = "console/services/refunds/submit.py"
 _IDEMPOTENCY_KEY_FILE = "console/services/refunds/idempotency_key.py"
-_DECIDABLE_FILE = "console/domain/recovery/decidable.py"
+_DECISION_RULES_FILE = "console/domain/recovery/decision_rules.py"
 _PROBING_FILE = "console/services/refunds/probe.py"
 _REQUESTS_AT_ONCE_TESTS = "tests/races/test_requests_at_once.py"
 _UNANSWERED_REFUNDS_TESTS = "tests/races/test_unanswered_refunds.py"
@@ -286,7 +286,7 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
         "an order is paid by a callback alone",
         (
             SourceChange(
-                "console/domain/recovery/decidable.py",
+                "console/domain/recovery/decision_rules.py",
                 "    if payment.state in PAID_BY_CALLBACK_STATES:\n",
                 "    if payment.state in ():\n",
             ),
@@ -484,7 +484,7 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
         "what arrived after all may be withdrawn",
         (
             SourceChange(
-                _DECIDABLE_FILE,
+                _DECISION_RULES_FILE,
                 'return "refund_contradicted" if refund.work.reason in WORK_REASONS_OF_CONTRADICTION else None',
                 "return None",
             ),
@@ -525,7 +525,7 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
         "a maker may approve",
         (
             SourceChange(
-                _DECIDABLE_FILE,
+                _DECISION_RULES_FILE,
                 "if person is not None and is_same_person(person, refund.maker):",
                 "if False:",
             ),
@@ -548,7 +548,7 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
         "who approves twice counts as two",
         (
             SourceChange(
-                _DECIDABLE_FILE,
+                _DECISION_RULES_FILE,
                 "any(is_same_person(person, checker) for checker in refund.checkers)",
                 "False",
             ),

@@ -30,7 +30,7 @@ TESTS_BY_SOURCE_FILE: dict[str, tuple[str, ...]] = {
     "console/domain/corporation_number.py": (f"{_DOMAIN_TESTS}/test_corporation_number.py",),
     "console/domain/lookup/number_input.py": (f"{_DOMAIN_TESTS}/test_corporation_number.py",),
     "console/domain/calendar_days.py": (f"{_DOMAIN_TESTS}/test_calendar_days.py",),
-    "console/domain/recovery/decidable.py": (f"{_DOMAIN_TESTS}/recovery/test_decidable.py",),
+    "console/domain/recovery/decision_rules.py": (f"{_DOMAIN_TESTS}/recovery/test_decision_rules.py",),
     "console/domain/errors/__init__.py": (f"{_DOMAIN_TESTS}/test_errors.py",),
     "console/domain/explanations/credit_checks.py": (f"{_DOMAIN_TESTS}/explanations/test_credit_checks.py",),
     "console/domain/explanations/alerts.py": (f"{_DOMAIN_TESTS}/explanations/test_alerts.py",),

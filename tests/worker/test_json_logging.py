@@ -49,7 +49,7 @@ def test_a_log_line_names_its_task_record_and_operation(capsys: pytest.CaptureFi
             TEST_LOGGER.info("run")
             with (
                 tracing.start_new_correlation(record="payment 17"),
-                tracing.start_correlation(),
+                tracing.continue_or_start_correlation(),
                 tracing.add_log_facts(operation="abc"),
             ):
                 TEST_LOGGER.info("record")

@@ -65,8 +65,8 @@ def format_authorisation_lines(authorisation: "CompletedAuthorisation", translat
 def _read_authorisation_code(writer: AnswerWriter) -> str:
     """Return the authorisation code, or the whole URL to which the provider has redirected the browser. The person
     types the text at the terminal without echo; without a terminal, it is the first line of standard input. Raises
-    ConsoleError `usage` if nothing is entered, and Interrupted if the person presses Ctrl+C while the program waits
-    for the text.
+    ConsoleError `usage` if nothing is entered, and InterruptedBeforeAction if the person presses Ctrl+C while the
+    program waits for the text.
     """
     with interrupts.raise_at_signals():
         typed_text = (

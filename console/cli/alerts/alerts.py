@@ -81,9 +81,9 @@ def _find_alert_corporation_number(record: "Alert") -> str | None:
     record.
     """
     # imported here, because every command imports this module, and few need the registry's values
-    from console.domain.registry.watched_facts import CORPORATION_KIND, format_number_of_subject
+    from console.domain.registry.watched_facts import CORPORATION_KIND, get_corporation_number_of_subject
 
-    return format_number_of_subject(record.subject_id) if record.subject_kind == CORPORATION_KIND else None
+    return get_corporation_number_of_subject(record.subject_id) if record.subject_kind == CORPORATION_KIND else None
 
 
 def _build_alert_list_json(alert_list: AlertList, translate: TranslateFunction) -> JsonObject:

@@ -53,7 +53,7 @@ def _find_records(console: "Console", text: str, writer: AnswerWriter) -> Sequen
     packs of other records than the person meant.
     """
     # Packs of named records, or of a queue, need no search.
-    from console.domain.lookup.query import DAY_OPERATOR, SearchProblemKind
+    from console.domain.lookup.search_query import DAY_OPERATOR, SearchProblemKind
     from console.domain.queues.filter_text import FILTER_OPERATORS
     from console.domain.queues.filters import get_record_kind
     from console.services.evidence.pack_bundle import MAX_PACKS_PER_BUNDLE

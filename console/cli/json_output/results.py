@@ -149,7 +149,7 @@ def _build_changed_company_json(item: "ChangedCompanyItem", translate: Translate
     change.
     """
     from console.cli.json_output.registry import build_registry_match_json
-    from console.domain.registry.watched_facts import make_watched_facts_object
+    from console.domain.registry.watched_facts import convert_watched_facts_to_json
 
     change = item.change
     return {
@@ -159,8 +159,8 @@ def _build_changed_company_json(item: "ChangedCompanyItem", translate: Translate
         "name": change.after.name,
         "alert_id": change.alert_id,
         "changed": sorted(change.changed_facts),
-        "before": dict(make_watched_facts_object(change.before)),
-        "after": dict(make_watched_facts_object(change.after)),
+        "before": dict(convert_watched_facts_to_json(change.before)),
+        "after": dict(convert_watched_facts_to_json(change.after)),
         "registry_date": change.registry_date.isoformat(),
         "successors": [build_registry_match_json(match) for match in item.corporation_facts.successors]
         if item.corporation_facts

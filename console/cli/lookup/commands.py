@@ -16,7 +16,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 if TYPE_CHECKING:
     from console.app import Console
     from console.domain.lookup.lookup_result import LookupResult
-    from console.domain.lookup.results import SearchResult
+    from console.domain.lookup.search_result import SearchResult
     from console.domain.registry.corporations import RegistryMatches
 
 _SEARCH_BY_NAME_ADVICE = "name"  # house: the hint of an error

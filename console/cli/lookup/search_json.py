@@ -5,8 +5,8 @@ the found records.
 from console.cli.alerts.alerts import build_alert_json
 from console.cli.json_output.records import JsonObject, TranslateFunction, build_record_json
 from console.cli.json_output.registry import build_registry_matches_json
-from console.domain.lookup.query import SearchQuery
-from console.domain.lookup.results import SearchResult
+from console.domain.lookup.search_query import SearchQuery
+from console.domain.lookup.search_result import SearchResult
 from console.domain.queues.filter_text import format_filter
 
 _JSON_LIST_NAME_BY_RECORD_KIND = {

@@ -14,7 +14,7 @@ from console.cli.text_output.records import (
 )
 from console.cli.text_output.registry import format_registry_matches_lines
 from console.cli.text_output.translator import Translator
-from console.domain.lookup.results import FoundRecords, SearchResult
+from console.domain.lookup.search_result import FoundRecords, SearchResult
 from console.wording.search import format_missing_records_note, format_search_problem
 
 

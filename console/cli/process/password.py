@@ -63,8 +63,8 @@ def protect_password_descriptor(settings: "Settings") -> None:
 def read_password(settings: "Settings", translator: Translator) -> str | None:
     """Return the password with which the person confirms a decision; None if there is none. It is read from the file
     descriptor that an environment variable names; the descriptor is then closed and the variable removed. Without
-    such a variable, the person types the password at the terminal. Raises Interrupted at the first signal (such as
-    Ctrl+C) while the program waits for the password.
+    such a variable, the person types the password at the terminal. Raises InterruptedBeforeAction at the first signal
+    (such as Ctrl+C) while the program waits for the password.
     """
     descriptor = settings.operator_password_fd
     if descriptor is not None and os.environ.pop(PASSWORD_DESCRIPTOR_VARIABLE, None) is None:

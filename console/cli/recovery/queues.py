@@ -28,8 +28,8 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.queue_names import COMPANIES_QUEUE_NAME, NOTICES_QUEUE_NAME, QUEUE_NAMES, QUEUES_WITHOUT_RECORDS
 from console.domain.queues.causes import CauseGroup, CausePage
 from console.domain.queues.filters import NO_CAUSE, RecordFilter
-from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn, parse_sort_order
 from console.domain.queues.saved_views import SavedView, ViewCount
+from console.domain.queues.sort_order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn, parse_sort_order
 from console.domain.usage_problems import UsageProblem
 from console.wording.sentences import catalogue as wording
 

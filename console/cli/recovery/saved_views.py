@@ -13,7 +13,6 @@ from console.cli.text_output.translator import Translator
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.links.link import Link, format_link
 from console.domain.queues.filter_text import FILTER_OPERATORS, parse_filter
-from console.domain.queues.order import SortColumn, parse_sort_order
 from console.domain.queues.saved_views import (
     VIEW_KIND,
     SavedView,
@@ -22,6 +21,7 @@ from console.domain.queues.saved_views import (
     parse_view,
     split_filter_text,
 )
+from console.domain.queues.sort_order import SortColumn, parse_sort_order
 from console.domain.usage_problems import UsageProblem
 from console.wording.sentences import catalogue as wording
 

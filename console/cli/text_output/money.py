@@ -11,7 +11,7 @@ from console.domain.payments.consistency import compute_reversed_minor
 from console.domain.payments.records import Payment, Refund, SetAside
 from console.domain.payments.service_results import RiskSignal
 from console.domain.payments.states import RESERVING_REFUND_STATES
-from console.domain.recovery.decidable import is_refund_certainly_unsent
+from console.domain.recovery.decision_rules import is_refund_certainly_unsent
 from console.wording import records as payment_words
 from console.wording.mismatches import format_history_contradiction
 from console.wording.sentences import catalogue as wording

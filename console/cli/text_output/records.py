@@ -135,9 +135,9 @@ def _format_registry_name(record: AnyRecord, translator: Translator) -> str:
     entry = None if isinstance(record, Operation) else record.registry_entry
     if entry is None:
         return ""
-    from console.wording.registry import format_marked_name
+    from console.wording.registry import format_registry_name_with_mark
 
-    return format_marked_name(entry.corporation, translator)
+    return format_registry_name_with_mark(entry.corporation, translator)
 
 
 def _make_record_rows_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> Iterator[TableRow]:

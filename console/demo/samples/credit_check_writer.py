@@ -18,7 +18,7 @@ from console.demo.samples.record_rows import (
     make_case_row,
     make_operation_row,
 )
-from console.domain.calendar_days import get_end_of_day, get_start_of_day
+from console.domain.calendar_days import get_end_of_japanese_day, get_start_of_japanese_day
 from console.domain.records import Certainty, CheckReport, Person, WorkReason
 from console.services.process.context import ServiceContext
 from console.store.access import operators as people
@@ -188,10 +188,10 @@ def _make_row_with_original_columns(sample: CheckSample) -> ColumnValues:
         "credit_check_id": report.credit_check_id if report else None,
         "company_name": report.company_name if report and has_part["name"] else None,
         "result": report.result if report and has_part["result"] else None,
-        "purchased_at": convert_to_naive_utc(get_start_of_day(report_with_dates.purchase_date))
+        "purchased_at": convert_to_naive_utc(get_start_of_japanese_day(report_with_dates.purchase_date))
         if report_with_dates and report_with_dates.purchase_date
         else None,
-        "expired_at": convert_to_naive_utc(get_end_of_day(report_with_dates.expiration_date))
+        "expired_at": convert_to_naive_utc(get_end_of_japanese_day(report_with_dates.expiration_date))
         if report_with_dates and report_with_dates.expiration_date
         else None,
     }

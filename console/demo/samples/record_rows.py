@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Table, insert
 
 from console.demo.samples.credit_check_factory import JournalState, SampleAnswer, SampleEvent
-from console.domain.transitions.entries import ACTIONS_BY_ENTERED_STATE, UNKNOWN_OUTCOME_KEY
+from console.domain.transitions.audit_actions import ACTIONS_BY_ENTERED_STATE, UNKNOWN_OUTCOME_KEY
 from console.services.process.context import ServiceContext
 from console.store.database import boot_clock
 from console.store.database.engine import Transaction

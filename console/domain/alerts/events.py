@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from uuid import NAMESPACE_OID, uuid5
 
 from console.domain.calendar_days import format_instant
-from console.domain.registry.watched_facts import CORPORATION_CHANGE_RULE, format_number_of_subject
+from console.domain.registry.watched_facts import CORPORATION_CHANGE_RULE, get_corporation_number_of_subject
 from console.domain.tasks.records import ALERT_TOPIC, COMPANY_TOPIC, Alert
 
 EventName = Literal["AlertRaised", "AlertResolved"]
@@ -78,5 +78,5 @@ def _make_subject_object(alert: Alert) -> Mapping[str, object]:
     changed corporation, otherwise `order_no`, whose value is None if the alert is about no order.
     """
     if alert.rule_id == CORPORATION_CHANGE_RULE:
-        return {"corporation_number": format_number_of_subject(alert.subject_id)}
+        return {"corporation_number": get_corporation_number_of_subject(alert.subject_id)}
     return {"order_no": alert.order_no}

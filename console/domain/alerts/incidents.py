@@ -333,8 +333,8 @@ DEFAULT_PLAYBOOK = "case"
 """Name of the general playbook, for alerts of a rule without a playbook of its own."""
 
 
-def get_playbook(rule: str) -> str:
-    """Return the name of the playbook for alerts of this rule; that of the general playbook if the rule has none of
-    its own. A playbook is a list of steps that a person follows to remove the cause.
+def get_playbook_name(rule: str) -> str:
+    """Return the name of the playbook for alerts of this rule; the name of the general playbook if the rule has no
+    playbook of its own. A playbook is a list of steps that a person follows to remove the cause.
     """
     return PLAYBOOK_OF_RULE.get(rule, DEFAULT_PLAYBOOK)

@@ -82,7 +82,7 @@ class TimelineEvent:
         return self.at if self.after is None else max(self.at, self.after)
 
     @property
-    def stream(self) -> str:
+    def stream_key(self) -> str:
         """The key of the stream to which the event belongs. A stream consists of the rows of one source (table)
         about one record; a merge never changes their order."""
         return f"{self.source} {self.kind} {self.id}"

@@ -23,7 +23,7 @@ from console.domain.records import (
     WorkState,
     find_next_attempt_time,
 )
-from console.domain.recovery.decidable import (
+from console.domain.recovery.decision_rules import (
     has_expired,
     is_decidable_check,
     is_denied_but_bought,

@@ -63,7 +63,7 @@ from console.domain.records import (
     WorkState,
     find_next_attempt_time,
 )
-from console.domain.recovery.decidable import (
+from console.domain.recovery.decision_rules import (
     WORK_REASONS_OF_CONTRADICTION,
     find_contradicted_refund,
     is_decision_time_over,

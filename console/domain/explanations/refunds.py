@@ -18,7 +18,7 @@ from console.domain.money import Money
 from console.domain.payments.records import Payment, Refund, RefundRelations
 from console.domain.payments.states import PAID_STATES, RefundState
 from console.domain.records import RESOLVED_BY_PEOPLE_CAUSE, Certainty, WorkReason, WorkState, find_next_attempt_time
-from console.domain.recovery.decidable import (
+from console.domain.recovery.decision_rules import (
     is_contradicted_refund,
     is_decidable_refund,
     is_decision_time_over,

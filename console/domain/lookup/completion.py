@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from console.domain.lookup.query import DAY_OPERATOR
+from console.domain.lookup.search_query import DAY_OPERATOR
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.filter_text import list_known_providers

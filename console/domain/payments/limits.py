@@ -147,7 +147,7 @@ def find_second_checker_reasons(
     return tuple(exceeded_names)
 
 
-def list_condition_names() -> tuple[str, ...]:
+def list_second_checker_condition_names() -> tuple[str, ...]:
     """Return the names of all conditions for a second approver: first the general conditions, then one for each
     provider."""
     providers = provider_registry.list_provider_names()

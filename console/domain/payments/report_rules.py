@@ -114,7 +114,7 @@ def compute_report_effect(
     is_newer = payment.told_at is None or at >= payment.told_at
     if report.state in PAID_STATES:
         return _compute_success_effect(payment, report, at, report_source, is_newer=is_newer)
-    if not is_newer or keeps_other_amount_unknown(payment, report):
+    if not is_newer or stays_unknown_because_of_other_amount(payment, report):
         return ReportEffect(is_newest_report=False)
     if may_be_end_of_other_payment(payment, report):
         return _compute_unassigned_end_effect(payment, report)
@@ -127,7 +127,7 @@ def compute_report_effect(
     )
 
 
-def names_payment(payment: Payment, report: PaymentReport) -> bool:
+def does_report_name_payment(payment: Payment, report: PaymentReport) -> bool:
     """True if the provider's answer has our payment number, or the payment id that the provider gave to `payment`.
     Otherwise the answer may belong to another request, so it proves no state of the payment."""
     reported_id = report.provider_payment_id
@@ -137,23 +137,23 @@ def names_payment(payment: Payment, report: PaymentReport) -> bool:
 
 def may_be_end_of_other_payment(payment: Payment, report: PaymentReport) -> bool:
     """True if the report says that a payment has ended unpaid, and the answer doesn't name `payment`."""
-    return report.state in ENDED_UNPAID_STATES and not names_payment(payment, report)
+    return report.state in ENDED_UNPAID_STATES and not does_report_name_payment(payment, report)
 
 
-def is_other_amount_unknown(payment: Payment) -> bool:
+def is_unknown_because_of_other_amount(payment: Payment) -> bool:
     """True if the payment's outcome is unknown because the provider has reported another amount as paid than the
     requested one, in the payment's currency or in another currency."""
     return payment.certainty is Certainty.UNKNOWN and payment.error_code == OTHER_AMOUNT_REASON
 
 
-def keeps_other_amount_unknown(payment: Payment, report: PaymentReport) -> bool:
+def stays_unknown_because_of_other_amount(payment: Payment, report: PaymentReport) -> bool:
     """True if the payment's outcome is unknown because the provider has reported another amount as paid, and
     `report`, which doesn't report a success, is not about that amount. Then the outcome stays unknown: a failed or
     open attempt to pay the requested amount doesn't give the paid money back. An amount in another currency isn't
     stored, so no report is known to be about it.
     """
     other_amount = find_other_paid_amount(payment)
-    return is_other_amount_unknown(payment) and (other_amount is None or report.amount != other_amount)
+    return is_unknown_because_of_other_amount(payment) and (other_amount is None or report.amount != other_amount)
 
 
 def find_other_paid_amount(payment: Payment) -> Money | None:
@@ -161,7 +161,7 @@ def find_other_paid_amount(payment: Payment) -> Money | None:
     amount isn't the requested one; otherwise None. Also None if the reported amount is in another currency, because
     such an amount isn't stored.
     """
-    if not is_other_amount_unknown(payment) or payment.provider_minor in (None, payment.asked_minor):
+    if not is_unknown_because_of_other_amount(payment) or payment.provider_minor in (None, payment.asked_minor):
         return None
     return make_stored_money(payment.provider_minor, payment.currency)
 
@@ -247,16 +247,17 @@ def _may_be_second_payment(payment: Payment, report: PaymentReport, report_sourc
     one payment, so a later report doesn't correct it.
     """
     return (
-        is_other_amount_unknown(payment)
+        is_unknown_because_of_other_amount(payment)
         and find_other_paid_amount(payment) != report.amount
         and report_source is not ReportSource.PEOPLE
-        and not is_read_after_reads(payment, report_source)
+        and not are_all_reports_reads(payment, report_source)
     )
 
 
-def is_read_after_reads(payment: Payment, report_source: ReportSource) -> bool:
-    """True if a report of this source is a read, and no notice was applied to the payment before. Then the read
-    replaces the earlier reports: all of them are about one payment at the provider."""
+def are_all_reports_reads(payment: Payment, report_source: ReportSource) -> bool:
+    """True if the provider's answers to queries are the only reports about the payment: the new report has the source
+    `report_source` READ, and no notice was applied to the payment before. Then the new report replaces the stored
+    one, because both are about the same payment at the provider."""
     return report_source is ReportSource.READ and payment.last_event_id is None
 
 

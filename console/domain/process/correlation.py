@@ -47,7 +47,7 @@ def add_log_facts(**facts: str) -> Iterator[None]:
 
 
 @contextmanager
-def start_correlation(**facts: str) -> Iterator[str]:
+def continue_or_start_correlation(**facts: str) -> Iterator[str]:
     """A context manager: inside its block, log lines have `facts` and a correlation id. The id is the present
     correlation id; if there is none, a new one. Yield the id."""
     with add_log_facts(**{CORRELATION_FACT_NAME: find_correlation_id() or _make_correlation_id(), **facts}):

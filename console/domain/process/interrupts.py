@@ -24,7 +24,7 @@ _POLL_INTERVAL_SECONDS = 0.02
 """Pause in seconds between two checks of the number of threads that are still inside `defer_signals`."""
 
 
-class Interrupted(KeyboardInterrupt):
+class InterruptedBeforeAction(KeyboardInterrupt):
     """Raised if a signal or the window requests the end of this process and the requested action has not begun.
     Nothing was written or sent.
     """
@@ -114,10 +114,10 @@ def has_action_begun() -> bool:
 
 
 def raise_if_interrupt_pending() -> None:
-    """Raise Interrupted if a signal or the window has requested that this thread ends. Call this function only before
-    an action has begun."""
+    """Raise InterruptedBeforeAction if a signal or the window has requested that this thread ends. Call this function
+    only before an action has begun."""
     if is_interrupt_pending():
-        raise Interrupted
+        raise InterruptedBeforeAction
 
 
 @contextmanager
@@ -168,14 +168,14 @@ def handle_signals(*, defers_first_signal: bool, is_last_command: bool = False) 
 
 @contextmanager
 def raise_at_signals() -> Iterator[None]:
-    """Inside the block, raise Interrupted at the first signal, even in a command that writes or sends. The command
-    uses this block while it waits for a person's input and has no action in progress."""
+    """Inside the block, raise InterruptedBeforeAction at the first signal, even in a command that writes or sends.
+    The command uses this block while it waits for a person's input and has no action in progress."""
     deferred_first, _signal_state.defers_first_signal = _signal_state.defers_first_signal, False
     try:
         raise_if_interrupt_pending()
         yield
     except KeyboardInterrupt:
-        raise Interrupted from None
+        raise InterruptedBeforeAction from None
     finally:
         _signal_state.defers_first_signal = deferred_first
 

@@ -248,10 +248,10 @@ def _add_client_condition(record_filter: RecordFilter, text: str) -> RecordFilte
 
 
 def _add_amount_condition(record_filter: RecordFilter, text: str) -> RecordFilter:
-    return replace(record_filter, amount=parse_amount(text))
+    return replace(record_filter, amount=parse_amount_range(text))
 
 
-def parse_amount(text: str) -> AmountRange:
+def parse_amount_range(text: str) -> AmountRange:
     """Return the range of amounts that a text in NFKC form means: `50000`, `>50,000`, `¥50,000`, `50000円`,
     `10000..50000JPY`. Commas must group digits as in Japan or in India. Raises InvalidFilterValue for any other
     text.

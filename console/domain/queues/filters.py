@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from console.domain.access.permissions import is_same_person
-from console.domain.calendar_days import get_end_of_day, get_start_of_day
+from console.domain.calendar_days import get_end_of_japanese_day, get_start_of_japanese_day
 from console.domain.money import LARGEST_AMOUNT_MINOR, MINOR_DIGITS_BY_CURRENCY
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
@@ -150,10 +150,10 @@ class RecordFilter:
         """
         earliest, latest = self.age.compute_instant_bounds(now) if self.age is not None else (None, None)
         if self.since is not None and self.since.first is not None:
-            begin = get_start_of_day(self.since.first)
+            begin = get_start_of_japanese_day(self.since.first)
             earliest = begin if earliest is None else max(earliest, begin)
         if self.since is not None and self.since.last is not None:
-            end = get_end_of_day(self.since.last) - timedelta(microseconds=1)
+            end = get_end_of_japanese_day(self.since.last) - timedelta(microseconds=1)
             latest = end if latest is None else min(latest, end)
         return earliest, latest
 

@@ -32,7 +32,7 @@ class Mismatch:
     detected_at: datetime | None = None
 
 
-def describe_mismatch(record: object, open_alerts: Sequence[Alert], now: datetime) -> Mismatch:
+def make_mismatch(record: object, open_alerts: Sequence[Alert], now: datetime) -> Mismatch:
     """Return the states and amounts of a payment's sides (for other records, no sides), and one open alert or case
     about the mismatch. `open_alerts` are all open alerts about this record. If an alert fits the reason of the
     record's work, this alert is used, otherwise the oldest alert about a mismatch.

@@ -18,7 +18,7 @@ from console.domain.queues.filter_text import (
     is_own_records_operator,
     parse_filter,
 )
-from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, parse_sort_order
+from console.domain.queues.sort_order import DEFAULT_SORT_ORDER, QueueSortOrder, parse_sort_order
 
 VIEW_KIND = "view"
 LONGEST_NAME_CHARACTERS = 60

@@ -18,7 +18,7 @@ from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import DONE_OUTSIDE, RECORD_OUTSIDE_ACTION, PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck
 from console.domain.recovery import effects as choice_effects
-from console.domain.recovery.decidable import (
+from console.domain.recovery.decision_rules import (
     find_done_outside_refusal,
     find_payment_decision_refusal,
     find_refetch_refusal,
@@ -340,7 +340,7 @@ _MOVE_ORDER_CHOICE_RULE = ChoiceRule(
     "move_order",
     "resolve",
     (_find_order_not_movable_reason,),
-    compute_effect=choice_effects.compute_order_move_effect,
+    compute_effect=choice_effects.compute_set_order_paid_effect,
 )
 _REFUND_CHOICE_RULE = ChoiceRule(
     "refund",

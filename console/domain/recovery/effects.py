@@ -113,7 +113,7 @@ def compute_refund_effect(facts: ChoiceFacts, target: RefundState) -> DecisionEf
     )
 
 
-def compute_order_move_effect(facts: ChoiceFacts) -> DecisionEffect | None:
+def compute_set_order_paid_effect(facts: ChoiceFacts) -> DecisionEffect | None:
     """Return the effect of setting an order to paid: only the order's state changes, and no amount. None if there is
     no order or no payment.
     """

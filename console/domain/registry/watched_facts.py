@@ -102,12 +102,12 @@ def remove_closure_and_successor(facts: WatchedFacts) -> WatchedFacts:
 def compute_corporation_subject_id(corporation_number: str) -> int:
     """Return the number by which an alert about a changed corporation names the corporation, in the column
     `subject_id` of alerts: the corporation number as an integer. The first of the 13 digits is never 0, so
-    `format_number_of_subject` returns the same corporation number.
+    `get_corporation_number_of_subject` returns the same corporation number.
     """
     return int(corporation_number)
 
 
-def format_number_of_subject(subject_id: int) -> str:
+def get_corporation_number_of_subject(subject_id: int) -> str:
     """Return the corporation number (13 digits) of the `subject_id` that an alert about a changed corporation has."""
     return f"{subject_id:013d}"
 
@@ -115,7 +115,7 @@ def format_number_of_subject(subject_id: int) -> str:
 # Stored form
 
 
-def make_watched_facts_object(facts: WatchedFacts) -> Mapping[str, object]:
+def convert_watched_facts_to_json(facts: WatchedFacts) -> Mapping[str, object]:
     """Return the facts as a JSON object: `name`, `address`, `successor` and `closed` (`date` and `cause`; null while
     the corporation is open). `name_image_id` and `address_image_id` are left out if the corporation has none,
     `deleted` if it isn't deleted."""
@@ -139,7 +139,7 @@ def make_watched_facts_object(facts: WatchedFacts) -> Mapping[str, object]:
 
 def format_facts(facts: WatchedFacts) -> str:
     """Return the facts as the JSON text that the database stores."""
-    return json.dumps(make_watched_facts_object(facts), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(convert_watched_facts_to_json(facts), ensure_ascii=False, separators=(",", ":"))
 
 
 def parse_facts(text: str) -> WatchedFacts:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from console.domain.calendar_days import JST, get_end_of_day, get_start_of_day
+from console.domain.calendar_days import JST, get_end_of_japanese_day, get_start_of_japanese_day
 
 DAY_COUNT_OF_DAILY_REPORTS = 14
 """Length (days) of the period of the reports that have figures per day."""
@@ -26,12 +26,12 @@ class Period:
     @property
     def start(self) -> datetime:
         """The first instant (UTC) of the period."""
-        return get_start_of_day(self.first)
+        return get_start_of_japanese_day(self.first)
 
     @property
     def end(self) -> datetime:
         """The first instant (UTC) after the period."""
-        return get_end_of_day(self.last)
+        return get_end_of_japanese_day(self.last)
 
 
 def make_period_until(now: datetime, days: int) -> Period:

@@ -26,7 +26,7 @@ class ProviderDay:
         return self.paid + self.unpaid + self.unknown + self.other
 
     @property
-    def percent(self) -> float | None:
+    def paid_percent(self) -> float | None:
         """The paid share of the payments that have ended, in percent; None if none has ended."""
         ended_count = self.paid + self.unpaid
         return 100 * self.paid / ended_count if ended_count else None

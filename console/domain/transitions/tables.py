@@ -82,7 +82,7 @@ class ForbiddenTransition(Exception):
     """
 
 
-def require_check_transition(state: CheckState, target: CheckState) -> None:
+def require_credit_check_transition(state: CheckState, target: CheckState) -> None:
     """Check that a credit check may change from `state` to `target`; two equal states are allowed. Raises
     ForbiddenTransition for any other change."""
     if state is not target and target not in CREDIT_CHECK_TRANSITIONS[state]:

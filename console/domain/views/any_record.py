@@ -97,7 +97,7 @@ class ResolveResult:
 
 
 @dataclass(frozen=True, slots=True)
-class UnfinishedWork:
+class UnfinishedOperation:
     """An operation that has begun and not ended, with its record. The list of such operations is shown after a crash.
     `record` is None if the record is missing or can't be read; `next_step` is the step that a person or the program
     must do; `holder` is the person and process that hold its lease, None if no process does.

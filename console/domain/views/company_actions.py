@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from console.domain.records import CreditCheck
-from console.domain.recovery.decidable import find_renewal_refusal
+from console.domain.recovery.decision_rules import find_renewal_refusal
 from console.domain.registry.watched_facts import CompanyChange
 
 ACKNOWLEDGE_ACTION = "acknowledge"

@@ -13,7 +13,7 @@ from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import ENDED_UNPAID_STATES, FINAL_STATES
 from console.domain.queues.filters import AgeRange, FilterCertainty, RecordFilter
 from console.domain.records import Certainty, CreditCheck
-from console.domain.registry.watched_facts import CORPORATION_KIND, format_number_of_subject
+from console.domain.registry.watched_facts import CORPORATION_KIND, get_corporation_number_of_subject
 from console.domain.tasks.records import Alert
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.services.process.context import ServiceContext
@@ -144,7 +144,7 @@ class AffectedRecordReader:
             case credit_checks.CREDIT_CHECK_KIND:
                 return credit_checks.find_readable(conn, cause.id), 0
             case _ if cause.kind == CORPORATION_KIND:
-                return self._find_records_of_corporation(conn, format_number_of_subject(cause.id)), 0
+                return self._find_records_of_corporation(conn, get_corporation_number_of_subject(cause.id)), 0
             case _ if cause.kind == QUEUE_KIND and cause.id in QUEUE_BY_SUBJECT_ID:
                 return self._find_records_of_queue(conn, QUEUE_BY_SUBJECT_ID[cause.id], lapsed_ids)
             case _ if cause.kind == PROVIDER_KIND:

@@ -29,11 +29,11 @@ from console.domain.registry.watched_facts import (
     CompanyChange,
     WatchedFacts,
     compute_corporation_subject_id,
+    convert_watched_facts_to_json,
     find_changed_watched_facts,
-    format_number_of_subject,
     format_observed_change,
+    get_corporation_number_of_subject,
     make_watched_facts,
-    make_watched_facts_object,
     remove_closure_and_successor,
 )
 from console.domain.tasks.intervals import get_interval
@@ -345,7 +345,7 @@ class ChangedCompanyAlerts:
             conn, CORPORATION_KIND, [compute_corporation_subject_id(number) for number in numbers]
         )
         return {
-            format_number_of_subject(subject_id): alert
+            get_corporation_number_of_subject(subject_id): alert
             for subject_id, subject_alerts in alerts_by_subject_id.items()
             for alert in subject_alerts
             if alert.rule_id == CORPORATION_CHANGE_RULE
@@ -396,13 +396,15 @@ class ChangedCompanyAlerts:
         while True:
             with self._context.database.read() as conn:
                 page = alerts.list_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, ROWS_PER_PAGE, last_id)
-                detected_at = {format_number_of_subject(alert.subject_id): alert.detected_at for alert in page}
+                detected_at = {
+                    get_corporation_number_of_subject(alert.subject_id): alert.detected_at for alert in page
+                }
                 renewed_numbers = live_records.find_renewed_numbers(conn, detected_at, self._context.now())
             if not page:
                 return
             last_id = page[-1].id
             renewed_alerts = [
-                alert for alert in page if format_number_of_subject(alert.subject_id) in renewed_numbers
+                alert for alert in page if get_corporation_number_of_subject(alert.subject_id) in renewed_numbers
             ]
             yield self._resolve_alerts(renewed_alerts) if renewed_alerts else 0
 
@@ -421,7 +423,7 @@ def find_acknowledged_changes(
     validity ended before this time.
     """
     acknowledged_alerts = {
-        format_number_of_subject(alert.subject_id): alert
+        get_corporation_number_of_subject(alert.subject_id): alert
         for alert in sorted(given_alerts, key=lambda alert: alert.id)
         if alert.rule_id == CORPORATION_CHANGE_RULE and alert.acknowledged_by is not None and alert.resolved_at
     }
@@ -469,7 +471,7 @@ def raise_acknowledged_change_again(context: ServiceContext, tx: Transaction, al
     changes_by_alert = find_acknowledged_changes(tx.conn, (alert,), context.now())
     row = watched_corporations.find_by_numbers(
         tx.conn, [change.corporation_number for _, change in changes_by_alert]
-    ).get(format_number_of_subject(alert.subject_id))
+    ).get(get_corporation_number_of_subject(alert.subject_id))
     if not changes_by_alert or row is None or row.facts is None:
         return None
     change = changes_by_alert[0][1]
@@ -497,8 +499,8 @@ def _make_event_facts(
     facts before and after the change (`before`, `after`), and the registry date as ISO text (`registry_date`)."""
     return {
         "changed": sorted(find_changed_watched_facts(facts_before, present_facts)),
-        "before": make_watched_facts_object(facts_before),
-        "after": make_watched_facts_object(present_facts),
+        "before": convert_watched_facts_to_json(facts_before),
+        "after": convert_watched_facts_to_json(present_facts),
         "registry_date": registry_date.isoformat(),
     }
 
@@ -512,7 +514,7 @@ def _record_alert_change(
 ) -> None:
     """Add the event `event_name` (AlertRaised or AlertResolved) about the alert to the outbox, and write an audit
     entry. `facts` are added to the event."""
-    number = format_number_of_subject(alert.subject_id)
+    number = get_corporation_number_of_subject(alert.subject_id)
     outbox.add_alert_event(tx.conn, event_name, alert, context.database_id, context.now(), facts)
     action = AuditAction.ALERT_RAISED if event_name == "AlertRaised" else AuditAction.ALERT_RESOLVED
     detail = {"rule": alert.rule_id, "number": number, "observed": alert.observed, "expected": alert.expected}

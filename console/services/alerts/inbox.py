@@ -21,7 +21,7 @@ from console.domain.registry.watched_facts import (
     CORPORATION_CHANGE_RULE,
     CORPORATION_KIND,
     CompanyChange,
-    format_number_of_subject,
+    get_corporation_number_of_subject,
 )
 from console.domain.service_results import LostOperation, LostOperationList, QueueCount
 from console.domain.tasks.records import Alert, AlertItem
@@ -455,7 +455,11 @@ def _make_case_item(alert: Alert, payment_numbers: Mapping[int, str]) -> AlertIt
     """
     if alert.subject_kind == CORPORATION_KIND:
         return AlertItem(
-            alert, "look_up", alert.subject_kind, alert.subject_id, format_number_of_subject(alert.subject_id)
+            alert,
+            "look_up",
+            alert.subject_kind,
+            alert.subject_id,
+            get_corporation_number_of_subject(alert.subject_id),
         )
     has_page = alert.subject_kind in RECORD_KINDS
     number = payment_numbers.get(alert.subject_id) if alert.subject_kind == payments.PAYMENT_KIND else None

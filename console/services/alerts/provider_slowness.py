@@ -11,8 +11,8 @@ from console.domain.alerts.provider_slowness import (
     SLOW_RESPONSE_SECONDS,
     SLOWNESS_PERIOD,
     compute_median_seconds,
-    format_expected_response,
-    format_observed_slowness,
+    format_expected_call_duration,
+    format_observed_call_duration,
 )
 from console.domain.alerts.provider_subjects import PROVIDER_KIND, compute_provider_subject_id
 from console.services.evidence.answered_operations import list_answered_operations
@@ -50,7 +50,7 @@ class ProviderSlownessAlerts:
         medians = {provider: compute_median_seconds(values) for provider, values in durations.items()}
         open_subject_ids = {alert.subject_id for alert in open_alerts}
         slow_providers = {
-            provider: format_observed_slowness(provider, seconds, len(durations[provider]))
+            provider: format_observed_call_duration(provider, seconds, len(durations[provider]))
             for provider, seconds in medians.items()
             if seconds is not None
             and seconds >= SLOW_RESPONSE_SECONDS
@@ -83,7 +83,7 @@ class ProviderSlownessAlerts:
         for provider, observed in sorted(observed_by_provider.items()):
             subject_id = compute_provider_subject_id(provider)
             alerts.raise_alert(
-                tx.conn, ALERT_RULE, PROVIDER_KIND, subject_id, None, observed, format_expected_response(), now
+                tx.conn, ALERT_RULE, PROVIDER_KIND, subject_id, None, observed, format_expected_call_duration(), now
             )
         for alert_id in ended_alert_ids:
             alerts.resolve(tx.conn, alert_id, now)

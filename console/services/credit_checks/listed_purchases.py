@@ -9,7 +9,7 @@ even after their decision.
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
-from console.domain.calendar_days import JST, get_end_of_day
+from console.domain.calendar_days import JST, get_end_of_japanese_day
 from console.domain.clock import is_in_future
 from console.domain.error_reasons import EvidenceMismatchReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
@@ -237,4 +237,6 @@ def _has_expired(report: CheckReport, sent_at: datetime | None, now: datetime) -
         return report.expired
     if last_valid_day is None or (purchase_day is not None and last_valid_day <= purchase_day):
         return False
-    return get_end_of_day(last_valid_day) <= (now if purchase_day is not None or sent_at is None else sent_at)
+    return get_end_of_japanese_day(last_valid_day) <= (
+        now if purchase_day is not None or sent_at is None else sent_at
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from console.domain.audit.actions import AuditAction
-from console.domain.calendar_days import get_end_of_day, get_start_of_day
+from console.domain.calendar_days import get_end_of_japanese_day, get_start_of_japanese_day
 from console.domain.corporation_number import FIRST_ASSIGNMENT_DAY
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
@@ -189,7 +189,7 @@ def make_report_values(report: CheckReport, record: CreditCheck, now: datetime) 
     column_values: dict[str, object] = {
         "company_name": report.company_name[: credit_checks.LONGEST_NAME_CHARACTERS] if report.company_name else None,
         "result": report.result,
-        "purchased_at": get_start_of_day(report.purchase_date) if report.purchase_date else None,
+        "purchased_at": get_start_of_japanese_day(report.purchase_date) if report.purchase_date else None,
         "expired_at": valid_until,
     }
     return {name: convert_to_column_value(value) for name, value in column_values.items() if value is not None}
@@ -206,7 +206,7 @@ def compute_valid_until(report: CheckReport, record: CreditCheck) -> datetime | 
     last_valid_day = report.expiration_date
     if last_valid_day is None or last_valid_day < FIRST_ASSIGNMENT_DAY:
         return None
-    valid_until = get_end_of_day(last_valid_day)
+    valid_until = get_end_of_japanese_day(last_valid_day)
     has_validity = report.purchase_date is not None and last_valid_day > report.purchase_date
     is_over_before_purchase = record.created_at is not None and valid_until <= record.created_at
     return None if is_over_before_purchase and not has_validity else valid_until
@@ -220,7 +220,7 @@ def had_reported_check_expired_before(report: CheckReport, sent_at: datetime | N
     purchase_date, last_valid_day = report.purchase_date, report.expiration_date
     if sent_at is None or purchase_date is None or last_valid_day is None or last_valid_day <= purchase_date:
         return False
-    return get_end_of_day(last_valid_day) <= sent_at
+    return get_end_of_japanese_day(last_valid_day) <= sent_at
 
 
 def convert_to_column_value(value: object) -> object:

@@ -20,7 +20,7 @@ from console.domain.records import (
     WorkReason,
     WorkState,
 )
-from console.domain.recovery.decidable import has_expired
+from console.domain.recovery.decision_rules import has_expired
 from console.domain.tasks.retry_schedules import PURCHASE_PROBE_WAITS, compute_next_attempt_time
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals

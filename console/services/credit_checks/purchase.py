@@ -18,7 +18,7 @@ from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.process.lease_names import make_purchase_lease_name
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, CheckState, CreditCheck, PurchaseRequest
-from console.domain.recovery.decidable import find_refetch_refusal, has_expired, is_denied_but_bought
+from console.domain.recovery.decision_rules import find_refetch_refusal, has_expired, is_denied_but_bought
 from console.domain.usage_problems import UsageProblem
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.credit_checks import outcomes

@@ -16,7 +16,7 @@ from console.domain.process import interrupts
 from console.domain.process.lease_names import make_credit_check_lease_name
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckState, CreditCheck, Document
-from console.domain.recovery.decidable import find_refetch_refusal, make_stale_view_error
+from console.domain.recovery.decision_rules import find_refetch_refusal, make_stale_view_error
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.readings import (

@@ -8,7 +8,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import AlreadyPurchasedDetail
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty, CheckState
-from console.domain.recovery.decidable import is_denied_but_bought
+from console.domain.recovery.decision_rules import is_denied_but_bought
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.replayed_operations import (
     find_operation,

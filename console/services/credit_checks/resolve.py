@@ -26,8 +26,8 @@ from console.domain.records import (
     WorkReason,
     is_valid_credit_check_id,
 )
-from console.domain.recovery.decidable import is_decidable_check, make_stale_view_error, make_undecidable_error
 from console.domain.recovery.decision_reasons import LONGEST_DECISION_REASON_CHARACTERS, PersonEvidence, StatedReason
+from console.domain.recovery.decision_rules import is_decidable_check, make_stale_view_error, make_undecidable_error
 from console.domain.usage_problems import UsageProblem
 from console.domain.views.any_record import ResolveResult
 from console.providers.credit_checks.provider import CreditCheckReader

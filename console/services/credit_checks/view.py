@@ -20,7 +20,7 @@ from console.domain.records import (
     Person,
     TimelineEntry,
 )
-from console.domain.recovery.decidable import find_renewal_refusal
+from console.domain.recovery.decision_rules import find_renewal_refusal
 from console.domain.views.any_record import CreditCheckDetails, find_last_call
 from console.services.annotations.annotations import read_annotations
 from console.services.audit.read_log import RecordOpeningLog

@@ -114,9 +114,9 @@ class RemoteRequestIdService(RequestIdService):
         outcome_unknown (reason `asked`) if the desk stops waiting without an answer; usage for a malformed request id
         or arguments that are too long; no_evidence if the file among the arguments can't be read or is too large;
         interrupted (reason `withdrawn`) if the person has withdrawn the request elsewhere; possible_repeat (reason
-        `answer_unreadable`) if this desk can't read the answer of a worker of another version; Interrupted if a
-        signal has ended the wait and the request is withdrawn; the errors of the database; and the errors of the
-        command.
+        `answer_unreadable`) if this desk can't read the answer of a worker of another version;
+        InterruptedBeforeAction if a signal has ended the wait and the request is withdrawn; the errors of the
+        database; and the errors of the command.
         """
         if command not in self._form_by_command:
             return act()
@@ -221,8 +221,8 @@ class RemoteRequestIdService(RequestIdService):
         Raises worker_away if the request has lapsed, so that no worker can take it; interrupted (reason `withdrawn`)
         if the person has withdrawn it elsewhere, such as in the window; outcome_unknown if the database or the
         request's worker does not respond for ANSWER_WAIT_LIMIT_SECONDS. A signal of the operating system ends the
-        wait: the method then tries to withdraw the request. It raises Interrupted if the withdrawal succeeds,
-        otherwise outcome_unknown.
+        wait: the method then tries to withdraw the request. It raises InterruptedBeforeAction if the withdrawal
+        succeeds, otherwise outcome_unknown.
         """
         clock, request_wait = self._context.clock, get_current_wait()
         pause_seconds, last_step = FIRST_ANSWER_POLL_SECONDS, None
@@ -248,7 +248,7 @@ class RemoteRequestIdService(RequestIdService):
             clock.sleep(pause_seconds)
             pause_seconds = min(pause_seconds * 1.2, LONGEST_ANSWER_POLL_SECONDS)
         if interrupts.is_interrupt_pending() and self._withdraw_request(desk_request_id):
-            raise interrupts.Interrupted
+            raise interrupts.InterruptedBeforeAction
         raise _make_unanswered_request_error()
 
     def _raise_if_unexecuted(

@@ -292,7 +292,7 @@ class RequestExecutor:
                     answer = self._make_answer(taken_request)
             else:
                 answer = self._make_answer(taken_request)
-        except interrupts.Interrupted:
+        except interrupts.InterruptedBeforeAction:
             self._context.write(lambda tx: requests.end_lease(tx.conn, taken_request))
             return False
         except ActNotAnswered:
@@ -418,10 +418,10 @@ class RequestExecutor:
 
     def _make_answer(self, taken_request: TakenDeskRequest) -> str:
         """Run the command of a desk request and return its answer as JSON, with masked payers. An exception of the
-        command other than ConsoleError is logged and becomes the error internal_error. Raises Interrupted if a signal
-        asks this process to end before the command has started; ActNotAnswered, inside a block of `forbid_acting`, if
-        only a run of the command could answer the request; and the error of the database if the payers can't be read:
-        the next worker that takes the request finds the same answer under the request id.
+        command other than ConsoleError is logged and becomes the error internal_error. Raises InterruptedBeforeAction
+        if a signal asks this process to end before the command has started; ActNotAnswered, inside a block of
+        `forbid_acting`, if only a run of the command could answer the request; and the error of the database if the
+        payers can't be read: the next worker that takes the request finds the same answer under the request id.
         """
         with act_for_requester(taken_request), watch_for_repeated_request() as repeats:
             answer = self._run_command_and_make_answer(taken_request)

@@ -55,8 +55,8 @@ TIMELINE_KINDS = (
 )
 _MAX_ID_DIGITS = 18  # digits
 _ReadPosition = dict[str, tuple[datetime, str, datetime]]
-"""The read position of a page of a timeline. By the key of each stream of events (`TimelineEvent.stream`): the time
-and the id of the stream's last event up to this page, and the latest moment that the stream had reached."""
+"""The read position of a page of a timeline. By the key of each stream of events (`TimelineEvent.stream_key`): the
+time and the id of the stream's last event up to this page, and the latest moment that the stream had reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,8 +333,8 @@ def _advance_read_position(events: tuple[TimelineEvent, ...], position: _ReadPos
     began."""
     new_position = dict(position)
     for event in events:
-        _, _, last_moment = new_position.get(event.stream, (EARLIEST_INSTANT, "", EARLIEST_INSTANT))
-        new_position[event.stream] = (event.at, event.row, max(last_moment, event.moment))
+        _, _, last_moment = new_position.get(event.stream_key, (EARLIEST_INSTANT, "", EARLIEST_INSTANT))
+        new_position[event.stream_key] = (event.at, event.row, max(last_moment, event.moment))
     return new_position
 
 

@@ -3,7 +3,7 @@ answer while the database can't be read."""
 
 from dataclasses import replace
 
-from console.domain.calendar_days import get_end_of_day, get_start_of_day
+from console.domain.calendar_days import get_end_of_japanese_day, get_start_of_japanese_day
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
@@ -41,8 +41,8 @@ def build_credit_check(claimed_operation: ClaimedOperation, outcome: Outcome[Che
         credit_check_id=report.credit_check_id if report else None,
         company_name=name,
         result=result,
-        purchased_at=get_start_of_day(purchase_day) if purchase_day else None,
-        expired_at=get_end_of_day(expiration_day) if expiration_day else None,
+        purchased_at=get_start_of_japanese_day(purchase_day) if purchase_day else None,
+        expired_at=get_end_of_japanese_day(expiration_day) if expiration_day else None,
         pdf_file_path=None,
         incomplete=tuple(part for part, value in value_by_part.items() if not value)
         if state is CheckState.SUCCESS

@@ -86,12 +86,12 @@ class GuardedPipeline:
         The pipeline calls `progress` with "waiting", "asking" and "answered". Before anything is sent, raises the
         refusals of the operation's `check` and `claim`; lease_timeout after LEASE_WAIT_SECONDS, or in_progress if the
         operation does not wait, while another holder has the lease; database_went_back if the database has gone back
-        to an earlier state; storage_full if a disk of the desk is full; and Interrupted if a signal arrived before
-        the claim. If the outcome could not be written to the database, raises OutcomeUnrecorded for an operation with
-        effect, and the error of the write for an operation without effect. A signal that arrives after the claim
-        takes effect after the outcome is written.
+        to an earlier state; storage_full if a disk of the desk is full; and InterruptedBeforeAction if a signal
+        arrived before the claim. If the outcome could not be written to the database, raises OutcomeUnrecorded for an
+        operation with effect, and the error of the write for an operation without effect. A signal that arrives after
+        the claim takes effect after the outcome is written.
         """
-        with tracing.start_correlation(), interrupts.defer_signals():
+        with tracing.continue_or_start_correlation(), interrupts.defer_signals():
             if operation.has_effect:
                 database_rollback.require_no_database_rollback(self._context)
             self._context.failpoints.reach("before_tx1")
@@ -135,8 +135,8 @@ class GuardedPipeline:
     ) -> ClaimedOperation:
         """Wait until the operation's lease is free, run the first transaction (tx1), and return the claim.
         `started_at` is the time at which the wait began (seconds of the monotonic clock). Raises in_progress if the
-        operation doesn't wait, lease_timeout after LEASE_WAIT_SECONDS, and Interrupted after a signal that ends
-        this process."""
+        operation doesn't wait, lease_timeout after LEASE_WAIT_SECONDS, and InterruptedBeforeAction after a signal
+        that ends this process."""
         context = self._context
         deadline = started_at + context.scale.scale_seconds(LEASE_WAIT_SECONDS)
         while True:

@@ -19,7 +19,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 
 if TYPE_CHECKING:
-    from console.domain.lookup.results import SearchResult
+    from console.domain.lookup.search_result import SearchResult
     from console.domain.payments.records import Order, Payment, Refund
     from console.domain.registry.facts import CorporationFacts
     from console.domain.tasks.records import Note
@@ -281,8 +281,9 @@ class Lookup:
     def search(self, text: str, limit: int = 50, prefecture: str | None = None) -> "SearchResult":
         """Return everything that `text` matches: at most `limit` companies, at most `limit` records of each kind,
         operations, and the open alerts about the records. A `limit` outside of 1 to 1,000 becomes the nearest of
-        these numbers. `text` may contain operators, amounts and days (see `domain.lookup.query`). With `prefecture`,
-        return only companies of that prefecture. Raises not_allowed if the acting person has no right to read."""
+        these numbers. `text` may contain operators, amounts and days (see `domain.lookup.search_query`). With
+        `prefecture`, return only companies of that prefecture. Raises not_allowed if the acting person has no right
+        to read."""
         from console.services.lookup.search import GlobalSearch
 
         return GlobalSearch(self._context, self._add_relations_to_groups, _find_credit_checks).search(

@@ -10,8 +10,8 @@ from console.domain.access.permissions import ROLES_THAT_SEND_REQUEST_IDS
 from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.lookup.number_input import find_corporation_number
-from console.domain.lookup.query import SearchQuery, parse_search
-from console.domain.lookup.results import FoundRecords, SearchResult, SearchSubject
+from console.domain.lookup.search_query import SearchQuery, parse_search
+from console.domain.lookup.search_result import FoundRecords, SearchResult, SearchSubject
 from console.domain.queues.filters import FilteredRecord, get_record_kind
 from console.domain.records import CreditCheck, Operation, Person
 from console.domain.registry.corporations import RegistryMatches

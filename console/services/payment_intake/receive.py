@@ -93,7 +93,7 @@ class NoticeReceiver:
         remaining steps (store the notice, ask the provider). A receiver that must reply before the provider answers
         calls this method instead of `receive_notice`.
         """
-        with act_as(WORKER), tracing.start_correlation() as correlation:
+        with act_as(WORKER), tracing.continue_or_start_correlation() as correlation:
             try:
                 if len(received_notice.body) > LARGEST_NOTICE_BYTES:
                     raise NoticeRefused("too_large", f"{len(received_notice.body)} bytes")

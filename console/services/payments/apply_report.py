@@ -21,12 +21,12 @@ from console.domain.payments.report_rules import (
     PROVIDER_CLOCK_TOLERANCE,
     ReportEffect,
     ReportSource,
+    are_all_reports_reads,
     compute_report_effect,
     ends_unknown_outcome,
     find_paid_time_problem,
     is_other_amount_missing,
-    is_other_amount_unknown,
-    is_read_after_reads,
+    is_unknown_because_of_other_amount,
     replace_unclear_reversal,
 )
 from console.domain.payments.states import ENDED_UNPAID_STATES, PAID_STATES, PaymentState, RefundState
@@ -251,14 +251,14 @@ def _add_earlier_other_amounts(
     """Return the effect; if its case is about another paid amount than the requested one, the case also names the
     other amounts that earlier notices have reported as paid, and that no person has acknowledged. Each notice is
     about one payment, so a later one doesn't correct it. A read that follows only reads replaces them
-    (`is_read_after_reads`): no amount is added then.
+    (`are_all_reports_reads`): no amount is added then.
     """
     is_case_of_amounts = effect.case_rule == WorkReason.AMOUNT_DIFFERS or (
         effect.case_rule == WorkReason.CONTRADICTED
         and effect.booked_amount is not None
-        and is_other_amount_unknown(payment)
+        and is_unknown_because_of_other_amount(payment)
     )
-    if not is_case_of_amounts or is_read_after_reads(payment, sourced_report.source_kind):
+    if not is_case_of_amounts or are_all_reports_reads(payment, sourced_report.source_kind):
         return effect
     rule, observed = WorkReason.AMOUNT_DIFFERS, effect.case_observed
     return replace(effect, case_observed=list_facts_with_open_case(tx.conn, payment.id, rule, observed))

@@ -16,7 +16,7 @@ from console.domain.payments.consistency import (
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.payments.states import CONFIRMED_PAID_STATES, DONE_OUTSIDE, PAID_STATES
 from console.domain.records import Work, WorkReason, WorkState
-from console.domain.recovery.decidable import find_set_order_paid_refusal
+from console.domain.recovery.decision_rules import find_set_order_paid_refusal
 from console.domain.tasks.records import Alert
 from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS, compute_next_attempt_time
 from console.domain.transitions.tables import ORDER_TRANSITIONS

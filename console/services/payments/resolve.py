@@ -24,9 +24,9 @@ from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import (
     OTHER_AMOUNT_REASON,
     ReportSource,
+    does_report_name_payment,
     find_other_paid_amount,
-    keeps_other_amount_unknown,
-    names_payment,
+    stays_unknown_because_of_other_amount,
 )
 from console.domain.payments.states import (
     DONE_OUTSIDE,
@@ -38,14 +38,14 @@ from console.domain.payments.states import (
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.reason import ForeignText
 from console.domain.records import RESOLVED_BY_PEOPLE_CAUSE, Certainty, OperationState, WorkReason
-from console.domain.recovery.decidable import (
+from console.domain.recovery.decision_reasons import PersonEvidence, StatedReason
+from console.domain.recovery.decision_rules import (
     find_decision_path,
     find_done_outside_refusal,
     find_payment_decision_refusal,
     make_stale_view_error,
     make_undecidable_error,
 )
-from console.domain.recovery.decision_reasons import PersonEvidence, StatedReason
 from console.domain.usage_problems import UsageProblem
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
@@ -446,7 +446,9 @@ class PaymentResolver:
         amount if it has stated none. If `id_at_provider` is None, the payment can't be refunded until a later read at
         the provider has given it the provider's payment id."""
         read_report = find_report(answer) if answer is not None else None
-        if read_report is not None and not (read_report.state in PAID_STATES and names_payment(payment, read_report)):
+        if read_report is not None and not (
+            read_report.state in PAID_STATES and does_report_name_payment(payment, read_report)
+        ):
             read_report = None
         amount = read_report.amount if read_report is not None else find_other_paid_amount(payment)
         report = PaymentReport(
@@ -535,9 +537,9 @@ def _is_one_person_enough(payment: Payment, report: PaymentReport) -> bool:
     """True if the provider's report is enough to accept or refuse the decision of one person. A report that the
     payment was paid must have all facts of a booking, because otherwise no decision could ever agree with it."""
     if report.state in PAID_STATES:
-        return report.is_bookable and names_payment(payment, report)
-    is_about_payment = names_payment(payment, report) or report.state in WAITING_STATES
-    return is_about_payment and not keeps_other_amount_unknown(payment, report)
+        return report.is_bookable and does_report_name_payment(payment, report)
+    is_about_payment = does_report_name_payment(payment, report) or report.state in WAITING_STATES
+    return is_about_payment and not stays_unknown_because_of_other_amount(payment, report)
 
 
 def _refuse_unpaid_decision_against_answer(answer: Outcome[PaymentReport], payment: Payment) -> None:
@@ -581,7 +583,7 @@ def _find_provider_payment_id(payment: Payment, answer: Outcome[PaymentReport] |
     """Return the payment id that the provider's answer contains; None without an answer, if it contains no id, or if
     it may be about another payment."""
     report = answer.content if answer is not None else None
-    return report.provider_payment_id if report is not None and names_payment(payment, report) else None
+    return report.provider_payment_id if report is not None and does_report_name_payment(payment, report) else None
 
 
 def _refuse_id_of_other_payment(tx: Transaction, payment: Payment, provider_payment_id: str) -> None:

@@ -15,7 +15,7 @@ from console.domain.lookup.number_input import find_corporation_number
 from console.domain.money import InvalidAmountText, Money
 from console.domain.payments.provider_messages import PaymentReport, PaymentRequest, StartedPayment
 from console.domain.payments.records import Order, OrderState, Payment
-from console.domain.payments.report_rules import is_other_amount_unknown, may_be_end_of_other_payment
+from console.domain.payments.report_rules import is_unknown_because_of_other_amount, may_be_end_of_other_payment
 from console.domain.payments.service_results import StartResult
 from console.domain.payments.states import (
     ENDED_UNPAID_STATES,
@@ -29,7 +29,7 @@ from console.domain.process.lease_names import make_payment_start_lease_name
 from console.domain.process.log_events import LogEvent
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import RESOLVED_BY_PEOPLE_CAUSE, Certainty, OperationState, WorkReason, WorkState
-from console.domain.recovery.decidable import is_perhaps_paid_after_end
+from console.domain.recovery.decision_rules import is_perhaps_paid_after_end
 from console.domain.usage_problems import UsageProblem
 from console.providers.http.answer_age import OLD_ANSWER_REASON
 from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON
@@ -367,7 +367,7 @@ class _StartAttempt:
             raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"order": order.merch_txn_id, "state": order.state.value})
         for payment in self._read_live_payments(conn, self._order_id):
             is_waiting_elsewhere = payment.provider != self._provider and payment.state in WAITING_STATES
-            if is_waiting_elsewhere and not is_other_amount_unknown(payment):
+            if is_waiting_elsewhere and not is_unknown_because_of_other_amount(payment):
                 continue
             raise _make_live_payment_error(payment)
         for payment in self._list_ended_payments(conn, self._order_id):

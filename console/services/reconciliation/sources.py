@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from console.domain.calendar_days import get_end_of_day, get_start_of_day
+from console.domain.calendar_days import get_end_of_japanese_day, get_start_of_japanese_day
 from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState, RefundState
@@ -157,7 +157,7 @@ class NoticeHistory:
 
     def __init__(self, context: ServiceContext, notice_source: str, first_day: date, last_day: date) -> None:
         self._context, self._source, self._notice_handler = context, notice_source, SignedNoticeHandler(context)
-        self._begins_at, self._ends_at = get_start_of_day(first_day), get_end_of_day(last_day)
+        self._begins_at, self._ends_at = get_start_of_japanese_day(first_day), get_end_of_japanese_day(last_day)
 
     def read_rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
         """Yield the rows that follow the row with the key `last_key` (None: all rows); the stored notices are read

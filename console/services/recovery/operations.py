@@ -24,8 +24,8 @@ from console.domain.records import (
     OperationState,
     is_valid_credit_check_id,
 )
-from console.domain.recovery.decidable import has_expired
 from console.domain.recovery.decision_reasons import PersonEvidence, StatedReason
+from console.domain.recovery.decision_rules import has_expired
 from console.domain.service_results import OperationDetails
 from console.domain.usage_problems import UsageProblem
 from console.domain.views.any_record import ResolveResult

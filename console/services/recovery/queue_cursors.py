@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.queues.order import SortColumn
+from console.domain.queues.sort_order import SortColumn
 from console.domain.records import WorkState
 from console.domain.usage_problems import UsageProblem
 from console.store.queues import queues

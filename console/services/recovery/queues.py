@@ -23,14 +23,14 @@ from console.domain.queue_names import MISMATCH_QUEUE_NAME
 from console.domain.queues.causes import CausePage, group_by_cause
 from console.domain.queues.filter_text import format_filter
 from console.domain.queues.filters import NO_FILTER, RecordFilter, get_record_kind
-from console.domain.queues.mismatches import Mismatch, describe_mismatch
-from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, format_sort_order
+from console.domain.queues.mismatches import Mismatch, make_mismatch
+from console.domain.queues.sort_order import DEFAULT_SORT_ORDER, QueueSortOrder, format_sort_order
 from console.domain.records import CreditCheck, LeaseHolder, Operation, OperationState
 from console.domain.service_results import QueueCount
 from console.domain.tasks.intervals import TASK_LEASE_PREFIX
 from console.domain.tasks.records import Take
 from console.domain.usage_problems import UsageProblem
-from console.domain.views.any_record import QueueItem, QueuePage, UnfinishedWork
+from console.domain.views.any_record import QueueItem, QueuePage, UnfinishedOperation
 from console.services.process import list_cursors
 from console.services.process.context import ServiceContext
 from console.services.records.completer import RecordsCompleter, complete_readable_records, map_readable_records
@@ -164,8 +164,7 @@ class QueueReader:
         }
         now = self._context.now()
         return [
-            describe_mismatch(record, open_alerts[get_record_kind(record)].get(record.id, ()), now)
-            for record in records
+            make_mismatch(record, open_alerts[get_record_kind(record)].get(record.id, ()), now) for record in records
         ]
 
     def read_cause_groups(self, queue_name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
@@ -202,7 +201,7 @@ class QueueReader:
             QueueCount(name, min(count, count_limit), count > count_limit, oldest) for name, count, oldest in counts
         )
 
-    def list_unfinished_operations(self) -> tuple[UnfinishedWork, ...]:
+    def list_unfinished_operations(self) -> tuple[UnfinishedOperation, ...]:
         """Return the guarded operations in the state `calling` or `unknown`, at most 500, oldest first. Each has its
         record (None if it can't be read), the next step of the record, and the process that holds its lease (None if
         no lease is in force)."""
@@ -223,7 +222,7 @@ class QueueReader:
                 for operation, record in zip(operations, stored_records, strict=True)
             ]
         return tuple(
-            UnfinishedWork(
+            UnfinishedOperation(
                 operation,
                 record,
                 _make_next_step(operation, record, context.now()),

@@ -47,7 +47,7 @@ from console.domain.records import (
     CreditCheck,
     WorkState,
 )
-from console.domain.recovery.decidable import (
+from console.domain.recovery.decision_rules import (
     WORK_REASONS_OF_CONTRADICTION,
     find_contradicted_refund,
     is_decidable_check,

@@ -18,7 +18,7 @@ from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.process import interrupts
 from console.domain.records import Certainty, Work, WorkState
-from console.domain.recovery.decidable import (
+from console.domain.recovery.decision_rules import (
     find_decision_refusal,
     find_withdrawal_refusal,
     is_decision_time_over,
@@ -92,8 +92,8 @@ class RefundDecisionService:
         has gone back to an earlier state; the error of `require_refundable_payment` if the provider's answer about
         the payment doesn't allow the refund; and the error of `raise_first_broken_rule` if the refund breaks a rule.
         If the approval is stored and the refund can't be sent, or its outcome is unknown, raises the error of
-        `submit_refund`. If a signal asks the process to end, raises `Interrupted` before the approval is stored;
-        between the approval and the sending, raises the error interrupted with the approved refund.
+        `submit_refund`. If a signal asks the process to end, raises `InterruptedBeforeAction` before the approval is
+        stored; between the approval and the sending, raises the error interrupted with the approved refund.
         """
         with interrupts.defer_signals():
             with refusals.audit_refusals(self._context, AuditAction.REFUND_APPROVE, refund_id, kind=REFUND_KIND):
@@ -108,7 +108,7 @@ class RefundDecisionService:
                 return self._submit_approved_refund(
                     refund_id, progress, payment_asked_at_ms=approval.payment_asked_at_ms
                 )
-            except interrupts.Interrupted:
+            except interrupts.InterruptedBeforeAction:
                 raise ConsoleError(ErrorCode.INTERRUPTED, {"record": refund}) from None
             except ConsoleError as error:
                 if error.code in OWN_FAILURE_ERROR_CODES:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from console.domain.process.lease_names import make_refund_lease_name
 from console.domain.records import WorkReason
-from console.domain.recovery.decidable import is_decidable_refund, make_stale_view_error, make_undecidable_error
+from console.domain.recovery.decision_rules import is_decidable_refund, make_stale_view_error, make_undecidable_error
 from console.services.guarded.leases import hold_lease, refuse_running_operation
 from console.services.guarded.operation import OperationSettler
 from console.services.guarded.second_person import is_version_decidable

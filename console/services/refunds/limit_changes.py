@@ -12,7 +12,7 @@ from console.domain.payments.limits import (
     LIMIT_NAMES,
     Limit,
     get_largest_limit,
-    list_condition_names,
+    list_second_checker_condition_names,
     make_limit_subject,
 )
 from console.services.audit import refusals
@@ -98,7 +98,7 @@ class RefundLimitService:
             context, AuditAction.LIMIT_SET, f"{limit_name} {currency}"[:40], kind=LIMIT_KIND
         ):
             person = context.require_right("limits").name
-            is_known = limit_name in (*LIMIT_NAMES, *list_condition_names())
+            is_known = limit_name in (*LIMIT_NAMES, *list_second_checker_condition_names())
             if not is_known or len(currency) != 3 or not (currency.isascii() and currency.isupper()):
                 raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": LIMIT_KIND, "id": f"{limit_name} {currency}"})
             return context.write(lambda tx: self._propose_or_set_limit(tx, limit_name, currency, limit_value, person))

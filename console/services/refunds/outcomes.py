@@ -28,7 +28,7 @@ from console.domain.records import (
     WorkReason,
     WorkState,
 )
-from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION, is_refund_perhaps_made
+from console.domain.recovery.decision_rules import WORK_REASONS_OF_CONTRADICTION, is_refund_perhaps_made
 from console.domain.tasks.retry_schedules import (
     REFUND_POLL_WAITS,
     REFUND_PROBE_WAITS,

@@ -37,7 +37,7 @@ from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
 from console.domain.payments.states import PAID_STATES, PaymentState
 from console.domain.records import Certainty
-from console.domain.recovery.decidable import make_stale_view_error
+from console.domain.recovery.decision_rules import make_stale_view_error
 from console.domain.tasks.retry_schedules import REFUND_DECISION_TIME_LIMIT
 from console.domain.usage_problems import UsageProblem
 from console.providers.payments.provider import PaymentReader

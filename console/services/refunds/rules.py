@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from console.domain.access.permissions import MAKER_ROLES, normalize_person_name
-from console.domain.calendar_days import JST, get_start_of_day
+from console.domain.calendar_days import JST, get_start_of_japanese_day
 from console.domain.error_reasons import (
     ExceedsCapturedReason,
     InProgressReason,
@@ -23,7 +23,7 @@ from console.domain.payments.records import Limits, Order, Payment, Refund
 from console.domain.payments.service_results import RuleCheck
 from console.domain.payments.states import ENDED_WITHOUT_MONEY_STATES, OPEN_REFUND_STATES, PAID_STATES, RefundState
 from console.domain.records import Certainty, WorkReason
-from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION
+from console.domain.recovery.decision_rules import WORK_REASONS_OF_CONTRADICTION
 from console.providers.payments.provider import PaymentCapabilities, PaymentReader, RefundLister
 from console.services.guarded.desk_answers import is_claim_ended_elsewhere
 from console.services.payments.listed_facts import find_acknowledged_keys
@@ -108,7 +108,7 @@ def read_facts_of_refunds(
     refunds could be wrong, too.
     """
     now = read_current_time(conn, context.now())
-    midnight = get_start_of_day(now.astimezone(JST).date())
+    midnight = get_start_of_japanese_day(now.astimezone(JST).date())
     requested_payments, makers = [payment for payment, _ in requests], {maker for _, maker in requests}
     refunds_by_payment_id: dict[int, tuple[Refund, ...]] = {}
     for refund in refunds.find_by_payments(

@@ -31,7 +31,7 @@ from console.domain.payments.service_results import (
 from console.domain.payments.states import RefundState
 from console.domain.process.lease_names import make_refund_lease_name
 from console.domain.records import LeaseHolder, Person
-from console.domain.recovery.decidable import find_decision_refusal, find_withdrawal_refusal
+from console.domain.recovery.decision_rules import find_decision_refusal, find_withdrawal_refusal
 from console.services.annotations.annotations import read_annotations
 from console.services.audit.read_log import RecordOpeningLog
 from console.services.credit_checks.view import ActionReader, read_timeline

@@ -12,7 +12,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import Operation
 from console.domain.registry.corporations import Corporation, RegistryMatch
 from console.domain.registry.facts import CorporationFacts, RegistryEntry
-from console.domain.registry.watched_facts import CORPORATION_KIND, format_number_of_subject
+from console.domain.registry.watched_facts import CORPORATION_KIND, get_corporation_number_of_subject
 from console.domain.tasks.records import Alert
 from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks
@@ -100,7 +100,7 @@ def complete_alerts_with_corporations(context: ServiceContext, alerts: Sequence[
     """Return the alerts, in the same sequence; each alert about a changed corporation has the registry's entry about
     this corporation in the field `registry_entry`."""
     number_by_id = {
-        alert.id: format_number_of_subject(alert.subject_id)
+        alert.id: get_corporation_number_of_subject(alert.subject_id)
         for alert in alerts
         if alert.subject_kind == CORPORATION_KIND
     }

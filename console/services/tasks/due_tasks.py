@@ -14,7 +14,7 @@ from console.domain.lookup.number_input import find_corporation_number
 from console.domain.payments.records import Payment, Refund
 from console.domain.process import correlation as tracing
 from console.domain.records import CheckState, CreditCheck, Operation, Work, WorkReason, WorkState
-from console.domain.recovery.decidable import find_refetch_refusal
+from console.domain.recovery.decision_rules import find_refetch_refusal
 from console.domain.tasks.intervals import BATCH_SIZE as BATCH_SIZE
 from console.services.credit_checks.probe import CreditCheckProber
 from console.services.credit_checks.readings import PDF_PART

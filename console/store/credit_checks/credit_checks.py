@@ -566,7 +566,7 @@ def _make_versioned_update(
     """
     new_state = values.get("status", record.state if "work_state" in values else None)
     if new_state is not None:
-        states.require_check_transition(record.state, CheckState(str(new_state)))
+        states.require_credit_check_transition(record.state, CheckState(str(new_state)))
         values["status"] = CheckState(str(new_state)).value
     values |= _convert_dates_to_zone(record.dates_zone, values)
     if new_state not in (None, record.state) or values.get("certainty", record.certainty) != record.certainty:

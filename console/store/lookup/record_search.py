@@ -24,8 +24,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeEngine
 
 from console.domain.calendar_days import JST
-from console.domain.lookup.query import DayRange
-from console.domain.lookup.results import NOTHING_FOUND, FoundRecords
+from console.domain.lookup.search_query import DayRange
+from console.domain.lookup.search_result import NOTHING_FOUND, FoundRecords
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.filter_text import list_known_providers

@@ -12,7 +12,7 @@ from console.domain.payments.limits import (
     LIMIT_KIND,
     PROPOSAL_TIME_LIMIT,
     Limit,
-    list_condition_names,
+    list_second_checker_condition_names,
     make_limit_subject,
 )
 from console.store.access import operators
@@ -52,7 +52,7 @@ def list_limits(conn: Connection, now: datetime, *, includes_unlisted_names: boo
     for name, currency, value in conn.execute(_LIMITS_QUERY):
         values_by_currency.setdefault(currency, {})[name] = int(value)
     for values in values_by_currency.values():
-        for name in list_condition_names():
+        for name in list_second_checker_condition_names():
             values.setdefault(name, None)
     return tuple(
         _make_limit(name, currency, value, proposals)

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain.queues.causes import CauseTotal
-from console.domain.queues.order import SortColumn
+from console.domain.queues.sort_order import SortColumn
 from console.store.database.instants import convert_to_aware_utc
 from console.store.queues import filter_sql
 from console.store.queues.definitions import QUEUE_TABLES

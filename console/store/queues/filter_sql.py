@@ -28,7 +28,7 @@ from console.domain.queues.filters import (
     RecordFilter,
     fulfils_owner_condition,
 )
-from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
+from console.domain.queues.sort_order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.records import Certainty, CheckState, WorkState
 from console.store.database.instants import convert_to_naive_utc
 from console.store.queues.record_columns import (

@@ -1,5 +1,5 @@
 """The search box over the window. It finds companies, records, operations, alerts, pages and commands, and
-completes search conditions. The services parse the text and search (`domain/lookup/query.py`); this module
+completes search conditions. The services parse the text and search (`domain/lookup/search_query.py`); this module
 shows the results.
 """
 
@@ -10,8 +10,8 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from console.domain.lookup.completion import Completion, list_completions
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_corporation_number
-from console.domain.lookup.query import SearchProblemKind
-from console.domain.lookup.results import SearchResult
+from console.domain.lookup.search_query import SearchProblemKind
+from console.domain.lookup.search_result import SearchResult
 from console.domain.payments.records import Payment
 from console.domain.records import CreditCheck
 from console.domain.registry.facts import REGISTRY_PUBLISHER

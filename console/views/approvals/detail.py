@@ -486,7 +486,7 @@ class RefundRequestPanel(QScrollArea):
         if facts is None:
             return []
         name = (
-            registry_words.format_marked_name(facts.corporation, context.translate)
+            registry_words.format_registry_name_with_mark(facts.corporation, context.translate)
             if facts.corporation is not None
             else wording.format_corporation_number(facts.number)
         )

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QStackedWidget, QWidget
 from console.domain.calendar_days import JST
 from console.domain.queues.saved_views import ViewCount
 from console.domain.records import CreditCheck
-from console.domain.views.any_record import QueueItem, UnfinishedWork
+from console.domain.views.any_record import QueueItem, UnfinishedOperation
 from console.views.frame.status_bar import make_alarmbox_cell, make_database_cell, make_gateway_cell
 from console.views.home.age_panel import QueueAgePanel
 from console.views.home.count_panels import CountLine, CountPanel
@@ -95,7 +95,7 @@ class HomePage(Page):
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
-        self._shown_work: UnfinishedWork | None = None
+        self._shown_work: UnfinishedOperation | None = None
         self._shown_bar_sentence = ""
         self._first_ref: RecordRef | None = None  # of the first row, while it is current because it is the first
         self._has_list_focus_from_opening = False  # until the person moves the focus
@@ -576,7 +576,7 @@ def _make_provider_lines(context: WindowContext) -> list[CountLine]:
     return [CountLine("", "", "text", cell.name, "", cell.text, cell.icon_name, cell.tone) for cell in cells]
 
 
-def _format_unfinished_operation(context: WindowContext, work: UnfinishedWork) -> str:
+def _format_unfinished_operation(context: WindowContext, work: UnfinishedOperation) -> str:
     """Return the sentence about an unfinished operation: its record or corporation number, and the time of its
     beginning."""
     record = work.record

@@ -20,7 +20,7 @@ from console.domain.record_kinds import RECORD_KINDS
 from console.domain.records import LeaseHolder, WorkState
 from console.domain.recovery.left_open import LeftOpen, LeftOpenReason
 from console.domain.tasks.records import BulkAction, Take
-from console.domain.views.any_record import UnfinishedWork
+from console.domain.views.any_record import UnfinishedOperation
 from console.views.frame.main_window import WindowFrame
 from console.views.left_open.left_open_rows import find_left_open_route, make_left_open_columns
 from console.views.left_open.mention_rows import (
@@ -70,7 +70,7 @@ class UnfinishedWorkLists(NamedTuple):
     rows have only kind and id.
     """
 
-    operations: tuple[UnfinishedWork, ...]
+    operations: tuple[UnfinishedOperation, ...]
     runs: tuple[BulkRunWithHolder, ...]
     leases_and_takes: tuple[LeaseOrTake, ...]
     own_items: tuple[LeftOpen, ...]
@@ -103,7 +103,7 @@ class UnfinishedWorkDialog(DialogFrame):
         )
         self._context, self._parent_window = context, parent
         self._number_by_record: dict[str, str] = {}
-        self._operations: tuple[UnfinishedWork, ...] = ()
+        self._operations: tuple[UnfinishedOperation, ...] = ()
         self._own_work_group: OwnWorkGroup | None = None
         self._own_work_bar: NotificationBar | None = None
         self._bar_by_name: dict[str, NotificationBar] = {}
@@ -329,7 +329,7 @@ class UnfinishedWorkDialog(DialogFrame):
         self._show_operations()
         self._tables[0].setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _list_shown_operations(self) -> list[UnfinishedWork]:
+    def _list_shown_operations(self) -> list[UnfinishedOperation]:
         """Return the operations of the shown group. If no group is selected, return the operations of all people,
         first those of the acting person."""
         operator = self._context.operator
@@ -475,7 +475,7 @@ class UnfinishedWorkDialog(DialogFrame):
         if its cell is cut, the answer to a request, or the text of a note.
         """
         sentence = ""
-        if isinstance(row, UnfinishedWork):
+        if isinstance(row, UnfinishedOperation):
             step = case_words.address_acting_person(row.next_step, row.record or row.operation, self._context)
             sentence = record_words.format_next_step(step, self._context)
         elif isinstance(row, BulkRunWithHolder) and self.runs_table.is_cell_cut("told", row):
@@ -555,7 +555,7 @@ class UnfinishedWorkDialog(DialogFrame):
     def _open_item(self, row: object) -> None:
         """Open the page or dialog in which the person continues the work of the row. If the row has neither a page
         nor a dialog, let a screen reader speak the reason, which the footer shows."""
-        if isinstance(row, UnfinishedWork):
+        if isinstance(row, UnfinishedOperation):
             self.accept()
             record, operation = row.record, OperationRoute(row.operation.id)
             self._context.navigate(case_words.make_record_route(record) if record is not None else operation)
@@ -676,23 +676,23 @@ def _make_left_open_key(own_item: LeftOpen) -> tuple[str, str, str, str]:
 def _make_operation_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def format_since(work: UnfinishedWork) -> str:
+    def format_since(work: UnfinishedOperation) -> str:
         return wording.format_short_instant(work.operation.started_at, context.now())
 
-    def make_state_cell(work: UnfinishedWork) -> StateCell:
+    def make_state_cell(work: UnfinishedOperation) -> StateCell:
         signs = {"calling": ("half_disc", "progress"), "unknown": ("question", "unknown")}
         icon_name, tone = signs.get(work.operation.state.value, ("dash", "muted"))
         return StateCell(translate(f"state.operation.{work.operation.state.value}"), icon_name, tone)  # type: ignore[arg-type]  # a tone
 
-    def format_record(work: UnfinishedWork) -> str:
+    def format_record(work: UnfinishedOperation) -> str:
         return (
             format_name_with_kind(work.record, context) if work.record else translate("dialog.unfinished.only_desk")
         )
 
-    def format_number(work: UnfinishedWork) -> str:
+    def format_number(work: UnfinishedOperation) -> str:
         return wording.format_corporation_number(work.operation.corporation_number or "")
 
-    def make_work_cell(work: UnfinishedWork) -> StateCell:
+    def make_work_cell(work: UnfinishedOperation) -> StateCell:
         state = WorkState.NEEDS_REVIEW.value
         key = case_words.get_work_badge_key(work.record, context.now()) if work.record else f"work.{state}"
         return record_words.make_state_cell(key, context.language)

@@ -13,7 +13,7 @@ from console.domain.lookup.lookup_result import LookupResult
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.record_kinds import RECORD_KINDS
 from console.domain.records import Certainty, CreditCheck
-from console.domain.recovery.decidable import find_refetch_refusal
+from console.domain.recovery.decision_rules import find_refetch_refusal
 from console.views.lookup.company_tabs import COMPANY_TAB_NAMES, CompanyTab
 from console.views.lookup.company_totals import CompanyTotalsPanel
 from console.views.lookup.live_check_panel import LiveCheckPanel

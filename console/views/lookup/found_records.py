@@ -6,7 +6,7 @@ from dataclasses import replace
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.lookup.results import SearchResult
+from console.domain.lookup.search_result import SearchResult
 from console.views.pages.static_table import StaticTable
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord

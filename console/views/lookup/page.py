@@ -12,9 +12,9 @@ from console.domain.error_reasons import NumberReason
 from console.domain.errors import ErrorCode
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.lookup.lookup_result import LookupResult
-from console.domain.lookup.results import SearchResult, SearchSubject
+from console.domain.lookup.search_result import SearchResult, SearchSubject
 from console.domain.payments.records import Payment
-from console.domain.recovery.decidable import can_probe_ask_provider, can_refetch
+from console.domain.recovery.decision_rules import can_probe_ask_provider, can_refetch
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
 from console.views.lookup.company_page import CompanyPanel, are_records_affected

@@ -7,7 +7,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.payments.service_results import RefundDetails
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
-from console.domain.recovery.decidable import is_refund_certainly_unsent
+from console.domain.recovery.decision_rules import is_refund_certainly_unsent
 from console.views.money.base_page import MoneyPage, make_fact_list
 from console.views.presenters import records as case_words
 from console.views.presenters.credit_checks import get_actor_name

@@ -9,7 +9,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.audit.record_entries import find_last_writer
 from console.domain.explained_state import Explanation
 from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceItem, WorkReason, is_attempt_overdue
-from console.domain.recovery.decidable import has_expired, is_decidable_check
+from console.domain.recovery.decision_rules import has_expired, is_decidable_check
 from console.domain.views.any_record import CreditCheckDetails, find_last_call
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words

@@ -18,7 +18,7 @@ from console.views.timelines.repeated_lines import RepeatedEventTexts
 from console.views.timelines.timeline_line import TimelineLine
 from console.wording import timelines as story_words
 from console.wording.credit_checks import get_actor_name as get_actor_name
-from console.wording.credit_checks import get_provider_or_registry_name as get_provider_or_registry_name
+from console.wording.credit_checks import get_company_name_of_credit_check as get_company_name_of_credit_check
 from console.wording.credit_checks import get_result_word as get_result_word
 from console.wording.credit_checks import get_state_badge_key as get_state_badge_key
 from console.wording.sentences import catalogue as wording
@@ -153,7 +153,7 @@ def format_company_name(record: CreditCheck, context: WindowContext) -> str:
     corporation registry, marked as a name from the registry. If neither name is known, return the corporation number
     in groups of digits.
     """
-    return get_provider_or_registry_name(record, context) or wording.format_corporation_number(
+    return get_company_name_of_credit_check(record, context) or wording.format_corporation_number(
         record.corporation_number
     )
 

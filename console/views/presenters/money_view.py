@@ -13,7 +13,7 @@ from console.domain.payments.records import Payment, Refund, SetAside
 from console.domain.payments.service_results import PaymentDetails, RefundDetails
 from console.domain.payments.states import PAID_STATES, RECORD_OUTSIDE_ACTION, RESERVING_REFUND_STATES, RefundState
 from console.domain.records import RESOLVED_BY_PEOPLE_CAUSE, Certainty
-from console.domain.recovery.decidable import is_refund_certainly_unsent
+from console.domain.recovery.decision_rules import is_refund_certainly_unsent
 from console.views.presenters import records as case_words
 from console.views.presenters.credit_check_view import format_time_in_sentence
 from console.views.runtime.context import WindowContext

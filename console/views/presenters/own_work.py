@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from console.domain.access.permissions import is_same_person
 from console.domain.records import OperationState
-from console.domain.views.any_record import UnfinishedWork
+from console.domain.views.any_record import UnfinishedOperation
 
 
 class OwnWorkGroup(StrEnum):
@@ -21,8 +21,8 @@ class OwnWorkGroup(StrEnum):
 
 
 def list_own_work(
-    operations: Sequence[UnfinishedWork], person: str | None, group: OwnWorkGroup | None = None
-) -> list[UnfinishedWork]:
+    operations: Sequence[UnfinishedOperation], person: str | None, group: OwnWorkGroup | None = None
+) -> list[UnfinishedOperation]:
     """Return the operations in `operations` that `person` has begun. If `group` is given, return only the operations
     in this group; if it is None, return the operations of all groups."""
     return [
@@ -32,7 +32,7 @@ def list_own_work(
     ]
 
 
-def _find_own_work_group(work: UnfinishedWork) -> OwnWorkGroup:
+def _find_own_work_group(work: UnfinishedOperation) -> OwnWorkGroup:
     """Return the group of this operation: RUNNING while its call runs, SCHEDULED if the next step of its record has a
     time, otherwise TO_RESOLVE."""
     if work.operation.state is OperationState.CALLING:

@@ -7,7 +7,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QLayout, QWidget
 
 from console.domain.records import CreditCheck, PurchaseRequest
-from console.domain.recovery.decidable import has_expired, is_denied_but_bought
+from console.domain.recovery.decision_rules import has_expired, is_denied_but_bought
 from console.domain.registry.facts import CorporationFacts
 from console.domain.service_results import PurchasePlan
 from console.views.runtime.context import WindowContext

@@ -11,7 +11,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.payments.records import Order, Refund
 from console.domain.payments.service_results import OrderDetails
 from console.domain.records import CreditCheck
-from console.domain.recovery.decidable import can_probe_ask_provider, has_refetchable_parts, is_decidable_check
+from console.domain.recovery.decision_rules import can_probe_ask_provider, has_refetchable_parts, is_decidable_check
 from console.domain.tasks.records import BulkAction, Take
 from console.domain.views.any_record import QueueItem
 from console.views.bulk.request import RecordLister

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filter_text import ParsedFilter, format_filter, is_own_records_operator, parse_filter
 from console.domain.queues.filters import NO_OWNER
-from console.domain.queues.order import (
+from console.domain.queues.sort_order import (
     DEFAULT_SORT_ORDER,
     QueueSortOrder,
     SortColumn,

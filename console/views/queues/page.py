@@ -11,14 +11,14 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from console.domain.exports.tables import ExportRequest
 from console.domain.queues.causes import CausePage
 from console.domain.queues.filter_text import list_operator_like_words
-from console.domain.queues.order import (
+from console.domain.queues.saved_views import SavedView, ViewContent, parse_view, split_filter_text
+from console.domain.queues.sort_order import (
     DEFAULT_SORT_ORDER,
     QueueSortOrder,
     SortColumn,
     format_sort_order,
     parse_sort_order,
 )
-from console.domain.queues.saved_views import SavedView, ViewContent, parse_view, split_filter_text
 from console.domain.views.any_record import QueueItem
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter

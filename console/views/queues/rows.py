@@ -14,7 +14,7 @@ from console.domain.lookup.number_input import HYPHEN_BY_DASH
 from console.domain.payments.records import Order, Payment
 from console.domain.queue_names import MISMATCH_QUEUE_NAME
 from console.domain.queues.filters import NO_FILTER, RecordFilter
-from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
+from console.domain.queues.sort_order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.records import CreditCheck
 from console.domain.views.any_record import QueueItem, QueuePage
 from console.views.presenters import records as case_words

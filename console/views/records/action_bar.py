@@ -13,7 +13,7 @@ from console.domain.allowed_action import AllowedAction
 from console.domain.explained_state import Explanation, WorkBadge
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.domain.records import TimelineEntry
-from console.domain.recovery.decidable import find_purpose_of_known_outcome_decision
+from console.domain.recovery.decision_rules import find_purpose_of_known_outcome_decision
 from console.domain.service_results import OperationDetails
 from console.domain.views.any_record import CreditCheckDetails
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right

@@ -11,7 +11,7 @@ from console.domain.errors import ErrorCode
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.service_results import RefundDetails, RefundPlan
 from console.domain.records import Certainty, CreditCheck, Operation, OperationState, WorkReason, WorkState
-from console.domain.recovery.decidable import find_undecidable_reason, is_decidable_check
+from console.domain.recovery.decision_rules import find_undecidable_reason, is_decidable_check
 from console.domain.service_results import PurchasePlan
 from console.services.desk_requests.waiting import RequestWait
 from console.views.pages.base import Page

@@ -194,10 +194,12 @@ class RecordHeader(Surface):
         notices = () if facts is None else registry_words.list_registry_notices(facts, (our_name,), translate)
         self.registry_notice_label.show_text(wording.join_facts(notices, translate))
         self.registry_notice_label.setVisible(bool(notices))
-        self.registry_label.show_text("" if facts is None else registry_words.format_registry_line(facts, translate))
+        self.registry_label.show_text(
+            "" if facts is None else registry_words.format_corporation_facts_line(facts, translate)
+        )
         self.registry_label.setVisible(facts is not None)
         if facts is not None and facts.corporation is not None and not our_name:
-            self.company_label.show_text(registry_words.format_marked_name(facts.corporation, translate))
+            self.company_label.show_text(registry_words.format_registry_name_with_mark(facts.corporation, translate))
             self.company_label.show()
             self._fit_to_width()
 

@@ -15,7 +15,7 @@ from console.domain.explained_state import OPEN_ALERT_ACTION, Explanation, WorkB
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.service_results import OrderDetails
 from console.domain.records import CreditCheck, LeaseHolder, TimelineEntry
-from console.domain.recovery.decidable import can_probe_ask_provider
+from console.domain.recovery.decision_rules import can_probe_ask_provider
 from console.views.pages.base import KeyHint, Page, find_focused_widget, set_tab_order
 from console.views.pages.scroll_container import PageScrollArea
 from console.views.presenters import credit_checks as record_words

@@ -18,7 +18,7 @@ from console.domain.payments.consistency import compare_payment_sides
 from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
 from console.domain.payments.service_results import SideComparison
 from console.domain.records import Certainty, CreditCheck, EvidenceItem
-from console.domain.recovery.decidable import can_probe_ask_provider, has_refetchable_parts, is_decidable_check
+from console.domain.recovery.decision_rules import can_probe_ask_provider, has_refetchable_parts, is_decidable_check
 from console.domain.views.any_record import QueueItem
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import credit_checks as words

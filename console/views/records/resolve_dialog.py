@@ -6,8 +6,8 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import ErrorCode
 from console.domain.records import CheckState, CreditCheck, Operation
-from console.domain.recovery.decidable import is_undecided_check_of_other_application
 from console.domain.recovery.decision_reasons import DecisionReason
+from console.domain.recovery.decision_rules import is_undecided_check_of_other_application
 from console.views.pages.dialog_badges import make_badge_row
 from console.views.presenters import credit_check_view as record_facts
 from console.views.presenters import credit_checks as words
@@ -230,7 +230,7 @@ def _format_dialog_subtitle(context: WindowContext, record: CreditCheck | Operat
 
 
 def _format_short_subtitle(context: WindowContext, record: CreditCheck | Operation) -> str:
-    company = words.get_provider_or_registry_name(record, context) if isinstance(record, CreditCheck) else ""
+    company = words.get_company_name_of_credit_check(record, context) if isinstance(record, CreditCheck) else ""
     return context.translate(
         "dialog.purchase.subtitle",
         company=company or None,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from console.domain.calendar_days import get_start_of_day
+from console.domain.calendar_days import get_start_of_japanese_day
 from console.domain.reports.periods import Period
 from console.domain.reports.provider_success import Outage, ProviderDay, ProviderSeries, ProviderSuccess
 from console.views.reports.chart_content import (
@@ -74,7 +74,7 @@ def _make_bar(day: ProviderDay, context: WindowContext) -> Bar:
     payment_count = day.paid + day.unpaid + day.unknown
     counts_and_styles = ((day.paid, _PAID_STYLE), (day.unpaid, _UNPAID_STYLE), (day.unknown, _UNKNOWN_STYLE))
     parts = tuple(BarPart(100 * count / payment_count, style) for count, style in counts_and_styles if count)
-    percent_text, ended_count = report_words.format_percent(day.percent), day.paid + day.unpaid
+    percent_text, ended_count = report_words.format_percent(day.paid_percent), day.paid + day.unpaid
     if not day.unknown or not ended_count:
         return Bar(f"{day.day:%m-%d}", percent_text, parts)
     figure = context.translate("reports.success.percent_of", percent=percent_text, n=ended_count)
@@ -87,7 +87,7 @@ def _make_outage_range(outage: Outage, period: Period, now: datetime) -> MarkedR
 
     def compute_bar_position(at: datetime) -> float:
         """Return the position of the instant `at` on the axis. An outage may have begun before the first day."""
-        return max(0.0, (at - get_start_of_day(period.first)).total_seconds() / day_seconds)
+        return max(0.0, (at - get_start_of_japanese_day(period.first)).total_seconds() / day_seconds)
 
     return MarkedRange(compute_bar_position(outage.since), compute_bar_position(outage.until or now))
 
@@ -129,7 +129,7 @@ def _make_success_columns(context: WindowContext) -> Sequence[Column]:
             "percent",
             translate("reports.success.percent"),
             96,
-            lambda row: report_words.format_percent(row.day.percent),
+            lambda row: report_words.format_percent(row.day.paid_percent),
             "amount",
         ),
         *(make_count_column(key) for key in ("paid", "unpaid", "unknown", "other", "total")),

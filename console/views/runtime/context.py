@@ -216,7 +216,7 @@ class WindowContext(QObject):
             raise RuntimeError("the services are not here yet")
 
         def run_bound_call() -> T:
-            with services.acting_as(acting_person), tracing.start_correlation():
+            with services.acting_as(acting_person), tracing.continue_or_start_correlation():
                 return call(services)
 
         return run_bound_call

@@ -15,7 +15,7 @@ from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck
 from console.domain.recovery.records import WaitingProposal
 from console.domain.service_results import QueueCount
-from console.domain.views.any_record import UnfinishedWork
+from console.domain.views.any_record import UnfinishedOperation
 from console.views.runtime.routes import RecordPageRoute
 from console.views.theme.design_tokens import Tone
 
@@ -63,7 +63,7 @@ class WorkCounts:
     """
 
     queue_counts: tuple[QueueCount, ...] = ()
-    unfinished_operations: tuple[UnfinishedWork, ...] = ()
+    unfinished_operations: tuple[UnfinishedOperation, ...] = ()
     read_at: datetime | None = None
     decisions_to_make: tuple[Refund | WaitingProposal, ...] = ()
     waiting_incident_count: int = 0

@@ -92,7 +92,7 @@ def _make_provider_success_columns(context: TextContext) -> ExportColumns:
     return (
         _make_day_column(context, lambda row: row[1].day),
         _make_provider_column(context, lambda row: row[0].provider),
-        _make_percent_column(context, "reports.success.percent", lambda row: row[1].percent),
+        _make_percent_column(context, "reports.success.percent", lambda row: row[1].paid_percent),
         *map(make_count_column, ("paid", "unpaid", "unknown", "other", "total")),
         make_text_column(context, "reports.success.outage", format_outages),
     )

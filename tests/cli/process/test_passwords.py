@@ -61,7 +61,7 @@ def test_a_signal_ends_the_wait_for_a_descriptor(tmp_path: Path, monkeypatch: py
     os.write(theirs, b"a word\n")  # without the signal it would be read
     with interrupts.handle_signals(defers_first_signal=True):
         signal.raise_signal(signal.SIGTERM)
-        with pytest.raises(interrupts.Interrupted):
+        with pytest.raises(interrupts.InterruptedBeforeAction):
             read_password(settings, Translator())
     assert os.read(ours, 1) == b"a"
     os.close(ours)
@@ -112,7 +112,7 @@ from console.settings.settings import Settings
 with interrupts.handle_signals(defers_first_signal=True):
     try:
         print('length', len(read_password(Settings.load(), Translator()) or ''), flush=True)
-    except interrupts.Interrupted:
+    except interrupts.InterruptedBeforeAction:
         print('length interrupted', flush=True)
 """
 

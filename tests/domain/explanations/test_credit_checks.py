@@ -7,7 +7,7 @@ import pytest
 
 from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, Work, WorkState
-from console.domain.recovery.decidable import find_undecidable_reason
+from console.domain.recovery.decision_rules import find_undecidable_reason
 from console.wording.sentences.catalogue import translate
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)

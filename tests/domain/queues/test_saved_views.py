@@ -3,7 +3,6 @@
 import pytest
 
 from console.domain.queues.filter_text import format_filter
-from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.queues.saved_views import (
     LONGEST_NAME_CHARACTERS,
     InvalidViewName,
@@ -14,6 +13,7 @@ from console.domain.queues.saved_views import (
     parse_view,
     split_filter_text,
 )
+from console.domain.queues.sort_order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,10 @@ def test_an_effect_is_none_for_records_of_another_kind() -> None:
         is None
     )
     assert choice_effects.compute_refund_effect(make_facts(REFUND), RefundState.COMPLETED) is None
-    assert choice_effects.compute_order_move_effect(make_facts(COMPLETED_PAYMENT, payment=COMPLETED_PAYMENT)) is None
-    assert choice_effects.compute_order_move_effect(make_facts(ORDER, order=ORDER)) is None
+    assert (
+        choice_effects.compute_set_order_paid_effect(make_facts(COMPLETED_PAYMENT, payment=COMPLETED_PAYMENT)) is None
+    )
+    assert choice_effects.compute_set_order_paid_effect(make_facts(ORDER, order=ORDER)) is None
 
 
 @pytest.mark.parametrize("after", CheckState)
@@ -243,7 +245,9 @@ def test_a_refund_that_was_not_made_frees_its_amount(
 def test_moving_an_order_changes_only_its_state() -> None:
     """Setting an order to paid changes only the order's state. The order's page states it as the record's state, and
     the payment's page as the order's state with an unchanged payment."""
-    from_order = choice_effects.compute_order_move_effect(make_facts(ORDER, payment=COMPLETED_PAYMENT, order=ORDER))
+    from_order = choice_effects.compute_set_order_paid_effect(
+        make_facts(ORDER, payment=COMPLETED_PAYMENT, order=ORDER)
+    )
     assert from_order is not None
     assert (from_order.state_change, from_order.certainty_change, from_order.order_state_change) == (
         ("pending", "paid"),
@@ -251,7 +255,7 @@ def test_moving_an_order_changes_only_its_state() -> None:
         None,
     )
     paid = replace(COMPLETED_PAYMENT, certainty=UNKNOWN)
-    effect = choice_effects.compute_order_move_effect(make_facts(paid, payment=paid, order=ORDER))
+    effect = choice_effects.compute_set_order_paid_effect(make_facts(paid, payment=paid, order=ORDER))
     assert effect is not None
     assert (effect.state_change, effect.certainty_change) == (("completed", "completed"), ("unknown", "unknown"))
     assert effect.order_state_change == ("pending", "paid")

@@ -8,7 +8,7 @@ from console.domain.alerts.provider_slowness import (
     ALERT_LIFETIME_WITHOUT_CALLS,
     ALERT_RULE,
     compute_median_seconds,
-    format_observed_slowness,
+    format_observed_call_duration,
 )
 from console.domain.alerts.provider_subjects import PROVIDER_KIND, compute_provider_subject_id
 from console.domain.records import PurchaseRequest
@@ -96,7 +96,7 @@ def test_the_stored_text_of_a_slowness_alert_becomes_a_sentence(language: str, w
     """From the stored text of an alert about a slow provider, the window makes a sentence with the seconds and the
     number of calls.
     """
-    sentence = format_finding(format_observed_slowness("paypay", 4.06, 7), language)
+    sentence = format_finding(format_observed_call_duration("paypay", 4.06, 7), language)
     assert words in sentence
     assert "7" in sentence
 

@@ -24,7 +24,7 @@ from console.domain.records import (
     Work,
     WorkState,
 )
-from console.domain.recovery.decidable import find_refetch_refusal, find_renewal_refusal
+from console.domain.recovery.decision_rules import find_refetch_refusal, find_renewal_refusal
 from console.domain.views.any_record import find_last_call
 from console.services.credit_checks import outcomes
 from console.store.audit import trail

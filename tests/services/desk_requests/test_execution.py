@@ -15,7 +15,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.desk_requests.records import DeskRequestState, NewDeskRequest, TakenDeskRequest, make_request_id
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.process.interrupts import Interrupted
+from console.domain.process.interrupts import InterruptedBeforeAction
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.desk_requests.execution import _write_temporary_file
@@ -196,7 +196,7 @@ def test_a_worker_that_ends_returns_its_unbegun_request(
     desk, first, second = desk_and_workers
 
     def raise_interrupted(_call: object) -> object:
-        raise Interrupted
+        raise InterruptedBeforeAction
 
     first.desk_requests._commands = {"probe": raise_interrupted}
     request = store_request(desk)

@@ -243,7 +243,9 @@ def test_a_report_is_exported_as_its_table(desk: SampleDesk, tmp_path: Path) -> 
         assert [row[title] for title in ("Paid", "Failed or expired", "Unknown", "All")] == [
             day.paid, day.unpaid, day.unknown, day.total,
         ]  # fmt: skip
-        assert row["Success (%)"] == (None if day.percent is None else report_words.round_percent(day.percent))
+        assert row["Success (%)"] == (
+            None if day.paid_percent is None else report_words.round_percent(day.paid_percent)
+        )
     settled = export_and_read_report(desk, tmp_path, "settlement")
     for (provider, currency), series in money.items():
         rows = [row for row in settled if (row["Provider"].lower(), row["Currency"]) == (provider, currency)]

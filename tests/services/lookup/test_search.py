@@ -12,11 +12,11 @@ from sqlalchemy import Connection, insert, update
 
 from console.app import Console
 from console.domain.calendar_days import JST
-from console.domain.lookup.results import SearchResult
+from console.domain.lookup.search_result import SearchResult
 from console.domain.payments.records import Payment
 from console.domain.payments.states import RefundState
 from console.domain.queues.filters import RecordFilter
-from console.domain.queues.order import QueueSortOrder, SortColumn
+from console.domain.queues.sort_order import QueueSortOrder, SortColumn
 from console.domain.records import Certainty, PurchaseRequest
 from console.store.alerts import alerts
 from console.store.credit_checks import credit_checks

@@ -13,7 +13,7 @@ from console.app import Console
 from console.domain.payments.records import Order
 from console.domain.queues.filter_text import parse_filter
 from console.domain.queues.filters import NO_FILTER, RecordFilter
-from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
+from console.domain.queues.sort_order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.records import PurchaseRequest
 from console.domain.usage_problems import UsageProblem
 from console.services.process.list_cursors import format_list_cursor, parse_list_cursor

@@ -13,7 +13,7 @@ from console.app import Console
 from console.domain.payments.records import Order
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.process.lease_names import make_credit_check_lease_name
-from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
+from console.domain.queues.sort_order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.records import PurchaseRequest, Work, WorkState
 from console.services.guarded.leases import hold_lease
 from console.services.tasks import due_tasks

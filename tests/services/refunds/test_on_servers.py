@@ -549,7 +549,7 @@ def test_the_database_refuses_an_approval_by_the_requester(
     payment = desks.make_paid_payment()
     refund = desks.request_refund(payment, person="lead-b")
     assert call_and_get_code(lambda: desks.approve_refund(refund)) == "same_person"
-    monkeypatch.setattr("console.domain.recovery.decidable.is_same_person", lambda one, other: False)
+    monkeypatch.setattr("console.domain.recovery.decision_rules.is_same_person", lambda one, other: False)
     refusal = call_for_refusal(lambda: desks.approve_refund(refund))
     assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "refused_by_the_database")
     for language in LANGUAGES:

@@ -417,7 +417,7 @@ def test_an_interrupt_before_the_vote_stores_no_vote(desk: RefundDesk, control: 
     presser = Thread(target=interrupt_main_thread)
     with interrupts.handle_signals(defers_first_signal=True):
         presser.start()
-        with pytest.raises(interrupts.Interrupted):
+        with pytest.raises(interrupts.InterruptedBeforeAction):
             desk.approve_refund(refund)
         presser.join()
     assert (desk.read_refund(refund).state, desk.read_refund(refund).checkers) == (RefundState.REQUESTED, ())
@@ -511,7 +511,7 @@ def test_a_refusal_by_a_trigger_is_not_reported_as_a_bug(desk: RefundDesk, monke
     `not_allowed` and not `internal_error`. The refusal's text on screen doesn't contain the trigger's message.
     """
     refund = desk.request_refund(desk.make_paid_payment(), person="lead-b")
-    monkeypatch.setattr("console.domain.recovery.decidable.is_same_person", lambda one, other: False)
+    monkeypatch.setattr("console.domain.recovery.decision_rules.is_same_person", lambda one, other: False)
     refusal = call_for_refusal(lambda: desk.approve_refund(refund))
     assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "refused_by_the_database")
     assert all(str(refusal.detail["problem"]) not in format_error_message(refusal, one) for one in LANGUAGES)

@@ -56,7 +56,7 @@ def test_each_payment_counts_for_its_japanese_day(console: Console, place: Place
         ProviderDay(date(2026, 11, 19), paid=1),
         ProviderDay(date(2026, 11, 20), paid=2, unpaid=2, unknown=1, other=2),
     ]
-    assert days["paypay"][-1].percent == 50
+    assert days["paypay"][-1].paid_percent == 50
     assert len(report.providers[0].days) == 14
     assert report.outages == ()
 

@@ -10,7 +10,7 @@ from itertools import product
 import pytest
 from sqlalchemy import Connection, update
 
-from console.domain.lookup.query import DayRange
+from console.domain.lookup.search_query import DayRange
 from console.domain.queues.filter_text import parse_filter
 from console.domain.queues.filters import NO_FILTER
 from console.domain.records import WorkState

@@ -25,7 +25,7 @@ from console.domain.payments.records import (
 from console.domain.queues.causes import group_by_cause
 from console.domain.queues.filter_text import parse_filter
 from console.domain.queues.filters import RecordFilter, find_cause, get_certainty
-from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
+from console.domain.queues.sort_order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.records import Certainty
 from console.store.database.engine import Database
 from console.store.database.instants import convert_to_naive_utc

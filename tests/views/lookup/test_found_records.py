@@ -9,8 +9,8 @@ from pytestqt.qtbot import QtBot
 
 from console.domain.error_reasons import NumberReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.lookup.query import parse_search
-from console.domain.lookup.results import FoundRecords, SearchResult
+from console.domain.lookup.search_query import parse_search
+from console.domain.lookup.search_result import FoundRecords, SearchResult
 from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
 from console.views.lookup.found_records import FoundRecordsPanel

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from pytestqt.qtbot import QtBot
 
-from console.domain.lookup.query import parse_search
+from console.domain.lookup.search_query import parse_search
 from console.domain.queues.filter_text import format_filter
 from console.views.lookup.page import LookupPage
 from console.views.theme.design_tokens import Language

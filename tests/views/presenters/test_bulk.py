@@ -25,7 +25,7 @@ from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ErrorCode
 from console.domain.records import Certainty
 from console.domain.recovery import decision_table as recovery_choices
-from console.domain.recovery.decidable import find_refetch_refusal
+from console.domain.recovery.decision_rules import find_refetch_refusal
 from console.domain.recovery.decision_table import CHOICE_RULES_BY_KIND
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.services.bulk import actions as bulk_acts

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filter_text import FILTER_STATES, format_filter
 from console.domain.queues.filters import FilterCertainty
-from console.domain.queues.order import QueueSortOrder, SortColumn
+from console.domain.queues.sort_order import QueueSortOrder, SortColumn
 from console.domain.records import WorkState
 from console.views.queues.filter_bar import FilterOperatorChip, QueueFilterBar
 from console.views.queues.filter_lists import (

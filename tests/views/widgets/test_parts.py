@@ -867,9 +867,9 @@ def test_an_age_without_room_at_the_right_edge_is_beside_its_number() -> None:
     """All ages of a column end at the same x position. An age for which there is no room there is placed next to its
     number.
     """
-    assert find_detail_x(word_end=50, detail_width=40, right_x=200, column_right=180) == 128
-    assert find_detail_x(word_end=125, detail_width=40, right_x=200, column_right=180) == 148
-    assert find_detail_x(word_end=145, detail_width=40, right_x=200, column_right=180) is None
+    assert find_detail_x(label_end=50, detail_width=40, right_x=200, column_right=180) == 128
+    assert find_detail_x(label_end=125, detail_width=40, right_x=200, column_right=180) == 148
+    assert find_detail_x(label_end=145, detail_width=40, right_x=200, column_right=180) is None
 
 
 def test_the_ages_of_a_panel_are_aligned_beside_its_widest_number(show_widget: ShowWidget) -> None:

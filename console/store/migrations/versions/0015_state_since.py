@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from alembic import op
 
-from console.domain.transitions.entries import ACTIONS_BY_ENTERED_STATE, UNKNOWN_OUTCOME_KEY
+from console.domain.transitions.audit_actions import ACTIONS_BY_ENTERED_STATE, UNKNOWN_OUTCOME_KEY
 from console.store.migrations.ddl_helpers import (
     LEGACY_TABLE,
     add_hidden_column,

@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.domain.lookup.completion import list_completions
-from console.domain.lookup.query import LONGEST_SEARCH_CHARACTERS, MAX_REPORTED_PROBLEMS, DayRange, parse_search
+from console.domain.lookup.search_query import (
+    LONGEST_SEARCH_CHARACTERS,
+    MAX_REPORTED_PROBLEMS,
+    DayRange,
+    parse_search,
+)
 from console.domain.queues.filter_text import format_filter
 
 TODAY = date(2026, 11, 22)

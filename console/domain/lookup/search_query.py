@@ -20,9 +20,14 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from console.domain.calendar_days import get_end_of_day, get_start_of_day
+from console.domain.calendar_days import get_end_of_japanese_day, get_start_of_japanese_day
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY
-from console.domain.queues.filter_text import FILTER_OPERATORS, InvalidFilterValue, add_filter_operator, parse_amount
+from console.domain.queues.filter_text import (
+    FILTER_OPERATORS,
+    InvalidFilterValue,
+    add_filter_operator,
+    parse_amount_range,
+)
 from console.domain.queues.filters import NO_FILTER, AmountRange, RecordFilter
 
 LONGEST_SEARCH_CHARACTERS = 1_000
@@ -99,7 +104,7 @@ class DayRange:
         """Return the first instant of the range and the first instant after it (UTC). The days before 1970 and after
         2999 are left out.
         """
-        return get_start_of_day(max(self.first, _EARLIEST_SEARCHED_DAY)), get_end_of_day(
+        return get_start_of_japanese_day(max(self.first, _EARLIEST_SEARCHED_DAY)), get_end_of_japanese_day(
             min(self.last, _LATEST_SEARCHED_DAY)
         )
 
@@ -261,7 +266,7 @@ def _add_amount_condition(builder: _SearchBuilder, word: str, typed_word: str) -
     """Add the condition on the amount that `word` (in NFKC form) states to `builder`, or a problem with `typed_word`
     if the amount is unclear or the text has another amount."""
     try:
-        amount = parse_amount(word)
+        amount = parse_amount_range(word)
     except InvalidFilterValue:
         builder.add_problem(SearchProblemKind.UNCLEAR_AMOUNT, typed_word)
         return

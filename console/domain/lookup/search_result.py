@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from console.domain.lookup.query import SearchQuery
+from console.domain.lookup.search_query import SearchQuery
 from console.domain.queues.filters import FilteredRecord
 from console.domain.records import Operation
 from console.domain.registry.corporations import RegistryMatches

@@ -20,7 +20,7 @@ from console.domain.payments.states import (
     RefundState,
 )
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, Work, WorkReason, WorkState
-from console.domain.recovery.decidable import (
+from console.domain.recovery.decision_rules import (
     can_probe_ask_provider,
     find_decision_path,
     find_decision_refusal,
