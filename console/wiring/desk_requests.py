@@ -185,7 +185,7 @@ def _make_incident_runners(incidents: IncidentService) -> Mapping[str, CommandRu
         _format_incident_command_name(IncidentAction.RELEASE): _make_method_runner(incidents.release),
         _format_incident_command_name(IncidentAction.HAND_OVER): _make_method_runner(incidents.hand_over),
         _format_incident_command_name(IncidentAction.SNOOZE): _make_method_runner(incidents.snooze),
-        _format_incident_command_name(IncidentAction.WAKE): _make_method_runner(incidents.wake),
+        _format_incident_command_name(IncidentAction.WAKE): _make_method_runner(incidents.end_snooze),
         _format_incident_command_name(IncidentAction.RESOLVE): _make_method_runner(incidents.resolve),
         _format_incident_command_name(IncidentAction.REOPEN): _make_method_runner(incidents.reopen),
     }

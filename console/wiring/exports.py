@@ -224,7 +224,7 @@ def _read_waiting_refunds(services: ExportReadServices, after_id: int) -> tuple[
 
 def _make_alerts_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     def read_pages() -> RowPages:
-        yield services.alerts.list_open_items(_MAX_EXPORTED_ALERTS)
+        yield services.alerts.list_open_alert_items(_MAX_EXPORTED_ALERTS)
 
     return _ExportList(lists.make_alert_columns(context), read_pages)
 

@@ -176,7 +176,7 @@ class RecoveryService:
         count in its result is 0. If tasks fail, the other tasks still run, and the error of the first failed task is
         raised at the end. Raises not_allowed if the acting person or the database account may not run due tasks.
         """
-        return self._services.request_ids.act_once("run due", None, (), self._services.scheduler.run_all)
+        return self._services.request_ids.act_once("run due", None, (), self._services.scheduler.run_all_tasks)
 
     @property
     def due_task_names(self) -> tuple[str, ...]:

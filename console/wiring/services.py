@@ -127,15 +127,15 @@ class ServiceBuilder:
         """
         from console.services.registry.service import import_files
         from console.services.registry.updates import RegistryUpdater
-        from console.services.tasks.cancellation import is_stopping
+        from console.services.tasks.cancellation import must_stop_task
         from console.wiring.providers import make_registry_client
 
         context = self._context
         return RegistryUpdater(
             context,
-            lambda paths: import_files(context, paths, self.watch_companies, should_stop=is_stopping),
+            lambda paths: import_files(context, paths, self.watch_companies, should_stop=must_stop_task),
             lambda: make_registry_client(context),
-            is_stopping,
+            must_stop_task,
         )
 
     @cached_property

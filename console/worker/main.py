@@ -46,7 +46,7 @@ def run_worker(console: Console, on_ready: Callable[[ReadyWorker], None]) -> Non
     provider name another merchant than the database.
     """
     scheduler, stop_event, abort_event = console.scheduler, Event(), Event()
-    scheduler.require_permission()
+    scheduler.require_right_to_run_tasks()
     console.require_own_merchants()
     threads: list[DueTaskThreads | DeskRequestThreads | BlockingSessionsThread] = [
         DueTaskThreads(scheduler, stop_event)

@@ -319,15 +319,15 @@ def _poll_as_desk(
 
 def _read_counts(desk: Console) -> None:
     """Do the reads of `BackgroundRefresh.read_work_counts` for an operator."""
-    with desk.desk_status.read_person_once():
+    with desk.desk_status.cache_acting_person():
         desk.recovery.count_queued_records()
         desk.notices.count_open_notices()
         desk.alerts.count_changed_companies()
         desk.recovery.list_unfinished_operations()
         desk.alerts.count_lost_operations()
-        mentions = desk.mentions.list_open()
+        mentions = desk.mentions.list_open_mentions()
         desk.incidents.count_waiting_incidents()
-        desk.bulk.count_unfinished()
+        desk.bulk.count_unfinished_runs()
         desk.notifications.list_events((), mentions)
         desk.desk_status.list_answer_times()
 

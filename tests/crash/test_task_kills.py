@@ -24,7 +24,7 @@ def test_a_killed_workers_task_is_taken_over(place: Place, sandbox: Sandbox, fai
         with pytest.raises(ConsoleError, match="outcome_unknown"):
             console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[0], "1"))
         task_kills.kill_worker(place, sandbox.url, failpoint)
-        (killed,) = (task for task in console.scheduler.read_states() if is_task_running(task))
+        (killed,) = (task for task in console.scheduler.read_task_states() if is_task_running(task))
         ran: list[str] = []
 
         def is_task_taken_over() -> bool:
@@ -32,7 +32,7 @@ def test_a_killed_workers_task_is_taken_over(place: Place, sandbox: Sandbox, fai
             return killed.name in ran and truth.read_check_rows(console.database)[0].certainty == "known"
 
         wait_until(is_task_taken_over, f"{killed.name} taken over")
-        assert not any(is_task_running(task) for task in console.scheduler.read_states())
+        assert not any(is_task_running(task) for task in console.scheduler.read_task_states())
         (record,) = console.lookup.find_records(CORPORATION_NUMBERS[0]).credit_checks
         assert (record.state, record.certainty) == ("success", "known")
         assert sandbox.ledger.count_charges_of_number(CORPORATION_NUMBERS[0]) == 1

@@ -35,7 +35,7 @@ def test_each_tab_has_the_rows_of_its_service(open_window: OpenWindow, console: 
     checks = [row.name for row in page.health_table.all_rows]
     assert {"database", "tasks", "alarmbox", "paypay", "atom"} <= set(checks)
     tasks = [row.task.name for row in page.task_table.all_rows]
-    assert set(tasks) == {task.name for task in console.scheduler.read_states()}
+    assert set(tasks) == {task.name for task in console.scheduler.read_task_states()}
     assert list(page.reason_table.all_rows) == list(RefundReason)
     shown_tasks = page.task_table if tasks else page.no_tasks_state  # words instead of a head without rows
     for place, shown in ((3, page.health_table), (4, shown_tasks), (5, page.reason_table)):
@@ -73,7 +73,7 @@ def test_a_page_opened_before_the_rights_are_known_reads_its_tabs(
 
 def test_schedules_say_that_no_task_has_run(open_window: OpenWindow, console: Console) -> None:
     """Before any task has run, the tab of the schedules says so in a sentence, instead of showing an empty table."""
-    assert not console.scheduler.read_states()
+    assert not console.scheduler.read_task_states()
     person = open_window()
     person.frame.show_route(AdminRoute())
     page = person.wait_for_page(AdminPage)
@@ -118,7 +118,7 @@ def test_the_page_updates_late_tasks_without_a_reload(
     not need to reload the page.
     """
     clock.stop()
-    window_desks.acting_desk.scheduler.run_all()
+    window_desks.acting_desk.scheduler.run_all_tasks()
     person = open_window()
     person.frame.show_route(AdminRoute())
     page = person.wait_for_page(AdminPage)
@@ -132,7 +132,7 @@ def test_the_page_updates_late_tasks_without_a_reload(
     person.wait_until(lambda: any(row.is_overdue for row in page.task_table.all_rows))
     person.wait_until(lambda: not has_passed_task_check(page))  # both tabs say the same
     clock.offset += timedelta(minutes=1)
-    window_desks.acting_desk.scheduler.run_all()
+    window_desks.acting_desk.scheduler.run_all_tasks()
     person.frame._show_clock()
     person.wait_until(lambda: not any(row.is_overdue for row in page.task_table.all_rows))
     person.wait_until(lambda: has_passed_task_check(page))

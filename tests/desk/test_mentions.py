@@ -42,7 +42,7 @@ def test_a_mention_is_counted_opened_and_marked_as_done(
     assert person.frame.current_route == shown
     assert dialog.row_sentence_label.plain == f"@{me} second line"
     dialog.mention_buttons.done_button.click()
-    person.wait_until(lambda: [one.note.words for one in console.mentions.list_open()] == [f"@{me} first"])
+    person.wait_until(lambda: [one.note.words for one in console.mentions.list_open_mentions()] == [f"@{me} first"])
     person.wait_until(lambda: read_mention_count(person) == "1")
     person.wait_until(lambda: dialog.row_sentence_label.plain == f"@{me} first")
     person.wait_until(dialog.main_button.isEnabled)
@@ -50,7 +50,7 @@ def test_a_mention_is_counted_opened_and_marked_as_done(
     person.wait_without_dialog()
     person.wait_until(lambda: person.frame.current_route != shown)
 
-    console.mentions.mark_done(console.mentions.list_open()[0].id)  # at another desk of the person
+    console.mentions.mark_done(console.mentions.list_open_mentions()[0].id)  # at another desk of the person
     person.wait_until(lambda: read_mention_count(person) is None)
     dialog = open_unfinished_work_dialog(person.frame)
     dialog.show_tab("mentions")
@@ -146,4 +146,4 @@ def test_the_second_click_of_a_double_click_ends_no_other_mention(
     person.wait_until(button.isEnabled)
     QTest.mouseDClick(button, left_button, no_key, button.rect().center())  # sends the second press alone
     person.wait_until_read()
-    assert [one.note.words for one in console.mentions.list_open()] == [f"@{me} first"]
+    assert [one.note.words for one in console.mentions.list_open_mentions()] == [f"@{me} first"]

@@ -49,7 +49,7 @@ def scene_with_rows(engine: Engine) -> Iterator[AttackedDatabase]:
             insert(made.people)
         made.tries_all_attacks = True
         made.sql("DELETE FROM provider_tokens")  # of the seeds
-        made.get_desk("worker").scheduler.run_all()
+        made.get_desk("worker").scheduler.run_all_tasks()
         yield made
 
 
@@ -81,10 +81,10 @@ def make_reading_functions(scene: AttackedDatabase) -> Mapping[str, Callable[[],
     }
     return {
         "due": worker.scheduler.run_due_tasks,
-        "worker --once": worker.scheduler.run_all,
-        "tasks": worker.scheduler.read_states,
+        "worker --once": worker.scheduler.run_all_tasks,
+        "tasks": worker.scheduler.read_task_states,
         "alerts": desk.alerts.list_alerts,
-        "open alerts": desk.alerts.list_open_items,
+        "open alerts": desk.alerts.list_open_alert_items,
         "companies": desk.alerts.read_company_queue,
         "notices": desk.notices.read_page,
         "counts": desk.recovery.count_queued_records,
@@ -92,7 +92,7 @@ def make_reading_functions(scene: AttackedDatabase) -> Mapping[str, Callable[[],
         "holders": desk.recovery.list_lease_holders,
         "takes": desk.recovery.list_takes,
         "changes": desk.desk_status.read_desk_update,
-        "bulk": desk.bulk.list_overview,
+        "bulk": desk.bulk.list_unfinished_and_recent_runs,
         "reconciliations": desk.reconciliation.views.list_runs,
         "metrics": worker.metric_figures.read_figures,
         "live": desk.live_feed.read_snapshot,
@@ -102,8 +102,8 @@ def make_reading_functions(scene: AttackedDatabase) -> Mapping[str, Callable[[],
         "check": lambda: desk.credit_checks.read_credit_check(1),
         "views": desk.saved_views.list_views,
         "view counts": desk.saved_views.count_records_of_views,
-        "mentions": desk.mentions.list_open,
-        "events": lambda: desk.notifications.list_events((), desk.mentions.list_open()),
+        "mentions": desk.mentions.list_open_mentions,
+        "events": lambda: desk.notifications.list_events((), desk.mentions.list_open_mentions()),
         "incidents": lambda: desk.incidents.list_incidents(includes_closed=True),
         "own incidents": desk.incidents.list_own_incidents,
         "switches": desk.read_only_switches.list_switches,

@@ -78,7 +78,7 @@ def follow_advice(stage: ChoiceStage, kind: str, record_id: int) -> str:
     if reasons == {"reason.role", "reason.refund_own"} or reasons == {"reason.refund_own"}:
         return f"{advised}: the only approver of this desk has requested it"
     may_act = set(view.explanation.roles_that_may_act)
-    if not any(person.roles & may_act for person in stage.console.people.list_people()):
+    if not any(person.roles & may_act for person in stage.console.people.list_enabled_people()):
         return f"{advised}: nobody has the role"
     refused = {action.action: action.reason for action in view.actions}
     raise AssertionError(f"nobody can {advised} {kind} {record_id}: {refused}, {view.explanation}")
@@ -366,7 +366,7 @@ class PaymentHistory(RecordHistory):
     def _run_due_tasks(self) -> str:
         """Run all due tasks as a worker. Return "run", or the error code of a failed task."""
         try:
-            self.stage.console.scheduler.run_all()
+            self.stage.console.scheduler.run_all_tasks()
         except ConsoleError as error:
             return str(error.code)
         return "run"

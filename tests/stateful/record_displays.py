@@ -551,7 +551,7 @@ def _check_alerts(stage: ChoiceStage, codes_by_record: Mapping[RecordRef, Explan
     """Check that the record of each open alert shows the same mismatch as the alert, and that the action which the
     alert offers is possible.
     """
-    for item in stage.console.alerts.list_open_items():
+    for item in stage.console.alerts.list_open_alert_items():
         alert = item.alert
         ref = (alert.subject_kind, alert.subject_id)
         if ref not in codes_by_record or item.action is None:

@@ -80,13 +80,13 @@ def test_a_worker_runs_all_tasks_until_a_signal(place: Place, sandbox: Sandbox, 
             assert answer.status == 200
         names = worker.data["tasks"]
         wait_until(
-            lambda: {task.name for task in console.scheduler.read_states() if task.ended_at} == set(names),
+            lambda: {task.name for task in console.scheduler.read_task_states() if task.ended_at} == set(names),
             "all have run",
             MAX_WAIT_SECONDS,
         )
         status, log = worker.stop_by_signals(number)
         assert (status, list_acquired_lease_names(console)) == (0, set())
-        assert {task.error_code for task in console.scheduler.read_states()} == {None}
+        assert {task.error_code for task in console.scheduler.read_task_states()} == {None}
     assert log[-1]["message"] == "ended"
     assert all(line["correlation"] for line in log)
 
@@ -100,7 +100,7 @@ def test_two_workers_share_the_tasks_of_a_team(place: Place, sandbox: Sandbox) -
         place.open_desk(sandbox) as console,
     ):
         wait_until(
-            lambda: len([task for task in console.scheduler.read_states() if task.ended_at]) >= 15,
+            lambda: len([task for task in console.scheduler.read_task_states() if task.ended_at]) >= 15,
             "the tasks have run",
             MAX_WAIT_SECONDS,
         )
@@ -118,7 +118,7 @@ def test_a_task_that_does_not_end_is_cut_off(place: Place, sandbox: Sandbox) -> 
         place.open_desk(sandbox) as console,
     ):
         wait_until(
-            lambda: len([task for task in console.scheduler.read_states() if task.ended_at]) >= 14,
+            lambda: len([task for task in console.scheduler.read_task_states() if task.ended_at]) >= 14,
             "the others have run",
             MAX_WAIT_SECONDS,
         )
@@ -147,4 +147,4 @@ def test_a_port_that_is_taken_is_refused_before_anything_runs(place: Place, sand
     ):
         assert worker.answer["error"]["code"] == "bad_profile"
         assert worker.process.wait(MAX_WAIT_SECONDS) == 2
-        assert console.scheduler.read_states() == ()
+        assert console.scheduler.read_task_states() == ()

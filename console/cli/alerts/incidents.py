@@ -80,7 +80,7 @@ def _snooze_incident(console: "Console", args: Namespace, id: int) -> "Incident"
 
 
 def _wake_incident(console: "Console", args: Namespace, id: int) -> "Incident":
-    return console.incidents.wake(id, request_id=args.request_id)
+    return console.incidents.end_snooze(id, request_id=args.request_id)
 
 
 def _resolve_incident(console: "Console", args: Namespace, id: int) -> "Incident":

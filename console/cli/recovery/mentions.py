@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _list_mentions(console: "Console", _: Namespace, __: AnswerWriter) -> tuple[Mention, ...]:
-    return console.mentions.list_open()
+    return console.mentions.list_open_mentions()
 
 
 def _mark_mention_done(console: "Console", args: Namespace, _: AnswerWriter) -> Mention:

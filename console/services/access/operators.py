@@ -21,8 +21,8 @@ class OperatorService:
         configured, not_allowed for an unknown name."""
         return self._context.read_person()
 
-    def list_people(self) -> tuple[Person, ...]:
-        """Return every enabled operator, sorted by name; empty if no operator is stored."""
+    def list_enabled_people(self) -> tuple[Person, ...]:
+        """Return every operator who isn't disabled, sorted by name; empty if no operator is stored."""
         with self._context.database.read() as conn:
             return people.list_enabled_people(conn)
 

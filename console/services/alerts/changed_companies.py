@@ -64,18 +64,19 @@ _log = logging.getLogger("console.worker")
 
 @dataclass(frozen=True, slots=True)
 class CompanyWatchPosition:
-    """The stored position of the due task `company_changes`: date and number of rows of the registry that the last
-    finished run compared, and for each kind of record (LIVE_RECORD_KINDS) the highest id that the run has read."""
+    """The stored position of the due task `company_changes`. `registry_date` and `registry_row_count`: date and
+    number of rows of the registry that the last finished run compared. `last_ids`: for each kind of record
+    (LIVE_RECORD_KINDS), the highest id that this run has read."""
 
     registry_date: date = date.min
-    registry_rows: int = 0
+    registry_row_count: int = 0
     last_ids: tuple[int, ...] = (0,) * len(live_records.LIVE_RECORD_KINDS)
 
     @property
-    def registry_date_and_rows(self) -> tuple[date, int]:
+    def registry_date_and_row_count(self) -> tuple[date, int]:
         """Date and number of rows of the registry that the last finished run compared. Two such pairs are compared in
         order: a pair with a later date, or with the same date and more rows, belongs to a newer registry."""
-        return self.registry_date, self.registry_rows
+        return self.registry_date, self.registry_row_count
 
 
 class _RegistryReplaced(Exception):
@@ -129,10 +130,10 @@ class ChangedCompanyAlerts:
                 live_records.find_highest_record_id(conn, kind) for kind in live_records.LIVE_RECORD_KINDS
             )
             reread_id_count = 0 if conn.dialect.name == "sqlite" else IDS_READ_AGAIN_PER_RUN
-        if (registry_date, row_count) < position.registry_date_and_rows:
+        if (registry_date, row_count) < position.registry_date_and_row_count:
             return
         last_ids = [max(0, last_id - reread_id_count) for last_id in position.last_ids]
-        if (registry_date, row_count) > position.registry_date_and_rows:
+        if (registry_date, row_count) > position.registry_date_and_row_count:
             last_ids = [0] * len(last_ids)
             yield from self._compare_all_watched_corporations(registry, registry_date)
         for kind, last_id, newest_id in zip(live_records.LIVE_RECORD_KINDS, last_ids, newest_ids, strict=True):
@@ -148,7 +149,7 @@ class ChangedCompanyAlerts:
         task = tasks.find_or_insert_task(
             tx.conn, COMPANY_CHANGES_TASK_NAME, get_interval(COMPANY_CHANGES_TASK_NAME).seconds, self._context.now()
         )
-        text = json.dumps([position.registry_date.isoformat(), position.registry_rows, *position.last_ids])
+        text = json.dumps([position.registry_date.isoformat(), position.registry_row_count, *position.last_ids])
         if task.position != text:
             tasks.store_task_position(tx.conn, COMPANY_CHANGES_TASK_NAME, text)
 

@@ -65,21 +65,21 @@ _log = logging.getLogger("console.worker")
 @dataclass(frozen=True, slots=True)
 class ChangeFeedPosition:
     """The stored position of the due task `alert_rules` in the change feed (the table `changes`), in the orders
-    and in the alerts. `last_read_change`: id of the last row of the change feed that was read.
-    `last_aged_change`: id of the last row that was read a second time, after the longest grace period.
+    and in the alerts. `last_read_change_id`: id of the last row of the change feed that was read.
+    `last_reread_change_id`: id of the last row that was read a second time, after the longest grace period.
     `last_order_id`: the last order id in the pass over all orders. `last_alert_id`: id of the last open alert
     that was read (0: the next run starts with the oldest open alert).
     """
 
-    last_read_change: int
-    last_aged_change: int
+    last_read_change_id: int
+    last_reread_change_id: int
     last_order_id: int = 0
     last_alert_id: int = 0
 
 
 _POSITION_FIELD_BY_STORED_KEY = {
-    "fresh": "last_read_change",
-    "ripe": "last_aged_change",
+    "fresh": "last_read_change_id",
+    "ripe": "last_reread_change_id",
     "order": "last_order_id",
     "alert": "last_alert_id",
 }
@@ -176,7 +176,7 @@ class AlertRuleEvaluator:
         feed (the table `changes`) that was read. On a server the last `change_feed.INITIAL_OPEN_ID_COUNT` ids of the
         feed are read again, because a row with a lower id may be committed later.
         """
-        last_id, order_ids = position.last_read_change, frozenset[int]()
+        last_id, order_ids = position.last_read_change_id, frozenset[int]()
         start = last_id if conn.dialect.name == "sqlite" else max(0, last_id - change_feed.INITIAL_OPEN_ID_COUNT)
         for rows in self._read_change_feed(conn, start):
             last_id, order_ids = max(last_id, rows[-1].id), order_ids | candidates.find_changed_order_ids(conn, rows)
@@ -195,7 +195,7 @@ class AlertRuleEvaluator:
             now - self._context.scale.scale_delta(LONGEST_GRACE_PERIOD),
             now + CLOCK_TOLERANCE,
         )
-        last_id, order_ids = position.last_aged_change, frozenset[int]()
+        last_id, order_ids = position.last_reread_change_id, frozenset[int]()
         for rows in self._read_change_feed(conn, last_id):
             first_young_index = next(
                 (
@@ -357,7 +357,7 @@ def _parse_position(stored_position: dict[str, object], latest_change_id: int) -
     if (
         min(numbers.values()) < 0
         or max(numbers.values()) > LARGEST_CHANGE_ID
-        or max(position.last_read_change, position.last_aged_change) > latest_change_id
+        or max(position.last_read_change_id, position.last_reread_change_id) > latest_change_id
     ):
         raise ValueError("no such place")
     return position

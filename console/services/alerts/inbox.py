@@ -106,7 +106,7 @@ class AlertService:
             self._context.find_reading_person(conn)
             return max(0, alerts.count_alerts(conn, includes_resolved=True) - len(listed_alerts))
 
-    def list_open_items(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[AlertItem, ...]:
+    def list_open_alert_items(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[AlertItem, ...]:
         """Return the open alerts, oldest first, each with the action with which a person can end the alert, if such
         an action exists. The list has at most `limit` alerts of each rule that has a queue of its own
         (RULES_WITH_QUEUE). Of each other rule, it has at most as many alerts as the larger of `limit` and
@@ -225,7 +225,7 @@ class AlertService:
             COMPANIES_QUEUE_NAME, min(count, MAX_COUNTED_ALERTS), count > MAX_COUNTED_ALERTS, oldest_instant
         )
 
-    def count_unacknowledged(self) -> int:
+    def count_unacknowledged_alerts(self) -> int:
         """Return the number of open alerts that no person has acknowledged. Of each rule that has a queue of its own
         (RULES_WITH_QUEUE), at most MAX_COUNTED_ALERTS are counted. Raises not_allowed if the acting person has no
         right to read."""
@@ -323,7 +323,7 @@ class AlertService:
         """
         return tuple(self.acknowledge(id, note, request_id=_derive_request_id(request_id, id, ids)) for id in ids)
 
-    def undo_each_acknowledgement(self, ids: Collection[int], *, request_id: str | None = None) -> tuple[Alert, ...]:
+    def undo_acknowledgements(self, ids: Collection[int], *, request_id: str | None = None) -> tuple[Alert, ...]:
         """Withdraw the acting person's acknowledgements of the alerts with these ids, which belong to one incident,
         and return the alerts. Raises not_found if one of the ids belongs to no alert; not_allowed if the acting
         person has no right to write notes; already_decided if another person has acknowledged one of the
@@ -378,7 +378,7 @@ class AlertService:
         context = self._context
         alert = alerts.find(tx.conn, alert_id)
         if alert is not None and alert.rule_id == database_rollback.ALERT_RULE:
-            database_rollback.serialize_rollback_alerts(context, tx)
+            database_rollback.lock_rollback_alerts(context, tx)
         is_acknowledged = alerts.acknowledge(tx.conn, alert_id, person, note_text, context.now())
         alert = alerts.find(tx.conn, alert_id)
         if alert is None:

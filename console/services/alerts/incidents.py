@@ -230,7 +230,7 @@ class IncidentService:
             IncidentAction.SNOOZE, (id, until, note, *_list_newest_alert_argument(newest_alert_id)), request_id
         )
 
-    def wake(self, id: int, *, request_id: str | None = None) -> Incident:
+    def end_snooze(self, id: int, *, request_id: str | None = None) -> Incident:
         """End the snooze of the incident that has the alert `id` before its time, and return the incident; nothing
         changes if the incident is not snoozed. Raises already_decided if the incident is closed, not_found if no
         alert has this id, and not_allowed if the acting person has no right to write notes."""

@@ -29,7 +29,7 @@ class MentionService:
     def __init__(self, context: ServiceContext, request_ids: RequestIdService) -> None:
         self._context, self._request_ids = context, request_ids
 
-    def list_open(self) -> tuple[Mention, ...]:
+    def list_open_mentions(self) -> tuple[Mention, ...]:
         """Return the newest MAX_LISTED_MENTIONS open mentions of the acting person, the newest first; empty if no
         name of a person is configured. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:

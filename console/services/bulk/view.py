@@ -65,13 +65,13 @@ class BulkRunReader:
             self._context.find_reading_person(conn)
             return _read_run_with_holder(conn, require_run(conn, run_id))
 
-    def list_latest(self, limit: int = 50) -> tuple[BulkRun, ...]:
+    def list_latest_runs(self, limit: int = 50) -> tuple[BulkRun, ...]:
         """Return the newest bulk runs, newest first. `limit` is at most 1,000."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return bulk.list_latest_runs(conn, max(1, min(limit, 1_000)))
 
-    def list_overview(self) -> tuple[BulkRunWithHolder, ...]:
+    def list_unfinished_and_recent_runs(self) -> tuple[BulkRunWithHolder, ...]:
         """Return the unfinished bulk runs of all makers, newest first, then the finished ones among the newest
         _MAX_LISTED_FINISHED_RUNS bulk runs, newest first. Discarded runs are left out."""
         with self._context.database.read() as conn:
@@ -83,13 +83,13 @@ class BulkRunReader:
             items = [_read_run_with_holder(conn, run) for run in runs.values() if run.reason != DISCARDED_REASON]
         return tuple(sorted(items, key=lambda item: (not item.is_open, -item.run.id)))
 
-    def count_unfinished(self) -> int:
-        """Return the number of unfinished bulk runs that `list_overview` lists."""
+    def count_unfinished_runs(self) -> int:
+        """Return the number of unfinished bulk runs that `list_unfinished_and_recent_runs` lists."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return len(bulk.list_open_runs(conn))
 
-    def count_results(self, run_id: int) -> BulkProgress:
+    def read_progress(self, run_id: int) -> BulkProgress:
         """Return the progress of a bulk run and the number of its rows by result. Raises not_found if there is no
         run with this id."""
         with self._context.database.read() as conn:

@@ -37,10 +37,10 @@ AlarmBox, may be wrong by hours; at midnight, a difference of a few seconds alre
 """
 
 
-def find_first_possible_day(sent_at: datetime | None, now: datetime) -> date | None:
-    """Return the earliest day (in Japan) that AlarmBox's list may have for a purchase sent at `sent_at`. Return None
-    if `sent_at` is None or after `now` (the clock of the sending desk was ahead), because any day is possible then.
-    """
+def find_earliest_purchase_day(sent_at: datetime | None, now: datetime) -> date | None:
+    """Return the earliest day (in Japan) under which AlarmBox's list may contain a purchase that was sent at
+    `sent_at`. Return None if `sent_at` is None or after `now` (the clock of the sending desk was ahead), because any
+    day is possible then."""
     if sent_at is None or is_in_future(sent_at, now):
         return None
     return (sent_at - CLOCK_TOLERANCE).astimezone(JST).date()
@@ -221,7 +221,7 @@ def may_report_be_of_purchase_sent_at(report: CheckReport, sent_at: datetime | N
     """True if the reported credit check can be the purchase that was sent at `sent_at` (None: at any time): it has
     not expired at `now`, and it was made on the day before `sent_at` or later, or AlarmBox states no day. A time
     `sent_at` after `now` counts as None. On a server, `now` is the server's time."""
-    first_day, purchase_day = find_first_possible_day(sent_at, now), report.purchase_date
+    first_day, purchase_day = find_earliest_purchase_day(sent_at, now), report.purchase_date
     is_late_enough = first_day is None or purchase_day is None or purchase_day >= first_day
     return is_late_enough and not _has_expired(report, None if first_day is None else sent_at, now)
 

@@ -34,7 +34,7 @@ from console.domain.tasks.retry_schedules import (
 )
 from console.providers.credit_checks.provider import CreditCheckCapabilities
 from console.services.credit_checks import records as check_records
-from console.services.guarded.action import record_reading_lapse
+from console.services.guarded.action import audit_lapse
 from console.services.guarded.operation import find_journal_state
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts, cases
@@ -325,7 +325,7 @@ class PurchaseSettler:
         if record is not None and record.state is CheckState.PENDING:
             write_purchase_with_unknown_outcome(context, tx, record, "lapsed", self.capabilities)
         else:
-            record_reading_lapse(context, tx, operation)
+            audit_lapse(context, tx, operation)
 
 
 def _has_answer_settled_operation(tx: Transaction, operation: Operation, outcome: Outcome[CheckReport]) -> bool:
@@ -485,15 +485,13 @@ def list_acknowledged_contradictions(tx: Transaction, record: CreditCheck) -> tu
     )
 
 
-def end_reading_contradiction(
+def close_case_of_read_contradiction(
     context: ServiceContext, tx: Transaction, record_id: int, report: CheckReport | None
 ) -> None:
-    """Close the case that an earlier read of the detail or PDF has opened because the provider's answer named another
-    corporation than that of the bought credit check; schedule the re-fetch of the missing parts. Do this only if
-    `report`, from the provider's newest answer, names the credit check's own corporation; with another report, or
-    None, do nothing. A case about the purchase itself stays open. Raises StaleRow if the credit check changes
-    meanwhile.
-    """
+    """Close the case that was opened because an earlier answer with the detail or PDF named another corporation than
+    that of the bought credit check; schedule the re-fetch of the missing parts. Do this only if `report`, from the
+    provider's newest answer, names the credit check's own corporation; with another report, or None, do nothing. A
+    case about the purchase itself stays open. Raises StaleRow if the credit check changes meanwhile."""
     record, now = credit_checks.find(tx.conn, record_id), context.now()
     if (
         record is None

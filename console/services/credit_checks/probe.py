@@ -26,7 +26,7 @@ from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
-from console.services.credit_checks.listed_purchases import find_first_possible_day
+from console.services.credit_checks.listed_purchases import find_earliest_purchase_day
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.credit_checks.resolve import PurchaseResolver
 from console.services.guarded.leases import refuse_running_operation
@@ -207,7 +207,7 @@ class CreditCheckProber:
         still in the future, every earlier day counts too.
         """
         sent_day = record.created_at.astimezone(JST).date() if record.created_at else None
-        first_day = find_first_possible_day(record.created_at, read_current_time(tx.conn, self._context.now()))
+        first_day = find_earliest_purchase_day(record.created_at, read_current_time(tx.conn, self._context.now()))
         # Other purchases are read before the reports are compared: a purchase that another transaction settles in
         # between then appears among the ids that a record here has.
         is_id_ambiguous = self._may_id_belong_to_other_purchase(tx, record)
@@ -337,7 +337,7 @@ class CreditCheckProber:
             if observed is not None:
                 outcomes.open_contradiction_case(context, tx, record, observed)
             elif outcome.kind is OutcomeClass.SUCCEEDED:
-                outcomes.end_reading_contradiction(context, tx, record.id, outcome.content)
+                outcomes.close_case_of_read_contradiction(context, tx, record.id, outcome.content)
                 outcomes.schedule_refetch_again(context, tx, record.id)
 
         context.write(store_answer)

@@ -27,7 +27,7 @@ from console.services.credit_checks.readings import (
     find_read_error_code,
     make_failed_part,
 )
-from console.services.guarded.action import GuardedAction, GuardedService, record_reading_lapse
+from console.services.guarded.action import GuardedAction, GuardedService, audit_lapse
 from console.services.guarded.leases import acquire_lease, keep_lease_renewed
 from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES, ClaimedOperation, ClaimedRecord, StepReporter
 from console.services.guarded.pipeline import GuardedPipeline
@@ -218,7 +218,7 @@ class _RefetchAttempt:
             self._part_reader.write_fetched_part(tx, self._id, part)
         if all(part.is_fetched for part in self._fetched_parts):
             report = next((part.report for part in self._fetched_parts if part.report is not None), None)
-            outcomes.end_reading_contradiction(self._context, tx, self._id, report)
+            outcomes.close_case_of_read_contradiction(self._context, tx, self._id, report)
         record = credit_checks.find(tx.conn, self._id)
         fetched_names = {part.name for part in self._fetched_parts if part.is_fetched}
         self._part_reader.plan_next_read(
@@ -309,7 +309,7 @@ REFETCH_ACTION: "GuardedAction[_RefetchAttempt, ServiceContext, None, RefetchRes
     make_exception_to_raise=_RefetchAttempt.make_exception_to_raise,
     make_result=_RefetchAttempt.make_result,
     settle=None,
-    record_lapse=record_reading_lapse,
+    record_lapse=audit_lapse,
 )
 
 

@@ -36,7 +36,7 @@ from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.listed_purchases import (
     ListOutcome,
-    find_first_possible_day,
+    find_earliest_purchase_day,
     refuse_denial_of_listed_purchase,
 )
 from console.services.credit_checks.named_purchases import refuse_denial_of_named_purchase
@@ -493,7 +493,7 @@ def find_time_mismatch(report: CheckReport, sent_at: datetime | None, now: datet
     If an earlier purchase were accepted instead, the program would no longer know of the sent purchase, and could buy
     the credit check again while the sent purchase is valid.
     """
-    first_day = find_first_possible_day(sent_at, now)
+    first_day = find_earliest_purchase_day(sent_at, now)
     if first_day is not None and outcomes.had_reported_check_expired_before(report, sent_at):
         return EvidenceMismatchReason.EXPIRED_BEFORE
     if first_day is not None and report.purchase_date is not None and report.purchase_date < first_day:

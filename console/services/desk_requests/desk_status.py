@@ -11,7 +11,7 @@ from console.domain.desk_requests.rules import PRESENCE_LEASE_SECONDS
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.service_results import DeskUpdate, FeedMark
 from console.domain.usage_problems import UsageProblem
-from console.services.process.context import ServiceContext, read_person_once
+from console.services.process.context import ServiceContext, cache_acting_person
 from console.settings.settings import Settings
 from console.store.database import change_feed
 from console.store.database.engine import Database
@@ -66,10 +66,10 @@ class DeskStatusService:
             return DeskUpdate(*change_feed.list_changes_since(conn, after_mark))
 
     @staticmethod
-    def read_person_once() -> AbstractContextManager[None]:
-        """Context manager: within the block, the reads of this thread look the acting person and the person's roles
-        up only once. A window reads its counts in such a block."""
-        return read_person_once()
+    def cache_acting_person() -> AbstractContextManager[None]:
+        """Context manager: within the block, the reads of this thread look up the acting person and the person's
+        roles only once. A window reads its counts in such a block."""
+        return cache_acting_person()
 
     def list_answer_times(self) -> tuple[tuple[str, datetime], ...]:
         """Return the name of each provider that has answered lately, with the time of its newest answer to a call of

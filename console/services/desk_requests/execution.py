@@ -37,7 +37,7 @@ from console.services.guarded import answer_serialization
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES
 from console.services.guarded.request_ids import ActNotAnswered, forbid_acting, watch_for_repeated_request
-from console.services.process.context import WORKER, ServiceContext, act_for_requester, require_confirmation
+from console.services.process.context import WORKER, ServiceContext, act_for_requester, require_confirmed_request
 from console.services.process.failure_suppression import log_and_suppress
 from console.services.process.temporary_files import open_temporary_folder
 from console.store.audit.trail import NewAuditEntry
@@ -247,7 +247,7 @@ class RequestExecutor:
         taken request. Return True, also if the request could no longer be taken after the wait, for example because
         it was withdrawn. Return False if no request is locked, or if the request is still locked after the wait. Only
         one thread may call this method."""
-        next_locked = self._locked_requests.choose_next()
+        next_locked = self._locked_requests.choose_next_id()
         if next_locked is None:
             return False
         try:
@@ -471,7 +471,7 @@ class RequestExecutor:
     def _run_command(self, taken_request: TakenDeskRequest) -> object:
         if taken_request.action in ACTIONS_WITH_PASSWORD:
             with self._audit_early_refusal(taken_request):
-                require_confirmation()
+                require_confirmed_request()
         with self._read_arguments(taken_request) as arguments:
             call = CommandCall(
                 arguments, lambda step: self._remember_latest_step(taken_request, step), taken_request.request_id

@@ -52,7 +52,7 @@ class LockedRequests:
         with self._mutex:
             self._requests_by_id.pop(request_id, None)
 
-    def choose_next(self) -> str | None:
+    def choose_next_id(self) -> str | None:
         """Return the id of the request for whose locks the worker waits next; None if no request is locked. The
         worker chooses requests of different people in turn, so that many locked requests of one person don't delay
         the requests of other people."""

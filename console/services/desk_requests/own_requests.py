@@ -62,7 +62,7 @@ class OwnDeskRequestService:
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
-    def list_recent(self) -> tuple[OwnRequest, ...]:
+    def list_recent_requests(self) -> tuple[OwnRequest, ...]:
         """Return the acting person's desk requests of the last 24 hours by the server's clock, newest first, at most
         MAX_LISTED_REQUESTS; empty if no worker acts for this person."""
         context = self._context

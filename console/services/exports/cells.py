@@ -41,17 +41,16 @@ texts are: numbers with a leading zero or of more than eleven digits, `1-2`, `1 
 """
 
 
-def make_spreadsheet_safe(text: str) -> str:
-    """Return a text from people or providers as one line that no spreadsheet reads as a formula. Control characters,
-    marks of the reading direction and characters that UTF-8 can't encode become spaces. A long text is cut as by
-    `make_printable`. A text that starts like a formula gets an apostrophe in front, also in an XLSX workbook, because
-    a person may save the workbook as CSV later.
-    """
-    line = make_printable(text)
+def make_spreadsheet_safe_text(text: str) -> str:
+    """Return a text from people or providers as one line that no spreadsheet reads as a formula. The line is made by
+    `make_printable_text`, which cuts a long text and replaces characters that can't be shown. A line that starts like
+    a formula gets an apostrophe in front, also in an XLSX workbook, because a person may save the workbook as CSV
+    later."""
+    line = make_printable_text(text)
     return f"{_APOSTROPHE if line.lstrip().startswith(FORMULA_CHARACTERS) else ''}{line}"
 
 
-def make_printable(text: str) -> str:
+def make_printable_text(text: str) -> str:
     """Return a text from people or providers as one line. A text longer than LONGEST_CELL_CHARACTERS is cut and ends
     with `…`. Control characters, marks of the reading direction and characters that UTF-8 can't encode become
     spaces."""
@@ -87,7 +86,7 @@ def make_csv_cell(kind: CellKind, value: CellValue) -> str:
             return f"{value:f}"
     if kind is CellKind.CORPORATION_NUMBER and (grouped_number := group_digits(value)) != value:
         return grouped_number
-    text = make_spreadsheet_safe(value)
+    text = make_spreadsheet_safe_text(value)
     return f"{_APOSTROPHE}{text}" if _is_number_like(text) else text
 
 
@@ -111,7 +110,7 @@ def make_sheet_cell(value: CellValue) -> CellValue:
         case datetime():
             return convert_to_local(value, JST).replace(tzinfo=None, microsecond=0)
         case str():
-            return make_spreadsheet_safe(value)
+            return make_spreadsheet_safe_text(value)
     return value
 
 
@@ -126,7 +125,7 @@ class SheetNames:
         """Return the name of the next sheet, which has the title `title`: the title with spaces in place of the
         characters that Excel refuses, at most 31 characters long; `1` if nothing else remains. If an earlier sheet of
         the workbook has this name, the new name ends with a number."""
-        base_name = re.sub(r"[\[\]:*?/\\']", " ", make_spreadsheet_safe(title)).strip() or "1"
+        base_name = re.sub(r"[\[\]:*?/\\']", " ", make_spreadsheet_safe_text(title)).strip() or "1"
         name = _cut_sheet_name(base_name, _LONGEST_SHEET_NAME_CHARACTERS)
         sheet_number = 2
         while _fold_sheet_name(name) in self._used_names:

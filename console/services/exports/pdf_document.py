@@ -23,7 +23,7 @@ from console.domain.calendar_days import JST, convert_to_local
 from console.domain.exports.tables import CellKind, CellValue, DocumentTable, ExportDocument
 from console.domain.process import interrupts
 from console.resource_paths import resources_dir
-from console.services.exports.cells import make_printable
+from console.services.exports.cells import make_printable_text
 
 # An A4 page in landscape format.
 _PAGE_WIDTH_POINTS = 842.0
@@ -78,7 +78,7 @@ def make_cell_text(kind: CellKind, value: CellValue) -> str:
             return value.isoformat()
         case int() | Decimal():
             return f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
-    return make_printable(value)
+    return make_printable_text(value)
 
 
 class _DocumentLayout:
@@ -131,7 +131,7 @@ class _DocumentLayout:
         return not has_room
 
     def _write_text(self, text: str, font_size: float) -> None:
-        for line in self._wrap_text(make_printable(text), font_size, _PRINTABLE_PAGE_WIDTH_POINTS):
+        for line in self._wrap_text(make_printable_text(text), font_size, _PRINTABLE_PAGE_WIDTH_POINTS):
             self._move_down(font_size * _LINE_HEIGHT_FACTOR)
             self._place_text(line, font_size, _PAGE_MARGIN_POINTS, self._y)
 
@@ -139,11 +139,11 @@ class _DocumentLayout:
         if self._y - _MIN_TABLE_HEIGHT_POINTS < _PAGE_MARGIN_POINTS:
             self._add_page()
         self._move_down(_HEADING_FONT_POINTS * 2.5)
-        self._place_text(make_printable(table.title), _HEADING_FONT_POINTS, _PAGE_MARGIN_POINTS, self._y)
+        self._place_text(make_printable_text(table.title), _HEADING_FONT_POINTS, _PAGE_MARGIN_POINTS, self._y)
         if not table.rows:
             self._write_text(table.no_rows_text, _TEXT_FONT_POINTS)
             return
-        titles = [make_printable(column.title) for column in table.columns]
+        titles = [make_printable_text(column.title) for column in table.columns]
         rows = [
             [make_cell_text(column.kind, column.read_cell(row)) for column in table.columns] for row in table.rows
         ]
@@ -203,7 +203,7 @@ class _DocumentLayout:
         return lines if len(lines) <= _MAX_LINES_PER_CELL else [*lines[: _MAX_LINES_PER_CELL - 1], "…"]
 
     def _write_footers(self) -> None:
-        title = make_printable(self._document.title)
+        title = make_printable_text(self._document.title)
         for number, page in enumerate(self._pages, 1):
             footer_line = next(
                 self._wrap_text(

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, BinaryIO
 
 from console.domain.exports.tables import CellKind, DocumentTable, ExportDocument, ExportTable
-from console.services.exports.cells import SheetNames, make_sheet_cell, make_spreadsheet_safe
+from console.services.exports.cells import SheetNames, make_sheet_cell, make_spreadsheet_safe_text
 from console.services.process.temporary_files import get_temporary_folder, open_temporary_folder
 from console.store.spool.sqlite_file import translate_errors
 
@@ -168,7 +168,7 @@ class _TableSheetWriter:
             self._sheet.set_column(
                 column_index, column_index, min(width, _MAX_COLUMN_WIDTH), self._format_by_kind[column.kind]
             )
-            self._sheet.write_string(0, column_index, make_spreadsheet_safe(column.title), self._title_format)
+            self._sheet.write_string(0, column_index, make_spreadsheet_safe_text(column.title), self._title_format)
         self._next_row = 1
 
     def write_row(self, values: Sequence[Any]) -> None:
@@ -196,4 +196,4 @@ def _write_about_sheet(workbook: Any, lines: Sequence[str], sheet_name: str) -> 
     sheet = workbook.add_worksheet(sheet_name)
     sheet.set_column(0, 0, 100)
     for row_index, line in enumerate(lines):
-        sheet.write_string(row_index, 0, make_spreadsheet_safe(line))
+        sheet.write_string(row_index, 0, make_spreadsheet_safe_text(line))

@@ -64,7 +64,7 @@ class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
     - `waits_for_lease`: True if an attempt waits while another holder has the lease; False if it raises in_progress
       instead.
     - `report_type`: type of the answer that the spool stores; None for an action without effect.
-    - `audits_ending`: True if an error that `make_result` raises gets an audit entry.
+    - `audits_result_error`: True if an error that `make_result` raises gets an audit entry.
 
     Steps of an attempt, called in this order:
     - `prepare` checks the attempt before anything is written. If it returns a result, the caller gets this result and
@@ -103,7 +103,7 @@ class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
     settle: Callable[[SettlerT, Transaction, str, Outcome[AnswerT], str | None], bool] | None
     record_lapse: Callable[[SettlerT, Transaction, Operation], None]
     may_be_refused: Callable[[AttemptT, Connection], bool] | None = None
-    audits_ending: bool = False
+    audits_result_error: bool = False
 
     def __post_init__(self) -> None:
         if self.has_effect is not journal.has_effect(self.name) or (
@@ -161,7 +161,7 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
                     # before sending.
                     context.spool.set_cipher(context.cipher)
                 claimed_operation, outcome = self._run_attempt(attempt, progress, begun_at_ms)
-                if action.audits_ending:
+                if action.audits_result_error:
                     return action.make_result(attempt, claimed_operation, outcome)
             return action.make_result(attempt, claimed_operation, outcome)
 
@@ -282,8 +282,9 @@ def record_operation_lapse(
     return context.write(mark_lapsed_and_record)
 
 
-def record_reading_lapse(context: ServiceContext, tx: Transaction, operation: Operation) -> None:
-    """Write an audit entry which says that the process of an operation without effect ended during the call to the
-    provider. The record stays unchanged."""
+def audit_lapse(context: ServiceContext, tx: Transaction, operation: Operation) -> None:
+    """Write an audit entry which says that the process of the operation ended during the call to the provider. No
+    record is changed: the operation has no effect, its action is unknown to this version, or its record has an
+    outcome already."""
     audit_action, kind = AuditAction(f"{operation.action}.lapsed"), operation.subject_kind
     context.record_audit(tx, audit_action, operation.subject_id, kind=kind, result="failed", reason="lapsed")

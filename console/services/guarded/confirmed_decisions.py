@@ -19,7 +19,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import NotAllowedDetail
 from console.domain.payments.limits import LIMIT_KIND
 from console.services.audit import refusals
-from console.services.process.context import ServiceContext, get_executed_desk_request_id, require_confirmation
+from console.services.process.context import ServiceContext, get_executed_desk_request_id, require_confirmed_request
 from console.services.process.passwords import can_read_password, connect_with_password, read_typed_password
 from console.store.refunds.refunds import REFUND_KIND
 
@@ -66,7 +66,7 @@ def require_confirmed_decision() -> None:
     """Raise not_allowed (reason `password_needed`) if this thread runs a decision that its person must confirm with
     the password, and the person has not confirmed it. The decision is that of a desk request or of the acting
     person's own call."""
-    require_confirmation()
+    require_confirmed_request()
     if _is_call_confirmed.get() is False:
         facts: NotAllowedDetail = {"reason": NotAllowedReason.PASSWORD_NEEDED}
         raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)

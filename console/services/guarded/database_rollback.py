@@ -198,10 +198,11 @@ def require_alert_of_restored_server(context: ServiceContext, taken_at: str) -> 
     context.write(raise_missing_alert)
 
 
-def serialize_rollback_alerts(context: ServiceContext, tx: Transaction) -> None:
-    """Serialize the transactions in which a desk reports missing anchors and those in which a person acknowledges an
-    alert of the rule `database_went_back`. Without this, a transaction that has read the acknowledged alerts just
-    before an acknowledgement could raise another alert about the same loss after it."""
+def lock_rollback_alerts(context: ServiceContext, tx: Transaction) -> None:
+    """Make two kinds of transactions run one after another until the COMMIT of `tx`: those in which a desk reports
+    missing anchors, and those in which a person acknowledges an alert of the rule `database_went_back`. Without this,
+    a transaction that has read the acknowledged alerts just before an acknowledgement could raise another alert about
+    the same loss after the acknowledgement."""
     from console.services.guarded import leases
 
     leases.lock_until_commit(context, tx, ALERT_RULE)
@@ -460,7 +461,7 @@ def _write_rollback(
     missing_heads = anchors.list_missing_heads(tx.conn, own_anchors)
     if not missing_heads and old_database_id is None:
         return None, None
-    serialize_rollback_alerts(context, tx)
+    lock_rollback_alerts(context, tx)
     resolved_alerts = anchors.list_resolved_rollback_alert_keys(tx.conn)
     unreported_entries = lost_operations.find_unstored_entries(
         tx.conn, lost_operations.find_entries_not_in_journal(tx.conn, spool_entries)

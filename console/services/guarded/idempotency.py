@@ -74,7 +74,7 @@ def make_refund_key(payment_id: int, operator: str, amount_minor: int, repetitio
     return _join_key("refund", payment_id, operator, amount_minor, repetition_number)
 
 
-def make_request_key(person: str, request_id: str) -> str:
+def make_cached_answer_key(person: str, request_id: str) -> str:
     """Return the key under which the Redis cache stores the answer to a call with this person's request id."""
     return _join_key("request", person, request_id)
 

@@ -33,7 +33,7 @@ from console.services.audit import refusals
 from console.services.guarded import answer_serialization
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.confirmed_decisions import call_with_password
-from console.services.guarded.idempotency import make_request_key
+from console.services.guarded.idempotency import make_cached_answer_key
 from console.services.guarded.operation import OutcomeUnrecorded, StepReporter
 from console.services.process.context import ServiceContext, bind_writes_to_request_id, get_executed_desk_request_id
 from console.services.process.failure_suppression import log_and_suppress
@@ -590,7 +590,7 @@ def _replace_file_by_digest(argument: object) -> object:
 
 def _make_cache_key(request: RequestKey) -> tuple[str, str]:
     """Return the key and the fingerprint under which the Redis cache stores the answer of a request."""
-    return make_request_key(request.person, request.request_id), request.fingerprint
+    return make_cached_answer_key(request.person, request.request_id), request.fingerprint
 
 
 def _make_row_state_key(row: RequestIdUse | None) -> tuple[object, ...] | None:

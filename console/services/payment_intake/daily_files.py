@@ -66,7 +66,9 @@ def make_evidence_source(provider: str) -> str:
     return f"{provider}.recon"
 
 
-def list_evidence_files(conn: Connection, provider: str, kind: str, subject_id: int) -> tuple[StoredDailyFile, ...]:
+def list_daily_files_of_record(
+    conn: Connection, provider: str, kind: str, subject_id: int
+) -> tuple[StoredDailyFile, ...]:
     """Return the provider's daily files that are stored as evidence of the record with the kind `kind` and the id
     `subject_id`; the oldest evidence first.
     """
@@ -123,7 +125,7 @@ class DailyFileStore:
         """Return the daily files that are stored as evidence of the notice or reconciliation run of the kind `kind`
         and the id `subject_id`."""
         with self._context.database.read() as conn:
-            return list_evidence_files(conn, self._source, kind, subject_id)
+            return list_daily_files_of_record(conn, self._source, kind, subject_id)
 
     def read_content(self, file: StoredDailyFile) -> bytes:
         """Return the stored content of the file, after comparing it with its SHA-256. Raises not_found if the

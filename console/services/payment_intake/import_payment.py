@@ -105,14 +105,16 @@ class PaymentImporter:
             _require_same_corporation_number(payment, corporation_number)
             return self._probe_existing_payment(payment)
         asked_at, outcome = read_question_time(self._context), reader.read_payment(question)
-        by_code = True
+        is_paid_by_code = True
         if outcome.kind is OutcomeClass.NOT_FOUND and not reader.capabilities.needs_amount_and_day:
-            outcome, by_code = reader.read_payment(replace(question, by_code=False)), False
+            outcome, is_paid_by_code = reader.read_payment(replace(question, by_code=False)), False
         sourced_report = ReportWithSource(
             self._require_report(outcome, reader), asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome
         )
         imported_payment = self._context.write(
-            lambda tx: self.insert_missing_payment(tx, request, sourced_report, corporation_number, by_code=by_code)
+            lambda tx: self.insert_missing_payment(
+                tx, request, sourced_report, corporation_number, is_paid_by_code=is_paid_by_code
+            )
         )
         with suppress(ConsoleError):
             # Setting the order to paid may have changed the payment's work, so the payment is read again.
@@ -164,22 +166,22 @@ class PaymentImporter:
         sourced_report: ReportWithSource,
         corporation_number: str | None = None,
         *,
-        by_code: bool = True,
+        is_paid_by_code: bool = True,
     ) -> Payment:
         """Insert the payment of `request` if our database has no payment with its provider and payment number. Then
         apply the provider's report `sourced_report` to the payment, even if the payment was not inserted now, and
         return the payment.
 
-        `corporation_number` is the payment's corporation number, None if it isn't known; `by_code` is True if the
-        payer paid with a code that the console requested. Raises usage if our database has the payment without that
-        corporation number.
+        `corporation_number` is the payment's corporation number, None if it isn't known. `is_paid_by_code` is True if
+        the payer paid with a code that the console requested. Raises usage if our database has the payment without
+        that corporation number.
         """
         context, report = self._context, sourced_report.report
         payment = payments.find_by_payment_number(tx.conn, request.provider, request.merchant_payment_id)
         if payment is None:
             new_payment = self._make_new_payment(tx, request, report.amount or Money(0, "JPY"), corporation_number)
             begun_at = _choose_beginning_time(request, sourced_report, read_current_time(tx.conn, context.now()))
-            payment_id = self._insert_payment(tx, replace(new_payment, begun_at=begun_at, by_code=by_code))
+            payment_id = self._insert_payment(tx, replace(new_payment, begun_at=begun_at, by_code=is_paid_by_code))
             context.record_audit(
                 tx, AuditAction.PAYMENT_IMPORTED, payment_id, {"provider": request.provider}, kind=PAYMENT_KIND
             )

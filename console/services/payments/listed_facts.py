@@ -24,12 +24,11 @@ FACT_SEPARATOR = ", "
 
 
 @dataclass(frozen=True, slots=True)
-class ListedFacts:
-    """The result of comparing facts about a payment with the payment's cases. `has_unacknowledged_facts` is True if
-    no person has acknowledged at least one of the facts yet. `case_text` is the text of the new case that the caller
-    must open. It is None if the open case contains all facts for which a case has room, or if people have
-    acknowledged all of the facts.
-    """
+class CaseFactComparison:
+    """The result of comparing facts about a payment with the payment's cases of one alert rule.
+    `has_unacknowledged_facts` is True if no person has acknowledged at least one of the facts yet. `case_text` is the
+    text of the new case that the caller must open. It is None if the open case contains all facts for which a case
+    has room, or if people have acknowledged all of the facts."""
 
     has_unacknowledged_facts: bool
     case_text: str | None
@@ -42,7 +41,7 @@ def close_case_that_lacks_a_fact(
     rule: WorkReason,
     facts: Sequence[str],
     is_over: Callable[[str], bool] = lambda _key: False,
-) -> ListedFacts:
+) -> CaseFactComparison:
     """Compare `facts` with the payment's cases of the alert rule `rule`, and return the result. Close the open case
     if it lacks a fact that no person has acknowledged, and if it either has room for this fact or is acknowledged. A
     full case stays open until a person has acknowledged it.
@@ -65,13 +64,13 @@ def close_case_that_lacks_a_fact(
         text_by_key.setdefault(_parse_fact_key(text), text)
     unacknowledged_texts = [text for key, text in text_by_key.items() if key not in acknowledged_keys]
     if not any(_parse_fact_key(text) not in acknowledged_keys for text in facts):
-        return ListedFacts(has_unacknowledged_facts=False, case_text=None)
+        return CaseFactComparison(has_unacknowledged_facts=False, case_text=None)
     case_text = _join_facts(unacknowledged_texts)
     if open_case is not None and _contains_all_facts(open_case.observed, case_text):
-        return ListedFacts(has_unacknowledged_facts=True, case_text=None)
+        return CaseFactComparison(has_unacknowledged_facts=True, case_text=None)
     if open_case is not None and not alerts.resolve(tx.conn, open_case.id, context.now()):
         raise RunAgain
-    return ListedFacts(has_unacknowledged_facts=True, case_text=case_text)
+    return CaseFactComparison(has_unacknowledged_facts=True, case_text=case_text)
 
 
 def list_facts_with_open_case(conn: Connection, payment_id: int, rule: str, fact: str) -> str:
@@ -106,7 +105,7 @@ def _find_open_case(conn: Connection, payment_id: int, rule: str) -> Alert | Non
     return next((case for case in cases_of_payment if case.rule_id == rule and case.resolved_at is None), None)
 
 
-def find_acknowledged_keys(conn: Connection, payment_id: int, rule: WorkReason) -> frozenset[str]:
+def find_acknowledged_fact_keys(conn: Connection, payment_id: int, rule: WorkReason) -> frozenset[str]:
     """Return the keys of the facts in those cases of the alert rule `rule` about the payment that a person has
     acknowledged."""
     cases_of_payment = alerts.find_by_subject(conn, payments.PAYMENT_KIND, payment_id)

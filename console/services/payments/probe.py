@@ -374,7 +374,7 @@ def find_report(outcome: Outcome[PaymentReport]) -> PaymentReport | None:
     return report if outcome.reason == OTHER_AMOUNT_REASON and report.state in PAID_STATES else None
 
 
-def may_answer_contain_payment(reason: str | None, status: int | None) -> bool:
+def may_answer_say_paid(reason: str | None, status: int | None) -> bool:
     """True if an answer without a usable state, with this reason and HTTP status (None: no answer came), may say that
     the payment is paid. This is so if the provider has answered the question but this program can't use the answer:
     for example, the answer has another currency, or a state that is in no table. An error of the provider, a refused

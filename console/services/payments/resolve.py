@@ -62,7 +62,7 @@ from console.services.payments.apply_report import (
     ReportWithSource,
     apply_report,
 )
-from console.services.payments.probe import PaymentProber, find_report, may_answer_contain_payment, read_question_time
+from console.services.payments.probe import PaymentProber, find_report, may_answer_say_paid, read_question_time
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
 from console.store.audit import trail as audit
@@ -555,7 +555,7 @@ def _refuse_unpaid_decision_against_answer(answer: Outcome[PaymentReport], payme
         raise ConsoleError(
             ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": ForeignText(report.provider_state)}
         )
-    if answer.kind is OutcomeClass.UNKNOWN and may_answer_contain_payment(answer.reason, answer.status):
+    if answer.kind is OutcomeClass.UNKNOWN and may_answer_say_paid(answer.reason, answer.status):
         raise ConsoleError(
             ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": EvidenceMismatchReason.UNUSABLE_ANSWER}
         )

@@ -53,17 +53,16 @@ T = TypeVar("T")
 R = TypeVar("R")
 _acting_name: ContextVar[str | None] = ContextVar("acting", default=None)
 _kept_readers: ContextVar[dict[str, Person] | None] = ContextVar("kept_readers", default=None)
-"""The people that `find_reading_person` has found in the present block of `read_person_once`, by name. None outside
-such a block.
+"""The people that `find_reading_person` has found in the present block of `cache_acting_person`, by name. None
+outside such a block.
 """
 
 
 @contextmanager
-def read_person_once() -> Iterator[None]:
+def cache_acting_person() -> Iterator[None]:
     """Context manager: within the block, `find_reading_person` reads each person from the database only once. It is
-    for several reads of this thread that together take less than a second, such as those of the counts of a window:
-    a right that the person loses meanwhile ends with the next block.
-    """
+    for several reads of this thread that together take less than a second, such as those of the counts of a window.
+    If the person loses a right during the block, the reads of the block don't notice that."""
     token = _kept_readers.set({})
     try:
         yield
@@ -105,7 +104,7 @@ def act_for_requester(request: "TakenDeskRequest | None") -> Iterator[None]:
         _executed_request.reset(token)
 
 
-def require_confirmation() -> None:
+def require_confirmed_request() -> None:
     """Raise not_allowed (reason `password_needed`) if this thread executes a desk request that its person has not
     confirmed with the password.
     """

@@ -42,7 +42,7 @@ from console.services.reconciliation.apply_row import (
 )
 from console.services.reconciliation.journal import ReconciliationRunJournal
 from console.services.reconciliation.sources import HistorySource
-from console.services.tasks.cancellation import is_stopping
+from console.services.tasks.cancellation import must_stop_task
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.database.unreadable_rows import READ_ERRORS
@@ -220,7 +220,7 @@ class OwnRecordComparison:
             page_position = rows[-1].at, rows[-1].id
             run_journal.set_position(position_prefix + _format_position(*page_position))
             run_journal.store_progress()
-            if is_stopping():
+            if must_stop_task():
                 yield None
                 return
 
@@ -246,7 +246,7 @@ class OwnRecordComparison:
             return our_records.list_begun_payments(conn, provider, page_position, span[1], ROWS_PER_BATCH)
 
         for row in self._iterate_pages(run_journal, read_page, _parse_first_position(position, span[0])):
-            if row is None or is_stopping():
+            if row is None or must_stop_task():
                 return False
             key = _format_position(row.at, row.id)
             if row.record is None:

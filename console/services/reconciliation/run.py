@@ -368,7 +368,7 @@ class ReconciliationService:
 
     # Results
 
-    def list_latest(self, provider: str | None = None, limit: int = 20) -> tuple[ReconcileReport, ...]:
+    def list_latest_reports(self, provider: str | None = None, limit: int = 20) -> tuple[ReconcileReport, ...]:
         """Return the reports of the latest runs of a provider (None: of all providers), newest first, at most
         `limit`. Raises not_allowed if the acting person has no right to read, and no_operator if no name of a person
         is configured."""

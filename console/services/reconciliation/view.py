@@ -95,7 +95,7 @@ class ReconciliationRunReader:
         """Return the run's files, oldest day first; each contains the ids of the earlier runs that read a file with
         the same content.
         """
-        files = daily_files.list_evidence_files(conn, run.provider, RECONCILIATION_KIND, run.id)
+        files = daily_files.list_daily_files_of_record(conn, run.provider, RECONCILIATION_KIND, run.id)
         if not files:
             return ()
         earlier_ids = [

@@ -55,7 +55,7 @@ class LeftOpenService:
                 yield LeftOpen(LeftOpenReason.INCIDENT, incidents.INCIDENT_KIND, str(incident.id), since)
 
     def _list_open_requests(self) -> Iterator[LeftOpen]:
-        for request in self._own_requests.list_recent():
+        for request in self._own_requests.list_recent_requests():
             if request.is_open or request.is_unanswered:
                 yield LeftOpen(
                     LeftOpenReason.REQUEST, request.subject_kind or "", request.subject_id or "", request.at

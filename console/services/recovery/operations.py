@@ -53,7 +53,7 @@ from console.services.guarded.desk_answers import (
 )
 from console.services.guarded.leases import lock_until_commit
 from console.services.guarded.second_person import PersonDecision, propose_or_settle, read_proposed_states
-from console.services.payments.probe import may_answer_contain_payment
+from console.services.payments.probe import may_answer_say_paid
 from console.services.payments.spooled_payments import LostPaymentRestorer
 from console.services.process.context import ServiceContext
 from console.services.refunds.spooled_refunds import LostRefundProber
@@ -653,7 +653,7 @@ def _refuse_unpaid_decision_on_unusable_answer(error: ConsoleError, operation: O
     """Raise evidence_mismatch if the provider's answer about the lost payment can't be used and may report the
     payment as paid. `error` is the error of the probe that got this answer."""
     reason, status = error.detail.get("reason"), error.detail.get("status")
-    if may_answer_contain_payment(str(reason), status if isinstance(status, int) else None):
+    if may_answer_say_paid(str(reason), status if isinstance(status, int) else None):
         raise ConsoleError(
             ErrorCode.EVIDENCE_MISMATCH, {"record": operation, "reason": EvidenceMismatchReason.UNUSABLE_ANSWER}
         ) from error

@@ -66,7 +66,7 @@ def settle_late_answer(
         refund_outcomes.settle_refund(context, tx, refund, outcome, None, "late_answer")
     elif refund_outcomes.is_certainly_unprocessed(outcome):
         refund_outcomes.end_submission(context, tx, refund, outcome)
-        refund_outcomes.mark_refund_unsent(context, tx, refund, outcome.reason)
+        refund_outcomes.mark_submission_without_effect(context, tx, refund, outcome.reason)
     elif refund.certainty is Certainty.KNOWN:
         journal.settle_operation(
             tx.conn, operation_id, journal.get_state_after_lapse(operation.action), outcome, context.now()

@@ -159,7 +159,7 @@ def record_outcome(
     elif outcome.kind in OUTCOME_CLASSES_WITH_EFFECT or is_refused(outcome):
         write_known_outcome(context, tx, refund, outcome, capabilities)
     elif is_certainly_unprocessed(outcome):
-        mark_refund_unsent(context, tx, refund, outcome.reason)
+        mark_submission_without_effect(context, tx, refund, outcome.reason)
     else:
         mark_refund_unknown(context, tx, refund, outcome.reason)
 
@@ -313,11 +313,10 @@ def mark_refund_failed(
     )
 
 
-def mark_refund_unsent(context: ServiceContext, tx: Transaction, refund: Refund, cause: str) -> None:
-    """Set the refund back to approved, because the provider has certainly not processed it. A due task sends it
-    later with the same key; after the last attempt, a person must review it. `cause` is stored in the column
-    `error_code`.
-    """
+def mark_submission_without_effect(context: ServiceContext, tx: Transaction, refund: Refund, cause: str) -> None:
+    """Set the refund back to approved after a submission that the provider has certainly not processed. A due task
+    sends the refund again later with the same key; after the last attempt, a person must review it. `cause` is stored
+    in the column `error_code`."""
     work = _make_next_sending_work(context, refund)
     _write_approved_state(context, tx, refund, work, error_code=cause[:64])
     _audit_refund_not_sent(context, tx, refund, cause)
@@ -367,11 +366,10 @@ def _audit_refund_not_sent(context: ServiceContext, tx: Transaction, refund: Ref
     )
 
 
-def mark_refund_not_processed(context: ServiceContext, tx: Transaction, refund: Refund, **columns: object) -> None:
-    """Set the refund back to approved, because the provider's answers "not found" prove that the provider has not
-    processed the refund. The next run of a due task sends the refund again with the same key. `columns` are more
-    values for the refund's row, by column.
-    """
+def mark_refund_not_found(context: ServiceContext, tx: Transaction, refund: Refund, **columns: object) -> None:
+    """Set the refund back to approved after probes, because the provider's answers "not found" prove that the
+    provider has not processed the refund. The next run of a due task sends the refund again with the same key.
+    `columns` are more values for the refund's row, by column."""
     _write_approved_state(
         context, tx, refund, Work(WorkState.SCHEDULED, context.now(), SUBMISSION_REASON), error_code=None, **columns
     )

@@ -149,7 +149,7 @@ class RefundProber:
             refund, columns, capabilities, asked_at
         ):
             refund_outcomes.end_submission(context, tx, refund, outcome)
-            refund_outcomes.mark_refund_not_processed(context, tx, refund, **columns)
+            refund_outcomes.mark_refund_not_found(context, tx, refund, **columns)
             return None
         self._record_unsettled_answer(tx, refund, outcome, columns, is_automatic=is_automatic)
         return outcome.reason

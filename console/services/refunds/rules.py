@@ -26,7 +26,7 @@ from console.domain.records import Certainty, WorkReason
 from console.domain.recovery.decision_rules import WORK_REASONS_OF_CONTRADICTION
 from console.providers.payments.provider import PaymentCapabilities, PaymentReader, RefundLister
 from console.services.guarded.desk_answers import is_claim_ended_elsewhere
-from console.services.payments.listed_facts import find_acknowledged_keys
+from console.services.payments.listed_facts import find_acknowledged_fact_keys
 from console.services.payments.providers import find_payment_state_of_provider_word
 from console.services.process.context import WORKER, ServiceContext
 from console.services.refunds.idempotency_key import is_refund_of_payment
@@ -469,4 +469,4 @@ def find_acknowledged_refund_keys(conn: Connection, payment: Payment, reader: Pa
     """
     if not _lists_refunds(reader):
         return frozenset()
-    return find_acknowledged_keys(conn, payment.id, WorkReason.UNRECORDED_REFUND)
+    return find_acknowledged_fact_keys(conn, payment.id, WorkReason.UNRECORDED_REFUND)

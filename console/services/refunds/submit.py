@@ -266,7 +266,7 @@ REFUND_SUBMISSION_ACTION: GuardedAction[_SubmissionAttempt, ServiceContext, Refu
     record_outcome=_SubmissionAttempt.record,
     make_exception_to_raise=_SubmissionAttempt.make_exception_to_raise,
     make_result=_SubmissionAttempt.make_result,
-    audits_ending=True,
+    audits_result_error=True,
     settle=settle_late_answer,
     record_lapse=write_lapsed_outcome,
 )

@@ -24,8 +24,10 @@ def stop_when_false(should_continue: Callable[[], bool]) -> Iterator[None]:
         _should_continue.reset(token)
 
 
-def is_stopping() -> bool:
-    """True if the task that runs in this thread must stop before its next record."""
+def must_stop_task() -> bool:
+    """True if the task that runs in this thread must stop before its next record, because the function of
+    `stop_when_false` returns False or a signal has asked this process to end. False if the thread runs no task and no
+    signal has arrived."""
     return interrupts.is_interrupt_pending() or not _should_continue.get()()
 
 
@@ -33,6 +35,6 @@ def iterate_until_stopped(records: Iterable[RecordT]) -> Iterator[RecordT]:
     """Yield the records one by one. Stop when the function that the caller gave to `stop_when_false` returns
     False, or when a signal has asked this process to end."""
     for record in records:
-        if is_stopping():
+        if must_stop_task():
             return
         yield record

@@ -20,12 +20,12 @@ from console.services.credit_checks.probe import CreditCheckProber
 from console.services.credit_checks.readings import PDF_PART
 from console.services.credit_checks.refetch import RefetchService
 from console.services.guarded import unsent_operations
-from console.services.guarded.action import ServicesByAction, record_operation_lapse, record_reading_lapse
+from console.services.guarded.action import ServicesByAction, audit_lapse, record_operation_lapse
 from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES, ignore_step
 from console.services.process.context import ServiceContext, is_cipher_missing_for_now
 from console.services.process.failpoints import FailpointReached
 from console.services.process.failure_suppression import log_and_suppress
-from console.services.tasks.cancellation import is_stopping, iterate_until_stopped
+from console.services.tasks.cancellation import iterate_until_stopped, must_stop_task
 from console.store.alerts import alerts, cases
 from console.store.audit import trail as audit
 from console.store.credit_checks import credit_checks
@@ -217,7 +217,7 @@ class DueTasks:
                 has_ended = service.record_lapse(operation.id)
             else:
                 has_ended = record_operation_lapse(
-                    context, operation.id, lambda tx, lapsed: record_reading_lapse(context, tx, lapsed)
+                    context, operation.id, lambda tx, lapsed: audit_lapse(context, tx, lapsed)
                 )
         return int(has_ended)
 
@@ -285,7 +285,7 @@ class DueTasks:
         adopted_ids, failed_ids = set[int](), set[int]()
         with self._context.database.read() as conn:
             has_rows = bool(find_rows(conn, limit=1))
-        while has_rows and not is_stopping():
+        while has_rows and not must_stop_task():
             tried_count = len(adopted_ids) + len(failed_ids)
             self._adopt_row_batch(find_rows, adopted_ids, failed_ids)
             has_rows = len(adopted_ids) + len(failed_ids) > tried_count

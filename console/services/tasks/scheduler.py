@@ -53,7 +53,7 @@ MONEY_TASK_NAMES = frozenset({"refund_submissions", "payment_timeouts", "bulk_ru
 runs while an open alert says that the database has gone back to an earlier state.
 """
 MAX_WAIT_FOR_TASK_RUN_SECONDS = 60.0
-"""Longest time in seconds for which `run_all` waits for a task that another process runs."""
+"""Longest time in seconds for which `run_all_tasks` waits for a task that another process runs."""
 _FIRST_LEASE_POLL_PAUSE_SECONDS = 0.01
 _LONGEST_LEASE_POLL_PAUSE_SECONDS = 0.25
 _log = logging.getLogger("console.worker")
@@ -143,7 +143,7 @@ class Scheduler:
         """The time scale of the service context: it divides every duration for which the scheduler waits."""
         return self._context.scale
 
-    def require_permission(self) -> None:
+    def require_right_to_run_tasks(self) -> None:
         """Check that the connected database account may run due tasks in this process. If it may not, write an audit
         entry and raise not_allowed. The account of a person for whom a worker acts may not run due tasks.
         """
@@ -159,7 +159,7 @@ class Scheduler:
                 }
                 raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
 
-    def read_states(self) -> tuple[ScheduledTask, ...]:
+    def read_task_states(self) -> tuple[ScheduledTask, ...]:
         """Return the stored state of each task that has ever run on this database: its times, its last result and
         its failures."""
         with self._context.database.read() as conn:
@@ -200,7 +200,7 @@ class Scheduler:
                 self._overdue_alerts.update_alerts(pass_began_at)
         return tuple(TaskRun(run.name, run.handled_record_count) for run in runs)
 
-    def run_all(self) -> tuple[TaskRun, ...]:
+    def run_all_tasks(self) -> tuple[TaskRun, ...]:
         """Run every task once, whether it is due or not, except the tasks that are left out (see the class), and
         return the runs. If another process runs a task, wait for it at most MAX_WAIT_FOR_TASK_RUN_SECONDS; if it
         still runs the task then, this process doesn't run it, and the count of its records is 0.
@@ -208,7 +208,7 @@ class Scheduler:
         If tasks fail, the exception of the first of them is raised after all tasks have run. Raises not_allowed for a
         database account that may not run tasks.
         """
-        self.require_permission()
+        self.require_right_to_run_tasks()
         pass_began_at = self._context.now()
         runs: dict[str, _TaskRun | None] = {}
         with self._act_as_worker() as person:

@@ -55,7 +55,7 @@ def read_due_task_rows(services: "Console", now: datetime) -> tuple[DueTaskRow, 
     on a server, an administrator without another role can read neither records nor tasks."""
     time_scale = services.scheduler.scale
     try:
-        tasks = services.scheduler.read_states()
+        tasks = services.scheduler.read_task_states()
     except ConsoleError as refusal:
         if refusal.code != ErrorCode.NOT_ALLOWED:
             raise

@@ -619,7 +619,9 @@ class AlertsPage(Page):
         if incident.state is IncidentState.SNOOZED:
             id = incident.id
             self._run_incident_action(
-                incident, "wake", lambda services, request_id: services.incidents.wake(id, request_id=request_id)
+                incident,
+                "wake",
+                lambda services, request_id: services.incidents.end_snooze(id, request_id=request_id),
             )
         else:
             self._open_incident_dialog(incident, "snooze")
@@ -722,7 +724,7 @@ def _make_acknowledge_call(alerts: Sequence[Alert]) -> ActingCall[object]:
 def _make_undo_acknowledgement_call(alerts: Sequence[Alert]) -> ActingCall[object]:
     """Return the call to the service that undoes the acting person's acknowledgement of all of `alerts`."""
     ids = [alert.id for alert in alerts]
-    return lambda services, request_id: services.alerts.undo_each_acknowledgement(ids, request_id=request_id)
+    return lambda services, request_id: services.alerts.undo_acknowledgements(ids, request_id=request_id)
 
 
 def _get_incident_id(incident: Incident) -> int:

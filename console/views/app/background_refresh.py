@@ -247,7 +247,7 @@ class BackgroundRefresh(QObject):
         may_confirm = not self._context.find_missing_right_reason("resolve_second")
 
         def read_counts(services: "Console") -> WorkCounts:
-            with services.desk_status.read_person_once():
+            with services.desk_status.cache_acting_person():
                 return _read_work_counts(services, now, person, may_decide=may_decide, may_confirm=may_confirm)
 
         self._context.run_read(
@@ -329,7 +329,7 @@ class BackgroundRefresh(QObject):
         person_name = self._context.operator
 
         def read_people(services: "Console") -> tuple[tuple[Person, ...], Disabling | None]:
-            people = services.people.list_people()
+            people = services.people.list_enabled_people()
             is_listed = not people or any(person.name == person_name for person in people)
             return people, None if is_listed else services.people.find_own_disabling()
 
@@ -455,14 +455,14 @@ def _read_work_counts(
         *refunds,
         *(proposal for proposal in proposals if not proposal.refusal),
     )
-    mentions = services.mentions.list_open()
+    mentions = services.mentions.list_open_mentions()
     return WorkCounts(
         counts,
         unfinished_operations,
         now,
         decisions_to_make,
         services.incidents.count_waiting_incidents(),
-        services.bulk.count_unfinished(),
+        services.bulk.count_unfinished_runs(),
         lost_count,
         person,
         mentions,

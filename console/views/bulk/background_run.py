@@ -35,7 +35,7 @@ def execute_run_in_background(
         executed_run = services.bulk.run(
             run.id, max_rows, should_leave=lambda: report_progress.is_cancelled, request_id=request_id
         )
-        return executed_run, services.bulk.count_results(run.id)
+        return executed_run, services.bulk.read_progress(run.id)
 
     def report_end(run_and_progress: tuple[BulkRun, BulkProgress]) -> None:
         on_end(_make_end_toast(context, *run_and_progress))

@@ -145,7 +145,7 @@ class BulkRunDialog(DialogFrame):
         self._is_reading_progress, run_id = True, self.run.id
 
         def read_run_and_progress(services: "Console") -> tuple[BulkRunWithHolder, BulkProgress]:
-            return services.bulk.read_run_with_holder(run_id), services.bulk.count_results(run_id)
+            return services.bulk.read_run_with_holder(run_id), services.bulk.read_progress(run_id)
 
         self._context.run_read(read_run_and_progress, self._show_progress, self._show_progress_failure, caller=self)
 

@@ -267,10 +267,13 @@ class UnfinishedWorkDialog(DialogFrame):
                 *services.recovery.list_lease_holders(),
                 *services.recovery.list_takes(),
             )
-            operations, runs = services.recovery.list_unfinished_operations(), services.bulk.list_overview()
+            operations, runs = (
+                services.recovery.list_unfinished_operations(),
+                services.bulk.list_unfinished_and_recent_runs(),
+            )
             own_items = services.left_open.list_items(drafts)
-            mentions = services.mentions.list_open()
-            own_requests = services.own_requests.list_recent()
+            mentions = services.mentions.list_open_mentions()
+            own_requests = services.own_requests.list_recent_requests()
             number_by_record = services.lookup.find_record_numbers(
                 _list_subjects_of_rows(leases_and_takes, own_items, mentions, own_requests)
             )
@@ -359,7 +362,7 @@ class UnfinishedWorkDialog(DialogFrame):
     @Slot()
     def _read_desk_requests(self) -> None:
         self._context.run_read(
-            lambda services: services.own_requests.list_recent(),
+            lambda services: services.own_requests.list_recent_requests(),
             self._show_desk_requests,
             self._show_failed_read,
             caller=self,

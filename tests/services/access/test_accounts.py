@@ -690,12 +690,12 @@ def test_an_account_file_on_sqlite_creates_only_rows(tmp_path: Path) -> None:
             ).statements
             == ()
         )
-        assert console.people.list_people() == ()
+        assert console.people.list_enabled_people() == ()
         done = console.accounts.apply_account_file(json.dumps({"operators": [op]}), lambda _: None)
         assert [(one.done, one.password, one.asks_worker) for one in done.operators] == [("created", "none", False)]
-        assert [person.name for person in console.people.list_people()] == ["op-a"]
+        assert [person.name for person in console.people.list_enabled_people()] == ["op-a"]
         console.accounts.apply_account_file(json.dumps({"operators": [op | {"disabled": True}]}), lambda _: None)
-        assert console.people.list_people() == ()
+        assert console.people.list_enabled_people() == ()
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,9 @@ class AlertRulesDesk:
 
     def list_open_alerts(self) -> list[tuple[str, str | None]]:
         """Return the rule and the order number of each open alert about an order."""
-        return [(one.alert.rule_id, one.alert.order_no) for one in self.desk.list_open_items() if one.alert.order_no]
+        return [
+            (one.alert.rule_id, one.alert.order_no) for one in self.desk.list_open_alert_items() if one.alert.order_no
+        ]
 
     def list_events(self) -> list[dict[str, Any]]:
         """Return the bodies of all events in the outbox, oldest first. Check that each has the topic of the alerts,
@@ -119,7 +121,7 @@ def test_a_pending_order_of_a_paid_payment_raises_rule_a(rules_desk: AlertRulesD
         0,
         [("A", "ORD-1")],
     )
-    item = rules_desk.desk.list_open_items()[-1]
+    item = rules_desk.desk.list_open_alert_items()[-1]
     assert (item.action, item.kind, item.id) == ("open", "payment", payment), "the order isn't covered"
     assert rules_desk.scene.read_order("ORD-1").work.reason == "not_moved"
     rules_desk.change_order_as_shop("total_amount = 3300")
@@ -165,7 +167,7 @@ def test_a_paid_order_without_a_paid_payment_raises_rule_b(rules_desk: AlertRule
     payment = rules_desk.start_payment()
     rules_desk.change_order_as_shop("status = 'paid'")
     assert (rules_desk.run_after_grace(), rules_desk.list_open_alerts()) == (1, [("B", "ORD-1")])
-    (item,) = rules_desk.desk.list_open_items()
+    (item,) = rules_desk.desk.list_open_alert_items()
     assert (item.action, item.id) == ("ask_payment", payment)
     rules_desk.run_alert_rules()
     assert rules_desk.list_open_alerts() == [("B", "ORD-1")], (
@@ -227,7 +229,7 @@ def test_the_first_acknowledgement_is_stored_with_its_person(rules_desk: AlertRu
     rules_desk.pay_cancelled_order()
     rules_desk.run_alert_rules()
     (alert,) = (one for one in rules_desk.desk.list_alerts() if one.rule_id == "C")
-    assert rules_desk.desk.count_unacknowledged() == 2, "the payment's own case is another"
+    assert rules_desk.desk.count_unacknowledged_alerts() == 2, "the payment's own case is another"
     assert call_for_refusal(rules_desk.desk.acknowledge, alert.id, "w" * 2_001).code == "usage"
     assert call_for_refusal(rules_desk.desk.acknowledge, alert.id + 1, "seen").code == "not_found"
     taken = rules_desk.desk.acknowledge(alert.id, " asked for the refund ")
@@ -236,7 +238,7 @@ def test_the_first_acknowledgement_is_stored_with_its_person(rules_desk: AlertRu
     assert rules_desk.desk.acknowledge(alert.id, "again").note == "asked for the refund"
     with rules_desk.scene.place.open_console_of_person(rules_desk.scene.console, "lead-b") as other:
         assert call_for_refusal(other.alerts.acknowledge, alert.id, "me too").code == "already_decided"
-    assert (rules_desk.desk.count_unacknowledged(), rules_desk.list_open_alerts()) == (1, [("C", "ORD-1")])
+    assert (rules_desk.desk.count_unacknowledged_alerts(), rules_desk.list_open_alerts()) == (1, [("C", "ORD-1")])
     assert rules_desk.scene.count_audit_entries("alert.acknowledged") == 2  # done once, refused once
 
 
@@ -246,7 +248,7 @@ def test_the_list_of_alerts_has_cases_too(rules_desk: AlertRulesDesk) -> None:
     rules_desk.scene.context.write(
         lambda tx: alerts.raise_alert(tx.conn, "reversed", "payment", 7, None, "FAILED", "paid", now)
     )
-    (item,) = rules_desk.desk.list_open_items()
+    (item,) = rules_desk.desk.list_open_alert_items()
     assert (item.alert.rule_id, item.action, item.kind, item.id) == ("reversed", "open", "payment", 7)
     assert [alert.rule_id for alert in rules_desk.desk.list_alerts()] == ["reversed"]
     assert (rules_desk.run_alert_rules(), rules_desk.list_events()) == (0, [])

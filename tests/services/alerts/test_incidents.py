@@ -118,7 +118,7 @@ def test_the_latest_step_counts_despite_a_clock_put_back(scene: PaymentDesk, clo
     incidents.snooze(id, scene.context.now() + ONE_DAY)
     clock.offset -= timedelta(minutes=10)
     assert incidents.release(id).owner is None
-    assert incidents.wake(id).state is IncidentState.OPEN
+    assert incidents.end_snooze(id).state is IncidentState.OPEN
     assert [step.position for step in read_single_incident(scene).steps] == [1, 2, 3, 4]
 
 
@@ -173,7 +173,7 @@ def test_a_snoozed_incident_opens_at_its_time_or_when_worse(scene: PaymentDesk, 
         WakeReason.WORSE,
     )
     incidents.snooze(id, scene.context.now() + ONE_DAY, "the shop answers tomorrow")
-    assert incidents.wake(id).state is IncidentState.OPEN
+    assert incidents.end_snooze(id).state is IncidentState.OPEN
     before = scene.place.sql("SELECT id, resolved_at, acknowledged_by FROM alerts ORDER BY id")
     assert call_for_refusal_code(lambda: incidents.resolve(id, "")) == "usage"
     resolved = incidents.resolve(id, "the shop corrects the order tonight")
@@ -260,7 +260,7 @@ def test_long_request_ids_of_an_incident_are_distinguished(scene: PaymentDesk, c
     ids = [alert.id for alert in read_single_incident(scene).alerts]
     desk, request_ids = scene.console.alerts, [f"{'w' * 60}-{number}" for number in range(3)]
     desk.acknowledge_alerts(ids, "I call the shop", request_id=request_ids[0])
-    desk.undo_each_acknowledgement(ids, request_id=request_ids[1])
+    desk.undo_acknowledgements(ids, request_id=request_ids[1])
     again = desk.acknowledge_alerts(ids, "I call the shop", request_id=request_ids[2])
     assert read_single_incident(scene).is_acknowledged
     assert desk.acknowledge_alerts(ids, "I call the shop", request_id=request_ids[2]) == again

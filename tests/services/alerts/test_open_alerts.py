@@ -54,10 +54,10 @@ def test_alerts_with_a_queue_hide_no_other_alert(console: Console) -> None:
     assert console.incidents.count_waiting_incidents() == 4 + 5
     for rules in (
         [alert.rule_id for alert in console.alerts.list_alerts(4)],
-        [item.alert.rule_id for item in console.alerts.list_open_items(4)],
+        [item.alert.rule_id for item in console.alerts.list_open_alert_items(4)],
     ):
         assert {rule: rules.count(rule) for rule in expected} == expected
-    assert console.alerts.count_unacknowledged() == 12
+    assert console.alerts.count_unacknowledged_alerts() == 12
 
 
 def test_the_lists_say_how_many_alerts_they_leave_out(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,8 +100,8 @@ def test_an_export_has_the_alerts_that_a_list_leaves_out(console: Console, monke
     monkeypatch.setattr(open_alerts, "MAX_OPEN_ALERTS_PER_RULE", 2)
     raise_alerts(console, "corporation_changed", "corporation", 3)
     raise_alerts(console, "provider_slow", "provider", 4)
-    assert len(console.alerts.list_open_items(1)) == 1 + 2
-    assert len(console.alerts.list_open_items(100_000)) == 3 + 4
+    assert len(console.alerts.list_open_alert_items(1)) == 1 + 2
+    assert len(console.alerts.list_open_alert_items(100_000)) == 3 + 4
 
 
 def test_each_list_of_open_alerts_is_sorted_and_complete(console: Console) -> None:
@@ -110,7 +110,7 @@ def test_each_list_of_open_alerts_is_sorted_and_complete(console: Console) -> No
     """
     raise_alerts(console, "provider_slow", "provider", 5)
     raise_alerts(console, "A", "order", 3)
-    first, *_ = console.alerts.list_open_items()
+    first, *_ = console.alerts.list_open_alert_items()
     console.alerts.acknowledge(first.alert.id, "")
     with console.database.read() as conn:
         ids = [alert.id for alert in open_alerts.list_open_alerts_of_all_rules(conn, 1)]

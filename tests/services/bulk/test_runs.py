@@ -105,7 +105,7 @@ def test_two_runs_created_at_once_respect_the_limit_of_a_day(
         assert console.bulk.create_run("probe", "unknown").size == ROW_COUNT
         others[0].join()
     assert refused == ["usage"]
-    assert len(console.bulk.list_latest()) == 1
+    assert len(console.bulk.list_latest_runs()) == 1
 
 
 def test_a_run_has_the_records_that_matched_at_its_creation(console: Console, alarmbox: InMemoryAlarmBox) -> None:
@@ -263,7 +263,7 @@ def test_a_refetch_that_brings_nothing_missing_is_not_counted_as_done(
     assert run.state == "done"
     assert read_check(console, chosen.id).incomplete == ("result",)
     assert read_results(console, run.id) == [("done", "still_incomplete")]
-    assert console.bulk.count_results(run.id).result_counts == {"still_incomplete": 1}
+    assert console.bulk.read_progress(run.id).result_counts == {"still_incomplete": 1}
     assert len(console.bulk.list_rows(run.id, NOT_DONE_ROWS_FILTER)) == 1
 
 

@@ -135,7 +135,7 @@ def test_the_plan_of_a_stopped_run_has_the_remaining_rows(console: Console) -> N
     console.bulk.run(run.id, max_rows=2)
     plan = console.bulk.make_plan(run.id)
     assert [one.row.position for one in plan.forecasts] == [3, 4, 5, 6]
-    assert console.bulk.count_results(run.id) == BulkProgress(2, 2, {"done": 2})
+    assert console.bulk.read_progress(run.id) == BulkProgress(2, 2, {"done": 2})
 
 
 def test_rows_of_a_run_are_read_with_their_records(console: Console) -> None:
@@ -166,14 +166,14 @@ def test_open_runs_are_listed_first(console: Console) -> None:
 
     def read_runs(_now: BulkProgress) -> None:
         holder = console.bulk.read_run_with_holder(open_run.id).holder
-        reported.append((holder.operator if holder else None, console.bulk.count_unfinished()))
+        reported.append((holder.operator if holder else None, console.bulk.count_unfinished_runs()))
 
-    assert [one.run.id for one in console.bulk.list_overview()] == [open_run.id, done.id]
-    assert [one.is_open for one in console.bulk.list_overview()] == [True, False]
-    assert console.bulk.count_unfinished() == 1
+    assert [one.run.id for one in console.bulk.list_unfinished_and_recent_runs()] == [open_run.id, done.id]
+    assert [one.is_open for one in console.bulk.list_unfinished_and_recent_runs()] == [True, False]
+    assert console.bulk.count_unfinished_runs() == 1
     console.bulk.run(open_run.id, progress=read_runs)
     assert reported == [(console._context.make_holder().operator, 1)] * 2
-    assert console.bulk.count_unfinished() == 0
+    assert console.bulk.count_unfinished_runs() == 0
     assert console.bulk.read_run_with_holder(open_run.id).holder is None
 
 
@@ -213,6 +213,6 @@ def test_only_the_creator_discards_the_remaining_rows(
     given_up = console.bulk.discard(run.id)
     assert (given_up.state, given_up.reason, given_up.done) == ("done", "discarded", 1)
     assert console.bulk.discard(run.id) == given_up
-    assert console.bulk.list_overview() == ()
+    assert console.bulk.list_unfinished_and_recent_runs() == ()
     assert console.bulk.run(run.id, 3) == given_up
     assert alarmbox.call_counts == call_counts

@@ -138,4 +138,4 @@ def test_an_authorisation_is_completed_after_the_database_has_failed(console: Co
 def read_authorisation(desk: Console) -> tuple[bool, list[str]]:
     """Return True if the check of AlarmBox by the command `doctor` passes, and the rules of the open alerts."""
     results = [check.ok for check in desk.health.run_all_checks() if check.name == "alarmbox"]
-    return results[0], [item.alert.rule_id for item in desk.alerts.list_open_items()]
+    return results[0], [item.alert.rule_id for item in desk.alerts.list_open_alert_items()]

@@ -78,7 +78,7 @@ def test_answers_mask_the_payer_in_texts_of_colleagues(place: Place, sandbox: Sa
                 team.payment_id, "1000", f"{PAYER} called", ticket=f"T {PAYER}", reason_code=RefundReason.WRONG_AMOUNT
             )
         )
-        (mention,) = other.mentions.list_open()
+        (mention,) = other.mentions.list_open_mentions()
         refusal = call_for_refusal(other.refunds.withdraw, refund.id)
         with answer_password_prompts(place, "lead-b"):
             approved = lead.refunds.approve(refund.id)

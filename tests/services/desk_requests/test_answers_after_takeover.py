@@ -140,7 +140,7 @@ def test_each_step_of_an_incident_is_stored_once(scene: TakeoverScene, clock: Mo
         IncidentAction.TAKE: lambda: incidents.take(ALERT_ID),
         IncidentAction.RELEASE: lambda: incidents.release(ALERT_ID),
         IncidentAction.SNOOZE: lambda: incidents.snooze(ALERT_ID, until, "waiting"),
-        IncidentAction.WAKE: lambda: incidents.wake(ALERT_ID),
+        IncidentAction.WAKE: lambda: incidents.end_snooze(ALERT_ID),
         IncidentAction.HAND_OVER: lambda: incidents.hand_over(ALERT_ID, owner, "please"),
         IncidentAction.RESOLVE: lambda: incidents.resolve(ALERT_ID, "it was a test"),
         IncidentAction.REOPEN: lambda: incidents.reopen(ALERT_ID, "it wasn't"),

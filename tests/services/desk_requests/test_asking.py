@@ -140,7 +140,7 @@ def test_a_team_mode_account_runs_no_worker_and_plans_no_adoption(place: Place, 
     the table."""
     start_team_mode(place, "op-a")
     with place.open_desk(sandbox) as desk:
-        refused = call_for_refusal(desk.scheduler.require_permission)
+        refused = call_for_refusal(desk.scheduler.require_right_to_run_tasks)
     assert (refused.code, dict(refused.detail)["needs"]) == ("not_allowed", ["worker"])
     with open_adoption(Settings.load(place.make_environment(sandbox.url, "op-a"))) as adoption:
         for act in (adoption.make_plan, adoption.run, adoption.accept_incomplete_rows):

@@ -112,8 +112,8 @@ def test_a_prepared_reading_reads_views_that_were_replaced(place: Place, sandbox
 
 
 def test_a_reading_of_the_counts_looks_the_person_up_once(place: Place, sandbox: Sandbox) -> None:
-    """Within a block of `read_person_once`, several reads look the acting person up once; after the block, the next
-    read looks the person up again.
+    """Within a block of `cache_acting_person`, several reads look the acting person up once; after the block, the
+    next read looks the person up again.
     """
     start_team_mode(place, "op-a")
 
@@ -121,7 +121,7 @@ def test_a_reading_of_the_counts_looks_the_person_up_once(place: Place, sandbox:
         return sum("FROM operators" in statement for statement in statements)
 
     with place.open_desk(sandbox) as desk:
-        with record_statements(desk) as sent, desk.desk_status.read_person_once():
+        with record_statements(desk) as sent, desk.desk_status.cache_acting_person():
             desk.recovery.count_queued_records()
             desk.notices.count_open_notices()
             desk.notifications.list_events(())
@@ -136,7 +136,7 @@ def test_counts_of_nothing_are_few_statements(place: Place, sandbox: Sandbox) ->
     records that they would need: each is one statement after the lookup of the person.
     """
     start_team_mode(place, "op-a")
-    with place.open_desk(sandbox) as desk, desk.desk_status.read_person_once():
+    with place.open_desk(sandbox) as desk, desk.desk_status.cache_acting_person():
         desk.recovery.count_queued_records()
         with record_statements(desk) as sent:
             assert desk.recovery.list_unfinished_operations() == ()

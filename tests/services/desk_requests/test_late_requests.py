@@ -117,7 +117,7 @@ def test_a_request_that_no_worker_began_is_not_run_late(scene: DeskWithTwoWorker
     assert scene.second_worker.desk_requests.count_waiting_requests() == 1
     assert not scene.second_worker.desk_requests.execute_next()
     assert scene.read_state(request) == "lapsed"
-    assert [own.state for own in scene.desk.own_requests.list_recent()] == [OwnRequestState.LAPSED]
+    assert [own.state for own in scene.desk.own_requests.list_recent_requests()] == [OwnRequestState.LAPSED]
     assert scene.sandbox.ledger.list_charges_of_number(number) == []
 
 

@@ -208,8 +208,8 @@ def test_people_take_turns_in_the_wait_for_locks() -> None:
     for request, person in (("a1", "op-a"), ("a2", "op-a"), ("b1", "op-b")):
         locked.add(request, person)
     assert locked.ids == LockedIds(frozenset({"a1", "a2", "b1"}), frozenset())
-    assert [locked.choose_next() for _ in range(4)] == ["a1", "b1", "a1", "b1"]
+    assert [locked.choose_next_id() for _ in range(4)] == ["a1", "b1", "a1", "b1"]
     clock.sleep(SKIP_LOCKED_REQUEST_AFTER_SECONDS)
     locked.remove("a1")
     assert locked.ids.passed_over_ids == {"a2", "b1"}
-    assert locked.choose_next() == "a2"
+    assert locked.choose_next_id() == "a2"

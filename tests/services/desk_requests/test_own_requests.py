@@ -45,7 +45,7 @@ def desk_worker_and_other(place: Place, sandbox: Sandbox) -> Iterator[tuple[Cons
 
 def list_own_requests(desk: Console) -> dict[str, OwnRequest]:
     """Return the person's own desk requests in a dictionary by id."""
-    return {request.id: request for request in desk.own_requests.list_recent()}
+    return {request.id: request for request in desk.own_requests.list_recent_requests()}
 
 
 def test_own_requests_in_every_state_are_listed(
@@ -265,8 +265,11 @@ def test_the_answer_for_a_killed_desk_is_marked(
             child.communicate()
         sandbox.control.release_calls()
         with place.open_desk(sandbox, desk=5) as desk, place.open_desk(sandbox, desk=6) as elsewhere:
-            wait_until(lambda: all(not one.is_open for one in desk.own_requests.list_recent()), "the answer")
-            own_list, other_list = desk.own_requests.list_recent(), elsewhere.own_requests.list_recent()
+            wait_until(lambda: all(not one.is_open for one in desk.own_requests.list_recent_requests()), "the answer")
+            own_list, other_list = (
+                desk.own_requests.list_recent_requests(),
+                elsewhere.own_requests.list_recent_requests(),
+            )
     assert [(one.is_unanswered, _read_corporation_number(one)) for one in own_list] == [
         (True, second),
         (False, first),
@@ -281,11 +284,11 @@ def test_a_failed_request_is_listed_with_its_error(desk_worker_and_other: tuple[
     desk, worker, _ = desk_worker_and_other
     with keep_executing_desk_requests(worker), pytest.raises(ConsoleError) as raised:
         desk.recovery.probe("credit-check", "4711")
-    (request,) = desk.own_requests.list_recent()
+    (request,) = desk.own_requests.list_recent_requests()
     assert request.answer_error is not None
     assert (request.answer_error.code, request.answer_error.detail) == (raised.value.code, raised.value.detail)
     assert (request.action, request.subject_kind, request.subject_id) == ("probe", "credit-check", "4711")
-    assert worker.own_requests.list_recent() == ()
+    assert worker.own_requests.list_recent_requests() == ()
 
 
 def _read_corporation_number(request: OwnRequest) -> str | None:

@@ -79,13 +79,13 @@ def read_everything(place: Place, desk: Console, folder: Path) -> Iterator[tuple
         "alerts",
         (
             desk.alerts.list_alerts(),
-            desk.alerts.list_open_items(),
-            desk.alerts.count_unacknowledged(),
+            desk.alerts.list_open_alert_items(),
+            desk.alerts.count_unacknowledged_alerts(),
             desk.alerts.find_database_rollback(),
         ),
     )
-    yield "reconciliations", desk.reconciliation.list_latest()
-    yield "people", (desk.people.read_acting_person(), desk.people.list_people())
+    yield "reconciliations", desk.reconciliation.list_latest_reports()
+    yield "people", (desk.people.read_acting_person(), desk.people.list_enabled_people())
     yield "audit", desk.audit.list_entries(1_000)
     for number in place.sql("SELECT DISTINCT corporation_number FROM payments ORDER BY 1 LIMIT 5"):
         yield f"lookup {number[0]}", desk.lookup.find_records(str(number[0]))

@@ -230,7 +230,7 @@ def test_a_lapsed_request_is_reported_and_listed(
         with pytest.raises(ConsoleError) as away:
             bought.result(MAX_WAIT_SECONDS)
     assert (away.value.code, take_next_request(worker)) == ("worker_away", None)
-    assert [one.state for one in desk.own_requests.list_recent()] == [OwnRequestState.LAPSED]
+    assert [one.state for one in desk.own_requests.list_recent_requests()] == [OwnRequestState.LAPSED]
 
 
 def test_ctrl_c_withdraws_the_waiting_request(

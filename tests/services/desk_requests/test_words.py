@@ -76,7 +76,7 @@ def test_a_worker_stores_exactly_the_typed_texts(
         desk.bulk.run(run.id)
         assert place.sql("SELECT words, COUNT(*) FROM notes GROUP BY words") == [(STORED_TEXT, 3)]
         incident = desk.incidents.snooze(ALERT_ID, clock.now() + timedelta(hours=1), typed)
-        desk.incidents.wake(incident.id)
+        desk.incidents.end_snooze(incident.id)
         desk.incidents.hand_over(incident.id, place.get_account_name("lead-b"), typed)
         desk.incidents.resolve(incident.id, typed)
         desk.incidents.reopen(incident.id, typed)

@@ -721,11 +721,11 @@ def test_a_cell_is_no_longer_than_a_spreadsheet_allows(text: str) -> None:
     """An exported text is cut to 32,767 UTF-16 units, because Excel reports a workbook with a longer cell as
     damaged.
     """
-    cell = cells.make_printable(text)
+    cell = cells.make_printable_text(text)
     assert len(cell.encode("utf-16-le")) <= 2 * 32_767
     assert cell.endswith("…")
-    assert cells.make_printable("a\ud83d\ude00b") == "a\U0001f600b"
-    assert cells.make_printable("\U0001f600" * 16_000) == "\U0001f600" * 16_000
+    assert cells.make_printable_text("a\ud83d\ude00b") == "a\U0001f600b"
+    assert cells.make_printable_text("\U0001f600" * 16_000) == "\U0001f600" * 16_000
 
 
 @pytest.mark.parametrize("day", [date(1, 1, 1), date(1899, 12, 31), date(1900, 3, 1), date(9999, 12, 31)])

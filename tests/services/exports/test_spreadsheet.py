@@ -133,7 +133,11 @@ def find_differences(cells: list[list[tuple[str, Any]]], expected: list[list[obj
 
 def make_expected_book_cell(value: object) -> object:
     """Return the value that LibreOffice must read for this value in a workbook."""
-    return cells.make_spreadsheet_safe(value) or None if isinstance(value, str) else make_expected_sheet_value(value)
+    return (
+        cells.make_spreadsheet_safe_text(value) or None
+        if isinstance(value, str)
+        else make_expected_sheet_value(value)
+    )
 
 
 def make_expected_csv_cell(value: object, cell: str) -> object:
@@ -175,7 +179,7 @@ def write_and_compare(tables: dict[str, ExportTable], folder: Path, language: st
     sheets = open_and_save([folder / f"{name}.csv" for name in tables], folder / "sheets", language)
     for name, table in tables.items():
         values = [[column.read_cell(row) for column in table.columns] for page in table.read_pages() for row in page]
-        titles: list[object] = [cells.make_spreadsheet_safe(column.title) for column in table.columns]
+        titles: list[object] = [cells.make_spreadsheet_safe_text(column.title) for column in table.columns]
         expected = [titles, *([make_expected_book_cell(cell) for cell in row] for row in values)]
         wrong[f"{name}.xlsx"] = find_differences(read_cells(books[folder / f"{name}.xlsx"]), expected)
         texts = csv.reader((folder / f"{name}.csv").read_text("utf-8-sig").splitlines())
@@ -284,11 +288,11 @@ def test_every_sheet_of_a_daily_close_opens_in_a_spreadsheet(
     for file, saved in open_and_save(list(documents), tmp_path / "saved").items():
         document = documents[file]
         lines: list[list[object]] = [
-            [cells.make_spreadsheet_safe(line)] for line in (document.title, *document.lines)
+            [cells.make_spreadsheet_safe_text(line)] for line in (document.title, *document.lines)
         ]
         assert find_differences(read_cells(saved), lines) == [], file
         for place, table in enumerate(document.tables, 1):
-            titles = [cells.make_spreadsheet_safe(column.title) for column in table.columns]
+            titles = [cells.make_spreadsheet_safe_text(column.title) for column in table.columns]
             values = [
                 [make_expected_book_cell(column.read_cell(row)) for column in table.columns] for row in table.rows
             ]

@@ -10,7 +10,7 @@ from redis import Redis
 
 from console.app import Console
 from console.domain.records import CreditCheck, PurchaseRequest
-from console.services.guarded.idempotency import make_request_key
+from console.services.guarded.idempotency import make_cached_answer_key
 from console.store.operations import idempotency_cache as caches
 from console.store.operations import redis_client as redis_link
 from console.store.operations.idempotency_cache import RedisIdempotencyCache
@@ -201,7 +201,7 @@ def test_redis_entries_reveal_no_content(place: Place, console: Console, own_red
         REQUEST_ID,
         CORPORATION_NUMBER,
         place.get_account_name(FIRST_PERSON),
-        make_request_key(place.get_account_name(FIRST_PERSON), REQUEST_ID),
+        make_cached_answer_key(place.get_account_name(FIRST_PERSON), REQUEST_ID),
         "credit",
     ):
         assert not any(word.encode() in key + value for key, value in entries)

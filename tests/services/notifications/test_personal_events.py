@@ -36,7 +36,9 @@ def read_events(desk: Console) -> list[EventFacts]:
     """Return (kind, event name, subject kind, subject id, number) of each event of the acting person of this desk.
     The service gets the same refunds and mentions as from the window. The keys of the events must be different.
     """
-    events = desk.notifications.list_events(desk.refunds.read_inbox().refunds_to_decide, desk.mentions.list_open())
+    events = desk.notifications.list_events(
+        desk.refunds.read_inbox().refunds_to_decide, desk.mentions.list_open_mentions()
+    )
     assert len({event.key for event in events}) == len(events)
     return [(one.kind.value, one.event_name, one.subject_kind, one.subject_id, one.number) for one in events]
 

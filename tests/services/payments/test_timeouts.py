@@ -773,7 +773,7 @@ def list_stuck_cases(scene: PaymentDesk) -> list[tuple[str, str | None, str, int
     """Return the observed facts of the open cases about stuck sagas, each with the action, kind and id of the record
     that settles the case.
     """
-    items = scene.console.alerts.list_open_items()
+    items = scene.console.alerts.list_open_alert_items()
     return [
         (one.alert.observed, one.action, one.kind, one.id) for one in items if one.alert.rule_id == STUCK_SAGA_RULE
     ]

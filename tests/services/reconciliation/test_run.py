@@ -771,7 +771,7 @@ def test_the_due_task_compares_each_announced_day_once(reconciled_day: Reconcile
     assert reconciliation.reconcile_due_days() == 1
     assert reconciled_day.scene.find_payment("paypay", "ORD-1") is not None
     assert reconciliation.reconcile_due_days() == 0
-    assert get_counts(reconciliation.list_latest("paypay")[0]) == (0, 1, 0, 0, 0)
+    assert get_counts(reconciliation.list_latest_reports("paypay")[0]) == (0, 1, 0, 0, 0)
 
 
 @pytest.mark.engines("sqlite")
@@ -785,10 +785,10 @@ def test_a_file_that_is_announced_again_is_compared_again(
     reconciled_day.announce_file()
     reconciliation = reconciled_day.scene.console.reconciliation
     monkeypatch.setattr(provider_rows, "MAX_REFUSED_ROWS", -1)
-    assert (reconciliation.reconcile_due_days(), len(reconciliation.list_latest("paypay"))) == (0, 1)
+    assert (reconciliation.reconcile_due_days(), len(reconciliation.list_latest_reports("paypay"))) == (0, 1)
     monkeypatch.undo()
     clock.offset += timedelta(minutes=30)
-    assert (reconciliation.reconcile_due_days(), len(reconciliation.list_latest("paypay"))) == (0, 1)
+    assert (reconciliation.reconcile_due_days(), len(reconciliation.list_latest_reports("paypay"))) == (0, 1)
     reconciled_day.announce_file()
     assert [reconciliation.reconcile_due_days() for _ in range(2)] == [1, 0]
     assert reconciled_day.scene.find_payment("paypay", "ORD-1") is not None
@@ -837,7 +837,7 @@ def test_the_due_task_catches_up_after_some_days_without_a_worker(scene: Payment
     clock.offset += timedelta(days=3)
     reconciliation = scene.console.reconciliation
     assert reconciliation.reconcile_due_days() >= 1
-    reports = [report for report in reversed(reconciliation.list_latest("atom")) if report.matched]
+    reports = [report for report in reversed(reconciliation.list_latest_reports("atom")) if report.matched]
     assert [(report.from_day, report.to_day, get_counts(report)) for report in reports] == [
         (day, day, (1, 0, 0, 0, 0))
     ]
@@ -859,7 +859,7 @@ def test_a_day_compared_before_its_end_is_due_again(scene: PaymentDesk, clock: M
     assert reconciliation.reconcile_due_days() == 0
     clock.offset += timedelta(hours=13)
     assert (reconciliation.reconcile_due_days(), reconciliation.reconcile_due_days()) == (1, 0)
-    newest, early = reconciliation.list_latest("bank")
+    newest, early = reconciliation.list_latest_reports("bank")
     assert (newest.from_day, newest.to_day, early.from_day) == (day, day, day)
     assert newest.begun_at is not None
     assert newest.begun_at >= midnight + timedelta(days=1)

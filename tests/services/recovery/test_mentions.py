@@ -15,7 +15,7 @@ from tests.support.refusals import call_for_refusal_code
 
 def list_open_mentions(console: Console) -> list[tuple[str, str, str]]:
     """Return the kind, words and author of each open mention of the acting person."""
-    return [(one.note.kind, one.note.words, one.note.person) for one in console.mentions.list_open()]
+    return [(one.note.kind, one.note.words, one.note.person) for one in console.mentions.list_open_mentions()]
 
 
 def start_payment(scene: PaymentDesk) -> int:
@@ -51,7 +51,7 @@ def test_a_mention_is_listed_until_it_is_done(scene: PaymentDesk) -> None:
     console.recovery.add_note("payment", number, f"plain: me@{lead}")
     assert list_open_mentions(console) == []  # nobody mentions themselves
     with place.open_console_of_person(console, "lead-b") as desk:
-        newest, first = desk.mentions.list_open()
+        newest, first = desk.mentions.list_open_mentions()
         assert (newest.note.words, newest.person) == (f"for @{lead.upper()}", lead)
         assert first.note.words.startswith(f"@{lead} look")
         assert [newest.source, first.source] == ["hand_over", "note"]
@@ -60,11 +60,11 @@ def test_a_mention_is_listed_until_it_is_done(scene: PaymentDesk) -> None:
         assert desk.mentions.mark_done(first.id, request_id="d-1") == done == desk.mentions.mark_done(first.id)
         assert done.done_at is not None
         assert ("mention", first.id) in desk.desk_status.read_desk_update(mark).changes
-        assert [one.id for one in desk.mentions.list_open()] == [newest.id]
+        assert [one.id for one in desk.mentions.list_open_mentions()] == [newest.id]
         assert call_for_refusal_code(lambda: desk.mentions.mark_done(999)) == "not_found"
     assert call_for_refusal_code(lambda: console.mentions.mark_done(newest.id)) == "not_found"  # another person's
     with place.open_console_of_person(console, "lead-b") as desk:
-        assert [one.done_at for one in desk.mentions.list_open()] == [None]
+        assert [one.done_at for one in desk.mentions.list_open_mentions()] == [None]
 
 
 @pytest.mark.engines("sqlite")
@@ -78,7 +78,7 @@ def test_only_people_who_write_notes_are_mentioned(scene: PaymentDesk) -> None:
 
     def list_mentions_of(name: str) -> list[Mention]:
         with act_as(name):
-            return list(console.mentions.list_open())
+            return list(console.mentions.list_open_mentions())
 
     with act_as("op-a"):
         note = console.recovery.add_note("payment", number, "@aud @lead-b @o'brien; DROP TABLE mentions @% @op_a")

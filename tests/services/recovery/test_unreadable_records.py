@@ -78,7 +78,7 @@ def test_an_unreadable_payment_hides_no_other_record(
     assert [(one.subject_kind, one.subject_id) for one in console.alerts.list_alerts()] == [("payment", ids[1])]
     (incident,) = console.incidents.list_incidents()
     assert (incident.cause.kind, incident.cause.id) == ("payment", ids[1])
-    assert console.incidents.count_waiting_incidents() == len(console.alerts.list_open_items()) == 1
+    assert console.incidents.count_waiting_incidents() == len(console.alerts.list_open_alert_items()) == 1
 
 
 def test_an_order_with_an_unreadable_payment_hides_no_other_order(console: Console, connection: Connection) -> None:
@@ -94,7 +94,7 @@ def test_an_order_with_an_unreadable_payment_hides_no_other_order(console: Conso
     due_tasks.open_cases_of_unreadable_rows(console._context)
     (incident,) = console.incidents.list_incidents()
     assert (incident.cause.kind, incident.cause.id) == ("order", first)
-    assert console.incidents.count_waiting_incidents() == len(console.alerts.list_open_items()) == 1
+    assert console.incidents.count_waiting_incidents() == len(console.alerts.list_open_alert_items()) == 1
 
 
 def make_due_payments(connection: Connection) -> list[int]:
@@ -219,7 +219,7 @@ def test_an_unreadable_record_hides_no_other_record_in_lists_of_people(
     assert [(one.subject_kind, one.subject_id) for one in console.alerts.list_alerts()] == [(kind, bad_id)]
     (incident,) = console.incidents.list_incidents()
     assert (incident.cause.kind, incident.cause.id) == (kind, bad_id)
-    assert console.incidents.count_waiting_incidents() == len(console.alerts.list_open_items()) == 1
+    assert console.incidents.count_waiting_incidents() == len(console.alerts.list_open_alert_items()) == 1
 
 
 def test_an_unreadable_payment_hides_no_other_summary_of_a_request(console: Console, connection: Connection) -> None:

@@ -66,8 +66,10 @@ def test_a_clock_jump_loses_and_doubles_no_purchase(
         assert [charge.number for charge in alarmbox.charges] == list(CORPORATION_NUMBERS)
         assert [(records[i].state, records[i].certainty) for i in (0, 2)] == [("success", "known")] * 2
         assert records[1].certainty == "known" or records[1].work.state is WorkState.NEEDS_REVIEW
-        assert {task.error_code for task in console.scheduler.read_states()} == {None}
-        assert all(task.next_at <= hand_clock.at + timedelta(hours=1) for task in console.scheduler.read_states())
+        assert {task.error_code for task in console.scheduler.read_task_states()} == {None}
+        assert all(
+            task.next_at <= hand_clock.at + timedelta(hours=1) for task in console.scheduler.read_task_states()
+        )
         console.audit.verify_chains()
 
 

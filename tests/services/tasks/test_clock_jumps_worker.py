@@ -193,7 +193,7 @@ def test_a_day_compared_too_early_is_compared_again(scene: PaymentDesk, clock: M
     ).is_refused
     clock.offset += timedelta(hours=1, minutes=10)
     assert (before, reconcile_due_days(), reconcile_due_days()) == (0, 1, 0)
-    newest = scene.console.reconciliation.list_latest("bank")[0]
+    newest = scene.console.reconciliation.list_latest_reports("bank")[0]
     assert (newest.from_day, newest.matched) == (midnight.date(), 2)
 
 

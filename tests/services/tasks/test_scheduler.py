@@ -72,7 +72,7 @@ class CountedTasks:
     @property
     def read_probes_row(self) -> ScheduledTask:
         """Return the stored row of the task `probes`."""
-        return next(task for task in self.scheduler.read_states() if task.name == "probes")
+        return next(task for task in self.scheduler.read_task_states() if task.name == "probes")
 
     def let_probes_fail(self, error: Exception) -> None:
         """Let the task `probes` raise this error."""
@@ -132,7 +132,7 @@ def test_a_due_task_runs_and_waits_for_its_interval(tasks: CountedTasks, hand_cl
 def test_worker_once_runs_every_task(tasks: CountedTasks) -> None:
     """The command that runs all tasks once runs each task in order, whether it is due or not."""
     for _ in range(2):
-        assert tasks.scheduler.run_all() == (TaskRun("probes", 0), TaskRun("refetches", 2))
+        assert tasks.scheduler.run_all_tasks() == (TaskRun("probes", 0), TaskRun("refetches", 2))
     assert tasks.runs == ["probes", "refetches"] * 2
 
 
@@ -225,7 +225,7 @@ def test_a_single_run_waits_for_a_running_task_with_a_limit(
         tasks.renew_leases_once()
 
     def run_in_second_thread() -> int:
-        inner.append(tasks.make_scheduler().run_all())
+        inner.append(tasks.make_scheduler().run_all_tasks())
         return 1
 
     monkeypatch.setattr(hand_clock, "sleep", sleep_and_beat)
@@ -263,12 +263,12 @@ def test_a_single_run_reports_a_failed_task_after_the_others(tasks: CountedTasks
     """
     tasks.let_probes_fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
     with pytest.raises(ConsoleError) as refused:
-        tasks.scheduler.run_all()
+        tasks.scheduler.run_all_tasks()
     assert refused.value.code == "provider_unreachable"
     assert tasks.runs == ["probes", "refetches"]
     tasks.let_probes_fail(ValueError("a bug of ours"))
     with pytest.raises(ValueError, match="bug"):
-        tasks.scheduler.run_all()
+        tasks.scheduler.run_all_tasks()
     assert tasks.read_probes_row.error_code == "internal_error"
     assert tasks.list_acquired_lease_names() == set()
 
@@ -446,8 +446,8 @@ def test_each_run_of_a_task_has_a_correlation_id(tasks: CountedTasks) -> None:
         return 0
 
     tasks.act = record_log_facts
-    tasks.scheduler.run_all()
-    tasks.scheduler.run_all()
+    tasks.scheduler.run_all_tasks()
+    tasks.scheduler.run_all_tasks()
     assert [facts["task"] for facts in log_facts_of_runs] == ["probes", "probes"]
     assert len({facts["correlation"] for facts in log_facts_of_runs}) == 2
     assert tracing.find_correlation_id() is None
@@ -504,9 +504,9 @@ def test_a_case_of_an_unreadable_row_that_cannot_be_opened_is_opened_later(
 
     with monkeypatch.context() as patch:
         patch.setattr(cases, "open_case", raise_unreachable)
-        tasks.scheduler.run_all()
+        tasks.scheduler.run_all_tasks()
     for _ in range(2):
-        tasks.scheduler.run_all()
+        tasks.scheduler.run_all_tasks()
         with tasks.context.database.read() as conn:
             assert cases.list_rules_of_open_cases(conn, "order", 7) == ("row_unreadable",)
     assert unreadable_rows.pop_unreported_rows() == ()

@@ -87,7 +87,7 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
         place.sql(f"UPDATE bulk_runs SET state = 'running', version = version + 1 WHERE id = {half.id}")
         for step in (TIME_STEP, TIME_STEP, TIME_STEP):
             move_all_clocks(step)
-        assert {task.name: task.error_code for task in worker.scheduler.read_states()} == dict.fromkeys(
+        assert {task.name: task.error_code for task in worker.scheduler.read_task_states()} == dict.fromkeys(
             INTERVAL_OF_TASK
         )
         assert {name for name, count in handled.items() if count} >= TASKS_WITH_WORK

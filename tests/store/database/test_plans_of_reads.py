@@ -85,7 +85,7 @@ def read_counts_and_lists(console: Console, set_name: Callable[[str], None]) -> 
         "counts": console.recovery.count_queued_records,
         "unfinished": console.recovery.list_unfinished_operations,
         "proposals": console.recovery.list_proposals,
-        "alerts": console.alerts.list_open_items,
+        "alerts": console.alerts.list_open_alert_items,
         "companies": console.alerts.read_company_queue,
         "notices": console.notices.read_page,
         "left open": lambda: console.left_open.list_items(()),

@@ -22,7 +22,7 @@ def test_another_person_sees_no_limits_of_an_administrator(
     read for this person: it shows neither. The read-only switches, which everyone may read, stay.
     """
     with open_quick_desk(tmp_path / "desk", InMemoryAlarmBox()) as desk:
-        desk.scheduler.run_all()
+        desk.scheduler.run_all_tasks()
         context = WindowContext(desk.settings, InlineRunner(), desk._context.clock)
         context.operator = "adm-f"
         context.store_services(desk)
@@ -48,7 +48,7 @@ def test_a_late_read_for_an_administrator_shows_no_limits_to_another_person(tmp_
     """Another person becomes the acting person while the page is being read for an administrator. The page doesn't
     show the data that the administrator may see, but waits for the data that it reads for the other person."""
     with open_quick_desk(tmp_path / "desk", InMemoryAlarmBox()) as desk:
-        desk.scheduler.run_all()
+        desk.scheduler.run_all_tasks()
         runner = InlineRunner(paused=True)
         context = WindowContext(desk.settings, runner, desk._context.clock)
         context.operator = "adm-f"

@@ -29,7 +29,7 @@ ROLES = {"adm-f": ADMIN, "adm-g": ADMIN, "night": WORKER, "op-a": OPERATOR, "op-
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Console]:
     with open_quick_desk(tmp_path / "desk", InMemoryAlarmBox()) as opened:
-        for person in opened.people.list_people():
+        for person in opened.people.list_enabled_people():
             assert person.name not in ROLES, person
         for name, role in ROLES.items():
             opened.people.add_person(Person(name, frozenset({role}), may_buy=False))
@@ -92,7 +92,7 @@ def test_the_last_administrator_sees_that_nobody_can_confirm(
     with act_as("adm-f"):
         desk.disabled_people.disable("adm-g", REASON)
         page = open_page("adm-f")
-        page.context.replace_people(desk.people.list_people())
+        page.context.replace_people(desk.people.list_enabled_people())
         select_person(page, "adm-g")
         assert page.person_button.shown_reason == page.context.translate("admin.person.alone")
         select_person(page, "op-a")
@@ -131,7 +131,7 @@ def test_a_person_without_the_role_sees_who_has_it(desk: Console, open_page: Cal
         desk.disabled_people.disable("op-b", REASON)
     with act_as("op-a"):
         page = open_page("op-a")
-        page.context.replace_people(desk.people.list_people())
+        page.context.replace_people(desk.people.list_enabled_people())
         select_person(page, "op-b")
         assert "adm-g" in page.person_button.shown_reason
         assert REASON in page.detail_label.plain

@@ -23,14 +23,14 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
     },
     "audit": {"list_entries", "verify_trail"},
     "bulk": {
-        "make_plan", "read_run_with_holder", "count_results", "list_overview", "list_rows_with_records",
-        "count_unfinished",
+        "make_plan", "read_run_with_holder", "read_progress", "list_unfinished_and_recent_runs",
+        "list_rows_with_records", "count_unfinished_runs",
     },
     "credit_checks": {"make_plan", "read_credit_check", "read_last_call"},
     "daily_closes": {"write"},  # a file of this desk and an audit entry
     "desk_status": {
         "read_desk_update",
-        "read_person_once",
+        "cache_acting_person",
         "list_answer_times",
         "list_unneeded_credentials",
         "delete_unneeded_credentials",  # changes no record
@@ -48,18 +48,18 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
         "read_documents", "read_history", "read_notes", "find_records", "read_records",
         "find_similar_corporation_numbers", "find_record_numbers", "find_sample_corporation_number", "search",
     },
-    "mentions": {"list_open"},
+    "mentions": {"list_open_mentions"},
     "notifications": {"list_events"},
     "notices": {"count_open_notices", "read_item", "read_page"},
-    "own_requests": {"list_recent", "withdraw"},  # the id of a withdrawal follows from the request's
+    "own_requests": {"list_recent_requests", "withdraw"},  # the id of a withdrawal follows from the request's
     "payments": {"read_payment", "read_order", "read_order_sides", "list_set_asides"},
     "pdfs": {"open_pages", "open_comparison", "list_versions", "count_pages"},
     "pdf_copy_writer": {"save"},  # a file of this desk and an audit entry
     # an audit entry
     "printouts": {"read_list", "write_audit_entry_of_record_printout", "write_audit_entry_of_pdf_printout"},
     "person_state": {"read_entries", "change_entries"},  # files of this desk
-    "people": {"list_people", "find_own_disabling"},
-    "scheduler": {"read_states"},
+    "people": {"list_enabled_people", "find_own_disabling"},
+    "scheduler": {"read_task_states"},
     "read_only_switches": {"list_switches", "list_scopes"},
     "recovery": {
         "read_queue", "count_queued_records", "list_unfinished_operations", "list_lease_holders", "list_takes",
@@ -163,7 +163,7 @@ def test_the_search_finds_the_known_acting_calls() -> None:
     assert find_called_methods() == set(parsed)
     assert len([call for call in parsed if call in find_acting_calls()]) == 43
     assert {method for _, method in find_acting_calls()} == {
-        "acknowledge_alerts", "mark_done", "undo_each_acknowledgement", "release", "snooze", "wake", "reopen",
+        "acknowledge_alerts", "mark_done", "undo_acknowledgements", "release", "snooze", "end_snooze", "reopen",
         "delete_view", "rename_view", "restore_view", "save_view",
         "approve", "create_run", "disable", "discard", "enable",
         "set_order_paid", "add_note", "give_up_take", "hand_over", "probe",

@@ -266,14 +266,14 @@ def prepare_hand_over(window: PersonWindow) -> ClickFunction:
 def prepare_end_mention(window: PersonWindow) -> ClickFunction:
     record = window.buy_check()
     me, maker = window.desk.people.read_acting_person().name, window.stage.maker.people.read_acting_person().name
-    if not window.desk.people.list_people():  # without registered people, a name is a text
+    if not window.desk.people.list_enabled_people():  # without registered people, a name is a text
         window.desk.people.add_person(Person(me, ALL_ROLES, may_buy=True))
         window.desk.people.add_person(Person("lead-b", ALL_ROLES, may_buy=True))
     author = window.stage.checker if me == maker else window.stage.maker
     author.recovery.add_note("credit-check", record.id, f"@{me}")
     buttons = MentionDoneButton(window.context, lambda _title, _failure: None, lambda kind, id: f"{kind} {id}")
     buttons.setParent(window.parent)
-    buttons.enable_for_row(window.desk.mentions.list_open()[0])
+    buttons.enable_for_row(window.desk.mentions.list_open_mentions()[0])
     return buttons.done_button.click
 
 
@@ -559,11 +559,14 @@ PREPARE_AND_CALL_BY_NAME: Mapping[str, tuple[Callable[[PersonWindow], ClickFunct
     "acknowledge": (prepare_acknowledge, ("alerts", "acknowledge_alerts")),
     "undo an acknowledgement": (
         make_incident_case("undo_acknowledgement", "acknowledge"),
-        ("alerts", "undo_each_acknowledgement"),
+        ("alerts", "undo_acknowledgements"),
     ),
     "take an incident": (make_incident_case("take_current_incident"), ("incidents", "take")),
     "give an incident back": (make_incident_case("give_back_current_incident", "take"), ("incidents", "release")),
-    "wake an incident": (make_incident_case("snooze_or_unsnooze_current_incident", "snooze"), ("incidents", "wake")),
+    "wake an incident": (
+        make_incident_case("snooze_or_unsnooze_current_incident", "snooze"),
+        ("incidents", "end_snooze"),
+    ),
     "hand an incident over": (make_incident_dialog_case(HandOverIncidentDialog), ("incidents", "hand_over")),
     "snooze an incident": (make_incident_dialog_case(SnoozeIncidentDialog), ("incidents", "snooze")),
     "resolve an incident": (make_incident_dialog_case(ResolveIncidentDialog), ("incidents", "resolve")),
@@ -608,7 +611,7 @@ def make_person_window(payment_stage: MoneyStage, qtbot: Any, appearance: object
         parent.resize(1280, 800)
         qtbot.addWidget(parent)
         context.store_services(services)  # type: ignore[arg-type]  # the services, looked up by name
-        context.replace_people(desk.people.list_people())
+        context.replace_people(desk.people.list_enabled_people())
         page = Page(context)
         page.setParent(parent)
         return PersonWindow(payment_stage, desk, services, context, parent, page, RecordActionHandlers(context, page))
