@@ -119,7 +119,7 @@ class ShownTable:
         bar = self.table.verticalScrollBar()
         bar.setValue(bar.value() + bar.pageStep())
         last = self.table.rowAt(self.table.viewport().height() - 1)
-        while self.model.row_at(last if last >= 0 else self.model.rowCount() - 1) is None:
+        while self.model.get_item(last if last >= 0 else self.model.rowCount() - 1) is None:
             loop = QEventLoop()
             self.model.page_applied.connect(loop.quit)
             _run_loop(loop)
@@ -228,8 +228,8 @@ def _make_qt_items(shown: ShownTable) -> QTableWidget:
     for place, column in enumerate(model.columns):
         items.setColumnWidth(place, shown.table.columnWidth(place))
         for row in range(count):
-            record = model.row_at(row)
-            cell = QTableWidgetItem(column.text(record))
+            record = model.get_item(row)
+            cell = QTableWidgetItem(column.format_text(record))
             cell.setTextAlignment(Qt.AlignmentFlag.AlignVCenter)
             items.setItem(row, place, cell)
     items.show()

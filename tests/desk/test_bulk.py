@@ -243,7 +243,7 @@ def test_a_run_of_the_first_rows_is_continued_later(
     unfinished = open_unfinished_work_dialog(person.frame)
     person.wait_until(lambda: unfinished.runs_table.current_item is not None)
     (shown,) = (column for column in unfinished.runs_table.rows.columns if column.key == "done")
-    assert shown.text(unfinished.runs_table.current_item) == "1 of 3"
+    assert shown.format_text(unfinished.runs_table.current_item) == "1 of 3"
     unfinished.reject()
     person.wait_until(dialog.main_button.isEnabled)
     assert dialog.main_button.text() == "Continue..."

@@ -41,7 +41,7 @@ def test_groups_are_opened_selected_and_read_aloud(
     assert (group.group.cause, group.group.count, group.is_open) == (find_cause(item.record), 2, False)
     assert not page.table.is_heading_row(0), "a list of closed groups has the background of rows"
     place = next(number for number, column in enumerate(page.row_model.columns) if column.key == "company")
-    assert page.row_model.columns[place].text(group).startswith("▸ ")
+    assert page.row_model.columns[place].format_text(group).startswith("▸ ")
     spoken = page.row_model.index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert spoken
     person.wait_until(lambda: page.table.current_item == group)

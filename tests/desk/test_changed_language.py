@@ -42,7 +42,7 @@ def test_filter_and_tabs_stay_when_the_language_changes(
     person.wait_until_read()
     check.tabs.show_tab("audit")
     context.change_language("en")
-    assert person.wait_for_page(CreditCheckPage).tabs.current_name == "audit"
+    assert person.wait_for_page(CreditCheckPage).tabs.current_tab_name == "audit"
     assert person.wait_for_page(CreditCheckPage) is not check
     person.frame.go_back()
     assert person.wait_for_page(QueuesPage).filter.text == "client:999"

@@ -304,8 +304,8 @@ def test_rows_show_the_official_company_name(
     person.wait_until_read()
     table = person.wait_for_page(QueuesPage).table
     column = next(column for column in table.rows.columns if column.key in ("corporation", "company"))
-    rows = [row for place in range(table.rows.rowCount()) if (row := table.rows.row_at(place)) is not None]
-    (name,) = (column.text(row) for row in rows if row.item.record.id == check.id)
+    rows = [row for place in range(table.rows.rowCount()) if (row := table.rows.get_item(place)) is not None]
+    (name,) = (column.format_text(row) for row in rows if row.item.record.id == check.id)
     assert "株式会社みなも堂印刷" in name
     assert name != "株式会社みなも堂印刷"
 
@@ -361,7 +361,7 @@ def test_a_company_missing_in_the_registry_is_not_called_open(
     company_list = list_companies(search_text(open_window(), prefix))
     state = next(column for column in company_list.table.rows.columns if column.key == "state")
     ours = [company for company in company_list.table.all_rows if not company.is_registered]
-    assert {state.text(company) for company in ours} == {"Not in the registry"}
+    assert {state.format_text(company) for company in ours} == {"Not in the registry"}
 
 
 def test_no_key_acts_on_a_company_that_is_not_shown(

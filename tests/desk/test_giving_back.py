@@ -154,7 +154,7 @@ def test_a_selection_of_takes_is_given_back(
     person.press("Ctrl+D")
     person.press("T")
     person.wait_until(lambda: list_takers(console) == ["op-a"])
-    page.row_model.read_again()
+    page.row_model.read_rows_again()
     person.wait_until_read()
     person.press("Ctrl+A")
     person.wait_until(button.isEnabled)
@@ -342,7 +342,7 @@ def test_the_list_of_left_open_records_gives_them_back(
     dialog.own_takes.give_back_button.click()
     person.wait_until(lambda: [item.reason.value for item in rows.all_rows] == ["taken", "operation"])
     person.wait_until(
-        lambda: getattr(rows.rows.row_at(0), "kind", "") == "credit-check"
+        lambda: getattr(rows.rows.get_item(0), "kind", "") == "credit-check"
     )  # the table shows new rows a moment later
     rows.go_to_row(0)
     person.wait_until(dialog.own_takes.hand_over_button.isEnabled)

@@ -79,7 +79,7 @@ def recorded_actions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, RecordR
             RecordActionHandlers, method_name, lambda _self, *of, **_how: done.append((name, get_record_ref(*of)))
         )
 
-    record_action("probe", "probe", lambda record, *_: make_record_ref(record))
+    record_action("probe", "probe_record", lambda record, *_: make_record_ref(record))
     for name in ("resolve", "refetch"):
         record_action(name, f"open_{name}_dialog", lambda record, *_: make_record_ref(record))
     record_action("refund", "open_refund_dialog", lambda payment_id, *_: ("payment", payment_id))

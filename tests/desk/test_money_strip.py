@@ -42,12 +42,12 @@ def test_each_amount_opens_its_rows_and_is_copied_without_format(
         person.press("Ctrl+C")
         assert QGuiApplication.clipboard().text() == number
     person.press("Space")
-    assert page.tabs.current_name == "refunds"
+    assert page.tabs.current_tab_name == "refunds"
     table = page.tabs._list_by_tab_name["refunds"].table
     person.wait_until(table.hasFocus)
     assert getattr(table.current_item, "id", None) == refund.id
     panel.part_buttons["paid"].click()
-    assert page.tabs.current_name == "evidence"
+    assert page.tabs.current_tab_name == "evidence"
 
     panel.part_buttons["paid"].setFocus()
     person.press("F5")

@@ -92,7 +92,7 @@ def test_a_refund_done_outside_is_proposed_listed_and_confirmed(
     assert list(page.money_panel.part_buttons) == ["paid", "outside"]
     page.money_panel.part_buttons["outside"].click()
     person.wait_until_read()
-    assert page.tabs.current_name == "evidence"
+    assert page.tabs.current_tab_name == "evidence"
 
 
 def test_the_amount_of_a_refund_outside_looks_like_the_one_of_every_refund(

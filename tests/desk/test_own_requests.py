@@ -141,7 +141,7 @@ def test_a_probe_on_a_page_is_withdrawn(
     page = person.wait_for_page(CreditCheckPage)
     person.wait_until(lambda: page.details is not None)
     with get_team_mode_desks(window_desks).pause_worker():
-        page.action_handlers.probe(record)
+        page.action_handlers.probe_record(record)
         wait_for_withdraw_button(person, page).click()
         person.wait_until(lambda: "was withdrawn before a worker took it" in read_visible_texts(page))
 

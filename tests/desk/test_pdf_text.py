@@ -229,7 +229,7 @@ def test_a_late_answer_of_a_closed_pdf_is_ignored(
     pages = page._pdf_document
     assert pages is not None
     page._read_text()
-    page.leave()
+    page.clean_up_after_visit()
     person.wait_until_read()
     person.wait_until(lambda: pages._child is None)
     assert [one.sentence for one in announced_sentences if "can't be shown" in one.sentence] == []

@@ -435,7 +435,7 @@ def prepare_resolve_second(stage: CaseStage) -> ActingPress:
     return open_filled_resolve_dialog(stage)
 
 
-@register_case("RecordActionHandlers.probe", audit_actions=())
+@register_case("RecordActionHandlers.probe_record", audit_actions=())
 def prepare_probe(stage: CaseStage) -> ActingPress:
     page = open_check(
         stage, buy_with_unknown_outcome(stage.console, stage.sandbox, CORPORATION_NUMBERS[stage.number])
@@ -664,7 +664,7 @@ def take_payment(stage: CaseStage) -> PaymentPage:
     return page
 
 
-@register_case("CollaborationActions.give_back", audit_actions=("record.given_up",))
+@register_case("CollaborationActions.give_back_record", audit_actions=("record.given_up",))
 def prepare_give_back(stage: CaseStage) -> ActingPress:
     page = take_payment(stage)
 

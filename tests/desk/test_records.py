@@ -431,7 +431,7 @@ def test_a_row_settled_by_another_desk_is_marked_and_keeps_its_place(
     place = page.row_model.find_row(("credit-check", record.id))
     assert place is not None
     person.wait_until(lambda: page.table.get_row_tone(place) == "care")
-    spoken = page.row_model.format_spoken_text(page.row_model.row_at(place))
+    spoken = page.row_model.format_spoken_text(page.row_model.get_item(place))
     assert spoken.endswith(", no longer in this list")
     assert "1 no longer in this list" in page.hint_bar.status_label.plain
     assert page.preview.removed_bar.isVisibleTo(page.preview)

@@ -71,7 +71,7 @@ def test_a_notice_is_compared_and_ended_by_a_person(window_desks: WindowTestDesk
     assert isinstance(item, UnmatchedNoticeItem)
     assert item.notice.order_no == "ORD-1"
     assert "ORD-1" in page.explanation_label.text()
-    cells = [column.text(item) for column in page.table.rows.columns]
+    cells = [column.format_text(item) for column in page.table.rows.columns]
     assert {"Bank", "Payment succeeded"} <= {*cells}
     assert "payment.succeeded" in page.fact_label.text()
     person.wait_for_control("Order ORD-7 ¥3,300: same amount, day", page)

@@ -146,7 +146,7 @@ def read_shown_texts(person: Person) -> Iterator[str]:
             continue
         for row in range(min(model.rowCount(), 60)):
             for column in range(model.columnCount()):
-                entry = getattr(model, "row_at", lambda _row: None)(row)
+                entry = getattr(model, "get_item", lambda _row: None)(row)
                 cell = model.columns[column].make_cell(entry) if entry is not None and hasattr(entry, "id") else ""  # type: ignore[attr-defined]  # a model of ours
                 yield cell if isinstance(cell, str) else str(getattr(cell, "word", ""))
                 yield str(model.index(row, column).data(Qt.ItemDataRole.AccessibleTextRole) or "")
@@ -222,7 +222,7 @@ def test_a_primary_button_does_the_next_step(qtbot: QtBot, desk: SampleDesk) -> 
         }
         assert set(shown) <= advised, (route, shown, explanation)
         assert shown == [] or explanation.work is not WorkBadge.NONE, (route, shown, explanation)
-        nothing = tokens().badges["work.none"].word(person.opening.context.language)
+        nothing = tokens().badges["work.none"].get_word(person.opening.context.language)
         is_nothing_shown = page.head.badges[2].word == nothing
         assert is_nothing_shown == (explanation.work is WorkBadge.NONE), route
     person.close()

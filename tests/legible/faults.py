@@ -78,7 +78,7 @@ def _find_cut_sentences(table: FittedTable) -> Iterator[str]:
     for index, column in enumerate(table.rows.columns if row is not None else ()):
         is_sentence = column.kind == "text" or (column.kind == "state" and not table.isColumnHidden(index))
         if column.is_stretched and is_sentence and table.is_cell_cut(column.key, row):
-            text = column.text(row)
+            text = column.format_text(row)
             labels = (label for label in table.window().findChildren(TextLabel) if label.isVisible())
             if column.key not in _COLUMN_KEYS_OF_NAMES and not any(text in label.plain for label in labels):
                 yield f"{_describe_class(table)}: {column.key} is cut and nowhere whole: {text[:80]!r}"

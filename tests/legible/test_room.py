@@ -125,15 +125,18 @@ def check_causes(stage: LegibleStage, page: QueuesPage) -> None:
         wait_for_label_layout(stage, page.difference_label)
         row, cause = table.current_item, columns["cause"]
         if table.is_cell_cut("cause", row):
-            assert page.difference_line.isVisible(), (page.queue, cause.text(row))
-            assert page.difference_label.plain == cause.text(row)
+            assert page.difference_line.isVisible(), (page.queue, cause.format_text(row))
+            assert page.difference_label.plain == cause.format_text(row)
             stage.wait_until(lambda: count_whole_rows(table) >= min(MIN_VISIBLE_ROW_COUNT, table.rows.row_count))
         else:
-            assert not page.difference_line.isVisible(), (page.queue, cause.text(row))
+            assert not page.difference_line.isVisible(), (page.queue, cause.format_text(row))
         for key in {"company", "corporation"} & set(columns):
-            is_number = columns[key].text(row).replace(" ", "").isdigit()
+            is_number = columns[key].format_text(row).replace(" ", "").isdigit()
             hidden = table.isColumnHidden(list(columns).index(key))
-            assert not is_number or hidden or not table.is_cell_cut(key, row), (page.queue, columns[key].text(row))
+            assert not is_number or hidden or not table.is_cell_cut(key, row), (
+                page.queue,
+                columns[key].format_text(row),
+            )
     assert find_faults() == [], page.queue
 
 
@@ -151,7 +154,7 @@ def check_summaries(stage: LegibleStage, page: AlertsPage) -> None:
         assert label.accessibleName() == label.plain != ""
         assert label.heightForWidth(label.width()) <= label.height(), label.plain
         incident = page.table.current_item
-        title = columns["cause"].text(incident)
+        title = columns["cause"].format_text(incident)
         assert label.plain.startswith(title) == page.table.is_cell_cut("cause", incident), (title, label.plain)
         assert not page.table.is_cell_cut("sums", incident), title
         stage.wait_until(
@@ -337,7 +340,7 @@ def test_the_message_of_a_refusal_is_shown_only_with_its_row(qapp: QApplication,
         stage.show_route(QueuesRoute("unknown"))
         page = stage.find(QueuesPage)
         check_refusal_names_record(stage, page)
-        page.row_model.read_again()
+        page.row_model.read_rows_again()
         stage.wait_until_idle()
         assert page.list_bar_names() == ("act",), "the same row is current after reading again"
         QTest.keyClick(page.table, Qt.Key.Key_Down)
@@ -414,7 +417,7 @@ def test_a_cut_audit_entry_is_shown_whole_below_the_list(qapp: QApplication, tmp
             is_cut = page.table.is_cell_cut("what", entry)
             cut += is_cut
             assert page.whole_text_line.isVisible() == is_cut
-            assert page.whole_text_line.get_text("what") == (column.text(entry) if is_cut else "")
+            assert page.whole_text_line.get_text("what") == (column.format_text(entry) if is_cut else "")
             assert find_faults() == [], row_number
         assert cut
 

@@ -75,7 +75,7 @@ def show_notes(stage: WindowStage) -> None:
     collaboration = page.collaboration
     collaboration.open_note_dialog(*ref)
     _take_picture_of_dialog(stage, NoteDialog, "dialog-note")
-    collaboration.hand_over(*ref)
+    collaboration.open_hand_over_dialog(*ref)
     _take_picture_of_dialog(stage, HandOverDialog, "dialog-hand-over")
 
 

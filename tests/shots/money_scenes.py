@@ -185,7 +185,7 @@ def show_refund_dialog(stage: WindowStage) -> None:
     dialog.form.reason_list.setCurrentIndex(0)
     dialog.form.explanation_edit.setText("同じ品を 2 回注文。1 点分のみ返金")
     dialog.form.ticket_edit.setText("T-88213")
-    stage.wait_until(lambda: not dialog.form.is_plan_due and not dialog._is_reading_plan)
+    stage.wait_until(lambda: not dialog.form.is_plan_pending and not dialog._is_reading_plan)
     for field in dialog.form._answer_field_by_rule.values():
         field.edit.setText("別の注文の二重購入分")  # type: ignore[union-attr]  # a line
     stage.wait_until(dialog.main_button.isEnabled)

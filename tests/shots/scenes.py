@@ -70,7 +70,7 @@ def show_first_tasks(stage: WindowStage) -> None:
     preferences, tasks = stage.opening.context.preferences, stage.opening.context.first_tasks
     preferences.store(FIRST_START_PREFERENCE, int(stage.opening.context.now().timestamp()))
     preferences.store(FIRST_TASKS_ENDED_PREFERENCE, None)
-    tasks.mark_done(FirstTask.HELP)
+    tasks.mark_task_done(FirstTask.HELP)
     stage.find(FirstTasksPanel).buttons[FirstTask.SEARCH].setFocus()
     stage.take_picture("first-tasks")
     tasks.dismiss_tasks()

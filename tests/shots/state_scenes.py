@@ -59,7 +59,7 @@ def show_large_amounts(stage: WindowStage) -> None:
         stage.take_picture(f"amount-payment-{provider}")
         page.run_action_on_record("refund")
         dialog = stage.find(RefundDialog)
-        stage.wait_until(lambda dialog=dialog: not dialog.form.is_plan_due and not dialog._is_reading_plan)  # type: ignore[misc]  # of this turn
+        stage.wait_until(lambda dialog=dialog: not dialog.form.is_plan_pending and not dialog._is_reading_plan)  # type: ignore[misc]  # of this turn
         stage.take_picture(f"amount-refund-{provider}")
         dialog.reject()
         stage.wait_until_idle()

@@ -124,7 +124,7 @@ def make_inputs() -> QWidget:
     grid.setHorizontalSpacing(16)
     good = Field("法人番号", role="data")
     good.edit.setText("2 0104 0190 7731")  # type: ignore[union-attr]  # a line
-    good.show_text_inside("検査数字")
+    good.show_text_in_input("検査数字")
     wrong = Field("法人番号", role="data")
     wrong.edit.setText("2 0104 0190 7713")  # type: ignore[union-attr]  # a line
     wrong.show_error("検査数字が合いません。書類と見比べてください。")

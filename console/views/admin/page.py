@@ -372,7 +372,7 @@ class AdminPage(Page):
         self.detail_label.setVisible(bool(self.detail_label.plain))
         self.footer.setVisible(any(are_shown) or bool(self.detail_label.plain))
         hints = ("key.read_only", "key.change_limit", "key.change_person")
-        self.show_key_hints_without({hint for hint, is_shown in zip(hints, are_shown, strict=True) if not is_shown})
+        self.hide_key_hints({hint for hint, is_shown in zip(hints, are_shown, strict=True) if not is_shown})
 
     @Slot()
     def _open_switch_dialog(self) -> None:
@@ -409,7 +409,7 @@ def _make_button_line(button: KeyButton) -> QWidget:
 
 def _select_first_row(table: StaticTable) -> None:
     if table.current_item is None:
-        table.go_to_first()
+        table.go_to_first_row()
 
 
 def _make_switch_columns(context: WindowContext) -> list[Column]:

@@ -368,7 +368,7 @@ class AlertsPage(Page):
             bar = NotificationBar(lead, sentence, tone="care", icon_name="square_bang")
             self.show_bar(_MISSING_INCIDENT_BAR_NAME, bar)
         if self.table.current_item is None:
-            self.table.go_to_first()
+            self.table.go_to_first_row()
         self._show_incident(self.table.current_item)
 
     def _is_named_by_link(self, incident: Incident) -> bool:
@@ -459,7 +459,7 @@ class AlertsPage(Page):
         button for which the line has no room moves into a menu."""
         self._offered_buttons = (*offered_buttons, self.closed_button)
         self._show_panel_and_buttons()
-        self.show_key_hints_without(
+        self.hide_key_hints(
             {
                 hint_key
                 for hint_key, wording_key, button in self._buttons_with_key_hints

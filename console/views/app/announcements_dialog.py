@@ -48,7 +48,7 @@ class AnnouncementsDialog(DialogFrame):
         self._table_or_empty_state = TableOrEmptyState(
             self.table, EmptyState(translate("dialog.notices.empty"), translate("dialog.notices.empty_hint"))
         )
-        self._table_or_empty_state.setFixedHeight(self.table.compute_list_height(_VISIBLE_ANNOUNCEMENT_ROWS))
+        self._table_or_empty_state.setFixedHeight(self.table.compute_dialog_list_height(_VISIBLE_ANNOUNCEMENT_ROWS))
         self.sentence_label = TextLabel("", wraps_lines=True, is_selectable=True)
         self.sentence_label.setMinimumHeight(2 * current_appearance().line_height("body"))
         content = QWidget()
@@ -74,7 +74,7 @@ class AnnouncementsDialog(DialogFrame):
     @Slot()
     def _select_first_announcement(self) -> None:
         if self.table.current_item is None:
-            self.table.go_to_first()
+            self.table.go_to_first_row()
             self.table.setFocus(Qt.FocusReason.OtherFocusReason)
         self._show_selected_announcement()
 

@@ -218,7 +218,8 @@ def _list_action_commands(
     yield _make_purchase_command(frame, typed_number)
     yield _make_export_command(frame)
     yield make_action_command(
-        "copy_link", lambda: "" if find_link_to_route(frame.shown_route) else context.translate("link.none")
+        "copy_link",
+        lambda: "" if find_link_to_route(frame.route_to_shown_contents) else context.translate("link.none"),
     )
     yield make_action_command("reread")
     yield make_action_command("notices")

@@ -194,7 +194,9 @@ class WindowController(QObject):
 
         if self._command_palette is None:
             self._command_palette = CommandPalette(self.frame, self.functions_by_command)
-            self._command_palette.result_opened.connect(partial(self.context.first_tasks.mark_done, FirstTask.SEARCH))
+            self._command_palette.result_opened.connect(
+                partial(self.context.first_tasks.mark_task_done, FirstTask.SEARCH)
+            )
         return self._command_palette
 
     @property
@@ -259,7 +261,7 @@ class WindowController(QObject):
         from console.views.sign_in.password_dialog import open_password_dialog
 
         for call_timer in request.caller.findChildren(RunningCallTimer):
-            call_timer.end()  # no call runs until the person has typed the password
+            call_timer.stop_observing()  # no call runs until the person has typed the password
         open_password_dialog(self.context, request, self.frame.window)
 
     @Slot(object, object)
@@ -278,7 +280,7 @@ class WindowController(QObject):
             caller.too_early_text = self.context.translate("dialog.too_early")
             RunningCallTimer(caller, self.context)
             button = WithdrawButton(self.context, request_wait, subject_title="")
-            caller.show_in_footer(button, button.wait_label)
+            caller.show_footer_button(button, button.wait_label)
 
     @Slot(str)
     def _run_command(self, command_name: str) -> None:
@@ -304,7 +306,7 @@ class WindowController(QObject):
         from console.views.help.help_dialog import open_help_dialog
 
         open_help_dialog(self.frame, self.frame.current_page)
-        self.context.first_tasks.mark_done(FirstTask.HELP)
+        self.context.first_tasks.mark_task_done(FirstTask.HELP)
 
     @Slot()
     def _open_about_dialog(self) -> None:

@@ -65,7 +65,7 @@ class WindowLinkHandler(QObject):
     def copy_link(self) -> None:
         """Copy the link of the visible page to the clipboard and show a toast about it. If the page has no link, only
         show a toast which says that the page has no link."""
-        link = find_link_to_route(self._frame.shown_route)
+        link = find_link_to_route(self._frame.route_to_shown_contents)
         if link is None:
             self._context.show_toast(
                 self._context.translate("link.none"), icon_name="square_bang", tone="care", subject_title=""

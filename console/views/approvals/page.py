@@ -586,7 +586,7 @@ class ApprovalsPage(Page):
         """Ask the payment provider for the present state of the payment that the shown refund belongs to. If no
         refund is shown, only show a refusal."""
         if self.shown_details is not None:
-            self.action_handlers.probe(self.shown_details.payment)
+            self.action_handlers.probe_record(self.shown_details.payment)
         else:
             self.show_key_refusal(self.context.translate("act.not_for_selected"))
 

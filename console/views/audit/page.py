@@ -93,13 +93,13 @@ class AuditPage(Page):
             self.hide_bar("verify")
             self.rows.read_query(self.context.make_page_reader(_read_newest_entries))
         else:
-            self.rows.read_again()
+            self.rows.read_rows_again()
 
     @Slot()
     def _show_newly_read_entries(self) -> None:
         self.mark_data_read()
         if self.table.current_item is None:
-            self.table.go_to_first()
+            self.table.go_to_first_row()
 
     @Slot(object)
     def _open_record(self, entry: AuditEntry) -> None:

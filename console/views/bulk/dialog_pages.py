@@ -220,7 +220,7 @@ class BulkProgressPage(QWidget):
             self.result_counts_label.show_text(
                 bulk_words.format_result_counts(bulk_progress.result_counts, self._run.action, context)
             )
-            self.table.rows.read_again()
+            self.table.rows.read_rows_again()
 
     @property
     def result_filter(self) -> str | None:
@@ -278,7 +278,7 @@ def _make_bulk_row_table(
     table.repeated_keys = ("company",)
     table.rows.setParent(table)
     visible_rows = max(_MIN_TABLE_ROWS, min(row_count, _MAX_TABLE_ROWS))
-    table.setFixedHeight(table.compute_list_height(visible_rows))
+    table.setFixedHeight(table.compute_dialog_list_height(visible_rows))
     return table
 
 
@@ -289,7 +289,7 @@ def _make_table_with_reason_line(table: FittedTable) -> QWidget:
 
     def make_first_row_current() -> None:
         if table.current_row < 0:
-            table.go_to_first()
+            table.go_to_first_row()
 
     table.rows.changed.connect(make_first_row_current)
     return add_whole_text_line(table, ("company", "why"), margin_px=_TABLE_MARGIN_PX, has_line=False)

@@ -88,7 +88,8 @@ class BulkRunDialog(DialogFrame):
     ) -> None:
         """Show the dialog's main button with this text; a press calls `on_press`. The button is enabled only after a
         short delay, so that the second click of a double click on the previous button doesn't call `on_press`. A
-        read-only switch that stops the action of the run blocks the button, unless `is_allowed_while_read_only`."""
+        read-only switch that stops the action of the run blocks the button, unless `is_allowed_while_read_only` is
+        True."""
         change_right_of_blocked_button(self.main_button, "" if is_allowed_while_read_only else self._action.value)
         self._button_function, self._is_main_button_delayed = _do_nothing, True
         self.main_button.show_text(text)

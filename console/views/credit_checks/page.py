@@ -146,7 +146,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         record = details.record
         match action_name:
             case "probe":
-                self.action_handlers.probe(record)
+                self.action_handlers.probe_record(record)
             case "refetch":
                 self.action_handlers.open_refetch_dialog(record)
             case "resolve":

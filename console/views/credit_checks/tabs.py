@@ -131,7 +131,7 @@ class CreditCheckTabs(RecordTabs):
         tab of documents is open and shows a PDF whose pages weren't counted yet, because the counting takes time."""
         record_id = self._record_id
         sha256s = {row.key for row in self._document_rows if row.document is not None}
-        if self.current_name != "documents" or record_id is None or sha256s <= self._requested_sha256s:
+        if self.current_tab_name != "documents" or record_id is None or sha256s <= self._requested_sha256s:
             return
         self._requested_sha256s = sha256s
         self._counting_task = self._context.run_read(

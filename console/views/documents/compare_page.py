@@ -239,7 +239,7 @@ class PdfComparisonPage(Page):
         self.summary_label.show_text(message)
         announce(self, message, icon_name="cross", tone="bad")
 
-    def leave(self) -> None:
+    def clean_up_after_visit(self) -> None:
         self._has_left_page = True
         self._close_documents()
 
@@ -278,7 +278,7 @@ class PdfComparisonPage(Page):
     @Slot()
     def _select_first_difference(self) -> None:
         if self.difference_table.current_item is None:
-            self.difference_table.go_to_first()
+            self.difference_table.go_to_first_row()
 
     @Slot()
     def _show_current_difference(self) -> None:

@@ -317,7 +317,7 @@ class PdfPage(Page):
         # Not in the pool of the PDF's own calls: it would wait for them, and they end only with the child process.
         self.context.runner.run(pdf_document.close, lambda _: None, lambda _: None, caller=self.context)
 
-    def leave(self) -> None:
+    def clean_up_after_visit(self) -> None:
         self._has_left_page = True
         self._close_document()
 

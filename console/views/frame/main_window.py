@@ -310,11 +310,11 @@ class WindowFrame(CoveredWindow):
         return AdminRoute() if is_barred and person is not None and ADMIN in person.roles else HomeRoute()
 
     @property
-    def shown_route(self) -> Route | None:
+    def route_to_shown_contents(self) -> Route | None:
         """The route to the contents that the visible page shows at present; None before the first page is opened. It
         differs from `current_route` if the person has selected other contents on the page, such as another queue."""
         route, page = self.current_route, self.current_page
-        return route if route is None or page is None else page.find_shown_route(route)
+        return route if route is None or page is None else page.find_route_to_shown_contents(route)
 
     @property
     def current_page(self) -> Page | None:
@@ -361,7 +361,7 @@ class WindowFrame(CoveredWindow):
     @Slot()
     def _leave_current_page(self) -> None:
         if self.current_page is not None:
-            self.current_page.leave()
+            self.current_page.clean_up_after_visit()
 
     @Slot()
     def _mark_entry_of_changed_page(self) -> None:
@@ -469,7 +469,7 @@ class WindowFrame(CoveredWindow):
         nobody has acknowledged; and the person's mentions. The entry of the mentions is below the home page and only
         exists while there is a mention.
         """
-        waiting = self.context.work_counts.waiting_queue_count
+        waiting = self.context.work_counts.total_waiting_queue_count
         waiting_text = wording.format_count(waiting.count, is_capped=waiting.is_capped) if waiting.count else ""
         self.sidebar.set_count("queues", waiting_text)
         self.sidebar.set_explanation("queues", self._format_waiting_counts() if waiting.count else "")

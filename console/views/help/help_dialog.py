@@ -55,7 +55,7 @@ class HelpDialog(DialogFrame):
             get_group=self._make_row_group,
         )
         self._term_list = TableOrEmptyState(self.table, EmptyState(translate("help.none")))
-        self._term_list.setFixedHeight(self.table.compute_list_height(_VISIBLE_TERM_ROWS))
+        self._term_list.setFixedHeight(self.table.compute_dialog_list_height(_VISIBLE_TERM_ROWS))
         self.meaning_label = TextLabel("", wraps_lines=True, is_selectable=True)
         self.meaning_label.setMinimumHeight(2 * current_appearance().line_height("body"))
         content = QWidget()
@@ -95,7 +95,7 @@ class HelpDialog(DialogFrame):
     @Slot()
     def _select_first_term(self) -> None:
         if self.table.current_item is None:
-            self.table.go_to_first()
+            self.table.go_to_first_row()
         self._show_term_meaning()
 
     @Slot()

@@ -239,7 +239,7 @@ class HomePage(Page):
         record that has waited longer may have been added above the row that was the first one."""
         current_ref = self._find_current_ref()
         if current_ref is None or current_ref == self._first_ref:
-            self.table.go_to_first()
+            self.table.go_to_first_row()
             self._first_ref = self._find_current_ref()
 
     def _find_current_ref(self) -> RecordRef | None:
@@ -330,7 +330,7 @@ class HomePage(Page):
         if reason in ("arrived", "entered", "person"):
             self.rows.read_query(self.context.make_page_reader(_read_oldest_records_to_review))
         else:
-            self.rows.read_again()
+            self.rows.read_rows_again()
         self.age_panel.read_ages()
 
     # -- display
@@ -597,7 +597,7 @@ def _format_unfinished_operation(context: WindowContext, work: UnfinishedOperati
 def _format_team_footer(context: WindowContext) -> str:
     """Return the text below the counts of the team. If the sidebar's count of the queues is larger than the number of
     records that need a person, the text names the other entries that this count contains."""
-    waiting, review = context.work_counts.waiting_queue_count, context.work_counts.find_queue_count("review")
+    waiting, review = context.work_counts.total_waiting_queue_count, context.work_counts.find_queue_count("review")
     if review is None or waiting.count == review.count:
         return context.translate("home.team_foot")
     return context.translate("home.team_foot_sum", n=wording.format_count(waiting.count, is_capped=waiting.is_capped))

@@ -198,7 +198,7 @@ class UnfinishedWorkDialog(DialogFrame):
         ]
         self._content_stack = QStackedWidget()
         for table in self._lists_by_tab:
-            table.setFixedHeight(self.operations_table.compute_list_height(_VISIBLE_WORK_ROWS))
+            table.setFixedHeight(self.operations_table.compute_dialog_list_height(_VISIBLE_WORK_ROWS))
             self._content_stack.addWidget(table)
         self._bars = QVBoxLayout()
         self.row_sentence_label = TextLabel("", "small", wraps_lines=True, is_selectable=True)
@@ -230,7 +230,7 @@ class UnfinishedWorkDialog(DialogFrame):
         self.withdraw_button.clicked.connect(self._withdraw_selected_request)
         self.withdraw_button.hide()
         self.withdraw_reason_label.hide()
-        self.show_in_footer(self.withdraw_button, self.withdraw_reason_label)
+        self.show_footer_button(self.withdraw_button, self.withdraw_reason_label)
         self._requests_timer = QTimer(self, interval=_REQUESTS_READ_INTERVAL_MS)
         self._requests_timer.timeout.connect(self._read_desk_requests)
 
@@ -389,7 +389,7 @@ class UnfinishedWorkDialog(DialogFrame):
 
     def _select_first_row(self, table: StaticTable) -> None:
         if table.current_item is None:
-            table.go_to_first()
+            table.go_to_first_row()
             if table is self._tables[self.tabs.currentIndex()]:
                 table.setFocus(Qt.FocusReason.OtherFocusReason)
         self._update_buttons()
@@ -479,7 +479,7 @@ class UnfinishedWorkDialog(DialogFrame):
         """
         sentence = ""
         if isinstance(row, UnfinishedOperation):
-            step = case_words.address_acting_person(row.next_step, row.record or row.operation, self._context)
+            step = case_words.reword_step_for_acting_person(row.next_step, row.record or row.operation, self._context)
             sentence = record_words.format_next_step(step, self._context)
         elif isinstance(row, BulkRunWithHolder) and self.runs_table.is_cell_cut("told", row):
             sentence = bulk_words.make_run_status(row, self._context).sentence

@@ -325,13 +325,13 @@ class CompanyPanel(QWidget):
 
     def _select_first_row(self, table: StaticTable) -> None:
         if table.current_item is None:
-            table.go_to_first()
+            table.go_to_first_row()
         self._show_position()
 
     @Slot()
     def _select_first_check(self) -> None:
         if self.table.current_item is None:
-            self.table.go_to_first()
+            self.table.go_to_first_row()
         self._show_selected_check(self.table.current_item)
 
     @Slot(object)
@@ -462,7 +462,7 @@ class CompanyPanel(QWidget):
         says this."""
         record = self.current_record
         if record is not None:
-            self._action_handlers.probe(record)
+            self._action_handlers.probe_record(record)
         else:
             self._show_key_refusal(record, "")
 

@@ -97,7 +97,7 @@ class FoundRecordsPanel(QWidget):
     @Slot()
     def _select_first_row(self) -> None:
         if self.table.current_item is None:
-            self.table.go_to_first()
+            self.table.go_to_first_row()
 
 
 def _make_found_record_columns(context: WindowContext, companies: Sequence[FoundCompany]) -> list[Column]:

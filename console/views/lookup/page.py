@@ -222,7 +222,7 @@ class LookupPage(Page):
             "company_page.copy_summary": is_company,
             **dict.fromkeys(_LIST_KEY_HINTS, self._make_export_request() is not None),
         }
-        self.show_key_hints_without([hint for hint, is_hint_offered in is_offered.items() if not is_hint_offered])
+        self.hide_key_hints([hint for hint, is_hint_offered in is_offered.items() if not is_hint_offered])
 
     def _make_export_request(self) -> ExportRequest | None:
         """Return the export request for the shown list: the visible tab of a company, or the records or companies

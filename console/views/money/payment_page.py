@@ -144,7 +144,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
     def run_kind_specific_action(self, action_name: str, details: PaymentDetails) -> None:
         match action_name:
             case "probe":
-                self.action_handlers.probe(details.record)
+                self.action_handlers.probe_record(details.record)
             case "refund":
                 self.action_handlers.open_refund_dialog(details.record.id)
             case _ if action_name == OPEN_REFUND_ACTION:

@@ -115,7 +115,7 @@ class RefundPage(MoneyPage[RefundDetails]):
     def run_kind_specific_action(self, action_name: str, details: RefundDetails) -> None:
         match action_name:
             case "probe":
-                self.action_handlers.probe(details.record)
+                self.action_handlers.probe_record(details.record)
             case "resolve":
                 self.action_handlers.open_resolve_dialog(details.record)
             case _ if action_name == COPY_ENQUIRY_ACTION:

@@ -125,7 +125,7 @@ class SetAsidesPage(Page):
     @Slot()
     def _select_first_row(self) -> None:
         if self.table.current_item is None:
-            self.table.go_to_first()
+            self.table.go_to_first_row()
         self._update_buttons(self.table.current_item)
 
     @Slot()
@@ -147,7 +147,7 @@ class SetAsidesPage(Page):
         is_open = isinstance(row, SetAsideItem) and row.record.state is SetAsideState.OPEN
         self.request_button.setVisible(is_open)
         self.open_refund_button.setVisible(has_refund)
-        self.show_key_hints_without(() if is_open else {"key.refund"})
+        self.hide_key_hints(() if is_open else {"key.refund"})
 
     def _press_request_button(self) -> None:
         """Press the button that requests a refund, because its shortcut was pressed. If it is hidden or disabled,

@@ -346,8 +346,8 @@ class PageHead(Surface):
         return shown_button.mapToGlobal(QPoint(0, shown_button.height() + 2))
 
     def add_widget_beside_title(self, widget: QWidget) -> None:
-        """Put a widget beside the title, in the place of the sentence about the page's purpose. While the widget
-        needs more than the line of the title, it is below the title, across the whole header."""
+        """Put a widget beside the title, in the place of the sentence about the page's purpose. While the line of the
+        title has no room for the widget, the widget is below the title, as wide as the header."""
         self._grid.addWidget(widget, 0, 1, Qt.AlignmentFlag.AlignVCenter)
         if widget not in self._widgets_beside_title:
             self._widgets_beside_title.append(widget)
@@ -501,15 +501,16 @@ class Page(QWidget):
         (self._layout if layout is None else layout).addWidget(self._bars_above)
         self._bars_above.show()
 
-    def show_key_hints_without(self, hidden_hint_keys: Collection[str]) -> None:
-        """Show the page's shortcuts in the line at the bottom, but not the shortcuts of actions that the page doesn't
-        offer now. `hidden_hint_keys` has the wording keys of the hidden hints."""
+    def hide_key_hints(self, hidden_hint_keys: Collection[str]) -> None:
+        """Hide the shortcuts with these wording keys in the line at the bottom, because the page doesn't offer their
+        actions now. The line shows again the shortcuts that an earlier call has hidden and this call doesn't name."""
         self._hidden_hint_keys = frozenset(hidden_hint_keys)
         self._update_key_hints()
 
     @property
     def hinted_shortcuts(self) -> Sequence[KeyHint]:
-        """The shortcuts for the line at the bottom, before those without effect are left out."""
+        """The shortcuts that the line at the bottom may show; by default `key_hints`. The line itself leaves out
+        those that have no effect at present."""
         return self.key_hints
 
     @Slot()
@@ -607,7 +608,7 @@ class Page(QWidget):
     @property
     def lower_bars(self) -> list[QWidget]:
         """The widgets below the contents that a toast must not cover. By default these are the widgets below the
-        one that takes the free height."""
+        widget that takes the free height of the page."""
         return self._lower_parts
 
     def make_page_head(self, title: str, sentence: str = "") -> PageHead:
@@ -633,8 +634,8 @@ class Page(QWidget):
         """Press a button because its shortcut was pressed. If the button is disabled, show its own reason, or
         `reason` if it has none. If it is hidden, show `reason`, or its own reason if `reason` is "". If neither
         reason exists, show a sentence which says that the action doesn't fit the selected row. Do nothing for a busy
-        button, because the window has already shown that its call is running. A button that can be pressed also
-        removes the bar about an earlier action, such as a refusal whose reason is over."""
+        button, because the window has already shown that its call is running. If the button can be pressed,
+        also remove the bar about an earlier action, such as a refusal whose reason no longer holds."""
         if button.isEnabled() and button.isVisibleTo(self):
             self.hide_ended_action_bar()
             button.click()
@@ -643,8 +644,9 @@ class Page(QWidget):
             self.show_key_refusal(next(filter(None, reasons), self.context.translate("act.not_for_selected")))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Show the reason if the person presses the shortcut for printing or exporting and this page has none. Qt
-        calls this method only for a key that no shortcut and no widget of the page has used."""
+        """If the person presses the shortcut for printing or exporting on a page without this shortcut, show the
+        reason why the page prints or exports nothing. Qt calls this method only for a key that no shortcut and no
+        widget of the page has used."""
         reason_key = _REASON_BY_KEY_OF_OTHER_PAGES.get(QKeySequence(event.keyCombination()).toString())
         if reason_key is None:
             super().keyPressEvent(event)
@@ -678,11 +680,11 @@ class Page(QWidget):
         """Show the contents for `route`. The window keeps a page that the person leaves, so a later route may have
         other values, such as the id of another record. The default does nothing."""
 
-    def leave(self) -> None:
-        """Release the resources that only the opened page needs, such as a child process. The window calls this when
-        it opens another page, builds its pages again or closes. It doesn't call this when the lock hides the page or
-        when the window is minimized, because it then shows the page again without a call of `show_route`. The default
-        does nothing.
+    def clean_up_after_visit(self) -> None:
+        """Release the resources that the page needs only while it is open, such as a child process. The window calls
+        this when it opens another page, builds its pages again or closes. It doesn't call this when the lock hides
+        the page or when the window is minimized, because it then shows the page again without a call of `show_route`.
+        The default does nothing.
         """
 
     def get_own_scroll_area(self) -> QScrollArea | None:
@@ -701,7 +703,7 @@ class Page(QWidget):
         `show_route`. The default does nothing; a page with a state overrides this method.
         """
 
-    def find_shown_route(self, route: Route) -> Route:
+    def find_route_to_shown_contents(self, route: Route) -> Route:
         """Return the route to the contents that the page shows at present; a link to the page names these contents.
         `route` is the route with which the window opened the page; the default returns it. A page on which the person
         can select other contents overrides this method."""
@@ -874,8 +876,8 @@ class Page(QWidget):
             self.show_bar(bar_name, bar, is_above_contents=is_above_contents)
 
     def hide_bar(self, bar_name: str, only: NotificationBar | None = None) -> None:
-        """Remove the notification bar with this name; do nothing if there is none, or if it is another one than
-        `only`."""
+        """Remove the notification bar with this name; do nothing if the page shows no such bar. If `only` is given,
+        remove the bar only if it is this bar, and not a later bar of the same name."""
         if only is not None and self._bar_by_name.get(bar_name) is not only:
             return
         bar = self._bar_by_name.pop(bar_name, None)
@@ -988,8 +990,8 @@ class Page(QWidget):
         self.refresh("asked")
 
     def mark_data_read(self, read_at: datetime | None = None) -> None:
-        """Store and show the time `read_at` at which the page's data was read, and remove the bar that
-        `show_reading_failure` has shown. None means the present time."""
+        """Store and show the time `read_at` (None for the present time) at which the page's data was read, and remove
+        the bar that `show_reading_failure` has shown."""
         self._store_read_time(read_at or self.context.now())
 
     def reset_read_state(self) -> None:

@@ -60,7 +60,7 @@ class RunningCallTimer(QTimer):
         dialog, translate = self._dialog, self._context.translate
         seconds = int(self._context.monotonic() - self.began_at)
         if not dialog.is_busy or dialog.may_be_closed:
-            self.end()
+            self.stop_observing()
         elif seconds >= CLOSABLE_AFTER_SECONDS:
             self.stop()
             sentence = dialog.closable_text or translate("dialog.elapsed", seconds=CLOSABLE_AFTER_SECONDS)
@@ -68,7 +68,7 @@ class RunningCallTimer(QTimer):
         elif seconds >= _ELAPSED_SHOWN_AFTER_SECONDS:
             dialog.show_elapsed_text(translate("dialog.elapsed_short", seconds=seconds))
 
-    def end(self) -> None:
+    def stop_observing(self) -> None:
         """Stop observing the call, because it has ended."""
         self.stop()
         self.deleteLater()

@@ -50,7 +50,7 @@ class CorporationNumberField(QWidget):
         self.setLayout(
             make_column(
                 line,
-                self.field.take_message_row(),
+                self.field.detach_message_row(),
                 make_row(self._suggestions_label, *self._suggestion_buttons, None, gap_px=12),
                 gap_px=4,
             )
@@ -104,11 +104,11 @@ class CorporationNumberField(QWidget):
             if parsed_number.had_prefix:
                 hint = translate("lookup.prefix_stripped")
             self.field.show_hint(hint)
-            self.field.show_text_inside(translate("lookup.digit"))
+            self.field.show_text_in_input(translate("lookup.digit"))
 
     def _show_number_problem(self, error: InvalidCorporationNumber) -> None:
         translate, digit_count = self._context.translate, len(error.normalized or "")
-        self.field.show_text_inside("")
+        self.field.show_text_in_input("")
         self.field.show_error("")
         if error.reason == "CHECK_DIGIT":
             self.field.show_error(translate("lookup.wrong_digit"))
@@ -126,8 +126,8 @@ class CorporationNumberField(QWidget):
             self.field.show_hint(translate("lookup.prompt"))
 
     def show_search_problem(self, problem_text: str) -> None:
-        """Show `problem_text` as an error message below the field. It names the words of the search text that the
-        search doesn't understand. If `problem_text` is "", do nothing."""
+        """Show `problem_text`, which names the words of the search text that the search doesn't understand, as an
+        error message below the field. If `problem_text` is "", do nothing."""
         if problem_text:
             self.field.show_error(problem_text)
 

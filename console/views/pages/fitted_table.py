@@ -70,12 +70,12 @@ class FittedTable(RecordTable):
             max(0, self.current_row - max_rows),
             min(self.rows.rowCount(), self.current_row + max_rows + 1),
         )
-        return [row for row in map(self.rows.row_at, range(first_row, last_row)) if row is not None]
+        return [row for row in map(self.rows.get_item, range(first_row, last_row)) if row is not None]
 
-    def compute_list_height(self, row_count: int) -> int:
-        """Return the height of a list in a dialog, in px: that of the header and `row_count` rows at text scale 1.0.
-        At a larger text scale, the list has fewer rows (but at least 3) instead of more height, so that the text
-        below it stays in sight."""
+    def compute_dialog_list_height(self, row_count: int) -> int:
+        """Return the height in px for a list in a dialog that shows the header and `row_count` rows at text scale
+        1.0. At a larger text scale, the list shows fewer rows, but at least 3, so that the text below the list stays
+        visible."""
         unscaled_row_px = tokens().px("row_heights", current_appearance().density)
         fitting_rows = row_count * unscaled_row_px // current_appearance().row_height()
         return self.compute_height_for_rows(max(3, fitting_rows))
@@ -89,12 +89,12 @@ class FittedTable(RecordTable):
         self.viewport().update()
 
     def fit_columns(self) -> None:
-        """Set the widths of the columns. If a text would be cut off, make figures and states as narrow as their
-        contents. If the table is still too narrow, take these steps until the columns fit: hide the columns of
-        `hideable_columns`, one after the other; make columns of sentences narrow, except those whose width the person
-        has set; hide the columns of `naming_columns`; make columns of states narrower, which cuts off long states. If
-        the columns still don't fit, the table scrolls sideways, and the columns up to the one that names the record
-        stay visible.
+        """Set the widths of the columns. If a text would be cut off, make the columns of figures and of states as
+        narrow as their contents. If the table is still too narrow, take these steps until the columns fit: hide the
+        columns of `hideable_columns`, one after the other; make columns of sentences narrow, except those whose width
+        the person has set; hide the columns of `naming_columns`; make columns of states narrower, which cuts off long
+        states. If the columns still don't fit, the table scrolls sideways, and the columns up to the one that names
+        the record stay visible.
 
         If a sentence and a corporation number would both be cut off, and a column of identifiers names the record,
         hide the column of the number: a part of a number names no corporation. If a sentence would be cut off, hide
@@ -392,14 +392,14 @@ class FittedTable(RecordTable):
             for column in self.rows.columns
             if rows
             and column.key in self.keys_hidden_if_empty
-            and all(column.text(row) in ("", NO_VALUE) for row in rows)
+            and all(column.format_text(row) in ("", NO_VALUE) for row in rows)
         }
 
     def _is_empty(self, column: Column) -> bool:
         """Return True if no cell of the column has a text in the first 200 loaded rows. The text of a heading isn't
         one, because it is drawn across the columns."""
         rows = islice(self.rows.iterate_loaded_rows(), _MAX_MEASURED_ROWS)
-        return all(self.has_heading_text(row) or column.text(row) in ("", NO_VALUE) for row in rows)
+        return all(self.has_heading_text(row) or column.format_text(row) in ("", NO_VALUE) for row in rows)
 
     def _measure_needed_width(self, column_index: int) -> int:
         """Return the width in px that a column needs for its title and for its cells in the first 200 loaded rows.

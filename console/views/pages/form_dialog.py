@@ -17,10 +17,10 @@ from console.views.widgets.window.notification_bars import make_failure_bar
 
 class FormDialog(DialogFrame):
     """Base class of dialogs with one form. The main button sends the form's call; the answer closes the dialog and
-    shows a toast. If the service refuses the call or it fails, the dialog shows the reason above the form,
-    which keeps the person's inputs. If the refusal is stale_view, the dialog reads again what the form is about and
-    shows it, so that the person decides about the present state. Ctrl+Enter presses the main button, which shows this
-    shortcut.
+    shows a toast. If the service refuses the call or it fails, the dialog shows the reason above the form, which
+    keeps the person's inputs. If the refusal is stale_view, the dialog reads the state of the form's subject (a
+    record, limit or person) again and shows it, so that the person decides about the present state. Ctrl+Enter
+    presses the main button, which shows this shortcut.
 
     A subclass creates its widgets and then calls `show_form` and `update_submit_button`. After each change of an
     input it calls `update_submit_button` again.
@@ -77,13 +77,14 @@ class FormDialog(DialogFrame):
         raise NotImplementedError  # abstract; a class of Qt has its own metaclass, so it can be no ABC
 
     def make_state_reader(self) -> ServiceCall[Any] | None:
-        """Return the call that reads again what the form is about, for `show_read_state`. Return None if the service
-        never refuses the form's call with stale_view; a subclass with another call overrides both methods."""
+        """Return the call that reads the present state of the form's subject, for `show_read_state`; None if the
+        service never refuses the form's call with stale_view. A subclass whose call can be refused with stale_view
+        overrides both methods."""
         return None
 
     def show_read_state(self, state: Any) -> None:
-        """Use `state`, which the call of `make_state_reader` has returned, in place of the state that the dialog was
-        opened with. The caller shows the form afterwards."""
+        """Store `state`, which the call of `make_state_reader` has returned, in place of the state with which the
+        dialog was opened. The caller shows the form afterwards. The default does nothing."""
 
     def show_form(self, *widgets_above: QWidget) -> None:
         """Show the form as the content of the dialog, below the widgets `widgets_above`."""
@@ -145,7 +146,8 @@ class FormDialog(DialogFrame):
         )
 
     def set_main_button_text(self, text: str) -> None:
-        """Set the text of the main button while no call runs, because the form's call has another effect now."""
+        """Set the text that the main button shows while no call runs, because the form's call has another effect
+        now."""
         self._main_button_text = text
 
     def _show_form_after(self, failure: Failure) -> None:

@@ -65,17 +65,17 @@ class _ReadOnlyButtonBlocker(QObject):
 def block_button_while_read_only(
     context: WindowContext, button: KeyButton, right_name: str, provider: str | None = None
 ) -> KeyButton:
-    """Block the button while a read-only switch stops the action of the right `right_name`. In team mode, in which a
-    worker executes the person's actions, also block it while no worker is present. At other times the caller enables
-    or disables the button. `provider` is the payment provider at which the action moves money; None if the action
-    moves no money. Return the button."""
+    """Block the button (see `KeyButton.block`) while a read-only switch stops the action of the right `right_name`.
+    In team mode, in which a worker executes the person's actions, also block it while no worker is present. At other
+    times the caller enables or disables the button. `provider` is the payment provider at which the action moves
+    money; None if the action moves no money. Return the button."""
     _ReadOnlyButtonBlocker(context, button, right_name, provider)
     return button
 
 
 def change_right_of_blocked_button(button: KeyButton, right_name: str) -> None:
-    """Bind a button of `block_button_while_read_only` to another right, because the button's action has changed. ""
-    means an action that no read-only switch stops, such as an action that stops a running bulk run."""
+    """Bind a button that `block_button_while_read_only` blocks to the right `right_name`, because the button's action
+    has changed. "" means that no read-only switch stops the action, for example if it stops a running bulk run."""
     for binding in button.findChildren(_ReadOnlyButtonBlocker):
         binding.change_right(right_name)
 

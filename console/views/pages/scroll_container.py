@@ -90,8 +90,8 @@ class PageScrollArea(QScrollArea):
         return 0 if page is None else widget.mapTo(page, QPoint(0, 0)).y()
 
     def scroll_to_top(self) -> None:
-        """Scroll to the top of the page, because the page shows other contents. From now on, the bar of the tab that
-        the person has opened before scrolls like the rest of the page."""
+        """Scroll to the top of the page, because the page shows other contents. From now on, no bar of tabs is kept
+        at the first visible line (see `fit_page`) until the person opens a tab again."""
         self._opened_tab_bar = None
         self._keeps_focus_visible = False
         self.verticalScrollBar().setValue(0)

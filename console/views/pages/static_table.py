@@ -88,7 +88,7 @@ class StaticTable(FittedTable):
         neighbour_key = self._find_neighbour_of_moved_row(rows) if after_action else None
         self._rows = self._keep_removed_current_row(rows) if is_automatic else rows
         if self._has_shown_rows:
-            self._model.read_again()
+            self._model.read_rows_again()
         else:
             self._has_shown_rows = True
             self._model.read_query(lambda _cursor, _limit: FetchedPage(self._rows))
@@ -174,9 +174,9 @@ class StaticTable(FittedTable):
         """Return True if the new rows would move a row at or above the mouse pointer."""
         if self.hover_row < 0:
             return False
-        row_count = sum(self.rows.row_at(row_index) is not None for row_index in range(self.hover_row + 1))
+        row_count = sum(self.rows.get_item(row_index) is not None for row_index in range(self.hover_row + 1))
         # If the pointer is on a heading, the row below it counts too.
-        compared_count = row_count + (self.rows.row_at(self.hover_row) is None)
+        compared_count = row_count + (self.rows.get_item(self.hover_row) is None)
         get_key = self.rows.get_key
         return [get_key(row) for row in self._rows[:compared_count]] != [
             get_key(row) for row in rows[:compared_count]
@@ -204,7 +204,7 @@ class StaticTable(FittedTable):
         """Group the rows under the headings that `get_group` returns; None removes the headings."""
         self._model.set_heading_function(get_group)
         if self._has_shown_rows:
-            self._model.read_again()
+            self._model.read_rows_again()
 
     @property
     def all_rows(self) -> Sequence[Any]:

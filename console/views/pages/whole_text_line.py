@@ -54,7 +54,7 @@ class WholeTextLine(Surface):
         columns = {column.key: column for column in self._table.rows.columns}
         for key, labels in self._labels.items():
             is_cut = row is not None and self._table.is_cell_cut(key, row)
-            labels[1].show_text(columns[key].text(row) if is_cut else "")
+            labels[1].show_text(columns[key].format_text(row) if is_cut else "")
             for label in labels:
                 label.setVisible(bool(labels[1].plain))
         self.setVisible(any(text_label.plain for _, text_label in self._labels.values()))

@@ -184,9 +184,12 @@ def make_run_status(
 
 def get_ended_run_icon_and_tone(run: BulkRun, counts: Mapping[str, int] | None) -> tuple[str, Tone]:
     """Return the icon and colour tone for a bulk run that has ended. `counts` are the numbers of rows by the name of
-    their result: the tone is good only if every row that has a result was done, and the run was not discarded. If
-    `counts` is None, the numbers aren't known and the tone is muted. It is also muted for a discarded run, whose
-    remaining rows have no result, unless a row with a result was not done.
+    their result; None if the numbers aren't known. The tone is:
+
+    - unknown if the outcome of a row is still unknown
+    - care if there is another row whose result isn't "done"
+    - muted if all results are "done" but the run was discarded, or if `counts` is None
+    - good in any other case
     """
     open_names = [name for name in BULK_ROW_RESULT_NAMES if name != "done" and (counts or {}).get(name)]
     if _is_discarded(run) and not open_names:

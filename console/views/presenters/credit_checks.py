@@ -116,7 +116,7 @@ def make_state_cell(key: str, language: Language, extra_text: str = "") -> State
 def find_longest_badge_word(family: str, language: Language, *names: str) -> str:
     """Return the longest word of the badges with the keys `family.name`, for each of `names`. The width of a
     column of badges is computed from this word."""
-    return max((tokens().badges[f"{family}.{name}"].word(language) for name in names), key=len)
+    return max((tokens().badges[f"{family}.{name}"].get_word(language) for name in names), key=len)
 
 
 def make_age_cell(at: datetime | None, context: WindowContext) -> Cell:

@@ -88,7 +88,7 @@ def _make_shown_side(
         return RecordSideState(name, translate("record.side.none"), "dash", "muted", age_text=translate(key))
     badges = tokens().badges
     badge = badges.get(f"{kind}.{side.state}")
-    word = badge.word(context.language) if badge else translate("money.side.no_word")
+    word = badge.get_word(context.language) if badge else translate("money.side.no_word")
     return RecordSideState(
         name,
         word,

@@ -123,15 +123,16 @@ def format_difference_count(count: int, item: ReconciliationRunItem) -> str:
 
 
 def format_difference_count_of_part(part: str, run_details: ReconciliationRunDetails) -> str:
-    """Return the number of differences in a part of the run's list, a key of `VERDICTS_OF_PART`, as text. Return – if
-    the run doesn't know it."""
+    """Return the number of differences in `part`, a part of the run's list (a key of `VERDICTS_OF_PART`), as text.
+    Return – if the number isn't known because the run has failed."""
     if part == PART_ONLY_OURS:
-        return format_missing_count(run_details.item)
+        return format_missing_payment_count(run_details.item)
     return format_difference_count(run_details.count_differences(part), run_details.item)
 
 
-def format_missing_count(item: ReconciliationRunItem) -> str:
-    """Return the number of payments that are missing at the provider as text. Return – if the run doesn't know it."""
+def format_missing_payment_count(item: ReconciliationRunItem) -> str:
+    """Return the number of payments that are missing at the provider as text. Return – if the number isn't known,
+    because the run has failed, or because a rejected row of the provider has prevented the search for them."""
     count = item.missing_at_provider_count
     return wording.NO_VALUE if item.is_missing_unknown else format_difference_count(count, item)
 

@@ -113,9 +113,10 @@ for a person who can be this second person.
 """
 
 
-def address_second_person(step: NextStep, *, can_confirm: bool) -> NextStep:
-    """If `can_confirm` is True and the step is that a second person confirms a proposed outcome, return the same step
-    in the words for this second person, which mention no other approver. Otherwise return the step unchanged."""
+def reword_step_for_second_person(step: NextStep, *, can_confirm: bool) -> NextStep:
+    """If `can_confirm` is True and the next step is that a second person confirms a proposed outcome, return the step
+    with the code of the sentence for this second person, which mentions no other approver. Otherwise return the step
+    unchanged."""
     if not can_confirm or step.code not in _STEP_OF_SECOND_PERSON:
         return step
     return replace(step, code=_STEP_OF_SECOND_PERSON[step.code])
@@ -126,29 +127,30 @@ def is_about_proposal_on_refund(step: NextStep) -> bool:
     return step.code == _PROPOSAL_ON_REFUND_STEP
 
 
-def address_acting_person(step: NextStep, record: ShownRecord | Operation | None, context: WindowContext) -> NextStep:
-    """Return the next step of `record` in the words for the acting person: if a second person must confirm a proposed
-    outcome and the acting person can do that, the step says "you". The window's work counts, which have the proposals
-    about which the acting person can decide, show this. `record` is None if the record is lost; the step is then
-    unchanged."""
+def reword_step_for_acting_person(
+    step: NextStep, record: ShownRecord | Operation | None, context: WindowContext
+) -> NextStep:
+    """Return the next step `step` of `record`, reworded for the acting person: if a second person must confirm a
+    proposed outcome, and the acting person can be this person (see `can_confirm_proposal`), the sentence says "you".
+    Otherwise, and for a lost record (`record` is None), return the step unchanged."""
     if record is None or step.code not in _STEP_OF_SECOND_PERSON:
         return step
     kind, id = get_subject_kind_and_id(record)
     if is_about_proposal_on_refund(step):
         kind, id = "refund", str(step.facts.get("refund"))
-    return address_second_person(step, can_confirm=can_confirm_proposal(kind, id, context))
+    return reword_step_for_second_person(step, can_confirm=can_confirm_proposal(kind, id, context))
 
 
 def explain_record_to_acting_person(record: ShownRecord, context: WindowContext) -> Explanation:
-    """Return the explanation of a record, whose next step addresses the acting person if this person can do it as
-    the second person."""
+    """Return the explanation of a record, with its next step reworded for the acting person (see
+    `reword_step_for_acting_person`)."""
     explanation = explain_record(record, context.now())
-    return replace(explanation, next_step=address_acting_person(explanation.next_step, record, context))
+    return replace(explanation, next_step=reword_step_for_acting_person(explanation.next_step, record, context))
 
 
 def can_confirm_proposal(kind: str, id: int | str, context: WindowContext) -> bool:
     """Return True if a proposed outcome of the record or operation with this kind and id waits for a second person,
-    and the acting person can be this person."""
+    and the acting person can be this person: the proposal is among the decisions in the window's work counts."""
     return any(
         isinstance(decision, WaitingProposal) and (decision.kind, decision.record_id) == (kind, str(id))
         for decision in context.work_counts.decisions_to_make

@@ -53,7 +53,7 @@ def list_condition_words(operator_name: str, value: str, context: WindowContext)
     if operator_name == "status" and value:
         badges = tokens().badges
         keys = (f"{family}.{value}" for family in _BADGE_FAMILIES_OF_STATES)
-        return tuple(badges[key].word(context.language) for key in keys if key in badges)
+        return tuple(badges[key].get_word(context.language) for key in keys if key in badges)
     return (format_completion(Completion(operator_name, value, 0, 0), context),)
 
 
@@ -85,4 +85,4 @@ def _find_badge_word(value: str, families: tuple[str, ...], context: WindowConte
     `value` itself if none of the families has one."""
     badges = tokens().badges
     keys = (f"{family}.{value}" for family in families)
-    return next((badges[key].word(context.language) for key in keys if key in badges), value)
+    return next((badges[key].get_word(context.language) for key in keys if key in badges), value)

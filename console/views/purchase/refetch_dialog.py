@@ -16,7 +16,7 @@ from console.views.pages.permission_buttons import block_button_while_read_only
 from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
-from console.views.purchase.refetch_watch import RefetchWatch, find_running_refetch
+from console.views.purchase.refetch_watch import RefetchWatch, find_person_and_start_of_refetch
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import CreditCheckRoute, PdfComparisonRoute, PdfRoute
@@ -172,7 +172,7 @@ class RefetchDialog(DialogFrame):
             bar = make_withdrawn_bar(context, failure)
             self._show_final_content(context.translate("dialog.withdraw.done"), bar, offers_pdf=False)
             return
-        running = find_running_refetch(failure) if failure.code == ErrorCode.IN_PROGRESS else None
+        running = find_person_and_start_of_refetch(failure) if failure.code == ErrorCode.IN_PROGRESS else None
         if running is not None:
             self._offer_to_watch(failure, *running)
             return
@@ -211,7 +211,7 @@ class RefetchDialog(DialogFrame):
         self._show_step_lines()
         self.cancel_button.setFocus()
         if self._watch is not None:
-            self._watch.read()
+            self._watch.read_credit_check()
 
     @Slot(object)
     def _show_watched_lines(self, lines: tuple[str, ...]) -> None:

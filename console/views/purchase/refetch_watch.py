@@ -35,10 +35,10 @@ class RefetchWatch(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_READ_INTERVAL_MS)
-        self._timer.timeout.connect(self.read)
+        self._timer.timeout.connect(self.read_credit_check)
 
     @Slot()
-    def read(self) -> None:
+    def read_credit_check(self) -> None:
         """Read the credit check now. As long as the re-fetch runs, read it again after each pause of
         `_READ_INTERVAL_MS`."""
         record_id = self._record_id
@@ -81,10 +81,10 @@ class RefetchWatch(QObject):
         )
 
 
-def find_running_refetch(failure: Failure) -> tuple[str, datetime | None] | None:
-    """Return the name of the person whose call is working on the record, and the instant at which this call began
-    (None if it isn't known). `failure` is the refusal of another re-fetch of the record. Return None if the refusal
-    has another reason."""
+def find_person_and_start_of_refetch(failure: Failure) -> tuple[str, datetime | None] | None:
+    """If a re-fetch was refused with `failure` because another call is working on the record, return the name of the
+    person of that call, and the instant at which the call began (None if it isn't known). Return None if the re-fetch
+    was refused for another reason."""
     holder, since = failure.detail.get("holder"), failure.detail.get("since")
     if not isinstance(holder, dict) or not holder.get("operator"):
         return None

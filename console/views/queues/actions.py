@@ -53,7 +53,7 @@ _KEY_HINTS_FOR_CURRENT_RECORD = frozenset({"key.resolve", "action.open_payment",
 
 
 def list_impossible_key_hints(records: Iterable[ShownRecord]) -> set[str]:
-    """Return the wording keys of the shortcuts whose actions none of these records has."""
+    """Return the wording keys of the shortcuts whose actions are possible on none of these records."""
     impossible_hints = set(_IS_POSSIBLE_BY_KEY_HINT)
     for record in records:
         impossible_hints -= {hint for hint in impossible_hints if _IS_POSSIBLE_BY_KEY_HINT[hint](record)}
@@ -82,19 +82,19 @@ class QueuePageActions(QObject):
         self._context, self._page, self._selection, self._get_current_row = context, page, selection, get_current_row
         self.record_actions = RecordActionHandlers(context, page)
         self.collaboration = CollaborationActions(context, self.record_actions, self.run_action_on_selection)
-        self.evidence = EvidenceExportActions(context, self.record_actions, self.export_evidence)
+        self.evidence = EvidenceExportActions(context, self.record_actions, self.export_evidence_or_copy_timeline)
         self.evidence_bundle = EvidenceBundleExport(context, page)
 
     def bind_shortcuts(self) -> None:
         """Connect the shortcuts of the page, and the buttons of the selection bar, to the actions."""
         keys = {
-            "P": self.probe_selected_or_current,
-            "F": self.refetch_selected_or_current,
+            "P": self.probe_selected_or_current_records,
+            "F": self.refetch_selected_or_current_checks,
             "E": self.resolve_current_record,
             "O": self.open_payment_of_current_record,
             "Shift+T": self.give_back_takes,
             "H": self.hand_over_current_record,
-            "Ctrl+C": self.copy_current_number,
+            "Ctrl+C": self.copy_number_of_current_record,
             "Ctrl+A": self._selection.select_all,
             "Ctrl+D": self._selection.clear_selection,
         }
@@ -102,7 +102,9 @@ class QueuePageActions(QObject):
             self._page.bind_shortcut(key, act)
         self._selection.action_requested.connect(self.begin_bulk_run)
         self._selection.bar.give_back_button.clicked.connect(self.give_back_takes)
-        self._selection.bar.evidence_packs_button.clicked.connect(partial(self.export_evidence, "evidence_pack"))
+        self._selection.bar.evidence_packs_button.clicked.connect(
+            partial(self.export_evidence_or_copy_timeline, "evidence_pack")
+        )
 
     def list_key_hints_without_effect_on_heading(self) -> frozenset[str]:
         """Return the wording keys of the shortcuts that do nothing while the heading of a group is the current row.
@@ -152,7 +154,7 @@ class QueuePageActions(QObject):
             self.begin_bulk_run(action)
         return True
 
-    def export_evidence(self, name: str) -> None:
+    def export_evidence_or_copy_timeline(self, name: str) -> None:
         """Export the evidence packs of the selected records; without a selection, the evidence pack of the current
         record. If the action `name` is `copy_story`, copy the timeline of the current record to the clipboard
         instead."""
@@ -240,17 +242,17 @@ class QueuePageActions(QObject):
         return lambda _services: current_refs
 
     @Slot()
-    def probe_selected_or_current(self) -> None:
+    def probe_selected_or_current_records(self) -> None:
         """Open the bulk dialog for a probe of the selected records. Without a selection, ask the provider for the
         outcome of the current record."""
         if self._begin_bulk_run_if_selected(BulkAction.PROBE):
             return
         record = self._find_current_record()
         if record is not None:
-            self.record_actions.probe(record)
+            self.record_actions.probe_record(record)
 
     @Slot()
-    def refetch_selected_or_current(self) -> None:
+    def refetch_selected_or_current_checks(self) -> None:
         """Open the dialog that fetches missing parts of the selected credit checks again; without a selection, of the
         current credit check."""
         if self._begin_bulk_run_if_selected(BulkAction.REFETCH):
@@ -263,8 +265,8 @@ class QueuePageActions(QObject):
 
     @Slot()
     def resolve_current_record(self) -> None:
-        """Open the dialog that settles the current record's unknown outcome by evidence. The selection is ignored,
-        because each decision needs its own evidence."""
+        """Open the dialog in which the person resolves the current record's unknown outcome by evidence. The
+        selection is ignored, because each decision needs its own evidence."""
         record = self._find_current_record()
         if isinstance(record, Order):
             self._page.show_key_refusal(self._context.translate("act.order_follows"))
@@ -296,7 +298,7 @@ class QueuePageActions(QObject):
             self._context.navigate(PaymentRoute(payment.id, (), "queues"))
 
     @Slot()
-    def copy_current_number(self) -> None:
+    def copy_number_of_current_record(self) -> None:
         """Copy the corporation number of the current record to the clipboard; if the record has none, copy its
         short title."""
         record = self._find_current_record()

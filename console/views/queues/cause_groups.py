@@ -118,9 +118,10 @@ def _make_first_cursor(
 
 
 def make_grouped_table_columns(context: WindowContext, columns: Sequence[Column]) -> list[Column]:
-    """Return the columns of a grouped table. The cells of a record are the same as in `columns`. In a heading row,
-    the column of ages shows the age of the oldest record. The first visible one of the other columns begins the text
-    of the heading, which takes the rest of the row; each of them has the text, because a narrow table hides some."""
+    """Return `columns`, extended by cells for heading rows; the cells of records stay the same. In a heading row, the
+    column of ages has the age of the oldest record of the group. Every other column, except those without a title,
+    has the text of the heading. The table paints this text only once: from the first visible of these columns to the
+    right edge. So the text is shown also if a narrow table hides some of the columns."""
     spoken_key = next((column.key for column in columns if column.key not in _UNTITLED_COLUMN_KEYS), "")
     return [_make_group_column(context, column, is_spoken=column.key == spoken_key) for column in columns]
 
@@ -140,7 +141,7 @@ def _make_group_column(context: WindowContext, column: Column, *, is_spoken: boo
 
     def make_spoken_text(row: GroupTableRow) -> str:
         if not isinstance(row, CauseRow):
-            return column.make_spoken_text(row) if column.make_spoken_text else column.text(row)
+            return column.make_spoken_text(row) if column.make_spoken_text else column.format_text(row)
         if is_spoken:
             return context.translate(
                 "queue.group.spoken_open" if row.is_open else "queue.group.spoken_closed",
@@ -207,9 +208,9 @@ class GroupTable(FittedTable):
             self.viewport().update()
 
     def is_heading_row(self, row: int) -> bool:
-        """Return True if this row is the heading of a group. While no group is open, the rows are a list of causes,
-        without any heading."""
-        return self._has_records and isinstance(self.rows.row_at(row), CauseRow)
+        """Return True if this row is the heading of a group. While no group is open, return False for every row,
+        because the table is then a plain list of causes."""
+        return self._has_records and isinstance(self.rows.get_item(row), CauseRow)
 
     def has_heading_text(self, entry: object) -> bool:
         return isinstance(entry, CauseRow)
@@ -238,6 +239,6 @@ class GroupTable(FittedTable):
     def _go_to_heading_row(self) -> None:
         """Make the heading row of the current record's group the current row."""
         for row_index in range(self.current_row, -1, -1):
-            if isinstance(self.rows.row_at(row_index), CauseRow):
+            if isinstance(self.rows.get_item(row_index), CauseRow):
                 self.go_to_row(row_index)
                 return

@@ -220,7 +220,7 @@ class ChangedCompaniesPage(Page):
     @Slot()
     def _go_to_first_row(self) -> None:
         if self.table.current_item is None:
-            self.table.go_to_first()
+            self.table.go_to_first_row()
         self._show_change(self.table.current_item)
 
     @Slot(object)
@@ -229,7 +229,7 @@ class ChangedCompaniesPage(Page):
         of the facts. If `row` isn't a ChangedCompanyItem, hide this area."""
         self.footer.setVisible(isinstance(row, ChangedCompanyItem))
         if not isinstance(row, ChangedCompanyItem):
-            self.show_key_hints_without({"key.successor", "key.renew", "key.acknowledge", "key.copy"})
+            self.hide_key_hints({"key.successor", "key.renew", "key.acknowledge", "key.copy"})
             return
         translate, explanation = self.context.translate, row.explanation
         self.explanation_label.show_text(translate(explanation.why, **explanation.facts))
@@ -244,7 +244,7 @@ class ChangedCompaniesPage(Page):
         )
         self.source_label.show_text(format_registry_publisher(translate))
         self.successor_button.setVisible(row.change.after.successor is not None)
-        self.show_key_hints_without({"key.successor"} if row.change.after.successor is None else ())
+        self.hide_key_hints({"key.successor"} if row.change.after.successor is None else ())
         self._update_renew_button()
 
     @Slot()

@@ -135,7 +135,7 @@ class QueueArrivals(QObject):
     @staticmethod
     def _update_row(table: FittedTable, row_number: int, queue_item: QueueItem) -> None:
         """Replace the row at this position of the table if its item differs from `queue_item`."""
-        row = table.rows.row_at(row_number)
+        row = table.rows.get_item(row_number)
         if isinstance(row, QueueRow) and row.item != queue_item:
             table.rows.replace_row(QueueRow(queue_item, row.group_size))
 

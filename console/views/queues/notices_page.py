@@ -169,7 +169,7 @@ class UnmatchedNoticesPage(Page):
     @Slot()
     def _go_to_first_row(self) -> None:
         if self.table.current_item is None:
-            self.table.go_to_first()
+            self.table.go_to_first_row()
         self._show_notice(self.table.current_item)
 
     @Slot(object)
@@ -182,7 +182,7 @@ class UnmatchedNoticesPage(Page):
         self.footer.setVisible(isinstance(row, UnmatchedNoticeItem))
         if not isinstance(row, UnmatchedNoticeItem):
             self.candidates = self._shown_notice_id = None
-            self.show_key_hints_without({"key.open_similar", "key.acknowledge", "key.copy"})
+            self.hide_key_hints({"key.open_similar", "key.acknowledge", "key.copy"})
             return
         if row.notice.id != self._shown_notice_id:
             self.candidates, self._shown_notice_id = None, row.notice.id
@@ -232,7 +232,7 @@ class UnmatchedNoticesPage(Page):
         hidden_hints = set() if links else {"key.open_similar"}
         if self.current_notice is None or not self.current_notice.notice.order_no:
             hidden_hints.add("key.copy")
-        self.show_key_hints_without(hidden_hints)
+        self.hide_key_hints(hidden_hints)
 
     # -- actions
 

@@ -205,7 +205,7 @@ class QueuesPage(Page):
         if isinstance(row, QueueRow) and not self._is_preview_shown():
             text = queue_rows.format_item_difference(row.item, self.context)
             if column is not None and (not text or self.is_low_window):  # a low window has no room for a repetition
-                text = column.text(row) if self.table.is_cell_cut(column.key, row) else ""
+                text = column.format_text(row) if self.table.is_cell_cut(column.key, row) else ""
                 title = column.title
         elif isinstance(row, CauseRow) and isinstance(self.table, GroupTable) and self.table.is_heading_cut(row):
             text, title = format_group_heading(self.context, row), self.context.translate("column.cause")
@@ -226,8 +226,8 @@ class QueuesPage(Page):
         self.queue_actions.bind_shortcuts()
         for signal, act in (
             (self.preview.open_payment_requested, self.queue_actions.open_payment_of_current_record),
-            (self.preview.probe_requested, self.queue_actions.probe_selected_or_current),
-            (self.preview.refetch_requested, self.queue_actions.refetch_selected_or_current),
+            (self.preview.probe_requested, self.queue_actions.probe_selected_or_current_records),
+            (self.preview.refetch_requested, self.queue_actions.refetch_selected_or_current_checks),
             (self.preview.resolve_requested, self.queue_actions.resolve_current_record),
         ):
             signal.connect(act)
@@ -256,7 +256,7 @@ class QueuesPage(Page):
         elif not self._table_by_key:
             self._show_list()
 
-    def find_shown_route(self, route: Route) -> Route:
+    def find_route_to_shown_contents(self, route: Route) -> Route:
         """Return the route to the saved view whose records the page shows. If the page shows no saved view, or if the
         person has changed the filter, sort order, columns or grouping of the view, return the route to the queue."""
         view = self.shown_saved_view.view
@@ -436,7 +436,7 @@ class QueuesPage(Page):
         table.current_changed.connect(self._show_current_record)
         model.page_applied.connect(partial(self._show_rows, model))
         model.page_applied.connect(partial(self.selection.select_new_rows, model))
-        model.selection_changed.connect(partial(self.selection.update_selection, model))
+        model.selection_changed.connect(partial(self.selection.update_after_selection_change, model))
         model.selection_changed.connect(partial(self._show_key_hints_of_selection, model))
         model.failed.connect(partial(self._show_list_failure, model))
         self.table_stack.addWidget(table)
@@ -549,7 +549,7 @@ class QueuesPage(Page):
             self._show_list()
         else:
             self.new_arrivals.reset_arrivals()
-            self.row_model.read_again()
+            self.row_model.read_rows_again()
 
     def _show_rows(self, model: PagedModel) -> None:
         """Show the rows that `model` has read. Do nothing if the page shows the list of another model now, because
@@ -587,7 +587,7 @@ class QueuesPage(Page):
         if stored_row_key is not None and self.table.go_to_item(lambda row: _get_row_key(row) == stored_row_key):
             return
         if self.table.current_item is None:
-            self.table.go_to_first()
+            self.table.go_to_first_row()
 
     def _format_match_count(self) -> str:
         """Return the text next to the filter. It names the words of the filter that can't be used, or that were
@@ -653,7 +653,7 @@ class QueuesPage(Page):
     def show_new_records(self) -> None:
         """Read the list again, so that it contains the new items, and give the table the focus."""
         self.new_arrivals.reset_arrivals()
-        self.row_model.read_again()
+        self.row_model.read_rows_again()
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()
@@ -723,7 +723,7 @@ class QueuesPage(Page):
         is_list_empty = is_read and self.row_model.row_count == 0
         hidden_hints = _ROW_KEY_HINTS if is_list_empty else self._list_impossible_key_hints()
         preview_hint = set() if has_room_beside_lists(self.window()) else {"key.preview"}
-        self.show_key_hints_without({*hidden_hints, *preview_hint})
+        self.hide_key_hints({*hidden_hints, *preview_hint})
 
     def _show_key_hints_of_selection(self, model: PagedModel) -> None:
         """Show the shortcuts again after a change of the selection, because some of them act on a heading only while

@@ -145,9 +145,9 @@ class QueueSelection(QObject):
 
     # -- selecting
 
-    def update_selection(self, rows: PagedModel) -> None:
-        """Update the bar after the person has selected or deselected rows in the table. Do nothing if `rows` belong
-        to a table that isn't shown."""
+    def update_after_selection_change(self, rows: PagedModel) -> None:
+        """Update the bar after the person has selected or deselected rows in the table; the selection then no longer
+        means all matching records. Do nothing if `rows` belong to a table that isn't shown."""
         if rows is self._row_model:
             self.has_all_selected = False
             self.update_bar()
@@ -232,9 +232,13 @@ class QueueSelection(QObject):
         return ChosenRecords(frozenset(self._selected_record_by_key), self._count_selected_records(), causes)
 
     def make_taken_record_lister(self, person: str) -> "Callable[[Console], frozenset[RecordRef]]":
-        """Return a function that returns the kind and id of selected records: of each record that is selected singly,
-        whoever has taken it; and of those records of the selected groups (or, if all matching records are selected,
-        of these) that `person` has taken, also if their rows aren't read yet."""
+        """Return a function that reads the selected records whose takes `person` may want to give back, and returns
+        their kinds and ids. It returns:
+
+        - every record that is selected singly, without a check of its take
+        - of the selected groups, only the records that `person` has taken, also if their rows aren't read yet
+        - if all matching records are selected, only those of them that `person` has taken
+        """
         chosen_records = self.get_chosen_records()
         if chosen_records is not None:
             queries = tuple(restrict_to_cause(self._query, cause) for cause in chosen_records.causes)

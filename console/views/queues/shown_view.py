@@ -88,7 +88,7 @@ class ShownSavedView(QObject):
 
     def open_view(self, id: int) -> None:
         """Read the view with this id, and emit `view_opened` with it. If the view can't be read, show a bar with the
-        reason. Do nothing with an answer that arrives after the person has opened a queue or another view."""
+        reason. If the person opens a queue or another view before the answer arrives, ignore the answer."""
         self._requested_view_id = id
         self._context.run_read(
             lambda services: services.saved_views.read_view_by_id(id),

@@ -116,7 +116,7 @@ def make_run_columns(context: WindowContext) -> list[Column]:
         make_count_column("agree", lambda item: item.matched_count, lambda count, _item: wording.format_count(count)),
         make_count_column("differ", lambda item: item.differing_count),
         make_count_column("only_ours", lambda item: item.missing_at_provider_count,
-                          lambda _count, item: words.format_missing_count(item)),
+                          lambda _count, item: words.format_missing_payment_count(item)),
         make_count_column("only_theirs", lambda item: item.imported_count),
         Column("who", translate("column.who"), 88, lambda item: record_words.get_actor_name(item.asked_by, context)),
         Column("begun", translate("reconcile.column.begun"), measure_column_width("11-20 15:04", 20),

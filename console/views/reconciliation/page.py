@@ -296,7 +296,7 @@ class ReconcilePage(Page):
     def _read_rows(self, run_details: ReconciliationRunDetails) -> None:
         run_part = (run_details.item.id, self.current_tab_name)
         if run_part == self._shown_run_and_tab:
-            self.rows.read_again()
+            self.rows.read_rows_again()
         else:
             self._shown_run_and_tab = run_part
             self.table_stack.setCurrentWidget(self._table_pane)
@@ -314,7 +314,7 @@ class ReconcilePage(Page):
         else:
             self.table_stack.setCurrentWidget(self._table_pane)
             if self.table.current_item is None:
-                self.table.go_to_first()
+                self.table.go_to_first_row()
             self.focus_list_after_read()
         self._show_current_difference(self.table.current_item)
 
@@ -377,7 +377,7 @@ class ReconcilePage(Page):
             "reconcile.go_on": not self.resume_button.isHidden(),
             "key.print": self.exporter.can_export,
         }
-        self.show_key_hints_without([hint for hint, is_hint_offered in is_offered.items() if not is_hint_offered])
+        self.hide_key_hints([hint for hint, is_hint_offered in is_offered.items() if not is_hint_offered])
         self._show_position()
 
     def _show_position(self) -> None:
@@ -424,7 +424,7 @@ class ReconcilePage(Page):
     def _probe_current_payment(self) -> None:
         item = self.current_difference
         if item is not None and item.action == "probe" and item.payment is not None:
-            self.action_handlers.probe(item.payment)
+            self.action_handlers.probe_record(item.payment)
 
     @Slot()
     def _set_order_paid(self) -> None:

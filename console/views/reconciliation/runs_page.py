@@ -124,7 +124,7 @@ class ReconcileRunsPage(Page):
         if reason in ("arrived", "person") or self.rows.rowCount() == 0:
             self._read_runs()
         else:
-            self.rows.read_again()
+            self.rows.read_rows_again()
 
     def _fill_providers(self, names: tuple[str, ...]) -> None:
         if not self._provider_names:
@@ -163,11 +163,11 @@ class ReconcileRunsPage(Page):
     def _show_rows(self) -> None:
         self.mark_data_read()
         self.exporter.update_button()
-        self.show_key_hints_without(() if self.exporter.can_export else ("key.print",))
+        self.hide_key_hints(() if self.exporter.can_export else ("key.print",))
         self.table_stack.setCurrentWidget(self.empty_state if self._has_no_run else self.table)
         if not self._has_no_run:
             if self.table.current_item is None:
-                self.table.go_to_first()
+                self.table.go_to_first_row()
             self.focus_list_after_read()
         self.restore_focus()
 

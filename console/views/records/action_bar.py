@@ -20,9 +20,9 @@ from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_bu
 from console.views.presenters.credit_checks import get_actor_name
 from console.views.presenters.records import (
     RecordDetails,
-    address_acting_person,
-    address_second_person,
     is_about_proposal_on_refund,
+    reword_step_for_acting_person,
+    reword_step_for_second_person,
 )
 from console.views.printing.print_job import PRINT_SHORTCUT
 from console.views.records import collaboration_actions, evidence_actions
@@ -130,9 +130,10 @@ class ActionButtons(QObject):
         self._shown_actions: tuple[object, ...] = ()
         self._replacing_buttons: Mapping[str, KeyButton] = {}
 
-    def find_replacing_button(self, name: str) -> KeyButton | None:
-        """Return the button of the explanation form that has the shortcut of the action `name` instead of the bar's
-        button; None if there is none."""
+    def find_explanation_button(self, name: str) -> KeyButton | None:
+        """Return the button of the action `name` in the explanation form, to which the shortcut of the action belongs
+        while this button exists. Return None if the explanation form has no such button: the shortcut then belongs
+        to the button of the bar."""
         return self._replacing_buttons.get(name)
 
     def find_button(self, name: str) -> KeyButton | None:
@@ -151,8 +152,8 @@ class ActionButtons(QObject):
         self.action_requested.emit(str(self.sender().property("act")))
 
     def disable_all_buttons(self, reason: str) -> None:
-        """Disable all buttons of the bar while the page has no record, because the allowed actions aren't known.
-        `reason` says why."""
+        """Disable all buttons of the bar with this reason, because the page has no record, so that the allowed
+        actions aren't known."""
         for button in self._buttons.values():
             button.disable_with_reason(reason)
         self._shown_actions = ()
@@ -175,7 +176,7 @@ class ActionButtons(QObject):
         allowed_actions = {action.action: action for action in details.actions}
         undecidable_reason = _find_resolve_refusal(details, self._context)
         if "resolve" in self._buttons:
-            label = self._context.translate(choose_resolve_label(can_decide=not undecidable_reason))
+            label = self._context.translate(get_resolve_label_key(can_decide=not undecidable_reason))
             self._buttons["resolve"].show_text(label)
         for name, button in self._buttons.items():
             disabled_reason = self._find_disabled_reason(name, allowed_actions)
@@ -334,9 +335,9 @@ class ActionButtons(QObject):
         return name if name in action_names and not is_decision_disabled else None
 
 
-def choose_resolve_label(*, can_decide: bool) -> str:
+def get_resolve_label_key(*, can_decide: bool) -> str:
     """Return the wording key of the label of the button "resolve". `can_decide` is False if a proposed outcome waits
-    for a second person and the acting person can't be this person: they can only set another outcome."""
+    for a second person and the acting person can't be this person: the acting person can only set another outcome."""
     return "action.resolve" if can_decide else "action.resolve_otherwise"
 
 
@@ -367,16 +368,19 @@ def find_second_decision_refusal(details: DecidableDetails, context: WindowConte
     return context.find_missing_right_reason("resolve_second", proposer)
 
 
-def explain_to_acting_person(details: RecordDetails | OperationDetails, context: WindowContext) -> Explanation:
-    """Return the explanation of the record or operation. If a proposed outcome of it, or of the refund of a payment,
-    waits for a second person and the acting person can confirm it, the next step addresses this person."""
+def explain_details_to_acting_person(
+    details: RecordDetails | OperationDetails, context: WindowContext
+) -> Explanation:
+    """Return the explanation of the record or operation in `details`. If a proposed outcome of it, or of a payment's
+    refund, waits for a second person and the acting person can be this person, the sentence about the next step says
+    "you"."""
     explanation = details.explanation
     step = explanation.next_step
     if isinstance(details, OrderDetails) or is_about_proposal_on_refund(step):
-        step = address_acting_person(step, details.record, context)
+        step = reword_step_for_acting_person(step, details.record, context)
     elif details.awaiting:
         refusal = find_second_decision_refusal(details, context) or context.find_missing_right_reason("resolve")
-        step = address_second_person(step, can_confirm=not refusal)
+        step = reword_step_for_second_person(step, can_confirm=not refusal)
     return replace(explanation, next_step=step)
 
 

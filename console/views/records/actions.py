@@ -72,7 +72,7 @@ class RecordActionHandlers(QObject):
 
     # -- probe
 
-    def probe(self, record: ShownRecord | Operation) -> None:
+    def probe_record(self, record: ShownRecord | Operation) -> None:
         """Ask the provider for the outcome of a record, and show the result later, when the provider has answered.
         The call costs nothing and changes nothing at the provider. Do nothing while a probe of the same record runs;
         if the person can't use the right at present, only show the reason. For a refund, this method takes the

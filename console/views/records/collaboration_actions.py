@@ -78,7 +78,7 @@ class CollaborationActions(QObject):
         self._context.toast_requested.emit(make_take_toast(self._context, take, record_title))
         self._action_handlers.page.refresh("taken")
 
-    def give_back(self, kind: str, id: int, record_title: str) -> None:
+    def give_back_record(self, kind: str, id: int, record_title: str) -> None:
         """End the acting person's own take of the record. `record_title` is the title of the record in messages."""
         context, route = self._context, make_route_to_record(kind, id)
         context.run_acting_call(
@@ -98,7 +98,7 @@ class CollaborationActions(QObject):
         self._context.toast_requested.emit(toast)
         self._action_handlers.page.refresh("taken")
 
-    def hand_over(self, kind: str, id: int) -> None:
+    def open_hand_over_dialog(self, kind: str, id: int) -> None:
         """Open the dialog in which the acting person ends their own take of the record and writes a note for the
         next person."""
         from console.views.records.note_dialog import HandOverDialog
@@ -115,9 +115,9 @@ class CollaborationActions(QObject):
             self._action_handlers.page.show_key_refusal(self._context.translate("reason.not_your_take"))
         elif not self._action_handlers.refuse_if_right_missing("take"):
             if name == "hand_over":
-                self.hand_over(own_take.kind, own_take.subject_id)
+                self.open_hand_over_dialog(own_take.kind, own_take.subject_id)
             else:
-                self.give_back(own_take.kind, own_take.subject_id, record_title)
+                self.give_back_record(own_take.kind, own_take.subject_id, record_title)
 
     def open_note_dialog(self, kind: str, id: int) -> None:
         from console.views.records.note_dialog import NoteDialog

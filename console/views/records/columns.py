@@ -42,7 +42,7 @@ _LONG_RECORD_NUMBER = "ORD-20261120-000123"
 
 def format_name_with_kind(record: ShownRecord, context: WindowContext) -> str:
     """Return the name of a record in a list of records of several kinds: its kind and its number or id. At a large
-    text size, at which the row has no room for the kind, return its short name."""
+    text size, at which the row has no room for the kind, return the short name of the record."""
     return (
         case_words.format_record_title(record, context)
         if current_appearance().scale < MIN_LARGE_TEXT_SCALE

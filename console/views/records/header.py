@@ -220,7 +220,7 @@ class RecordHeader(Surface):
         state_key, certainty_key = badge_keys[:2]
         self.badge_keys = badge_keys
         notable_key = state_key if certainty_key == "certainty.known" else certainty_key
-        self._notable_badge_word = tokens().badges[notable_key].word(self._context.language)
+        self._notable_badge_word = tokens().badges[notable_key].get_word(self._context.language)
         for badge in self.badges:
             self._badge_layout.removeWidget(badge)
             discard_widget(badge)

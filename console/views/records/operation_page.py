@@ -12,11 +12,11 @@ from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_bu
 from console.views.presenters import credit_checks as words
 from console.views.presenters.credit_check_view import format_time_in_sentence
 from console.views.records.action_bar import (
-    choose_resolve_label,
-    explain_to_acting_person,
+    explain_details_to_acting_person,
     find_proposer,
     find_second_decision_refusal,
     format_proposal,
+    get_resolve_label_key,
 )
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.header import make_explanation_form, show_explanation
@@ -148,10 +148,10 @@ class OperationPage(Page):
         context = self.context
         self._show_name(operation_id)
         self._show_badges(details)
-        show_explanation(self.explanation_form, explain_to_acting_person(details, context), context)
+        show_explanation(self.explanation_form, explain_details_to_acting_person(details, context), context)
         self.explanation_form.show_action_widgets(*self._make_buttons(details))
         self.explanation_form.show()
-        self.show_key_hints_without(_list_hidden_hints(details))
+        self.hide_key_hints(_list_hidden_hints(details))
         self._show_facts(details)
         self.timeline.show_lines(
             [words.make_entry_timeline_line(entry, context) for entry in reversed(details.timeline)]
@@ -210,7 +210,7 @@ class OperationPage(Page):
         if details.can_resolve:
             can_decide = not find_second_decision_refusal(details, self.context)
             resolve_button = KeyButton(
-                translate(choose_resolve_label(can_decide=can_decide)),
+                translate(get_resolve_label_key(can_decide=can_decide)),
                 "E",
                 "primary" if can_decide and not has_ended else "default",
                 binds_key=False,
@@ -235,7 +235,7 @@ class OperationPage(Page):
         if self.details is not None and self.details.record.is_lost_without_effect:
             self.show_key_refusal(self.context.translate("verdict.operation_failed_money"))
         elif self.details is not None:
-            self.action_handlers.probe(self.details.record)
+            self.action_handlers.probe_record(self.details.record)
 
     @Slot()
     def _open_resolve_dialog(self) -> None:

@@ -28,7 +28,7 @@ from console.views.records import collaboration_actions, evidence_actions
 from console.views.records.action_bar import (
     SHORTCUT_BY_RECORD_ACTION,
     ActionButtons,
-    explain_to_acting_person,
+    explain_details_to_acting_person,
     format_proposal,
 )
 from console.views.records.actions import RecordActionHandlers
@@ -251,7 +251,7 @@ class RecordPage(Page, Generic[DetailsT]):
             return
         is_other_record = route.id != self.route.id
         if is_other_record:
-            self.leave()
+            self.clean_up_after_visit()
         self.route, self.sidebar_key = route, route.sidebar_key
         if is_other_record:
             self.details, self._shown_state = None, ()
@@ -265,7 +265,7 @@ class RecordPage(Page, Generic[DetailsT]):
         self.head.show_position(route)
         self.refresh("entered")
 
-    def leave(self) -> None:
+    def clean_up_after_visit(self) -> None:
         """Remove the request for the dialog of an action: a later read of the record must not open it, because the
         person no longer expects it."""
         self.context.pop_requested_action(self.kind, self.id)
@@ -310,7 +310,7 @@ class RecordPage(Page, Generic[DetailsT]):
         return (self.head.title,)
 
     def get_screen_state(self) -> Mapping[str, Any]:
-        return {"tab": self.tabs.current_name}
+        return {"tab": self.tabs.current_tab_name}
 
     def restore_screen_state(self, state: Mapping[str, Any]) -> None:
         self.tabs.show_tab(state.get("tab"))
@@ -390,7 +390,7 @@ class RecordPage(Page, Generic[DetailsT]):
         self._set_tab_order()
 
     def _show_explanation(self, details: DetailsT) -> None:
-        self._shown_explanation = explain_to_acting_person(details, self.context)
+        self._shown_explanation = explain_details_to_acting_person(details, self.context)
         show_explanation(self.form, self._shown_explanation, self.context)
 
     @Slot()
@@ -399,7 +399,7 @@ class RecordPage(Page, Generic[DetailsT]):
         the proposals about which the acting person can decide, are read at another time than the record."""
         if (
             self.details is not None
-            and explain_to_acting_person(self.details, self.context) != self._shown_explanation
+            and explain_details_to_acting_person(self.details, self.context) != self._shown_explanation
         ):
             self._show_explanation(self.details)
 
@@ -631,7 +631,7 @@ class RecordPage(Page, Generic[DetailsT]):
         if isinstance(row, CreditCheck | Payment | Order | Refund):
             self._run_action_on_row(action_name, row)
             return
-        replacing_button = self.action_bar.find_replacing_button(action_name)
+        replacing_button = self.action_bar.find_explanation_button(action_name)
         if replacing_button is not None:
             self.press_button(replacing_button)
             return
@@ -659,7 +659,7 @@ class RecordPage(Page, Generic[DetailsT]):
             else:
                 self.press_button(button)
         elif action_name == "probe":
-            self.action_handlers.probe(row)
+            self.action_handlers.probe_record(row)
         elif action_name == "resolve" and not isinstance(row, Order):
             self.action_handlers.open_resolve_dialog(row)
         elif action_name == "refetch" and isinstance(row, CreditCheck):
@@ -711,7 +711,7 @@ class RecordPage(Page, Generic[DetailsT]):
         company_line = " ".join(filter(None, (self.head.company_label.plain, self.get_corporation_number(details))))
         badge_line = self.context.translate("list.separator").join(badge.word for badge in self.head.badges)
         side_texts = [panel.accessibleName() for panel in self.sides_strip.panels if panel.isVisibleTo(self)]
-        explanation = explain_to_acting_person(details, self.context)
+        explanation = explain_details_to_acting_person(details, self.context)
         explanation_texts = record_words.format_explanation(explanation, self.context)
         return [line for line in (company_line, badge_line, *side_texts, *explanation_texts) if line]
 

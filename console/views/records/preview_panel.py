@@ -26,7 +26,7 @@ from console.views.presenters import records as case_words
 from console.views.presenters.credit_check_view import make_preview_sides
 from console.views.presenters.money_view import make_shown_sides
 from console.views.presenters.records import ShownRecord
-from console.views.records.action_bar import choose_resolve_label
+from console.views.records.action_bar import get_resolve_label_key
 from console.views.runtime.context import WindowContext
 from console.views.timelines.repeated_lines import group_repeated_lines
 from console.views.widgets.base import (
@@ -478,9 +478,9 @@ class RecordPreview(Surface):
         is_for_person = has_work and self._can_person_do_next_step(self._item)
         recommended_key = key_by_action.get(self._item.explanation.next_step.action or "") if is_for_person else None
         can_decide = self._can_person_do_next_step(self._item)
-        label = self._context.translate(choose_resolve_label(can_decide=can_decide))
+        label = self._context.translate(get_resolve_label_key(can_decide=can_decide))
         if self._next_step_label is not None:
-            step = case_words.address_acting_person(
+            step = case_words.reword_step_for_acting_person(
                 self._item.explanation.next_step, self._item.record, self._context
             )
             self._next_step_label.show_text(words.format_next_step(step, self._context))

@@ -82,7 +82,7 @@ class RecordTabs(QWidget):
         self.setLayout(make_column(header, self._content_stack, gap_px=0))
 
     @property
-    def current_name(self) -> str:
+    def current_tab_name(self) -> str:
         """The name of the open tab, such as "notes"."""
         return self._tabs[max(0, self.tabs.currentIndex())].name
 
@@ -370,7 +370,7 @@ class EvidenceView(QWidget):
     def _select_first_answer(self) -> None:
         """Select the first answer of the table if no answer is selected."""
         if self._table.current_item is None:
-            self._table.go_to_first()
+            self._table.go_to_first_row()
 
     @Slot(object)
     def _show_selected_answer(self, item: object) -> None:

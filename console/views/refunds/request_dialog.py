@@ -117,7 +117,7 @@ class RefundDialog(DialogFrame):
     def _handle_form_change(self) -> None:
         """Show whether the form can be reviewed. If the plan for the present amount couldn't be read, read it again:
         the plan that the dialog has is about an earlier amount."""
-        if self._plan_failure_text and not self.form.is_plan_due:
+        if self._plan_failure_text and not self.form.is_plan_pending:
             self._read_plan_for_typed_amount()
         else:
             self._update_main_button()
@@ -138,7 +138,7 @@ class RefundDialog(DialogFrame):
             or (self._context.translate("dialog.busy") if self._is_probing else "")
             or self._plan_failure_text
         )
-        if disabled_reason or self._is_reading_plan or self.form.is_plan_due:
+        if disabled_reason or self._is_reading_plan or self.form.is_plan_pending:
             self.disable_main_button(disabled_reason or self._context.translate("dialog.refund.reading"))
         else:
             self.enable_main_button(self._context.translate("dialog.refund.nothing_sent", provider=self.provider))
@@ -248,7 +248,7 @@ class RefundDialog(DialogFrame):
         self.main_button.ignore_mouse_briefly()
         back_button = KeyButton(context.translate("dialog.refund.back"), "Alt+←")
         back_button.clicked.connect(self.show_form_again)
-        self.show_in_footer(back_button)
+        self.show_footer_button(back_button)
         self.main_button.show_key("")  # from here on it acts, and Enter cancels
         self.cancel_button.setFocus()
         self._update_review()

@@ -152,7 +152,7 @@ class RefundForm(QWidget):
         )
         labelled_reason = make_labelled_control(translate("field.reason"), self.reason_list)
         if narrow_widget is self.amount_field:
-            first_row = make_column(first_row, self.amount_field.take_message_row(), gap_px=4)
+            first_row = make_column(first_row, self.amount_field.detach_message_row(), gap_px=4)
         second_row = refund_words.arrange_side_by_side(
             labelled_reason, self.explanation_field, self.ticket_field, stretched_widget=self.explanation_field
         )
@@ -425,7 +425,8 @@ class RefundForm(QWidget):
             widget.setEnabled(takes_input)
 
     def list_risk_signal_answers(self) -> tuple[tuple[str, str], ...]:
-        """Return the maker's answers to the risk signals, each as a pair of the rule's name and the text."""
+        """Return the maker's answers to the risk signals, each as a pair: the name of the signal's rule, and the
+        typed text."""
         return tuple((rule, field.text().strip()) for rule, field in self._answer_field_by_rule.items())
 
     def make_request(self) -> RefundRequest:
@@ -543,7 +544,7 @@ class RefundForm(QWidget):
             self.amount_changed.emit(format_decimal(entered_money))
 
     @property
-    def is_plan_due(self) -> bool:
+    def is_plan_pending(self) -> bool:
         """True from the moment at which the person changes the amount until the form requests the refund plan for the
         new amount."""
         return self._plan_request_timer.isActive()

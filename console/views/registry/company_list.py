@@ -130,7 +130,7 @@ class CompanyList(QWidget):
     @Slot()
     def _go_to_first_row(self) -> None:
         if self.table.current_item is None:
-            self.table.go_to_first()
+            self.table.go_to_first_row()
 
     @Slot(object)
     def _open_company(self, company: FoundCompany) -> None:

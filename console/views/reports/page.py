@@ -109,9 +109,7 @@ class ReportsPage(Page):
     def _show_section(self, section_index: int) -> None:
         self.stack.setCurrentIndex(section_index)
         _, print_hint = PRINT_KEY_HINT
-        self.show_key_hints_without(
-            () if isinstance(self.section, ChartSection) else ("key.picture_or_table", print_hint)
-        )
+        self.hide_key_hints(() if isinstance(self.section, ChartSection) else ("key.picture_or_table", print_hint))
         self._show_read_state()
         self.refresh("entered")
         self.screen_state_changed.emit()

@@ -166,7 +166,7 @@ class ChartSection(ReportSection):
         if shown_widget is not self.empty_state:
             focus_target.setFocus()
             if self._shows_table and self.table.current_item is None:
-                self.table.go_to_first()
+                self.table.go_to_first_row()
 
     def _show_chart_or_table(self) -> None:
         key, icon_name = ("show_picture", "bars") if self._shows_table else ("show_table", "list")

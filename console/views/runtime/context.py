@@ -628,7 +628,7 @@ class WindowContext(QObject):
         self.visits = [RecordVisit(record, self.now()), *earlier_visits][:_MAX_RECORD_VISITS]
         self.visits_changed.emit()
         self._store_visits()
-        self.first_tasks.mark_done(FirstTask.RECORD)
+        self.first_tasks.mark_task_done(FirstTask.RECORD)
 
     def _store_visits(self) -> None:
         """Store the visits, at most _MAX_RECORD_VISITS. The visits from before the window was opened whose records

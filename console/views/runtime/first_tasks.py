@@ -85,7 +85,7 @@ class FirstTaskList(QObject):
     def is_task_done(self, task: FirstTask) -> bool:
         return self._preferences.get_value(task.preference_name) is True
 
-    def mark_done(self, task: FirstTask) -> None:
+    def mark_task_done(self, task: FirstTask) -> None:
         """Store that the person has done a task, and end the tasks if it was the last one. Do nothing if the tasks
         aren't running."""
         if self.is_running and not self.is_task_done(task):

@@ -86,7 +86,7 @@ class WorkCounts:
         return tuple(count for count in counts if count is not None and count.count)
 
     @property
-    def waiting_queue_count(self) -> QueueCount:
+    def total_waiting_queue_count(self) -> QueueCount:
         """The number of entries of all queues whose entries wait for a person."""
         counts = self.waiting_queue_counts
         is_capped = any(queue_count.is_capped for queue_count in counts)

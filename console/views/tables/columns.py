@@ -28,7 +28,7 @@ class StateCell:
         Raises KeyError for an unknown key.
         """
         badge = tokens().badges[key]
-        return cls(badge.word(language), badge.icon_name, badge.tone, extra_text)
+        return cls(badge.get_word(language), badge.icon_name, badge.tone, extra_text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +96,19 @@ class Column:
         """True if the cells and the title of the column are right-aligned: in columns of amounts and of ages."""
         return self.kind in ("amount", "age")
 
-    def text(self, row: Any) -> str:
+    def format_text(self, row: Any) -> str:
         """Return the text of this column's cell in a row of the table."""
         return format_cell_as_plain_text(self.make_cell(row))
 
     def format_full_text(self, row: Any) -> str:
         """Return the text that this column's cell abbreviates; the text of the cell if the cell abbreviates
         nothing."""
-        return (self.make_full_text(row) if self.make_full_text else "") or self.text(row)
+        return (self.make_full_text(row) if self.make_full_text else "") or self.format_text(row)
 
     def format_spoken_cell(self, row: Any) -> str:
         """Return the text that a screen reader reads for this column's cell in a row. If the cell has only a
         number, the text begins with the title of this column, such as "Client 2"."""
-        spoken_text = self.make_spoken_text(row) if self.make_spoken_text else self.text(row)
+        spoken_text = self.make_spoken_text(row) if self.make_spoken_text else self.format_text(row)
         return (
             f"{self.title} {spoken_text}"
             if self.title and _NUMBER_WITHOUT_WORD_PATTERN.fullmatch(spoken_text)

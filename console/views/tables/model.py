@@ -70,7 +70,7 @@ class PageCacheModel(QAbstractTableModel):
         """Return the function that returns the heading of a row; None for a table without headings."""
         return self._page_cache.get_group
 
-    def row_at(self, row: int) -> Any | None:
+    def get_item(self, row: int) -> Any | None:
         """Return the object that the service returned for the row at this position; None for a heading or a
         placeholder."""
         entry = self.get_entry(row)
@@ -92,7 +92,7 @@ class PageCacheModel(QAbstractTableModel):
     def set_row_selected(self, row: int, must_select: bool | None = None) -> None:
         """Select the row at this position if `must_select` is True, deselect it if False, and invert its selection if
         None. Headings and placeholders are ignored."""
-        item = self.row_at(row)
+        item = self.get_item(row)
         if item is None:
             return
         key = self.get_key(item)
@@ -118,7 +118,7 @@ class PageCacheModel(QAbstractTableModel):
 
     def is_row_removed(self, row: int) -> bool:
         """Return True if the row at this position is no longer in the list."""
-        item = self.row_at(row) if self.removed_keys else None
+        item = self.get_item(row) if self.removed_keys else None
         return item is not None and self.get_key(item) in self.removed_keys
 
     def list_heading_rows(self) -> list[int]:
@@ -134,7 +134,7 @@ class PageCacheModel(QAbstractTableModel):
         """Return True if the row at this position is selected."""
         if not self.selected_keys:
             return False
-        item = self.row_at(row)
+        item = self.get_item(row)
         return item is not None and self.get_key(item) in self.selected_keys
 
     @property
@@ -151,7 +151,7 @@ class PageCacheModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(self.columns)
 
     def flags(self, index: ModelIndex) -> Qt.ItemFlag:
-        return _NO_ROW_FLAGS if self.row_at(index.row()) is None else _ROW_FLAGS
+        return _NO_ROW_FLAGS if self.get_item(index.row()) is None else _ROW_FLAGS
 
     def data(self, index: ModelIndex, role: int = _ItemRole.DisplayRole) -> Any:
         if not index.isValid() or role not in _SUPPORTED_ROLES:
@@ -171,7 +171,7 @@ class PageCacheModel(QAbstractTableModel):
         if role == _ItemRole.ToolTipRole:
             tooltip = column.format_full_text(entry) if column.make_full_text else column.format_spoken_cell(entry)
             return format_tooltip(tooltip)
-        return column.text(entry)
+        return column.format_text(entry)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = _ItemRole.DisplayRole) -> Any:
         if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(self.columns):

@@ -45,7 +45,7 @@ class PagedModel(PageUpdateModel):
     - about_to_change: newly read pages will be applied to the rows, so that a table can store its scroll position.
     - changed: newly read pages have been applied to the rows, so that a table can restore its scroll position.
     - page_applied: the model has read a page and contains its rows.
-    - failed(Failure): a page could not be read. The rows stay; `read_again` repeats the read.
+    - failed(Failure): a page could not be read. The rows stay; `read_rows_again` repeats the read.
     """
 
     about_to_change = Signal()
@@ -102,7 +102,7 @@ class PagedModel(PageUpdateModel):
         self.endResetModel()
         self._read_next_page()
 
-    def read_again(self) -> None:
+    def read_rows_again(self) -> None:
         """Read the list again without changing the current row and the selection: the visible pages immediately, each
         other page when it becomes visible."""
         if self._fetch_page is None:

@@ -168,7 +168,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
     @property
     def current_item(self) -> object | None:
         """The object that the service returned for the current row; None if no row is current."""
-        return self.rows.row_at(self.current_row) if self.current_row >= 0 else None
+        return self.rows.get_item(self.current_row) if self.current_row >= 0 else None
 
     def go_to_row(self, row: int) -> None:
         """Make the row at this position current and scroll to it."""
@@ -182,17 +182,17 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         if there is no such row. `matches` gets the object that the service returned for the row. Headings are
         skipped."""
         for row in range(self.rows.rowCount()):
-            item = self.rows.row_at(row)
+            item = self.rows.get_item(row)
             if item is not None and matches(item):
                 self.go_to_row(row)
                 return True
         return False
 
-    def go_to_first(self) -> None:
+    def go_to_first_row(self) -> None:
         """Make the first row current; headings are skipped. Do nothing if no row is loaded among the first eight rows
         and headings."""
         for row in range(min(self.rows.rowCount(), 8)):
-            if self.rows.row_at(row) is not None:
+            if self.rows.get_item(row) is not None:
                 self.go_to_row(row)
                 return
 
@@ -315,7 +315,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
         if self.current_row < 0:
-            self.go_to_first()
+            self.go_to_first_row()
         self._update_current_row()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
@@ -382,7 +382,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             check_box_column
         ):
             return -1
-        return self.rowAt(pointer.y()) if self.rows.row_at(self.rowAt(pointer.y())) is not None else -1
+        return self.rowAt(pointer.y()) if self.rows.get_item(self.rowAt(pointer.y())) is not None else -1
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
         super().scrollContentsBy(dx, dy)

@@ -49,7 +49,7 @@ class BadgeStyle(NamedTuple):
     icon_name: str
     tone: Tone
 
-    def word(self, language: Language) -> str:
+    def get_word(self, language: Language) -> str:
         return self.ja if language == "ja" else self.en
 
 

@@ -161,7 +161,7 @@ class TrainingPage(Page):
     @Slot()
     def _select_first_exercise(self) -> None:
         if self.table.current_item is None:
-            self.table.go_to_first()
+            self.table.go_to_first_row()
         self._show_exercise(self.table.current_item)
         self.restore_focus()  # at the start of the window, the page has taken the focus without any row
 

@@ -249,7 +249,7 @@ def test_several_sums_take_no_width_from_the_texts_at_a_large_text_size(
     appearance.set_text_scale(scale)
     incident = make_incident(PENDING_ORDER_ALERT, extent=IncidentExtent(8, 3, {"JPY": 1200, "INR": 249900}))
     column = next(column for column in make_page(incident).table.rows.columns if column.key == "sums")
-    assert column.text(incident) == shown
+    assert column.format_text(incident) == shown
     assert column.format_full_text(incident) == column.format_spoken_cell(incident) == "₹2,499.00 · ¥1,200"
 
 

@@ -110,7 +110,7 @@ def test_tabs_of_a_company_are_read_when_opened(qtbot: QtBot, appearance: object
         view.tabs.setCurrentIndex(tab.tab_index)
         assert lookup.reads[-1] == f"read_{tab.name}"
         assert tab.table.all_rows == ROWS_BY_TAB[tab.name]
-        cells = [column.text(row) for row in tab.table.all_rows for column in tab.table.rows.columns]
+        cells = [column.format_text(row) for row in tab.table.all_rows for column in tab.table.rows.columns]
         assert all(cell and "company_page." not in cell for cell in cells), cells
         tab.table.opened.emit(tab.table.all_rows[0])
     assert opened == [CHECK] * 3
@@ -132,7 +132,7 @@ def test_rows_name_a_payment_by_its_number(qtbot: QtBot, appearance: object) -> 
     notes_tab = next(tab for tab in view.company_tabs if tab.name == "notes")
     view.tabs.setCurrentIndex(notes_tab.tab_index)
     (column,) = (column for column in notes_tab.table.rows.columns if column.key == "record")
-    assert column.text(note) == f"Payment {payment.merchant_payment_id}"
+    assert column.format_text(note) == f"Payment {payment.merchant_payment_id}"
 
 
 def test_a_tab_without_rows_has_the_count_zero(

@@ -178,9 +178,9 @@ def test_a_list_of_a_dialog_has_fewer_rows_with_larger_text(appearance: Appearan
     the text below it stays in sight.
     """
     table = StaticTable(make_window_context(), [Column("a", "A", 90, str)], lambda line: line, "Lines")
-    usual_height = table.compute_list_height(8) - appearance.row_height("header")
+    usual_height = table.compute_dialog_list_height(8) - appearance.row_height("header")
     appearance.set_text_scale(scale)
-    height = table.compute_list_height(8) - appearance.row_height("header")
+    height = table.compute_dialog_list_height(8) - appearance.row_height("header")
     assert height <= usual_height
     assert height > usual_height - appearance.row_height()
 

@@ -67,7 +67,7 @@ def list_ids(table: StaticTable) -> list[int]:
 
 
 def get_row_at(table: StaticTable, at: QPoint) -> object:
-    return table.rows.row_at(table.rowAt(at.y()))
+    return table.rows.get_item(table.rowAt(at.y()))
 
 
 @pytest.mark.parametrize("grouped", [False, True])

@@ -173,7 +173,7 @@ def test_a_row_names_the_kind_of_its_record() -> None:
     forecast = RowForecast(BulkRow(1, "payment", payment.id, 7), ForecastKind.WOULD_RUN, record=payment)
     table = BulkPlanPage(make_window_context(), make_bulk_plan(run, [forecast], {})).table
     (column,) = (column for column in table.rows.columns if column.key == "record")
-    assert column.text(forecast) == "Payment A-10442"
+    assert column.format_text(forecast) == "Payment A-10442"
 
 
 def test_a_run_of_the_first_rows_is_not_called_stopped() -> None:
@@ -296,5 +296,5 @@ def test_rows_that_failed_are_first_in_the_results(qtbot: QtBot) -> None:
     model.read_query(partial(dialog_pages._read_result_rows, services, run_id=1, result_filter=None))
     for _page in range(6):
         model.set_visible_rows(0, model.rowCount())
-    shown_positions = [line.row.position for line in map(model.row_at, range(model.rowCount())) if line]
+    shown_positions = [line.row.position for line in map(model.get_item, range(model.rowCount())) if line]
     assert shown_positions == [3, 4, 5, 6, 7, 8, 9, 10, 1, 2, 11, 12]

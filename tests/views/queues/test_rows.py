@@ -228,7 +228,7 @@ def test_amounts_of_several_kinds_are_not_added(
     """
     row = CauseRow(CauseGroup("timeout", 3, sums))
     columns = make_grouped_table_columns(make_window_context(), make_queue_columns(make_window_context(), "unknown"))
-    (heading,) = {column.text(row) for column in columns if column.key not in ("check", "age")}
+    (heading,) = {column.format_text(row) for column in columns if column.key not in ("check", "age")}
     assert heading.partition(" · ")[::2] == ("▸ Timed out: 3 records", shown_sums)
     (spoken,) = filter(None, (column.make_spoken_text(row) for column in columns if column.make_spoken_text))
     assert shown_sums in spoken

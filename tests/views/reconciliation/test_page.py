@@ -331,7 +331,7 @@ def test_each_tab_has_one_kind_of_difference(show_page: ShowPageFunction) -> Non
         "Unreadable 1",
     ]
     page.tabs.setCurrentIndex(1)
-    assert [page.rows.row_at(row) for row in range(page.rows.rowCount())] == [AMOUNT_DIFFERENCE]
+    assert [page.rows.get_item(row) for row in range(page.rows.rowCount())] == [AMOUNT_DIFFERENCE]
     page.tabs.setCurrentIndex(2)
     assert page.table_stack.currentWidget() is page.empty_state
     assert page.footer.isHidden()
@@ -514,10 +514,10 @@ def test_the_list_of_runs_has_the_newest_first(qtbot: QtBot, appearance: object)
     qtbot.addWidget(page)
     page.show()
     page.show_route(ReconcileRunsRoute())
-    assert [page.rows.row_at(row).id for row in range(page.rows.rowCount())] == [3, 2]  # type: ignore[union-attr]
+    assert [page.rows.get_item(row).id for row in range(page.rows.rowCount())] == [3, 2]  # type: ignore[union-attr]
     page.provider_list.setCurrentIndex(1)
     routes = record_requested_routes(at)
-    page.table.go_to_first()
+    page.table.go_to_first_row()
     QTest.keyClick(page.table, Qt.Key.Key_Return)
     assert routes == [ReconcileRoute(2)]
 

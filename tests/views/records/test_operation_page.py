@@ -135,7 +135,7 @@ def test_an_ended_lost_operation_blocks_and_offers_nothing_more(
     """
     opened, refused = list[object](), list[str]()
     monkeypatch.setattr(page.action_handlers, "open_resolve_dialog", lambda *arguments: opened.append(arguments))
-    monkeypatch.setattr(page.action_handlers, "probe", opened.append)
+    monkeypatch.setattr(page.action_handlers, "probe_record", opened.append)
     monkeypatch.setattr(page, "show_key_refusal", refused.append)
     services = RecoveryOfThreeOperations(state=OperationState.FAILED, can_resolve=can_resolve)
     page.context.store_services(services)  # type: ignore[arg-type]  # recovery alone

@@ -169,7 +169,7 @@ def test_the_answer_of_a_probe_does_not_remove_the_bar_of_another_one(page: Paym
     the second one removes it."""
     page.context.runner = runner = InlineRunner(paused=True)
     for id in (5, 6):
-        page.action_handlers.probe(make_payment(id=id))
+        page.action_handlers.probe_record(make_payment(id=id))
     runner.execute_oldest_task()
     assert page.list_bar_names() == ("act",)
     runner.execute_oldest_task()
@@ -187,7 +187,7 @@ def test_the_end_of_a_probe_is_in_no_bar_while_another_one_runs(
     handlers, toasts = RecordActionHandlers(page.context, page, is_probe_shown_in_bar=is_result_in_bar), list[Toast]()
     page.context.toast_requested.connect(toasts.append)
     for id in (5, 6):
-        handlers.probe(make_payment(id=id))
+        handlers.probe_record(make_payment(id=id))
     busy_bar = page._bar_by_name["act"]
     services.is_provider_away = has_failed
     runner.execute_oldest_task()
@@ -205,7 +205,7 @@ def test_another_action_leaves_the_bar_of_a_running_probe(page: PaymentPage) -> 
     withdraws it. The refusal is shown in a toast."""
     page.context.runner, toasts = InlineRunner(paused=True), list[Toast]()
     page.context.toast_requested.connect(toasts.append)
-    page.action_handlers.probe(make_payment())
+    page.action_handlers.probe_record(make_payment())
     busy_bar = page._bar_by_name["act"]
     button = KeyButton("Copy", "C", parent=page)
     button.show()
@@ -233,7 +233,7 @@ def test_another_record_leaves_the_bar_of_a_running_probe_only(page: PaymentPage
     withdraws it; the bars about the previous record are removed. Without a probe, no bar stays."""
     page.show_route(PaymentRoute(5))
     page.context.runner = runner = InlineRunner(paused=True)
-    page.action_handlers.probe(make_payment(id=5))
+    page.action_handlers.probe_record(make_payment(id=5))
     page.show_bar("holder", NotificationBar("", "Another person has taken the record."))
     busy_bar = page._bar_by_name["act"]
     page.show_route(PaymentRoute(6))
@@ -251,7 +251,7 @@ def test_the_result_of_a_probe_is_removed_with_its_row_while_another_one_runs(pa
     page.context.runner = runner = InlineRunner(paused=True)
     handlers = RecordActionHandlers(page.context, page, is_probe_shown_in_bar=True)
     for id in (5, 6):
-        handlers.probe(make_payment(id=id))
+        handlers.probe_record(make_payment(id=id))
     handlers.set_current_record(("payment", 5))
     assert page.is_action_bar_busy
     runner.execute_newest_task()
@@ -268,7 +268,7 @@ def test_the_bar_and_the_toast_describe_a_probe_without_outcome_alike(page: Paym
     failure = Failure(ErrorCode.OUTCOME_UNKNOWN)
     page.action_handlers.show_refusal(failure)
     bar = page._bar_by_name["act"]
-    page.action_handlers.probe(make_payment())
+    page.action_handlers.probe_record(make_payment())
     page.action_handlers.show_refusal(failure, "Payment 7", is_record_shown=True)
     [toast] = toasts
     assert toast.message == page.context.translate("dialog.probe.still_unknown")
@@ -305,7 +305,7 @@ def test_a_dialog_that_could_not_open_is_forgotten(page: PaymentPage, services: 
     services.is_away = True
     page.context.request_action("payment", 5, "note")
     page.show_route(PaymentRoute(5))
-    page.leave()
+    page.clean_up_after_visit()
     services.is_away = False
     page.show_route(PaymentRoute(5))
     assert page.details is not None

@@ -229,7 +229,7 @@ def test_every_picture_has_its_figures_in_words(
         fills = [entry.style.fill for entry in section.chart.content.legend]
         assert len(set(fills)) == len(fills)
         assert section.chart.grab().width() > 0
-        cells = [column.text(row) for column in section.table.rows.columns for row in section.table.all_rows]
+        cells = [column.format_text(row) for column in section.table.rows.columns for row in section.table.all_rows]
         assert not any("reports." in cell for cell in cells)
         note = section.note_label.plain
         assert "G" in [key for keys, _ in page.hint_bar.key_hints for key in keys]
@@ -424,7 +424,7 @@ def test_the_daily_close_is_shown_and_exported(
     }[language]
     assert all(text in section.state_label.plain for text in unknown_texts), "never added together"
     assert "fin-d" in section.scope_label.plain
-    shown = [[column.text(record) for column in section.unknown_table.rows.columns[:2]] for record in unknown]
+    shown = [[column.format_text(record) for column in section.unknown_table.rows.columns[:2]] for record in unknown]
     kinds = {"ja": ("決済", "返金 R-26"), "en": ("Payment", "Refund R-26")}[language]
     assert shown == [[kinds[0], "ORD-8"], [kinds[1], "ORD-9"]]
     assert len(section.sums_table.all_rows) == 16

@@ -248,7 +248,7 @@ def prepare_give_back(window: PersonWindow) -> ClickFunction:
         CollaborationActions(window.context, window.record_actions, lambda _name: None),
     )
     window.desk.recovery.take("credit-check", record.id)
-    return lambda: collaboration.give_back("credit-check", record.id, f"Credit check {record.id}")
+    return lambda: collaboration.give_back_record("credit-check", record.id, f"Credit check {record.id}")
 
 
 def prepare_hand_over(window: PersonWindow) -> ClickFunction:
@@ -279,17 +279,17 @@ def prepare_end_mention(window: PersonWindow) -> ClickFunction:
 
 def prepare_probe(window: PersonWindow) -> ClickFunction:
     record = window.buy_check("status_after_charge:500")
-    return lambda: window.record_actions.probe(record)
+    return lambda: window.record_actions.probe_record(record)
 
 
 def prepare_probe_payment(window: PersonWindow) -> ClickFunction:
     payment = window.make_paid_payment()
-    return lambda: window.record_actions.probe(payment)
+    return lambda: window.record_actions.probe_record(payment)
 
 
 def prepare_probe_refund(window: PersonWindow) -> ClickFunction:
     refund = window.make_unknown_refund()
-    return lambda: window.record_actions.probe(refund)
+    return lambda: window.record_actions.probe_record(refund)
 
 
 def prepare_probe_in_dialog(window: PersonWindow) -> ClickFunction:

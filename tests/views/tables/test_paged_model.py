@@ -21,7 +21,7 @@ MakeModelFunction = Callable[..., ModelWithTester]
 
 def list_ids(model: PagedModel) -> list[int | None]:
     """Return the ids of all rows. Placeholders and headings have the id None."""
-    rows: list[Any] = [model.row_at(number) for number in range(model.rowCount())]
+    rows: list[Any] = [model.get_item(number) for number in range(model.rowCount())]
     return [None if row is None else row.id for row in rows]
 
 
@@ -56,7 +56,7 @@ def test_an_empty_list_that_is_read_again_has_no_bars(
     model, changed = list_model.model, []
     model.dataChanged.connect(lambda first, last, _roles: changed.append((first.row(), last.row())))
     list_model.runner.paused = True
-    model.read_again()
+    model.read_rows_again()
     qtbot.waitUntil(lambda: model.is_skeleton)
     assert changed == []
 
@@ -110,9 +110,9 @@ def test_a_re_read_keeps_the_current_row_and_reads_changes_only(make_model_with_
     model.dataChanged.connect(lambda first, last, _roles: changed.append((first.row(), last.row())))
     del list_model.store.rows[3]
     list_model.store.rows |= {-1: VersionedRow(-1), -2: VersionedRow(-2), 7: VersionedRow(7, version=2)}
-    model.read_again()
+    model.read_rows_again()
     assert list_ids(model) == [-2, -1, 0, 1, 2, 4, 5, 6, 7]
-    assert model.row_at(place.row()) == VersionedRow(5)
+    assert model.get_item(place.row()) == VersionedRow(5)
     assert changed == [(8, 8)]
 
 
@@ -125,7 +125,7 @@ def test_a_removed_row_doubles_and_hides_no_other_row(make_model_with_tester: Ma
     assert list_ids(list_model.model) == list(range(3 * PAGE_SIZE))
     del list_model.store.rows[5]
     list_model.model.set_visible_rows(0, 4)
-    list_model.model.read_again()
+    list_model.model.read_rows_again()
     scroll_down(list_model.model, 3 * PAGE_SIZE)
     assert list_ids(list_model.model) == sorted(list_model.store.rows)
 
@@ -137,7 +137,7 @@ def test_a_list_that_became_shorter_ends_earlier(make_model_with_tester: MakeMod
     for number in range(PAGE_SIZE + 4, 3 * PAGE_SIZE):
         del list_model.store.rows[number]
     list_model.model.set_visible_rows(PAGE_SIZE, PAGE_SIZE + 4)
-    list_model.model.read_again()
+    list_model.model.read_rows_again()
     assert list_model.model.rowCount() == PAGE_SIZE + 4
     assert list_model.model.has_read_last_page
 
@@ -146,7 +146,7 @@ def test_a_changed_record_replaces_its_row_without_a_re_read(make_model_with_tes
     """The model replaces the row of a changed record by the given new row, without reading the list again."""
     list_model = make_model_with_tester(5)
     assert list_model.model.replace_row(VersionedRow(2, version=9))
-    assert list_model.model.row_at(2) == VersionedRow(2, version=9)
+    assert list_model.model.get_item(2) == VersionedRow(2, version=9)
     assert not list_model.model.replace_row(VersionedRow(99))
     assert list_model.store.cursors == [None]
 
@@ -166,14 +166,14 @@ def test_a_failed_re_read_keeps_the_shown_rows(make_model_with_tester: MakeModel
         return list_model.store.fetch(cursor, limit)
 
     list_model.model._fetch_page = fetch_or_raise
-    list_model.model.read_again()
+    list_model.model.read_rows_again()
     assert list_ids(list_model.model) == [0, 1, 2, 3, 4]
     assert failures == [Failure(ErrorCode.DATABASE_LOCKED, {})]
     list_model.model.set_visible_rows(0, 4)
     assert len(failures) == 1
     broken = False
     list_model.store.rows[5] = VersionedRow(5)
-    list_model.model.read_again()
+    list_model.model.read_rows_again()
     assert list_ids(list_model.model) == [0, 1, 2, 3, 4, 5]
 
 
@@ -191,7 +191,7 @@ def test_a_failed_first_read_leaves_no_blank_rows(make_model_with_tester: MakeMo
     list_model.model.read_query(fetch_or_raise)
     assert list_model.model.rowCount() == 0
     is_broken = False
-    list_model.model.read_again()
+    list_model.model.read_rows_again()
     assert list_ids(list_model.model) == [0, 1, 2, 3, 4]
 
 
@@ -215,7 +215,7 @@ def test_a_selected_row_stays_selected_when_a_read_moves_it(make_model_with_test
     list_model.model.set_row_selected(5)
     list_model.model.set_row_selected(5)
     del list_model.store.rows[0]
-    list_model.model.read_again()
+    list_model.model.read_rows_again()
     assert list_model.model.selected_keys == {4}
     assert list_model.model.is_row_selected(3)
     assert list_model.model.index(3, 0).data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Checked
@@ -256,7 +256,7 @@ def test_headings_stand_where_a_group_begins(make_model_with_tester: MakeModelFu
     """
     model = make_model_with_tester(5, group_of=group_below_three).model
     assert model.list_heading_rows() == [0, 4]
-    assert model.row_at(0) is None
+    assert model.get_item(0) is None
     assert model.flags(model.index(0, 0)) == Qt.ItemFlag.NoItemFlags
     assert model.index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole) == "Needs a person 3"
     model.set_row_selected(0)
@@ -306,13 +306,13 @@ def test_a_re_read_after_any_sequence_has_the_stored_rows(
         if name == "see":
             model.set_visible_rows(number, number + 6)
         elif name == "re-read":
-            model.read_again()
+            model.read_rows_again()
         elif name == "drop":
             rows.pop(number, None)
         else:
             rows[number] = VersionedRow(number)
     model.set_visible_rows(0, 4)
-    model.read_again()
+    model.read_rows_again()
     scroll_down(model, 90)
     assert [row for row in list_ids(model) if row is not None] == sorted(rows)
     assert model.has_read_last_page

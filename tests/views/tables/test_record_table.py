@@ -131,7 +131,7 @@ def test_a_re_read_keeps_row_choice_and_scroll(make_record_table: MakeTableFunct
     at = view.rowViewportPosition(8)
     store = view.rows._fetch_page.__self__  # type: ignore[union-attr]  # the store's bound method
     store.rows |= {-1: VersionedRow(-1), -2: VersionedRow(-2)}
-    view.rows.read_again()
+    view.rows.read_rows_again()
     assert view.current_item == VersionedRow(8)
     assert view.current_row == 10
     assert view.rowViewportPosition(10) == at
@@ -145,7 +145,7 @@ def test_the_current_row_stays_in_sight(make_record_table: MakeTableFunction, qt
     view.rows.read_query(lambda _cursor, _limit: FetchedPage(rows))
     view.go_to_row(1)
     rows.append(rows.pop(0))
-    view.rows.read_again()
+    view.rows.read_rows_again()
     assert view.current_item == VersionedRow(0)
 
     def is_current_row_visible() -> bool:
@@ -230,12 +230,12 @@ def test_a_mark_says_that_a_row_has_left_the_list(make_record_table: MakeTableFu
     view, values = make_record_table(3), current_appearance().colours_by_name
     view.mark_removed_rows([2], "gone")
     assert read_pixel(view, 1, 70) == values["care"]
-    assert [view.rows.format_spoken_text(view.rows.row_at(row)).endswith(", gone") for row in range(3)] == [
+    assert [view.rows.format_spoken_text(view.rows.get_item(row)).endswith(", gone") for row in range(3)] == [
         False,
         False,
         True,
     ]
-    view.rows.read_again()
+    view.rows.read_rows_again()
     assert not view.rows.is_row_removed(2)
     assert read_pixel(view, 1, 70) == values["base"]
 

@@ -13,8 +13,8 @@ def test_every_badge_has_a_drawing_and_a_tone() -> None:
     for key, badge in tokens().badges.items():
         assert badge.icon_name in DRAWING_BY_ICON_NAME, key
         assert badge.tone in get_args(Tone), key
-        assert badge.word("ja")
-        assert badge.word("en")
+        assert badge.get_word("ja")
+        assert badge.get_word("en")
 
 
 def test_the_themes_name_the_same_colours() -> None:

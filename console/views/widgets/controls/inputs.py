@@ -201,7 +201,7 @@ class Field(QWidget):
         self._message_row = make_row(self._message_icon, self._message_label, gap_px=6)
         self._message_row.setAlignment(self._message_icon, Qt.AlignmentFlag.AlignTop)  # beside the first line
         self.setLayout(make_column(self.label, self.edit, self._message_row, gap_px=4))
-        self.show_text_inside("")
+        self.show_text_in_input("")
         self.show_hint("")
 
     def _make_edit(self) -> LineEdit | MultiLineEdit:
@@ -210,7 +210,7 @@ class Field(QWidget):
     def text(self) -> str:
         return self.edit.text() if isinstance(self.edit, LineEdit) else self.edit.toPlainText()
 
-    def take_message_row(self) -> QLayout:
+    def detach_message_row(self) -> QLayout:
         """Remove the message from below the input, where a narrow input would break it into several lines, and return
         its layout. The caller places it where it is wider."""
         if layout := self.layout():
@@ -235,7 +235,7 @@ class Field(QWidget):
         self._show_message(hint, "muted")
         self.edit.setAccessibleDescription(hint)
 
-    def show_text_inside(self, text: str) -> None:
+    def show_text_in_input(self, text: str) -> None:
         """Show a short text with a check mark inside the input, at its right end, such as "✓ check digit"; "" removes
         both."""
         self._inside_label.show_text(text)
@@ -368,14 +368,14 @@ class RadioButton(QRadioButton):
             self.isChecked()
             and isinstance(focused_widget, RadioButton)
             and focused_widget is not self
-            and focused_widget.group() is find_group(self) is not None
+            and focused_widget.group() is find_button_group(self) is not None
         ):
             self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Pass the focus on to the selected button of the group, unless a click is about to select this button."""
         super().focusInEvent(event)
-        group = find_group(self)
+        group = find_button_group(self)
         selected_button = group.checkedButton() if group is not None else None
         if selected_button is None or self.isChecked() or event.reason() == Qt.FocusReason.MouseFocusReason:
             return
@@ -409,7 +409,7 @@ class RadioButton(QRadioButton):
         _draw_text_next_to_indicator(painter, self)
 
 
-def find_group(button: QAbstractButton) -> QButtonGroup | None:
+def find_button_group(button: QAbstractButton) -> QButtonGroup | None:
     """Return the group of the button; None if it is in no group. (Qt's type stubs don't mention None.)"""
     return button.group()
 

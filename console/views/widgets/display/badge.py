@@ -32,7 +32,7 @@ class Badge(QWidget):
         Raises KeyError for an unknown key.
         """
         badge_style = tokens().badges[key]
-        return cls(badge_style.word(language), badge_style.icon_name, badge_style.tone)
+        return cls(badge_style.get_word(language), badge_style.icon_name, badge_style.tone)
 
     def show_state(self, state_word: str, icon_name: str, tone: Tone) -> None:
         self.word, self.icon_name, self.tone = state_word, icon_name, tone

@@ -355,7 +355,7 @@ class DialogFrame(QDialog):
         may return its first field, if its main button only opens the next step."""
         return self.cancel_button
 
-    def show_in_footer(self, button: KeyButton, label: TextLabel | None = None) -> None:
+    def show_footer_button(self, button: KeyButton, label: TextLabel | None = None) -> None:
         """Show an additional button before Cancel, and the label `label` at the left of the footer. This button and
         this label replace those of an earlier call."""
         self.clear_footer()
@@ -391,7 +391,7 @@ class DialogFrame(QDialog):
         return widget.window().findChild(ToastStack) if widget is not None else None
 
     def clear_footer(self) -> None:
-        """Remove the button and the label that `show_in_footer` has added. Do nothing if the footer has no such
+        """Remove the button and the label that `show_footer_button` has added. Do nothing if the footer has no such
         button and label."""
         for widget in self._footer_widgets:
             discard_widget(widget)
@@ -466,7 +466,8 @@ class DialogFrame(QDialog):
         """Show the result of the dialog's action: a new title and content, and new texts for the Cancel button
         (`close_text`) and the main button (`main_button_text`; "" hides this button). The main button is disconnected
         from its action, and loses the appearance "danger"; the caller connects the next action. Remove the button
-        that `show_in_footer` has added. Announce the title and the notification bars in the content as one sentence.
+        that `show_footer_button` has added. Announce the title and the notification bars in the content as one
+        sentence.
         """
         self._is_busy = False
         self._announce_outcome(title, content)

@@ -187,7 +187,7 @@ class SearchBox(QObject):
 
     def pick_first_result(self) -> None:
         """Pick the first result; if it has a `disabled_reason`, emit `result_refused`."""
-        self.list.go_to_first()
+        self.list.go_to_first_result()
         self.list.pick_current_result()
 
     @Slot()

@@ -186,7 +186,7 @@ class ResultList(RememberedCurrentItem, QListView):
         line = self._results.lines[row]
         return line.key if isinstance(line, ResultEntry) else None
 
-    def go_to_first(self) -> None:
+    def go_to_first_result(self) -> None:
         """Make the first result the current one."""
         self._go_to_key(None)
 
