@@ -80,7 +80,7 @@ if TYPE_CHECKING:
     from console.wiring.credit_checks import CreditCheckService
     from console.wiring.payments import PaymentService
     from console.wiring.record_readers import RecordReaders
-    from console.wiring.records import RecoveryService
+    from console.wiring.recovery import RecoveryService
     from console.wiring.refunds import RefundService
     from console.wiring.services import ServiceBuilder
 
@@ -90,7 +90,7 @@ T = TypeVar("T")
 
 
 class Console:
-    """All services of one database. Any thread may use it. Close it to stop its background threads.
+    """All services of one database. Any thread may use this object. `close` stops its background threads.
 
     A service is built, and its modules are imported, at its first use. So a lookup does not import the modules of a
     purchase. `credit_check_adapter` and `make_payment_adapter` replace the adapters of the configured providers; if
@@ -145,7 +145,7 @@ class Console:
 
     @cached_property
     def recovery(self) -> "RecoveryService":
-        from console.wiring.records import RecoveryService
+        from console.wiring.recovery import RecoveryService
 
         return RecoveryService(
             self._record_readers, lambda: self._service_builder.make_record_services(), self._context
@@ -157,7 +157,7 @@ class Console:
         return self._service_builder.scheduler
 
     @cached_property
-    def bulk(self) -> "BulkRunService":
+    def bulk_runs(self) -> "BulkRunService":
         return self._service_builder.bulk_runs
 
     @property
@@ -204,11 +204,11 @@ class Console:
         return RegistryService(
             self._context,
             lambda *call: self.request_ids.act_once(*call),
-            lambda: self._service_builder.watch_companies(),
+            lambda: self._service_builder.compare_watched_corporations(),
         )
 
     @cached_property
-    def limits(self) -> "RefundLimitService":
+    def refund_limits(self) -> "RefundLimitService":
         """The service that reads and changes the limits of refunds."""
         from console.services.refunds.limit_changes import RefundLimitService
 
@@ -317,10 +317,10 @@ class Console:
         return MerchantService(self._context, self.request_ids)
 
     def require_own_merchants(self) -> None:
-        """Check that the settings of each provider name the merchant to which the database belongs. Raises
-        bad_profile if they name another merchant. Store the merchants of those providers for which the database has
-        none yet. A worker calls this at its start, before it runs a task or takes a request.
-        """
+        """Check that the settings of each provider name the merchant to which the database belongs, and raise
+        bad_profile if they name another merchant. If the database doesn't belong to a merchant of a provider yet,
+        store the merchant that the settings name. A worker calls this method at its start, before it runs a task or
+        takes a request."""
         from console.services.process.merchants import list_providers_with_merchant, require_own_merchant
 
         for provider in list_providers_with_merchant():
@@ -335,7 +335,7 @@ class Console:
         return PersonStateStore(self._context)
 
     @cached_property
-    def sessions(self) -> "SignInService":
+    def sign_in_service(self) -> "SignInService":
         """The service that signs this process in at its database, and signs it out."""
         from console.services.access.sessions import SignInService
 
@@ -361,7 +361,7 @@ class Console:
         return RequestIdService(self._context, self._answer_cache)
 
     @cached_property
-    def desk_requests(self) -> "RequestExecutor":
+    def desk_request_executor(self) -> "RequestExecutor":
         """The service with which a worker executes the requests that desks have stored."""
         from console.services.desk_requests.execution import RequestExecutor
         from console.wiring.desk_requests import (
@@ -375,11 +375,11 @@ class Console:
             self.payments,
             self.refunds,
             self.recovery,
-            self.bulk,
+            self.bulk_runs,
             self.alerts,
             self.reconciliation,
             self.audit,
-            self.limits,
+            self.refund_limits,
             self.read_only_switches,
             self.disabled_people,
             self.incidents,
@@ -405,7 +405,7 @@ class Console:
         return DeskStatusService(self._context)
 
     @cached_property
-    def own_requests(self) -> "OwnDeskRequestService":
+    def own_desk_requests(self) -> "OwnDeskRequestService":
         from console.services.desk_requests.own_requests import OwnDeskRequestService
 
         return OwnDeskRequestService(self._context)
@@ -414,7 +414,7 @@ class Console:
     def left_open(self) -> "LeftOpenService":
         from console.services.recovery.left_open import LeftOpenService
 
-        return LeftOpenService(self._context, self.own_requests, lambda: self.incidents.list_incidents())
+        return LeftOpenService(self._context, self.own_desk_requests, lambda: self.incidents.list_incidents())
 
     @cached_property
     def notifications(self) -> "PersonalEventReader":
@@ -512,26 +512,27 @@ class Console:
             self._action_builders,
         )
 
-    def end_unsent_operations(self) -> None:
-        """Settle as not sent the operations that a crashed or ended process of this desk had claimed but not sent.
-        If an operation can't be settled now, the due tasks do it later."""
+    def settle_unsent_operations(self) -> None:
+        """Settle as not sent the operations that an earlier process of this desk had claimed but not sent, because it
+        crashed or ended. If an operation can't be settled now, the due tasks do it later."""
         from console.services.guarded import unsent_operations
 
         if unsent_operations.has_unsent_operations(self._context):
             with act_as(WORKER):
-                self._action_builders.end_unsent_operations()
+                self._action_builders.settle_unsent_operations()
 
     @contextmanager
     def acting_as(self, name: str | None) -> Iterator[None]:
-        """Within the block, the person `name` acts in this thread; None means the operator that the settings name.
-        With a database server, the person of the connected database account acts, and the services refuse another
-        person's `name` with not_allowed."""
+        """Context manager: within the block, the person `name` acts in this thread; None means the operator that the
+        settings name. With a database server, the person of the connected database account acts, and the services
+        refuse another person's `name` with not_allowed."""
         with act_as(name):
             yield
 
     @property
     def database(self) -> Database:
-        """The connected database, for code that bypasses the services, such as tests and benchmarks."""
+        """The connected database, for code that reads or writes tables without a service, such as tests and
+        benchmarks."""
         return self._context.database
 
     def close(self) -> None:
@@ -561,12 +562,13 @@ def open_console(
     program: str = "terminal",
     make_payment_adapter: "Callable[[str], PaymentProvider] | None" = None,
 ) -> Console:
-    """Open the database and return its services.
+    """Open the database and return its services. No request is sent to a provider. `credit_check_adapter` and
+    `make_payment_adapter` (called with the provider's name) replace the adapters of the configured providers; if they
+    are None, the configured adapters are used. If `clock` is None, the machine's clock is used. `program` is the name
+    of this program in the table of database sessions.
 
-    If the embedded database does not exist and this desk's spool knows of none at this address, it is created.
-    Nothing is sent to a provider. `credit_check_adapter` and `make_payment_adapter` (called with the provider's name)
-    replace the adapters of the configured providers; if they are None, the configured adapters are used. If `clock`
-    is None, the machine's clock is used. `program` is the name of this program in the table of database sessions.
+    If the file of an embedded database is missing, the database is created, unless this desk's spool shows that a
+    database existed at this address.
 
     Raises bad_profile if a setting is missing or the database isn't safe for real money; schema_mismatch if the
     schema is of another version; not_our_database if the tables belong to another application; database_went_back if
@@ -602,7 +604,7 @@ def open_console(
         opened_resources.callback(console.close)
         if not context.acts_through_worker:  # the worker acts, and compares its own anchors with the whole trail
             database_rollback.find_database_rollback(context)
-            console.end_unsent_operations()
+            console.settle_unsent_operations()
         opened_resources.pop_all()
     return console
 
@@ -690,7 +692,8 @@ def _open_console_if_usable(settings: Settings) -> Console | None:
 
 
 def open_health_checks(settings: Settings) -> "HealthCheckService":
-    """Return the checks of the commands `doctor` and `db check`. They run even if `open_console` fails."""
+    """Return the service that runs the checks of the commands `doctor` and `db check`. The service works even if
+    `open_console` raises an error."""
     from console.services.monitoring.doctor import HealthCheckService
 
     return HealthCheckService(

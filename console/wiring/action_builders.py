@@ -64,9 +64,10 @@ class ActionBuilders:
         )
 
     @cached_property
-    def guarded_actions(self) -> "ServicesByAction":
-        """The services of all guarded actions, by the name of the action. These services settle late answers and
-        lapsed operations; the program would never settle an operation whose action has no service here."""
+    def services_by_action(self) -> "ServicesByAction":
+        """The services of the guarded actions, by the name of the action. They settle late answers and lapsed
+        operations. Every guarded action must have its service here; otherwise the program never settles its
+        operations."""
         from console.services.guarded.action import map_services_by_action
 
         checks = self.credit_checks
@@ -74,12 +75,12 @@ class ActionBuilders:
             checks.purchases, checks.refetch_service.refetches, self.payments.start_action, self.refunds.submit_action
         )
 
-    def end_unsent_operations(self) -> None:
-        """Settle this desk's operations that were not sent: the intent of such an operation in the spool proves that
-        its call was never sent. Store each of them as not sent."""
+    def settle_unsent_operations(self) -> None:
+        """Settle the operations that this desk has claimed but not sent: store each of them as not sent. The intent
+        of such an operation in the spool proves that its call was never sent."""
         from console.services.guarded import unsent_operations
 
-        unsent_operations.settle_all_unsent_operations(self._context, self.guarded_actions)
+        unsent_operations.settle_all_unsent_operations(self._context, self.services_by_action)
 
     def stop_heartbeat(self) -> None:
         """Stop the heartbeat, the thread that renews the leases of running calls."""

@@ -42,7 +42,7 @@ from console.store.refunds import refunds
 from console.store.tasks import bulk_runs as stored_runs
 from console.wiring.credit_checks import CreditCheckService
 from console.wiring.payments import PaymentService
-from console.wiring.records import RecoveryService
+from console.wiring.recovery import RecoveryService
 from console.wiring.refunds import RefundService
 
 _LONGEST_NAME_CHARACTERS = 32
@@ -60,11 +60,11 @@ class DeskRequestServices:
     payments: PaymentService
     refunds: RefundService
     recovery: RecoveryService
-    bulk: BulkRunService
+    bulk_runs: BulkRunService
     alerts: AlertService
     reconciliation: ReconciliationService
     audit: AuditService
-    limits: RefundLimitService
+    refund_limits: RefundLimitService
     read_only_switches: ReadOnlySwitchService
     disabled_people: DisabledPeopleService
     incidents: IncidentService
@@ -79,14 +79,14 @@ def make_command_runners(context: ServiceContext, services: DeskRequestServices)
         **_make_payment_runners(services.payments),
         **_make_refund_runners(services.refunds),
         **_make_record_runners(context, services.recovery),
-        **_make_bulk_runners(services.bulk),
+        **_make_bulk_runners(services.bulk_runs),
         "alerts ack": _make_method_runner(services.alerts.acknowledge),
         "alerts unack": _make_method_runner(services.alerts.undo_acknowledgement),
         **_make_incident_runners(services.incidents),
         **_make_view_runners(services.saved_views),
         "mention done": _make_method_runner(services.mentions.mark_done),
         "reconcile": _make_method_runner(services.reconciliation.run),
-        "limits set": _make_method_runner(services.limits.set_limit),
+        "limits set": _make_method_runner(services.refund_limits.set_limit),
         "read-only set": _make_method_runner(services.read_only_switches.set_switch),
         DISABLE_COMMAND: _make_method_runner(services.disabled_people.disable),
         ENABLE_COMMAND: _make_method_runner(services.disabled_people.enable),

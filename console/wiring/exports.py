@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from console.services.registry.service import RegistryService
     from console.services.reports.service import ReportService
     from console.wiring.payments import PaymentService
-    from console.wiring.records import RecoveryService
+    from console.wiring.recovery import RecoveryService
     from console.wiring.refunds import RefundService
 
 RowPages = Iterator[Sequence[Any]]
@@ -67,7 +67,7 @@ class ExportReadServices(Protocol):
     @property
     def audit(self) -> "AuditService": ...
     @property
-    def bulk(self) -> "BulkRunService": ...
+    def bulk_runs(self) -> "BulkRunService": ...
     @property
     def reconciliation(self) -> "ReconciliationService": ...
     @property
@@ -242,11 +242,11 @@ def _make_audit_list(services: ExportReadServices, request: ExportRequest, conte
 def _make_bulk_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     if request.part not in ("", NOT_DONE_ROWS_FILTER):
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": request.part[:40]})
-    run = services.bulk.read_run(_parse_subject_id("bulk-run", request.subject))
+    run = services.bulk_runs.read_run(_parse_subject_id("bulk-run", request.subject))
 
     def read_pages() -> RowPages:
         after = 0
-        while page := services.bulk.list_rows_with_records(
+        while page := services.bulk_runs.list_rows_with_records(
             run.id, request.part or None, after, _ROWS_PER_EXPORT_PAGE
         ):
             yield page

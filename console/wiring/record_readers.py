@@ -58,9 +58,8 @@ class RecordReaders:
         return RefundRequestService(self._context, self.payment_providers)
 
     def complete_records(self, conn: Connection, records: "Sequence[RecordT]") -> "tuple[RecordT, ...]":
-        """Return the records with their related records and the registry data of their corporations, in the same
-        order.
-        """
+        """Return the records in the same sequence, each with its related records (such as the refunds of a payment)
+        and the registry data of its corporation, which are read over the connection `conn`."""
         from console.services.registry.facts import complete_with_corporations
 
         completed_records = self._related_records.complete_records(conn, records)
@@ -69,10 +68,10 @@ class RecordReaders:
     def read_actions(
         self, conn: Connection, kind: str, record_id: int, person: Person | None, names: Sequence[str]
     ) -> tuple[AllowedAction, ...]:
-        """Return the actions `names` (such as `probe`) on the record. Each action that `person` can't do now comes
-        with the reason, which the decision table (`domain/recovery/decision_table.py`) gives. `person` is the acting
-        person; None if no person is named. Raises not_found if there is no such record.
-        """
+        """Return the actions with the names `names` (such as `probe`) on one record, each with the reason for which
+        `person` can't do it now (None: it is possible). The decision table (`domain/recovery/decision_table.py`)
+        gives the reason. `person` is the acting person; None if no person is named. Raises not_found if there is no
+        such record."""
         return self.action_choices.read_actions(conn, kind, record_id, person, names)
 
     @cached_property

@@ -35,7 +35,7 @@ from console.store.payments import payments as payment_rows
 from console.store.refunds import refunds as refund_rows
 from console.wiring.action_builders import ActionBuilders
 from console.wiring.record_readers import RecordReaders
-from console.wiring.records import RecordServices, RecoveryService
+from console.wiring.recovery import RecordServices, RecoveryService
 
 if TYPE_CHECKING:  # see `_registry_updater` and `_write_pdf`
     from console.domain.exports.tables import ExportDocument
@@ -99,7 +99,7 @@ class ServiceBuilder:
             self._context,
             self._action_builders.credit_checks.refetch_service,
             self._action_builders.credit_checks.credit_check_prober,
-            self._action_builders.guarded_actions,
+            self._action_builders.services_by_action,
             other_tasks=(
                 ("clock_jumps", ClockJumpCorrection(self._context).make_future_dated_rows_due),
                 *payment_builder.list_due_tasks(),
@@ -108,16 +108,18 @@ class ServiceBuilder:
                 ("registry", lambda: self._registry_updater.import_new_files()),
                 ("bulk_runs", lambda: self.bulk_runs.continue_unfinished_runs()),
                 ("alert_rules", AlertRuleEvaluator(self._context).update_alerts),
-                ("company_changes", self.watch_companies),
+                ("company_changes", self.compare_watched_corporations),
                 ("outbox", OutboxSender(self._context, self._make_alert_publisher).send_due_events),
                 ("audit_roots", AuditRootWriter(self._context).write_root_if_due),
             ),
         )
         return Scheduler(self._context, self._context.heartbeat, due_tasks.list_tasks())
 
-    def watch_companies(self) -> int:
-        """Compare the watched corporations with the corporation registry in use. Return the number of alerts that
-        were raised or resolved. Raises not_allowed if the acting person may not run due tasks."""
+    def compare_watched_corporations(self) -> int:
+        """Compare the corporation registry in use with the facts of the watched corporations that people have been
+        told. Raise an alert about each changed corporation, and resolve the alerts about the corporations whose facts
+        match again. Return the number of alerts that were raised or resolved. Raises not_allowed if the acting person
+        may not run due tasks."""
         return ChangedCompanyAlerts(self._context).update_alerts()
 
     @cached_property
@@ -133,7 +135,7 @@ class ServiceBuilder:
         context = self._context
         return RegistryUpdater(
             context,
-            lambda paths: import_files(context, paths, self.watch_companies, should_stop=must_stop_task),
+            lambda paths: import_files(context, paths, self.compare_watched_corporations, should_stop=must_stop_task),
             lambda: make_registry_client(context),
             must_stop_task,
         )

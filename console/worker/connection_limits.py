@@ -46,13 +46,14 @@ class RequestRefused(Exception):
 
 
 class BodyTooSlow(Exception):
-    """Raised if the body of a request doesn't arrive in time. The notice may be genuine, and nobody has judged it, so
-    the receiver tells the sender to try again later."""
+    """Raised if the body of a request doesn't arrive in time. The receiver could not check the notice, which may be
+    genuine, so it tells the sender to try again later."""
 
 
 class NoCapacity(Exception):
-    """Raised if a thread pool or the list of `/live` listeners is full. If the request was a notice or came from a
-    listener, the receiver then tells the sender or listener to try again later. Other work is skipped."""
+    """Raised if a call can't be made because its thread pool is full, or if a listener can't be added because there
+    are too many listeners of `/live`. The receiver then tells the sender of a notice, or the listener, to try again
+    later. A call that nobody waits for, such as the audit entry about a refusal, isn't made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +76,8 @@ class ReceiverOptions:
 
     The receiver reads the figures of the metrics from the database at most once in `metrics_interval_seconds`. At
     most `max_live_clients` listeners of `/live` are connected; the receiver disconnects a listener if more than
-    `max_live_queue_length` messages wait for it. It reads the changes every `live_interval_seconds`, and
-    disconnects all listeners if it could not read them for `max_live_outage_seconds`.
+    `max_live_queue_length` messages wait for this listener. The receiver reads the changes every
+    `live_interval_seconds`, and disconnects all listeners if it could not read them for `max_live_outage_seconds`.
     """
 
     bind_address: str = "127.0.0.1"
@@ -154,8 +155,8 @@ class SenderAddressFinder:
 
 
 def count_request(connection: "HTTPConnection", *, is_genuine: bool) -> None:
-    """Count the HTTP or WebSocket request for the sender's address in the slot of its connection, as genuine or as
-    refused (`ConnectionSlot.count_request`)."""
+    """Count an HTTP or WebSocket request, as genuine or as refused, for the address of its sender. `connection` is
+    the request, from whose connection the slot is read (`ConnectionSlot.count_request`)."""
     slot: ConnectionSlot | None = connection.scope.get("state", {}).get(CONNECTION_SLOT_KEY)
     if slot is not None:
         slot.count_request(is_genuine=is_genuine)

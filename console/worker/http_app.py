@@ -212,8 +212,9 @@ class Receiver:
         return Response(b"ok\n", media_type="text/plain")
 
     async def answer_readiness(self, _: Request) -> Response:
-        """Answer with HTTP status 200 if the database answers and no task is overdue, otherwise with 503. The last
-        check ended at most one second ago, so requests that arrive during a check share its result."""
+        """Answer with HTTP status 200 if the database answers and no task is overdue, otherwise with 503. The
+        database is asked at most once a second: a request that arrives within one second after a check, or during a
+        check, gets the result of that check."""
         loop = asyncio.get_running_loop()
         async with self._readiness_lock:
             if loop.time() - self._readiness[0] >= 1:
@@ -241,8 +242,8 @@ class Receiver:
 
     @asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        """At the end of the block (when the web application stops), close the connections of `/live` and the thread
-        pools."""
+        """Within the block the web application runs. At the end of the block, close the connections of `/live` and
+        the thread pools."""
         yield
         await self._live_hub.close()
         pools = (
@@ -264,7 +265,7 @@ class Receiver:
 def make_receiver_app(console: Console, options: ReceiverOptions) -> Starlette:
     """Return the web application (Starlette) of the receiver.
 
-    Raises `bad_profile` if a token of `/live` is too short.
+    Raises ConsoleError `bad_profile` if a token of `/live` is too short.
     """
     receiver = Receiver(console, options)
     routes = [
@@ -331,17 +332,17 @@ class _ConnectionClosingMiddleware:
         await self._app(scope, receive, send_with_close if is_last else send)
 
 
-def serve(
+def serve_receiver(
     app: Starlette,
     options: ReceiverOptions,
     stop_event: threading.Event,
     on_ready: Callable[[str, int], None] | None = None,
 ) -> None:
-    """Run the receiver until `stop_event` is set, then finish running requests within `drain_timeout_seconds`.
-    Blocks the calling thread, in which it runs an event loop of its own. `on_ready` is called once with the
-    address and the port.
+    """Run the web application `app` of the receiver until `stop_event` is set, then finish running requests within
+    `drain_timeout_seconds`. This function blocks the calling thread and runs an event loop of its own in it. When the
+    receiver accepts connections, `on_ready` is called once with the address and the port.
 
-    Raises `bad_profile` if the address is in use or invalid, or if the certificate is invalid.
+    Raises ConsoleError `bad_profile` if the address is in use or invalid, or if the certificate is invalid.
     """
     from console.worker.uvicorn_protocols import ReceiverConfig
 

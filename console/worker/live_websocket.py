@@ -58,7 +58,7 @@ _log = logging.getLogger("console.worker")
 def read_live_feed_tokens(console: Console) -> tuple[bytes, ...]:
     """Return the SHA-256 hashes of the valid tokens of `/live`.
 
-    Raises `bad_profile` for a token of fewer than MIN_LIVE_TOKEN_CHARACTERS characters.
+    Raises ConsoleError `bad_profile` for a token of fewer than MIN_LIVE_TOKEN_CHARACTERS characters.
     """
     hashes = []
     for name in LIVE_TOKEN_SECRET_NAMES:
@@ -297,8 +297,9 @@ class LiveFeedEndpoint:
 
     async def serve_listener(self, websocket: WebSocket) -> None:
         """Serve one WebSocket connection until it ends: check its token and channels, then send it the snapshot and
-        each change. A listener without a valid token or with an unknown channel is refused, and an audit entry is
-        written at a limited rate. A listener for whom there is no capacity or no database is told to try later."""
+        each change. The endpoint refuses a listener without a valid token or with an unknown channel, and writes an
+        audit entry about the refusal, at a limited rate. If there are too many listeners or the database can't be
+        read, it tells the listener to try again later."""
         await self._reload_tokens()
         channels = _parse_channels(websocket.query_params.getlist("channels"))
         headers = websocket.headers.getlist("authorization")

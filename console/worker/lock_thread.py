@@ -21,8 +21,9 @@ _log = logging.getLogger("console.worker")
 
 
 class BlockingSessionsThread:
-    """The thread that ends database sessions whose locks block others. It runs from `start` until `stop_event` is
-    set. `is_standby` returns True while another worker polls for desk requests; then there are fewer passes."""
+    """The thread that ends database sessions whose locks block others, in one pass after another, from `start` until
+    `stop_event` is set. `is_standby` returns True while another worker polls for desk requests; the pauses between
+    two passes are then longer."""
 
     def __init__(
         self, session_ender: BlockingSessionEnder, stop_event: Event, is_standby: Callable[[], bool]
@@ -33,9 +34,10 @@ class BlockingSessionsThread:
     def start(self) -> None:
         self._thread.start()
 
-    def wait_until_idle(self, timeout_seconds: float, abort_event: Event) -> bool:
-        """Wait at most `timeout_seconds` until the thread has ended, and return True if it has. `abort_event` is not
-        used, because one pass of the thread is short."""
+    def wait_until_ended(self, timeout_seconds: float, abort_event: Event) -> bool:
+        """Wait at most `timeout_seconds` until the thread has ended. Return True if it has ended. `abort_event` has
+        no influence, because one pass of the thread is short; the parameter exists because the other groups of
+        threads have it."""
         self._thread.join(max(0.0, timeout_seconds))
         return not self._thread.is_alive()
 

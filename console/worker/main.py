@@ -31,7 +31,7 @@ class ReadyWorker:
 
     url: str
     port: int
-    tasks: Sequence[str]
+    task_names: Sequence[str]
 
 
 def run_worker(console: Console, on_ready: Callable[[ReadyWorker], None]) -> None:
@@ -41,9 +41,11 @@ def run_worker(console: Console, on_ready: Callable[[ReadyWorker], None]) -> Non
 
     After the first signal no task begins, and no request is accepted; running tasks and requests may end within
     STOP_WAIT_FOR_TASKS_SECONDS, and their leases are released. The second signal aborts the tasks and requests that
-    are still running. Raises `not_allowed` if the database account may not run due tasks, `bad_profile` if the
-    receiver can't listen on its address, if its certificate or a token of `/live` is invalid, or if the settings of a
-    provider name another merchant than the database.
+    are still running.
+
+    Raises ConsoleError `not_allowed` if the database account may not run due tasks; `bad_profile` if the receiver
+    can't listen on its address, if its certificate or a token of `/live` is invalid, or if the settings of a provider
+    name another merchant than the database.
     """
     scheduler, stop_event, abort_event = console.scheduler, Event(), Event()
     scheduler.require_right_to_run_tasks()
@@ -52,7 +54,7 @@ def run_worker(console: Console, on_ready: Callable[[ReadyWorker], None]) -> Non
         DueTaskThreads(scheduler, stop_event)
     ]
     if console.database.is_server:
-        executor = console.desk_requests
+        executor = console.desk_request_executor
         threads.append(DeskRequestThreads(executor, stop_event))
         threads.append(
             BlockingSessionsThread(console.blocking_session_ender, stop_event, lambda: executor.is_standby)
@@ -85,7 +87,7 @@ def _run_receiver(console: Console, stop_event: Event, on_listening: Callable[[s
         host = f"[{address}]" if ":" in address else address
         on_listening(f"{scheme}://{host}:{port}", port)
 
-    http_app.serve(http_app.make_receiver_app(console, options), options, stop_event, report_listening)
+    http_app.serve_receiver(http_app.make_receiver_app(console, options), options, stop_event, report_listening)
 
 
 def _await_or_abort_threads(
@@ -97,9 +99,9 @@ def _await_or_abort_threads(
     calls to providers that still run in them, and wait at most STOP_WAIT_FOR_RECORDING_SECONDS until their answers
     are stored. A thread that still runs after that is only logged."""
     deadline = time.monotonic() + timeout_seconds
-    if not all(group.wait_until_idle(deadline - time.monotonic(), abort_event) for group in threads):
+    if not all(group.wait_until_ended(deadline - time.monotonic(), abort_event) for group in threads):
         interrupts.end_network_waits(STOP_WAIT_FOR_RECORDING_SECONDS)
-    if all(group.wait_until_idle(0, abort_event) for group in threads):
+    if all(group.wait_until_ended(0, abort_event) for group in threads):
         _log.info("ended")
     else:
         _log.warning("ended; a task that was running is broken off")

@@ -11,7 +11,7 @@ from console.domain.desk_requests.rules import PRESENCE_LEASE_SECONDS, PRESENCE_
 from console.domain.errors import ConsoleError
 from console.domain.process.daemon_threads import DaemonThread
 from console.services.desk_requests.execution import RequestExecutor
-from console.worker.task_threads import compute_pause_after_failures
+from console.worker.task_threads import compute_pause_seconds_after_failures
 
 REQUEST_THREAD_COUNT = 4
 """Number of threads that execute requests. A request that waits for its provider occupies one of them."""
@@ -59,11 +59,10 @@ class DeskRequestThreads:
             thread.start()
         self._has_polled.wait(LONGEST_REQUEST_POLL_PAUSE_SECONDS)
 
-    def wait_until_idle(self, timeout_seconds: float, abort_event: Event) -> bool:
-        """Wait at most `timeout_seconds` for the desk requests that are being executed; return immediately when
-        `abort_event` is set. Return True if all threads have ended. Another worker takes over the requests
-        whose execution is aborted.
-        """
+    def wait_until_ended(self, timeout_seconds: float, abort_event: Event) -> bool:
+        """Wait until the desk requests that are being executed, and then all threads, have ended, at most
+        `timeout_seconds`; return immediately when `abort_event` is set. Return True if all threads have ended.
+        Another worker takes over the requests whose execution is aborted."""
         deadline = self._executor.clock.monotonic() + timeout_seconds
         while (
             self.is_running
@@ -122,7 +121,7 @@ class DeskRequestThreads:
                 idle_seconds, renewal_seconds, is_standby=self._executor.is_standby
             )
             self._stop_event.wait(
-                compute_pause_after_failures(pause_seconds, failure_count, LONGEST_REQUEST_POLL_PAUSE_SECONDS)
+                compute_pause_seconds_after_failures(pause_seconds, failure_count, LONGEST_REQUEST_POLL_PAUSE_SECONDS)
             )
         self._wake_threads(REQUEST_THREAD_COUNT)
         self._wake_lock_waiting_thread()

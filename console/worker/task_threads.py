@@ -25,8 +25,8 @@ _log = logging.getLogger("console.worker")
 
 
 class DueTaskThreads:
-    """Runs due tasks in threads, from `start` until `stop_event` is set. The lease of a task, not this class,
-    prevents two processes or threads from running it at the same time."""
+    """Runs due tasks in threads, from `start` until `stop_event` is set. Only the lease of a task, not this class,
+    prevents two processes or threads from running the task at the same time."""
 
     def __init__(self, scheduler: Scheduler, stop_event: Event) -> None:
         self._scheduler, self._stop_event = scheduler, stop_event
@@ -41,9 +41,9 @@ class DueTaskThreads:
         for thread in self._threads:
             thread.start()
 
-    def wait_until_idle(self, timeout_seconds: float, abort_event: Event) -> bool:
-        """Wait at most `timeout_seconds` for the running tasks; return immediately when `abort_event` is set. Return
-        True if all threads have ended."""
+    def wait_until_ended(self, timeout_seconds: float, abort_event: Event) -> bool:
+        """Wait until the running tasks and then all threads have ended, at most `timeout_seconds`; return immediately
+        when `abort_event` is set. Return True if all threads have ended."""
         deadline = self._clock.monotonic() + timeout_seconds
         while (
             self._is_running()
@@ -73,7 +73,7 @@ class DueTaskThreads:
                 self._log_failure_change(error_code, failure_count)
                 failure_count = failure_count + 1 if error_code else 0
             self._stop_event.wait(
-                compute_pause_after_failures(
+                compute_pause_seconds_after_failures(
                     poll_seconds,
                     failure_count,
                     max(poll_seconds, self._scale.scale_seconds(MAX_PAUSE_AFTER_FAILURES_SECONDS)),
@@ -114,8 +114,8 @@ class DueTaskThreads:
             _log.info("due tasks run again, after %d failed calls", failure_count)
 
 
-def compute_pause_after_failures(pause_seconds: float, failure_count: int, longest_seconds: float) -> float:
+def compute_pause_seconds_after_failures(pause_seconds: float, failure_count: int, longest_seconds: float) -> float:
     """Return the pause in seconds after `failure_count` consecutive failures: `pause_seconds`, doubled with each
-    failure up to `longest_seconds`. A power of two above 2**1023 can't be converted to a float, so further failures
-    double it no more."""
+    failure, but at most `longest_seconds`. The pause is doubled at most _MAX_PAUSE_DOUBLINGS times, because a power
+    of two above 2**1023 can't be converted to a float."""
     return min(pause_seconds * 2.0 ** min(failure_count, _MAX_PAUSE_DOUBLINGS), longest_seconds)

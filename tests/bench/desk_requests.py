@@ -327,7 +327,7 @@ def _read_counts(desk: Console) -> None:
         desk.alerts.count_lost_operations()
         mentions = desk.mentions.list_open_mentions()
         desk.incidents.count_waiting_incidents()
-        desk.bulk.count_unfinished_runs()
+        desk.bulk_runs.count_unfinished_runs()
         desk.notifications.list_events((), mentions)
         desk.desk_status.list_answer_times()
 

@@ -41,11 +41,11 @@ def serve_receiver(env: dict[str, str], stop_event: threading.Event) -> None:
     from console.app import open_console
     from console.settings.settings import Settings
     from console.worker.connection_limits import ReceiverOptions
-    from console.worker.http_app import make_receiver_app, serve
+    from console.worker.http_app import make_receiver_app, serve_receiver
 
     options = ReceiverOptions()
     with open_console(Settings.load(env)) as console:
-        serve(make_receiver_app(console, options), options, stop_event, lambda _, port: print_port(port))
+        serve_receiver(make_receiver_app(console, options), options, stop_event, lambda _, port: print_port(port))
 
 
 def serve_plain_application(parameters: dict[str, str], stop_event: threading.Event) -> None:

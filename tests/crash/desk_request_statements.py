@@ -124,12 +124,12 @@ def fail_at_statement(
         stage.open_desk(action) as worker,
         ThreadPoolExecutor(1) as thread,
     ):
-        worker.desk_requests.announce_presence()
+        worker.desk_request_executor.announce_presence()
         answer = thread.submit(_send_until_answered, stage, desk, target, where)
         wait_until(lambda: bool(stage.place.sql(_SELECT_ASKED_REQUEST_SQL)) or answer.done(), "the request")
         with break_statements(worker, nth, fault, is_lasting=is_lasting) as countdown:
             with suppress(ConsoleError):  # logged by the thread of a worker
-                worker.desk_requests.execute_next()
+                worker.desk_request_executor.execute_next()
             has_fired = countdown.has_fired
         with keep_executing_desk_requests(worker):
             code = answer.result()

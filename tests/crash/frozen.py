@@ -44,7 +44,7 @@ def run_bulk_and_freeze(
     """Target of a child process: execute the bulk run of `count` records, and stop when it reaches the failpoint
     `name` for the n-th time. Then send how it ended."""
     with open_quick_desk(folder, make_alarmbox(count), None, **environment) as console:
-        _act_and_freeze(pipe, console, name, nth, lambda: console.bulk.run(run_id))
+        _act_and_freeze(pipe, console, name, nth, lambda: console.bulk_runs.run(run_id))
 
 
 def _act_and_freeze(pipe: Pipe, console: Console, name: str, nth: int, act: Callable[[], object]) -> None:

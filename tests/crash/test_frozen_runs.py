@@ -62,15 +62,15 @@ def test_a_frozen_bulk_run_executes_no_row_again(place: Place, point: str) -> No
     """
     count = 5
     with place.desk(make_alarmbox(count)) as console:
-        run = console.bulk.create_run("probe", make_unknown_checks(console, count))
+        run = console.bulk_runs.create_run("probe", make_unknown_checks(console, count))
         arguments = (place.get_home(1), place.make_settings("op-a", 1), count, run.id, point, 2)
         with start_children(frozen.run_bulk_and_freeze, [arguments]) as (child,):
             frozen.wait_until_stopped(child)
             expire_all_leases(place)
-            assert console.bulk.run(run.id).state == "done"
-            results = [(row.result, row.reason) for row in console.bulk.list_rows(run.id, limit=count)]
+            assert console.bulk_runs.run(run.id).state == "done"
+            results = [(row.result, row.reason) for row in console.bulk_runs.list_rows(run.id, limit=count)]
             frozen.continue_child(child)
-        assert [(row.result, row.reason) for row in console.bulk.list_rows(run.id, limit=count)] == results
-        assert (console.bulk.read_run(run.id).state, console.bulk.read_run(run.id).done) == ("done", count)
+        assert [(row.result, row.reason) for row in console.bulk_runs.list_rows(run.id, limit=count)] == results
+        assert (console.bulk_runs.read_run(run.id).state, console.bulk_runs.read_run(run.id).done) == ("done", count)
         assert sorted(count_bought_entries(place).values()) == [1] * count
         console.audit.verify_chains()

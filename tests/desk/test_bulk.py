@@ -166,7 +166,7 @@ def test_a_double_click_on_confirm_runs_the_bulk_run_once(
     dialog.main_button.click()
     dialog.main_button.click()
     wait_for_end(person, dialog)
-    assert [(run.state, run.done) for run in console.bulk.list_latest_runs()] == [("done", 3)]
+    assert [(run.state, run.done) for run in console.bulk_runs.list_latest_runs()] == [("done", 3)]
     assert count_repeated_pdf_downloads(sandbox, checks_without_pdf) == [1, 1, 1]
 
 
@@ -283,7 +283,7 @@ def test_closing_the_unconfirmed_dialog_deletes_the_run(
     wait_for_plan(person, person.wait_for_dialog(BulkDialog))
     person.press("Esc")
     person.wait_without_dialog()
-    person.wait_until(lambda: console.bulk.list_unfinished_and_recent_runs() == ())
+    person.wait_until(lambda: console.bulk_runs.list_unfinished_and_recent_runs() == ())
     assert page.selection.bar.isVisible()
     person.press("Ctrl+D")
     assert not page.selection.bar.isVisible()
@@ -315,15 +315,15 @@ def test_a_run_of_a_closed_dialog_is_opened_again_and_stopped(
     again = person.wait_for_dialog(BulkDialog)
     person.wait_until(lambda: again.main_button.isEnabled() and again.main_button.text() == "Stop after this record")
     again.main_button.click()
-    person.wait_until(lambda: console.bulk.list_latest_runs()[0].state == "stopped")
+    person.wait_until(lambda: console.bulk_runs.list_latest_runs()[0].state == "stopped")
     sandbox.control.clear_faults()
     sandbox.control.release_calls()
     person.wait_until(lambda: again.main_button.isEnabled() and again.main_button.text() == "Continue...")
     person.wait_until(lambda: any("1 of 3 (stopped)" in toast for toast in toasts))
     assert again.progress_page is not None
-    assert console.bulk.list_latest_runs()[0].done == 1
+    assert console.bulk_runs.list_latest_runs()[0].done == 1
     again.progress_page.discard_button.click()
-    person.wait_until(lambda: console.bulk.list_latest_runs()[0].state == "done")
+    person.wait_until(lambda: console.bulk_runs.list_latest_runs()[0].state == "done")
     sentence = "The remaining records were discarded from this run. To act on them, select them again"
     person.wait_until(lambda: again.progress_page.status_bar.accessibleName().startswith(sentence))  # type: ignore[union-attr]  # it is there
 
@@ -357,14 +357,14 @@ def test_a_window_that_closes_leaves_the_rest_to_the_program(
     sandbox.control.clear_faults()
     sandbox.control.release_calls()
     person.wait_until_read()
-    run = console.bulk.read_run_with_holder(console.bulk.list_latest_runs()[0].id)
+    run = console.bulk_runs.read_run_with_holder(console.bulk_runs.list_latest_runs()[0].id)
     if console is not window_desks.acting_desk:  # the worker was asked for the whole run
-        person.wait_until(lambda: console.bulk.read_run(run.run.id).state == "done")
+        person.wait_until(lambda: console.bulk_runs.read_run(run.run.id).state == "done")
         return
     assert (run.run.state, run.run.done, run.holder) == ("running", 1, None)
     with act_as(WORKER):
-        assert console.bulk.continue_unfinished_runs() == 2
-    assert console.bulk.read_run(run.run.id).state == "done"
+        assert console.bulk_runs.continue_unfinished_runs() == 2
+    assert console.bulk_runs.read_run(run.run.id).state == "done"
 
 
 @pytest.mark.both_ways
@@ -457,7 +457,7 @@ def test_select_all_matches_selects_only_the_filtered_records(
     page.queue_actions.begin_bulk_run(BulkAction.TAKE)
     dialog = wait_for_plan(person, person.wait_for_dialog(BulkDialog))
     assert dialog.run is not None
-    assert [row.subject_id for row in console.bulk.list_rows(dialog.run.id)] == [checks_without_pdf[1].id]
+    assert [row.subject_id for row in console.bulk_runs.list_rows(dialog.run.id)] == [checks_without_pdf[1].id]
 
 
 def test_results_of_a_run_are_filtered_and_exported(

@@ -379,7 +379,7 @@ def set_limit_as_administrators(person: CountingPerson, desk: SampleDesk, name: 
     person.wait_without_dialog()
     assert person.keys <= 5
     with desk.console.acting_as(name):
-        limits = {(one.name, one.currency): one for one in desk.console.limits.list_limits()}
+        limits = {(one.name, one.currency): one for one in desk.console.refund_limits.list_limits()}
     return limits[limit.name, limit.currency]
 
 

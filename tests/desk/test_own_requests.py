@@ -80,7 +80,7 @@ def test_a_waiting_purchase_is_withdrawn(
         assert dialog.windowTitle() == "Withdrawn"
         assert "Nothing was sent" in read_visible_texts(dialog)
         assert not find_withdraw_buttons(dialog)
-        assert worker.desk_requests.count_waiting_requests() == 0
+        assert worker.desk_request_executor.count_waiting_requests() == 0
     person.wait_until_read()
     assert not sandbox.ledger.list_charges_of_number(CORPORATION_NUMBERS[0])
 
@@ -201,7 +201,7 @@ def test_any_waiting_request_is_withdrawn_in_the_list(
             lambda: dialog.tabs.accessibleTabName(dialog.TAB_NAMES.index("requests")) == "My requests 0"
         )
         person.wait_until(lambda: not person.opening.context.running_acting_calls)
-        assert worker.desk_requests.count_waiting_requests() == 0
+        assert worker.desk_request_executor.count_waiting_requests() == 0
     assert not sandbox.ledger.list_charges_of_number(CORPORATION_NUMBERS[0])
 
 

@@ -952,7 +952,7 @@ def choose_record(stage: CaseStage) -> list[ChosenRecord]:
 def open_bulk_dialog(stage: CaseStage) -> BulkDialog:
     """Open the dialog of a bulk run of one record, with its dry run, and return it."""
     with stage.window_desks.open_acting_desk("op-a") as desk:
-        run = desk.bulk.create_run("refetch", choose_record(stage))
+        run = desk.bulk_runs.create_run("refetch", choose_record(stage))
     dialog = BulkDialog(stage.person.opening.context, stage.person.window, run)
     dialog.open()
     stage.person.wait_until(dialog.main_button.isEnabled)

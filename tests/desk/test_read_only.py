@@ -165,14 +165,14 @@ def test_a_running_bulk_run_can_be_stopped_while_everything_is_read_only(
     why.
     """
     record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
-    run = console.bulk.create_run("take", [ChosenRecord("credit-check", record.id, record.version)])
+    run = console.bulk_runs.create_run("take", [ChosenRecord("credit-check", record.id, record.version)])
     now, other_process = console._context.now(), HoldingProcess("op-a", "desk-2", "host-2", 7, "session-2")
     with window_desks.write_as_owner() as tx:
         leases.acquire(tx, make_lease_name(run.id), other_process, now, 3_600.0)
         bulk_runs.write_run_state(tx.conn, run, now, bulk_runs.RUNNING_RUN_STATE)
     person = open_window()
     person.wait_for_page(HomePage)
-    BulkDialog(person.frame.context, person.window, console.bulk.read_run(run.id)).open()
+    BulkDialog(person.frame.context, person.window, console.bulk_runs.read_run(run.id)).open()
     dialog = person.wait_for_dialog(BulkDialog)
     person.wait_until(dialog.main_button.isEnabled)
     with window_desks.open_acting_desk("lead-b") as lead:
@@ -180,7 +180,7 @@ def test_a_running_bulk_run_can_be_stopped_while_everything_is_read_only(
     person.wait_until(lambda: REASON in read_bars(person))
     assert dialog.main_button.isEnabled()
     dialog.main_button.click()
-    person.wait_until(lambda: console.bulk.read_run(run.id).state == "stopped")
+    person.wait_until(lambda: console.bulk_runs.read_run(run.id).state == "stopped")
     person.wait_until(lambda: "lead-b" in dialog.main_button.shown_reason)
     assert not dialog.main_button.isEnabled()
 

@@ -224,7 +224,7 @@ class TeamModeDesks(WindowTestDesks):
         """
         worker = self.get_desk(_WORKER)
         self._executing.close()
-        worker.desk_requests.announce_presence()
+        worker.desk_request_executor.announce_presence()
         try:
             yield worker
         finally:

@@ -124,7 +124,7 @@ class AttackedTeam:
     def execute_requests(self) -> None:
         """Let the worker execute all waiting desk requests."""
         worker = self.scene.get_desk("worker")
-        while worker.desk_requests.execute_next():
+        while worker.desk_request_executor.execute_next():
             pass
 
     def check_no_harm(self) -> None:

@@ -114,9 +114,9 @@ def _make_runs(stage: WindowStage) -> list[BulkRun]:
     items = console.recovery.read_queue("unknown", 20).items
     checks = [item.record for item in items if isinstance(item.record, CreditCheck)]
     chosen = [ChosenRecord(SUBJECT_KIND, check.id, check.version) for check in checks]
-    done = console.bulk.run(console.bulk.create_run("take", chosen[:3]).id)
-    stopped = console.bulk.run(console.bulk.create_run("take", chosen[3:9]).id, 2)
-    return [done, stopped, console.bulk.create_run("probe", chosen)]
+    done = console.bulk_runs.run(console.bulk_runs.create_run("take", chosen[:3]).id)
+    stopped = console.bulk_runs.run(console.bulk_runs.create_run("take", chosen[3:9]).id, 2)
+    return [done, stopped, console.bulk_runs.create_run("probe", chosen)]
 
 
 def _open_queue(stage: WindowStage, name: str) -> QueuesPage:

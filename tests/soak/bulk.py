@@ -41,7 +41,7 @@ def run_bulk_with_kills(engine: Engine, count: int, folder: Path) -> Counter[str
         ) as console:
             for some in _split_into_parts(make_corporation_numbers(count)):
                 insert_unknown_checks(console, some)
-            run = console.bulk.create_run("probe", "unknown")
+            run = console.bulk_runs.create_run("probe", "unknown")
             assert run.size == count, run
             _run_half_by_hand(console, run.id, count // 2)
         points = (count * 6 // 10, count * 8 // 10)
@@ -70,9 +70,11 @@ def _run_half_by_hand(console: Console, run_id: int, half: int) -> None:
     def record_progress(now: BulkProgress) -> None:
         done_counts.append(now.done_count)
 
-    stopped = console.bulk.run(run_id, progress=record_progress, should_stop=lambda: len(done_counts) == half)
+    stopped = console.bulk_runs.run(run_id, progress=record_progress, should_stop=lambda: len(done_counts) == half)
     assert (stopped.state, stopped.done) == ("stopped", half), stopped
-    interrupted = console.bulk.run(run_id, progress=record_progress, should_leave=lambda: len(done_counts) > half)
+    interrupted = console.bulk_runs.run(
+        run_id, progress=record_progress, should_leave=lambda: len(done_counts) > half
+    )
     assert (interrupted.state, interrupted.done) == ("running", half + 1), interrupted
 
 

@@ -572,9 +572,9 @@ def _check_bulk_probe(stage: ChoiceStage, codes_by_record: Mapping[RecordRef, Ex
     if not chosen:
         return
     with stage.console.acting_as("op-a"):
-        run = stage.console.bulk.create_run("probe", chosen)
+        run = stage.console.bulk_runs.create_run("probe", chosen)
         with suppress(ConsoleError):
-            stage.console.bulk.run(run.id)
+            stage.console.bulk_runs.run(run.id)
         request = ExportRequest(ListName.BULK, str(run.id))
         table = make_export_table(stage.console, request, "op-a", FileTextContext("en", stage.console._context.now))
         lines = [line for page in table.read_pages() for line in page]

@@ -109,5 +109,5 @@ def continue_run_in_child(pipe: Pipe, folder: Path, environment: dict[str, str],
     prefix `CONSOLE_`.
     """
     with open_quick_desk(folder, make_alarmbox(count), None, **environment) as console:
-        done = console.bulk.run(run_id)
+        done = console.bulk_runs.run(run_id)
         pipe.send((done.state, done.done))

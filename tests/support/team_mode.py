@@ -89,7 +89,7 @@ def keep_executing_desk_requests(worker: Console) -> Iterator[None]:
     """Let `worker` execute desk requests in its own threads until the end of the block. Returns to the caller after
     the first poll, which tells desks that the worker is running, without waiting for a request."""
     over = Event()
-    runner = DeskRequestThreads(worker.desk_requests, over)
+    runner = DeskRequestThreads(worker.desk_request_executor, over)
     runner.start()
     try:
         wait_until(runner._has_polled.is_set, "the worker's first poll")

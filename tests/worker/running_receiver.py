@@ -12,7 +12,7 @@ from typing import Any
 from console.app import Console
 from console.domain.payments.records import ReceivedNotice
 from console.worker.connection_limits import ReceiverOptions
-from console.worker.http_app import make_receiver_app, serve
+from console.worker.http_app import make_receiver_app, serve_receiver
 from tests.support.waiting import MAX_WAIT_SECONDS
 
 LIVE_FEED_TOKEN = "a-live-feed-token-for-tests"
@@ -139,7 +139,7 @@ def run_receiver(console: Console, **options: Any) -> Iterator[RunningReceiver]:
     app, stop = make_receiver_app(console, receiver_options), threading.Event()
     ready: queue.Queue[tuple[str, int]] = queue.Queue()
     thread = threading.Thread(
-        target=serve, args=(app, receiver_options, stop, lambda *at: ready.put(at)), name="receiver"
+        target=serve_receiver, args=(app, receiver_options, stop, lambda *at: ready.put(at)), name="receiver"
     )
     thread.start()
     try:

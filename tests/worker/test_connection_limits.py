@@ -26,7 +26,7 @@ from console.worker.connection_limits import (
     SenderAddressFinder,
     ServiceCallThreads,
 )
-from console.worker.http_app import make_receiver_app, serve
+from console.worker.http_app import make_receiver_app, serve_receiver
 from tests.support.desks import make_environment
 from tests.support.payment_desks import PaymentDesk
 from tests.support.waiting import wait_until
@@ -391,7 +391,7 @@ def test_an_address_of_another_machine_is_not_called_taken(scene: PaymentDesk) -
 
     options = ReceiverOptions(bind_address="203.0.113.1", port=0)
     with pytest.raises(ConsoleError) as refusal:
-        serve(make_receiver_app(scene.console, options), options, threading.Event())
+        serve_receiver(make_receiver_app(scene.console, options), options, threading.Event())
     detail = refusal.value.detail
     assert (detail["problem"], detail["cause"]) == ("address_unusable", os.strerror(errno.EADDRNOTAVAIL))
 
@@ -402,6 +402,6 @@ def test_an_address_that_is_taken_is_a_bad_setting(scene: PaymentDesk, receiver:
 
     options = ReceiverOptions(port=receiver.port)
     with pytest.raises(ConsoleError) as refusal:
-        serve(make_receiver_app(scene.console, options), options, threading.Event())
+        serve_receiver(make_receiver_app(scene.console, options), options, threading.Event())
     assert (refusal.value.code, refusal.value.detail["problem"]) == ("bad_profile", "address_taken")
     assert format_request("GET", "/", b"", {})

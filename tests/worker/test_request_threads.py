@@ -65,7 +65,7 @@ def test_the_first_request_wakes_a_thread_without_a_count(
     """
     woken: list[int] = []
     with place.open_desk(sandbox, TIME_SCALE="1") as console:
-        executor, is_waiting = console.desk_requests, iter((False, True, True, False, True))
+        executor, is_waiting = console.desk_request_executor, iter((False, True, True, False, True))
         monkeypatch.setattr(executor, "is_any_request_waiting", lambda: next(is_waiting))
         monkeypatch.setattr(executor, "count_waiting_requests", lambda: 3)
         monkeypatch.setattr(executor, "clock", ManualClock())
@@ -79,7 +79,7 @@ def test_the_first_request_wakes_a_thread_without_a_count(
 def test_a_request_that_was_taken_for_the_next_free_thread_waits(place: Place, sandbox: Sandbox) -> None:
     """A request whose locks this worker has waited for is taken already, so no row of the table waits."""
     with place.open_desk(sandbox) as console:
-        executor = console.desk_requests
+        executor = console.desk_request_executor
         assert not executor.is_any_request_waiting()
         executor._unexecuted_requests.append(TakenDeskRequest("1", "op-a", "purchase", "[]", "1", None, False, 1))
         assert executor.is_any_request_waiting()
@@ -112,7 +112,7 @@ def test_desk_requests_are_polled_again_after_a_long_outage(place: Place, sandbo
             FAILURES_OF_A_LONG_OUTAGE + 3,
             {1: lambda: file.rename(away), FAILURES_OF_A_LONG_OUTAGE + 1: lambda: away.rename(file)},
         )
-        DeskRequestThreads(console.desk_requests, stop)._poll_requests_until_stopped()
+        DeskRequestThreads(console.desk_request_executor, stop)._poll_requests_until_stopped()
     assert stop.wait_count == FAILURES_OF_A_LONG_OUTAGE + 3
 
 
@@ -132,7 +132,7 @@ def test_desk_requests_are_polled_again_after_an_unknown_database_error(place: P
         },
     )
     with place.open_desk(sandbox) as console:
-        DeskRequestThreads(console.desk_requests, stop)._poll_requests_until_stopped()
+        DeskRequestThreads(console.desk_request_executor, stop)._poll_requests_until_stopped()
     assert present == [(1,)]
 
 
@@ -141,6 +141,6 @@ def test_a_locked_request_that_a_restore_has_removed_is_forgotten(place: Place, 
     """The database was restored while the worker waited for the lock of a request that the backup doesn't have. The
     worker waits for it no longer."""
     with place.open_desk(sandbox) as console:
-        console.desk_requests._locked_requests.add("00000000-0000-7000-8000-000000000000", "op-a")
-        assert console.desk_requests.take_locked_request()
-        assert not console.desk_requests.has_locked_requests
+        console.desk_request_executor._locked_requests.add("00000000-0000-7000-8000-000000000000", "op-a")
+        assert console.desk_request_executor.take_locked_request()
+        assert not console.desk_request_executor.has_locked_requests

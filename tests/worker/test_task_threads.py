@@ -98,7 +98,7 @@ def test_a_spare_thread_runs_due_tasks_behind_a_long_task(place: Place, sandbox:
         finally:
             release.set()
             stop.set()
-            assert threads.wait_until_idle(MAX_WAIT_SECONDS, Event())
+            assert threads.wait_until_ended(MAX_WAIT_SECONDS, Event())
 
 
 @pytest.mark.engines("sqlite")

@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 
 from console.domain.errors import ConsoleError
 from console.worker.connection_limits import ReceiverOptions
-from console.worker.http_app import make_receiver_app, serve
+from console.worker.http_app import make_receiver_app, serve_receiver
 from console.worker.uvicorn_protocols import make_tls_context
 from tests.providers.certificates import CertificateAuthority
 from tests.support.containerfile import CONTAINERFILE, read_instructions
@@ -182,5 +182,5 @@ def test_invalid_certificate_files_are_refused_as_settings(
     files["pipe"] = pipe
     options = ReceiverOptions(certificate_file=files[given[0]], key_file=files[given[1]])
     with pytest.raises(ConsoleError) as refusal:
-        serve(make_receiver_app(scene.console, options), options, threading.Event())
+        serve_receiver(make_receiver_app(scene.console, options), options, threading.Event())
     assert (refusal.value.code, refusal.value.detail["problem"]) == ("bad_profile", problem)

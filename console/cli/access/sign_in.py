@@ -38,9 +38,9 @@ class SignInCommand:
         from console.app import open_console
 
         with open_console(settings) as console:
-            if not console.sessions.record_sign_in(must_store_password=True):
+            if not console.sign_in_service.record_sign_in(must_store_password=True):
                 raise _make_keyring_error(SettingProblem.KEYRING_FAILED)
-            identity = console.sessions.read_identity()
+            identity = console.sign_in_service.read_identity()
         answer_fields = {**_build_identity_json(identity), "kept": True}
         writer.write_answer(
             lambda: answer_fields,
@@ -77,7 +77,7 @@ class WhoAmICommand:
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         with open_console_with_passwords(writer) as console:
-            identity = console.sessions.read_identity()
+            identity = console.sign_in_service.read_identity()
         writer.write_answer(
             lambda: _build_identity_json(identity), lambda: _format_identity_lines(identity, writer.translator)
         )
@@ -145,7 +145,7 @@ def _try_sign_out_with_audit(settings: "Settings") -> bool:
 
     try:
         with open_console(settings) as console:
-            return console.sessions.sign_out()
+            return console.sign_in_service.sign_out()
     except ConsoleError:
         return False
 

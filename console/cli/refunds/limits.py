@@ -19,11 +19,11 @@ _LIMIT_FIELDS = ("name", "currency", "value", "proposed", "proposed_by")
 
 
 def _list_limits(console: "Console", _: Namespace, __: AnswerWriter) -> "tuple[Limit, ...]":
-    return console.limits.list_limits()
+    return console.refund_limits.list_limits()
 
 
 def _set_limit(console: "Console", args: Namespace, _: AnswerWriter) -> "Limit":
-    return console.limits.set_limit(args.name, args.currency, args.value, request_id=args.request_id)
+    return console.refund_limits.set_limit(args.name, args.currency, args.value, request_id=args.request_id)
 
 
 def build_limit_json(limit: "Limit", translate: TranslateFunction) -> JsonObject:

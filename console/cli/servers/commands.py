@@ -62,9 +62,10 @@ class WorkerCommand:
         from console.worker.json_logging import log_json_lines
 
         def write_ready_answer(worker: process.ReadyWorker) -> None:
-            facts: JsonObject = {"url": worker.url, "port": worker.port, "tasks": list(worker.tasks)}
+            facts: JsonObject = {"url": worker.url, "port": worker.port, "tasks": list(worker.task_names)}
             writer.write_ready_answer(
-                lambda: facts, lambda: [writer.translator("cli.worker.ready", url=worker.url, n=len(worker.tasks))]
+                lambda: facts,
+                lambda: [writer.translator("cli.worker.ready", url=worker.url, n=len(worker.task_names))],
             )
 
         settings = writer.read_settings()

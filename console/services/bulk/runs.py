@@ -59,8 +59,8 @@ _log = logging.getLogger("console.worker")
 
 
 class BulkRunService(BulkRunReader):
-    """The service `console.bulk`: creates, executes, stops and discards bulk runs. The actions of a run are probe,
-    refetch, take and note; none of them moves money."""
+    """The service `console.bulk_runs`: creates, executes, stops and discards bulk runs. The actions of a run are
+    probe, refetch, take and note; none of them moves money."""
 
     def __init__(
         self,

@@ -42,11 +42,16 @@ class RegistryService:
     """
 
     def __init__(
-        self, context: ServiceContext, act_once: ActOnceFunction, watch_companies: Callable[[], object]
+        self, context: ServiceContext, act_once: ActOnceFunction, compare_watched_corporations: Callable[[], object]
     ) -> None:
         """Store the service context and two functions. `act_once` runs an action at most once per request id and
-        stores the action's answer. `watch_companies` compares the watched corporations with the registry in use."""
-        self._context, self._act_once, self._watch_companies = context, act_once, watch_companies
+        stores the action's answer. `compare_watched_corporations` compares the watched corporations with the registry
+        in use."""
+        self._context, self._act_once, self._compare_watched_corporations = (
+            context,
+            act_once,
+            compare_watched_corporations,
+        )
 
     # Search and facts
 
@@ -126,7 +131,9 @@ class RegistryService:
                 "registry import",
                 request_id,
                 tuple(str(path) for path in paths),
-                lambda: import_files(self._context, paths, self._watch_companies, on_progress, should_stop),
+                lambda: import_files(
+                    self._context, paths, self._compare_watched_corporations, on_progress, should_stop
+                ),
             )
 
     def fetch_published_registry(self) -> RegistryStatus | None:
@@ -149,7 +156,7 @@ class RegistryService:
 def import_files(
     context: ServiceContext,
     paths: Sequence[Path],
-    watch_companies: Callable[[], object],
+    compare_watched_corporations: Callable[[], object],
     on_progress: Callable[[ImportProgress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> RegistryStatus:
@@ -159,10 +166,10 @@ def import_files(
     Raises the error of `import_registry_files` if a file is refused or the import is stopped, and
     documents_unreachable if the storage of the documents can't be reached.
 
-    `watch_companies` compares the watched corporations with the registry in use. It is called before the import,
-    so that the corporations of new records are watched, and after it.
+    `compare_watched_corporations` compares the watched corporations with the registry in use. The function is
+    called before the import, so that the corporations of new records are watched, and after the import.
     """
-    _compare_watched_companies(watch_companies)
+    _compare_watched_companies(compare_watched_corporations)
     status = import_registry_files(
         context.registry_folder,
         paths,
@@ -172,18 +179,18 @@ def import_files(
     )
     facts = {"day": status.registry_date.isoformat(), "rows": status.rows, "files": [path.name for path in paths]}
     context.write(lambda tx: context.record_audit(tx, AuditAction.REGISTRY_IMPORTED, None, facts, kind=REGISTRY_KIND))
-    _compare_watched_companies(watch_companies)
+    _compare_watched_companies(compare_watched_corporations)
     if context.database.is_server:
         publish_registry(context.registry_folder, context.documents, paths)
     return status
 
 
-def _compare_watched_companies(watch_companies: Callable[[], object]) -> None:
+def _compare_watched_companies(compare_watched_corporations: Callable[[], object]) -> None:
     """Compare the watched corporations with the registry in use, acting as the worker. If this raises a ConsoleError,
     log its code; a due task compares them again later."""
     try:
         with act_as(WORKER):
-            watch_companies()
+            compare_watched_corporations()
     except ConsoleError as error:
         _log.warning("the watched corporations weren't compared with the registry: %s", error.code)
 

@@ -79,7 +79,7 @@ class LimitDialog(FormDialog):
         self.update_submit_button()
 
     def make_state_reader(self) -> ServiceCall[tuple[Limit, ...]]:
-        return lambda services: services.limits.list_limits()
+        return lambda services: services.refund_limits.list_limits()
 
     def show_read_state(self, state: tuple[Limit, ...]) -> None:
         """Show this dialog's limit as it is in `state`, all limits as just read: another administrator has meanwhile
@@ -150,7 +150,7 @@ class LimitDialog(FormDialog):
         if value is None:
             return
         self.send_call(
-            lambda services, request_id: services.limits.set_limit(
+            lambda services, request_id: services.refund_limits.set_limit(
                 limit.name, limit.currency, value, request_id=request_id
             ),
             label=self.context.translate(

@@ -459,7 +459,7 @@ def _list_limits_if_allowed(services: "Console") -> tuple[Limit, ...] | None:
     only a moment after its start. So this function asks the service even if the window doesn't have these rights yet.
     """
     try:
-        return tuple(services.limits.list_limits())
+        return tuple(services.refund_limits.list_limits())
     except ConsoleError as refusal:
         if refusal.code is not ErrorCode.NOT_ALLOWED:
             raise

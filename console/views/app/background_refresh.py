@@ -462,7 +462,7 @@ def _read_work_counts(
         now,
         decisions_to_make,
         services.incidents.count_waiting_incidents(),
-        services.bulk.count_unfinished_runs(),
+        services.bulk_runs.count_unfinished_runs(),
         lost_count,
         person,
         mentions,

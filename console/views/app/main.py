@@ -326,7 +326,7 @@ class WindowOpener(QObject):
             )
         else:
             self._is_signing_out = True
-            end_session = self.context.bind_services(lambda services: services.sessions.sign_out())
+            end_session = self.context.bind_services(lambda services: services.sign_in_service.sign_out())
             self.runner.run(end_session, self._open_window_after_sign_out, self._show_sign_out_failure, caller=self)
 
     def _show_sign_out_failure(self, failure: "Failure") -> None:

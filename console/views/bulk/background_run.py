@@ -32,10 +32,10 @@ def execute_run_in_background(
     def execute_run(
         services: "Console", request_id: str, report_progress: ProgressReporter
     ) -> tuple[BulkRun, BulkProgress]:
-        executed_run = services.bulk.run(
+        executed_run = services.bulk_runs.run(
             run.id, max_rows, should_leave=lambda: report_progress.is_cancelled, request_id=request_id
         )
-        return executed_run, services.bulk.read_progress(run.id)
+        return executed_run, services.bulk_runs.read_progress(run.id)
 
     def report_end(run_and_progress: tuple[BulkRun, BulkProgress]) -> None:
         on_end(_make_end_toast(context, *run_and_progress))

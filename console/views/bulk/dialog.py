@@ -100,7 +100,7 @@ class BulkDialog(BulkRunDialog):
             )  # the text is final; disabling the button would lose the focus otherwise
         self.set_busy(context.translate("bulk.freezing"))
         context.run_acting_call(
-            lambda services, request_id: services.bulk.create_run(
+            lambda services, request_id: services.bulk_runs.create_run(
                 action, list_records(services), note, request_id=request_id
             ),
             self._show_created_run,
@@ -153,7 +153,7 @@ class BulkDialog(BulkRunDialog):
                 report_progress(checked_count)
 
             return context.bind_services(
-                lambda services: services.bulk.make_plan(run.id, report_checked_count), acting_person
+                lambda services: services.bulk_runs.make_plan(run.id, report_checked_count), acting_person
             )()
 
         def show_checked_count(checked_count: int) -> None:
@@ -228,7 +228,7 @@ class BulkDialog(BulkRunDialog):
         if is_unconfirmed and not self.is_busy and run is not None:
             run_id, context = run.id, self._context
             context.run_acting_call(
-                lambda services, request_id: services.bulk.discard(run_id, request_id=request_id),
+                lambda services, request_id: services.bulk_runs.discard(run_id, request_id=request_id),
                 _ignore_value,
                 _ignore_value,
                 caller=context,

@@ -251,11 +251,11 @@ def _read_result_rows(
     result, after_position = cursor if isinstance(cursor, tuple) else (RowResult.FAILED, 0)
     failed_lines: Sequence[BulkRowWithRecord] = ()
     if result is not None:
-        failed_lines = services.bulk.list_rows_with_records(run_id, result, after_position, limit)
+        failed_lines = services.bulk_runs.list_rows_with_records(run_id, result, after_position, limit)
         if len(failed_lines) == limit:
             return FetchedPage(failed_lines, (result, failed_lines[-1].row.position))
         after_position = 0
-    lines = services.bulk.list_rows_with_records(run_id, result_filter, after_position, limit)
+    lines = services.bulk_runs.list_rows_with_records(run_id, result_filter, after_position, limit)
     other_lines = [line for line in lines if line.row.result != RowResult.FAILED]
     next_cursor = (None, lines[-1].row.position) if len(lines) == limit else None
     return FetchedPage((*failed_lines, *other_lines), next_cursor)

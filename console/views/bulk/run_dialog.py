@@ -146,7 +146,7 @@ class BulkRunDialog(DialogFrame):
         self._is_reading_progress, run_id = True, self.run.id
 
         def read_run_and_progress(services: "Console") -> tuple[BulkRunWithHolder, BulkProgress]:
-            return services.bulk.read_run_with_holder(run_id), services.bulk.read_progress(run_id)
+            return services.bulk_runs.read_run_with_holder(run_id), services.bulk_runs.read_progress(run_id)
 
         self._context.run_read(read_run_and_progress, self._show_progress, self._show_progress_failure, caller=self)
 
@@ -222,7 +222,7 @@ class BulkRunDialog(DialogFrame):
         run_id, run_name = self.run.id, self.run.name
         self.main_button.set_busy(self._context.translate("bulk.stopping"))
         self._context.run_acting_call(
-            lambda services, request_id: services.bulk.stop(run_id, request_id=request_id),
+            lambda services, request_id: services.bulk_runs.stop(run_id, request_id=request_id),
             lambda _run: None,
             self._show_refusal,
             caller=self,
@@ -242,7 +242,7 @@ class BulkRunDialog(DialogFrame):
             return
         run_id, run_name = self.run.id, self.run.name
         self._context.run_acting_call(
-            lambda services, request_id: services.bulk.discard(run_id, request_id=request_id),
+            lambda services, request_id: services.bulk_runs.discard(run_id, request_id=request_id),
             lambda _run: self._read_progress(),
             self._show_refusal,
             caller=self,

@@ -269,11 +269,11 @@ class UnfinishedWorkDialog(DialogFrame):
             )
             operations, runs = (
                 services.recovery.list_unfinished_operations(),
-                services.bulk.list_unfinished_and_recent_runs(),
+                services.bulk_runs.list_unfinished_and_recent_runs(),
             )
             own_items = services.left_open.list_items(drafts)
             mentions = services.mentions.list_open_mentions()
-            own_requests = services.own_requests.list_recent_requests()
+            own_requests = services.own_desk_requests.list_recent_requests()
             number_by_record = services.lookup.find_record_numbers(
                 _list_subjects_of_rows(leases_and_takes, own_items, mentions, own_requests)
             )
@@ -362,7 +362,7 @@ class UnfinishedWorkDialog(DialogFrame):
     @Slot()
     def _read_desk_requests(self) -> None:
         self._context.run_read(
-            lambda services: services.own_requests.list_recent_requests(),
+            lambda services: services.own_desk_requests.list_recent_requests(),
             self._show_desk_requests,
             self._show_failed_read,
             caller=self,
@@ -516,7 +516,9 @@ class UnfinishedWorkDialog(DialogFrame):
         request = self.own_requests_table.current_item if self.own_requests_table is not None else None
         if not isinstance(request, OwnRequest) or request.state is not OwnRequestState.WAITING:
             return
-        withdraw_in_service = self._context.bind_services(lambda services: services.own_requests.withdraw(request.id))
+        withdraw_in_service = self._context.bind_services(
+            lambda services: services.own_desk_requests.withdraw(request.id)
+        )
         self._context.runner.run(
             withdraw_in_service,
             partial(self._show_withdrawal, request),

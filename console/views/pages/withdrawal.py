@@ -64,7 +64,7 @@ class WithdrawButton(KeyButton):
             return
         self._withdrawn_request = request
         self.set_busy(self._context.translate("request.withdrawing"))
-        work = self._context.bind_services(lambda services: services.own_requests.withdraw(request))
+        work = self._context.bind_services(lambda services: services.own_desk_requests.withdraw(request))
         self._context.runner.run(work, self._ignore_withdrawal_answer, self._show_failure, caller=self)
 
     def _ignore_withdrawal_answer(self, _is_withdrawn: bool) -> None:

@@ -273,7 +273,9 @@ class ApproveDialog(_DecisionDialog):
         self.password_field.line_edit.clear()
         self.stays_open_text = self._context.translate("dialog.stays_open")
         self.set_busy(self._context.translate("dialog.busy"))
-        check_password = self._context.bind_services(lambda services: services.sessions.confirm_password(password))
+        check_password = self._context.bind_services(
+            lambda services: services.sign_in_service.confirm_password(password)
+        )
         confirmed_call = bind_password_to_call(self._make_decision_call(), password)
 
         def handle_confirmation(is_password_right: bool) -> None:

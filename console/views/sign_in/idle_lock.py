@@ -146,7 +146,7 @@ class IdleLock(QObject):
     def _check_password(self, password: str) -> None:
         """Let the service check the typed password in the background, then unlock the window or show the failure."""
         context, self._is_checking_password = self._context, True
-        confirm_password = context.bind_services(lambda services: services.sessions.confirm_password(password))
+        confirm_password = context.bind_services(lambda services: services.sign_in_service.confirm_password(password))
         context.runner.run(confirm_password, self._unlock_or_show_wrong_password, self._show_failure, caller=self)
 
     def _unlock_or_show_wrong_password(self, is_password_right: bool) -> None:

@@ -147,7 +147,7 @@ class SignInFlow(QObject):
         def open_with_account() -> OpenedServices:
             sign_in_settings.set_entered_account(entered_account.user, entered_account.password)
             services = open_services()
-            is_password_stored = services.sessions.record_sign_in(
+            is_password_stored = services.sign_in_service.record_sign_in(
                 must_store_password=entered_account.must_store_password
             )
             return OpenedServices(services, entered_account.must_store_password and not is_password_stored)

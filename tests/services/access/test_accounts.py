@@ -264,9 +264,9 @@ def test_a_password_refused_by_the_server_is_named_by_its_variable(tmp_path: Pat
         url = server.make_url("b", "Good-password-2", owner.rpartition("/")[2])
         with open_with_url(url, tmp_path / "b") as desk:
             # The entry about the first attempt opens a connection, which sets the server's count to 0.
-            assert [desk.sessions.confirm_password("wrong") for _ in range(3)] == [False] * 3
+            assert [desk.sign_in_service.confirm_password("wrong") for _ in range(3)] == [False] * 3
             with pytest.raises(ConsoleError, match="bad_profile") as locked:
-                desk.sessions.confirm_password("Good-password-2")
+                desk.sign_in_service.confirm_password("Good-password-2")
         assert locked.value.detail["problem"] == "account_locked"
         console.accounts.apply_account_file(
             json.dumps({"operators": people}), {**passwords, "B": "Good-password-3"}.get

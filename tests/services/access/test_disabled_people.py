@@ -139,7 +139,7 @@ def test_the_last_administrator_is_told_that_nobody_can_confirm(console: Console
         refusal = refuse(console, "adm-f", "enable", person)
         assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "only_administrator")
         assert f"disabled to false for {person} in the accounts file" in format_error_message(refusal, "en")
-    assert console.limits.set_limit("per_refund", "JPY", 1).proposed_by == "adm-f"
+    assert console.refund_limits.set_limit("per_refund", "JPY", 1).proposed_by == "adm-f"
     console.accounts.apply_account_file(
         '{"operators": [{"name": "adm-g", "roles": ["admin"], "disabled": false}]}', lambda _: None
     )

@@ -36,10 +36,10 @@ def test_the_named_operator_acts_on_sqlite(console: Console, home: Path) -> None
     """On SQLite, while the database stores no operators, the person named in the setting acts with every role. No
     password is stored, and any password is accepted.
     """
-    me = console.sessions.read_identity()
+    me = console.sign_in_service.read_identity()
     assert (me.person.name, me.is_known_operator, me.database_location) == ("op-a", True, str(home / "console.db"))
     assert (me.source, me.is_account_stored) == (None, False)
-    assert console.sessions.confirm_password("anything")
+    assert console.sign_in_service.confirm_password("anything")
     assert list_session_entries(console) == []
 
 
@@ -54,8 +54,8 @@ def test_the_first_audit_entry_stores_the_process_session(console: Console, home
             return [tuple(row) for row in conn.exec_driver_sql("SELECT id, operator, process, program FROM sessions")]
 
     assert list_sessions() == []
-    console.sessions.record_sign_in(must_store_password=False)
-    console.sessions.record_sign_in(must_store_password=False)
+    console.sign_in_service.record_sign_in(must_store_password=False)
+    console.sign_in_service.record_sign_in(must_store_password=False)
     (run,) = list_sessions()
     assert run[1:] == ("op-a", os.getpid(), "terminal")
     created = {entry.subject for entry in console.audit.list_entries() if entry.what == "session_created"}
@@ -65,7 +65,7 @@ def test_the_first_audit_entry_stores_the_process_session(console: Console, home
 def test_reading_the_identity_needs_a_name(home: Path) -> None:
     """If the settings name no operator, reading the identity fails with `no_operator`."""
     with open_quick_desk(home, InMemoryAlarmBox(), OPERATOR="") as console, pytest.raises(ConsoleError) as caught:
-        console.sessions.read_identity()
+        console.sign_in_service.read_identity()
     assert caught.value.code == "no_operator"
 
 
@@ -76,7 +76,7 @@ def test_an_unknown_person_has_no_roles(console: Console, home: Path) -> None:
     from console.domain.records import Person
 
     console.people.add_person(Person("lead-b", frozenset({"approver"}), may_buy=False))
-    me = console.sessions.read_identity()
+    me = console.sign_in_service.read_identity()
     assert (me.is_known_operator, me.person.roles, me.person.may_buy) == (False, frozenset(), False)
 
 
@@ -86,8 +86,8 @@ def test_a_sign_in_is_audited_with_the_problem_before(console: Console, missing:
     entry of the new sign-in. The sign-in after that is audited without a reason.
     """
     console.settings.sign_in.sign_in_reason = missing  # type: ignore[assignment]  # one of the two
-    assert not console.sessions.record_sign_in(must_store_password=False)
-    assert not console.sessions.record_sign_in(
+    assert not console.sign_in_service.record_sign_in(must_store_password=False)
+    assert not console.sign_in_service.record_sign_in(
         must_store_password=True
     )  # there is no account on SQLite, and no keyring here
     assert list_session_entries(console) == [
@@ -99,7 +99,7 @@ def test_a_sign_in_is_audited_with_the_problem_before(console: Console, missing:
 
 def test_a_sign_out_is_audited(console: Console) -> None:
     """A sign-out gets an audit entry even if no sign-in was stored."""
-    assert console.sessions.sign_out()
+    assert console.sign_in_service.sign_out()
     assert list_session_entries(console) == [("session_deleted", "done", None)]
 
 
@@ -108,7 +108,7 @@ def test_a_sign_out_succeeds_without_the_database(console: Console, home: Path) 
     be written.
     """
     (home / "console.db").rename(home / "elsewhere.db")
-    assert not console.sessions.sign_out()
+    assert not console.sign_in_service.sign_out()
     (home / "elsewhere.db").rename(home / "console.db")
     assert list_session_entries(console) == []
 
@@ -120,8 +120,8 @@ def test_an_unaudited_sign_in_leaves_no_reason_behind(console: Console, home: Pa
     """
     console.settings.sign_in.sign_in_reason = "refused"
     (home / "console.db").rename(home / "elsewhere.db")
-    assert not console.sessions.record_sign_in(must_store_password=False)
+    assert not console.sign_in_service.record_sign_in(must_store_password=False)
     (home / "elsewhere.db").rename(home / "console.db")
     assert list_session_entries(console) == []
-    assert not console.sessions.record_sign_in(must_store_password=False)
+    assert not console.sign_in_service.record_sign_in(must_store_password=False)
     assert list_session_entries(console) == [("session_created", "done", None)]

@@ -55,7 +55,7 @@ def open_signed_in(
     settings = make_settings(place.first_desk_home, url, keyring)
     settings.sign_in.set_entered_account(user, password)
     with open_console(settings) as console:
-        assert console.sessions.record_sign_in(must_store_password=keeps_password) is keeps_password
+        assert console.sign_in_service.record_sign_in(must_store_password=keeps_password) is keeps_password
         yield console
 
 
@@ -79,7 +79,7 @@ def test_the_account_is_the_operator(place: Place) -> None:
     keyring = MemoryKeyring()
     user, password, url = split_database_url(place)
     with open_signed_in(place, keyring) as console:
-        me = console.sessions.read_identity()
+        me = console.sign_in_service.read_identity()
         assert (me.person.name, me.is_known_operator, me.source, me.is_account_stored) == (user, True, "asked", True)
         assert "operator" in me.person.roles
         assert me.database_location == console.settings.sign_in.database_address
@@ -90,7 +90,7 @@ def test_the_account_is_the_operator(place: Place) -> None:
         other = make_settings(place.first_desk_home, url, keyring, OPERATOR=name)
         other.sign_in.set_entered_account(user, password)
         with open_console(other) as console, pytest.raises(ConsoleError) as caught:
-            console.sessions.read_identity()
+            console.sign_in_service.read_identity()
         assert (caught.value.code, caught.value.detail["reason"]) == ("not_allowed", "other_account")
 
 
@@ -108,8 +108,8 @@ def test_a_stored_sign_in_opens_the_next_desk(place: Place) -> None:
     with open_signed_in(place, keyring):
         assert password in keyring.entries.values()
     with open_console(make_settings(place.first_desk_home, url, keyring)) as console:
-        assert console.sessions.read_identity().source == "kept"
-        assert console.sessions.read_identity().person.name == user
+        assert console.sign_in_service.read_identity().source == "kept"
+        assert console.sign_in_service.read_identity().person.name == user
 
 
 def test_the_audit_trail_states_the_missing_sign_in(place: Place) -> None:
@@ -122,7 +122,7 @@ def test_the_audit_trail_states_the_missing_sign_in(place: Place) -> None:
     read_opening_error(settings)
     settings.sign_in.set_entered_account(user, password)
     with open_console(settings) as console:
-        console.sessions.record_sign_in(must_store_password=True)
+        console.sign_in_service.record_sign_in(must_store_password=True)
         assert list_session_entries(console) == [
             (user, "session_missing", "done", "none"),
             (user, "session_created", "done", None),
@@ -133,7 +133,7 @@ def test_the_audit_trail_states_the_missing_sign_in(place: Place) -> None:
     assert read_opening_error(settings).detail["problem"] == "access_denied"
     settings.sign_in.set_entered_account(user, password)
     with open_console(settings) as console:
-        console.sessions.record_sign_in(must_store_password=True)
+        console.sign_in_service.record_sign_in(must_store_password=True)
         assert list_session_entries(console)[2:] == [
             (user, "session_missing", "done", "refused"),
             (user, "session_created", "done", None),
@@ -179,7 +179,7 @@ def test_an_unusable_account_is_not_reported_as_a_wrong_password(
         place.sql(f"ALTER USER `{user}`@`%` {change}")
         try:
             with pytest.raises(ConsoleError, match="bad_profile") as locked:
-                console.sessions.confirm_password(password)
+                console.sign_in_service.confirm_password(password)
             assert locked.value.detail["problem"] == problem
             at_start = read_opening_error(make_settings(place.first_desk_home, place.url("op-b"), None))
             assert (at_start.code, at_start.detail["problem"]) == ("bad_profile", problem)
@@ -200,8 +200,8 @@ def test_a_wrong_password_is_reported_although_another_node_is_away(place: Place
     wrong = read_opening_error(make_settings(place.first_desk_home, url.replace(password, "wrong"), None))
     assert (wrong.code, wrong.detail["problem"]) == ("bad_profile", "access_denied")
     with open_console(make_settings(place.first_desk_home, url, None)) as console:
-        assert console.sessions.confirm_password(password)
-        assert not console.sessions.confirm_password("wrong")
+        assert console.sign_in_service.confirm_password(password)
+        assert not console.sign_in_service.confirm_password("wrong")
         assert list_session_entries(console) == [(user, "session_confirmed", "refused", "password")]
 
 
@@ -211,18 +211,18 @@ def test_a_password_is_confirmed_by_the_database(place: Place) -> None:
     """
     user, password, _ = split_database_url(place)
     with open_signed_in(place, MemoryKeyring()) as console:
-        assert console.sessions.confirm_password(password)
-        assert not console.sessions.confirm_password("wrong")
-        assert not console.sessions.confirm_password("")
+        assert console.sign_in_service.confirm_password(password)
+        assert not console.sign_in_service.confirm_password("wrong")
+        assert not console.sign_in_service.confirm_password("")
         assert list_session_entries(console)[1:] == [(user, "session_confirmed", "refused", "password")] * 2
-        assert console.sessions.read_identity().person.name == user  # nothing else has changed
+        assert console.sign_in_service.read_identity().person.name == user  # nothing else has changed
 
 
 def test_no_password_reaches_a_log(place: Place, caplog: pytest.LogCaptureFixture) -> None:
     """Neither the right nor a wrong password appears in the log or in the error of a refused sign-in."""
     _, password, _ = split_database_url(place)
     with caplog.at_level(logging.DEBUG), open_signed_in(place, MemoryKeyring()) as console:
-        assert not console.sessions.confirm_password("canary-7f3d2a1b")
+        assert not console.sign_in_service.confirm_password("canary-7f3d2a1b")
         wrong = read_opening_error(
             make_settings(place.first_desk_home, place.url().replace(password, "canary-7f3d2a1b"), None)
         )
@@ -238,8 +238,8 @@ def test_a_rotated_password_is_confirmed_anew(place: Place) -> None:
     with open_signed_in(place, MemoryKeyring(), person="op-b") as console:
         place.sql(f"ALTER USER `{user}`@`%` IDENTIFIED BY 'the-next-one'")
         try:
-            assert console.sessions.confirm_password("the-next-one")
-            assert not console.sessions.confirm_password(password)
+            assert console.sign_in_service.confirm_password("the-next-one")
+            assert not console.sign_in_service.confirm_password(password)
         finally:
             place.sql(f"ALTER USER `{user}`@`%` IDENTIFIED BY '{password}'")
 
@@ -249,7 +249,7 @@ def test_a_sign_out_is_audited_and_deletes_the_password(place: Place) -> None:
     keyring = MemoryKeyring()
     url = split_database_url(place)[2]
     with open_signed_in(place, keyring) as console:
-        assert console.sessions.sign_out()
+        assert console.sign_in_service.sign_out()
         assert keyring.entries == {}
     assert (
         read_opening_error(make_settings(place.first_desk_home, url, keyring)).detail["problem"] == "sign_in_missing"
@@ -265,9 +265,9 @@ def test_a_sign_out_is_audited_and_deletes_the_password(place: Place) -> None:
 def test_an_address_with_account_and_password_needs_no_keyring(place: Place) -> None:
     """A database URL with account and password works without a keyring, and its password confirms decisions."""
     with open_console(make_settings(place.first_desk_home, place.url(), None)) as console:
-        me = console.sessions.read_identity()
+        me = console.sign_in_service.read_identity()
         assert (me.source, me.is_account_stored, me.is_known_operator) == ("given", False, True)
-        assert console.sessions.confirm_password(split_database_url(place)[1])
+        assert console.sign_in_service.confirm_password(split_database_url(place)[1])
 
 
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "aud-e", "adm-f", "worker"])
@@ -279,16 +279,16 @@ def test_every_role_can_sign_in_and_sign_out(sql_server: SqlServer, tmp_path: Pa
         settings = make_settings(tmp_path / person, people.urls[person], MemoryKeyring())
         password = unquote(urlsplit(people.urls[person]).password or "")
         with open_console(settings) as console:
-            me = console.sessions.read_identity()
+            me = console.sign_in_service.read_identity()
             assert (me.person.name, me.is_known_operator, set(me.person.roles)) == (
                 people.names[person],
                 True,
                 set(ROLES_BY_PERSON[person]),
             )
-            assert console.sessions.record_sign_in(must_store_password=True)
-            assert console.sessions.confirm_password(password)
-            assert not console.sessions.confirm_password("wrong")
-            assert console.sessions.sign_out()
+            assert console.sign_in_service.record_sign_in(must_store_password=True)
+            assert console.sign_in_service.confirm_password(password)
+            assert not console.sign_in_service.confirm_password("wrong")
+            assert console.sign_in_service.sign_out()
         with people.open_connection("owner") as connection, connection.cursor() as cursor:
             cursor.execute("SELECT what FROM audit_log WHERE who = %s ORDER BY id", (people.names[person],))
             what = [row[0] for row in cursor.fetchall()]

@@ -73,10 +73,10 @@ def list_actions(scene: PaymentDesk) -> dict[str, ConsoleAction]:
         "hand an incident over": lambda desk: desk.incidents.hand_over(1, "op-a", "words"),
         "snooze an incident": lambda desk: desk.incidents.snooze(1, datetime(2026, 11, 21, tzinfo=UTC)),
         "resolve an incident": lambda desk: desk.incidents.resolve(1, "words"),
-        "freeze a set": lambda desk: desk.bulk.create_run("probe", [ChosenRecord("credit-check", 1, 1)]),
-        "run a set": lambda desk: desk.bulk.run(1),
-        "stop a set": lambda desk: desk.bulk.stop(1),
-        "discard a set": lambda desk: desk.bulk.discard(1),
+        "freeze a set": lambda desk: desk.bulk_runs.create_run("probe", [ChosenRecord("credit-check", 1, 1)]),
+        "run a set": lambda desk: desk.bulk_runs.run(1),
+        "stop a set": lambda desk: desk.bulk_runs.stop(1),
+        "discard a set": lambda desk: desk.bulk_runs.discard(1),
         "authorise": lambda desk: desk.provider_authorisation.begin(),
         "packs": lambda desk: desk.recovery.write_evidence_bundle([("credit-check", 1)], Path("/nowhere/at/all.zip")),
         "pack": lambda desk: desk.recovery.write_evidence_pack("credit-check", 1, Path("/nowhere/at/all.zip")),
@@ -92,7 +92,7 @@ def scene() -> Iterator[PaymentDesk]:
         made.console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[0], "1"))
         made.payments.start(made.insert_order("ORD-1", 3300), "paypay")
         made.insert_order("ORD-2", 3300)
-        made.console.bulk.create_run("probe", [ChosenRecord("credit-check", 1, 1)])
+        made.console.bulk_runs.create_run("probe", [ChosenRecord("credit-check", 1, 1)])
         for person in PEOPLE_OF_EACH_ROLE:
             made.console.people.add_person(person)
         yield made

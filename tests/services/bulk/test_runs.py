@@ -56,7 +56,7 @@ def console(place: Place, alarmbox: InMemoryAlarmBox) -> Iterator[Console]:
 
 def read_results(console: Console, run_id: int) -> list[tuple[str | None, str | None]]:
     """Return result and reason of each row of the run; both are None for a row that isn't done."""
-    return [(row.result, row.reason) for row in console.bulk.list_rows(run_id)]
+    return [(row.result, row.reason) for row in console.bulk_runs.list_rows(run_id)]
 
 
 # Freezing
@@ -70,12 +70,12 @@ def test_one_person_creates_a_limited_number_of_bulk_rows(
     """
     make_unknown_checks(console, ROW_COUNT)
     monkeypatch.setattr("console.services.bulk.runs.MAX_BULK_RECORDS_PER_DAY", 2 * ROW_COUNT)
-    console.bulk.discard(console.bulk.create_run("probe", "unknown").id)
-    console.bulk.run(console.bulk.create_run("note", "unknown", "seen").id, 1)
-    refused = call_for_refusal(lambda: console.bulk.create_run("probe", "unknown"))
+    console.bulk_runs.discard(console.bulk_runs.create_run("probe", "unknown").id)
+    console.bulk_runs.run(console.bulk_runs.create_run("note", "unknown", "seen").id, 1)
+    refused = call_for_refusal(lambda: console.bulk_runs.create_run("probe", "unknown"))
     assert {"problem": "bulk_day", "n": 3 * ROW_COUNT, "most": 2 * ROW_COUNT}.items() <= dict(refused.detail).items()
     with place.open_console_of_person(console, "lead-b") as other:
-        assert other.bulk.create_run("probe", "unknown").size == ROW_COUNT
+        assert other.bulk_runs.create_run("probe", "unknown").size == ROW_COUNT
 
 
 @pytest.mark.engines("mariadb")
@@ -92,7 +92,7 @@ def test_two_runs_created_at_once_respect_the_limit_of_a_day(
     with place.desk(alarmbox, desk=1, TIME_SCALE="1") as other:
 
         def create_other_run() -> None:
-            refused.append(call_for_refusal_code(lambda: other.bulk.create_run("probe", "unknown")))
+            refused.append(call_for_refusal_code(lambda: other.bulk_runs.create_run("probe", "unknown")))
 
         def let_other_desk_overtake(conn: Connection, person: str, since: datetime) -> int:
             count = count_chosen_records(conn, person, since)
@@ -102,10 +102,10 @@ def test_two_runs_created_at_once_respect_the_limit_of_a_day(
             return count
 
         monkeypatch.setattr(bulk_runs, "count_chosen_records", let_other_desk_overtake)
-        assert console.bulk.create_run("probe", "unknown").size == ROW_COUNT
+        assert console.bulk_runs.create_run("probe", "unknown").size == ROW_COUNT
         others[0].join()
     assert refused == ["usage"]
-    assert len(console.bulk.list_latest_runs()) == 1
+    assert len(console.bulk_runs.list_latest_runs()) == 1
 
 
 def test_a_run_has_the_records_that_matched_at_its_creation(console: Console, alarmbox: InMemoryAlarmBox) -> None:
@@ -114,19 +114,19 @@ def test_a_run_has_the_records_that_matched_at_its_creation(console: Console, al
     no longer matches stays in the run and is skipped.
     """
     chosen = make_unknown_checks(console, ROW_COUNT)
-    run = console.bulk.create_run("probe", "unknown")
+    run = console.bulk_runs.create_run("probe", "unknown")
     assert (run.size, run.most, run.done, run.state, run.name) == (ROW_COUNT, ROW_COUNT, 0, "frozen", f"BS-{run.id}")
-    rows = console.bulk.list_rows(run.id)
+    rows = console.bulk_runs.list_rows(run.id)
     assert {ChosenRecord(row.kind, row.subject_id, row.expected_version) for row in rows} == set(chosen)
-    assert console.bulk.read_run(run.id).size == ROW_COUNT
+    assert console.bulk_runs.read_run(run.id).size == ROW_COUNT
     assert not alarmbox.call_counts
     (later,) = insert_unknown_checks(console, make_corporation_numbers(ROW_COUNT + 1)[ROW_COUNT:])
     console.recovery.probe(CHECK_KIND, chosen[0].id)
     assert later.id in {item.record.id for item in console.recovery.read_queue("unknown").items}
-    assert len(console.bulk.make_plan(run.id).forecasts) == ROW_COUNT
-    done = console.bulk.run(run.id)
+    assert len(console.bulk_runs.make_plan(run.id).forecasts) == ROW_COUNT
+    done = console.bulk_runs.run(run.id)
     assert (done.state, done.size, done.done) == ("done", ROW_COUNT, ROW_COUNT)
-    assert {row.subject_id for row in console.bulk.list_rows(run.id)} == {one.id for one in chosen}
+    assert {row.subject_id for row in console.bulk_runs.list_rows(run.id)} == {one.id for one in chosen}
     assert sorted(read_results(console, run.id), key=str) == [
         *[("done", None)] * (ROW_COUNT - 1),
         ("skipped", "changed"),
@@ -138,7 +138,7 @@ def test_a_run_has_the_records_that_matched_at_its_creation(console: Console, al
 def test_actions_that_move_money_are_refused_in_bulk(console: Console, action: str) -> None:
     """A bulk run with an action that moves money or decides an outcome, or without an action, is refused."""
     chosen = make_unknown_checks(console, 1)
-    refused = call_for_refusal(lambda: console.bulk.create_run(action, chosen))
+    refused = call_for_refusal(lambda: console.bulk_runs.create_run(action, chosen))
     assert (refused.code, refused.detail["problem"]) == ("usage", "bulk_action")
 
 
@@ -147,12 +147,12 @@ def test_a_run_without_valid_records_is_not_created(console: Console) -> None:
     no words.
     """
     chosen = make_unknown_checks(console, 1)
-    assert call_for_refusal(lambda: console.bulk.create_run("probe", [])).detail["problem"] == "bulk_size"
-    assert call_for_refusal(lambda: console.bulk.create_run("probe", "error")).detail["problem"] == "bulk_size"
+    assert call_for_refusal(lambda: console.bulk_runs.create_run("probe", [])).detail["problem"] == "bulk_size"
+    assert call_for_refusal(lambda: console.bulk_runs.create_run("probe", "error")).detail["problem"] == "bulk_size"
     operation = [ChosenRecord("operation", 1, 1)]
-    assert call_for_refusal(lambda: console.bulk.create_run("probe", operation)).detail["problem"] == "bulk_kind"
-    assert call_for_refusal(lambda: console.bulk.create_run("note", chosen, " ")).detail["problem"] == "note"
-    assert call_for_refusal_code(lambda: console.bulk.read_run(99)) == "not_found"
+    assert call_for_refusal(lambda: console.bulk_runs.create_run("probe", operation)).detail["problem"] == "bulk_kind"
+    assert call_for_refusal(lambda: console.bulk_runs.create_run("note", chosen, " ")).detail["problem"] == "note"
+    assert call_for_refusal_code(lambda: console.bulk_runs.read_run(99)) == "not_found"
 
 
 # Looking through
@@ -169,11 +169,11 @@ def test_a_dry_run_has_a_result_per_row_without_a_call(
     console.recovery.probe(CHECK_KIND, chosen[1].id)  # settled since it was chosen
     with place.open_console_of_person(console, "lead-b") as other:
         other.recovery.take(CHECK_KIND, chosen[2].id)
-    run = console.bulk.create_run(
+    run = console.bulk_runs.create_run(
         "probe", [*chosen[:4], ChosenRecord(CHECK_KIND, 9_999, 1), ChosenRecord("payment", 1, 1)]
     )
     call_counts = alarmbox.call_counts.copy()
-    plan = console.bulk.make_plan(run.id)
+    plan = console.bulk_runs.make_plan(run.id)
     forecasts = [(row.kind, row.reason) for row in plan.forecasts]
     assert forecasts == [
         (ForecastKind.WOULD_RUN, None),
@@ -187,7 +187,7 @@ def test_a_dry_run_has_a_result_per_row_without_a_call(
     assert plan.row_counts == {ForecastKind.WOULD_RUN: 2, ForecastKind.SKIP: 2, ForecastKind.REFUSED: 2}
     assert alarmbox.call_counts == call_counts
     assert read_results(console, run.id) == [(None, None)] * 6
-    console.bulk.run(run.id)
+    console.bulk_runs.run(run.id)
     assert read_results(console, run.id) == [
         ("done", None),
         ("skipped", "changed"),
@@ -207,9 +207,9 @@ def test_a_run_has_a_result_and_a_reason_per_row(place: Place, console: Console)
     console.recovery.probe(CHECK_KIND, chosen[1].id)
     with place.open_console_of_person(console, "lead-b") as other:
         other.recovery.take(CHECK_KIND, chosen[2].id)
-    run = console.bulk.create_run("probe", [*chosen, ChosenRecord(CHECK_KIND, 9_999, 1)])
+    run = console.bulk_runs.create_run("probe", [*chosen, ChosenRecord(CHECK_KIND, 9_999, 1)])
     reported: list[BulkProgress] = []
-    done = console.bulk.run(run.id, progress=reported.append)
+    done = console.bulk_runs.run(run.id, progress=reported.append)
     assert (done.state, done.done) == ("done", 5)
     taken = f"taken:{place.get_account_name('lead-b')}"
     assert read_results(console, run.id) == [
@@ -222,9 +222,9 @@ def test_a_run_has_a_result_and_a_reason_per_row(place: Place, console: Console)
     assert [(progress.done_count, progress.row_count) for progress in reported] == [(n, 5) for n in range(1, 6)]
     assert reported[-1].result_counts == {"done": 2, "skipped": 2, "refused": 1}
     assert read_check(console, chosen[2].id).certainty is Certainty.UNKNOWN
-    not_done_positions = [row.position for row in console.bulk.list_rows(run.id, NOT_DONE_ROWS_FILTER)]
+    not_done_positions = [row.position for row in console.bulk_runs.list_rows(run.id, NOT_DONE_ROWS_FILTER)]
     assert not_done_positions == [2, 3, 5]
-    assert console.bulk.run(run.id) == done  # again: nothing is left to do
+    assert console.bulk_runs.run(run.id) == done  # again: nothing is left to do
 
 
 def test_an_excluded_action_is_refused_per_row(console: Console, alarmbox: InMemoryAlarmBox) -> None:
@@ -232,9 +232,12 @@ def test_an_excluded_action_is_refused_per_row(console: Console, alarmbox: InMem
     each such row is refused, and the provider isn't called.
     """
     chosen = make_unknown_checks(console, 2)
-    run = console.bulk.create_run("refetch", chosen)
-    assert [row.reason for row in console.bulk.make_plan(run.id).forecasts] == ["bought_perhaps", "bought_perhaps"]
-    console.bulk.run(run.id)
+    run = console.bulk_runs.create_run("refetch", chosen)
+    assert [row.reason for row in console.bulk_runs.make_plan(run.id).forecasts] == [
+        "bought_perhaps",
+        "bought_perhaps",
+    ]
+    console.bulk_runs.run(run.id)
     assert read_results(console, run.id) == [("refused", "bought_perhaps")] * 2
     assert not alarmbox.call_counts
 
@@ -245,7 +248,7 @@ def test_a_bulk_refetch_reads_missing_parts(console: Console) -> None:
     for one in chosen:
         console.recovery.probe(CHECK_KIND, one.id)
     again = [ChosenRecord(CHECK_KIND, one.id, read_check(console, one.id).version) for one in chosen]
-    run = console.bulk.run(console.bulk.create_run("refetch", again).id)
+    run = console.bulk_runs.run(console.bulk_runs.create_run("refetch", again).id)
     assert run.state == "done"
     assert all(read_check(console, one.id).incomplete == () for one in chosen)
 
@@ -259,12 +262,12 @@ def test_a_refetch_that_brings_nothing_missing_is_not_counted_as_done(
     alarmbox.result = None
     console.recovery.probe(CHECK_KIND, chosen.id)
     again = [ChosenRecord(CHECK_KIND, chosen.id, read_check(console, chosen.id).version)]
-    run = console.bulk.run(console.bulk.create_run("refetch", again).id)
+    run = console.bulk_runs.run(console.bulk_runs.create_run("refetch", again).id)
     assert run.state == "done"
     assert read_check(console, chosen.id).incomplete == ("result",)
     assert read_results(console, run.id) == [("done", "still_incomplete")]
-    assert console.bulk.read_progress(run.id).result_counts == {"still_incomplete": 1}
-    assert len(console.bulk.list_rows(run.id, NOT_DONE_ROWS_FILTER)) == 1
+    assert console.bulk_runs.read_progress(run.id).result_counts == {"still_incomplete": 1}
+    assert len(console.bulk_runs.list_rows(run.id, NOT_DONE_ROWS_FILTER)) == 1
 
 
 # Taking and noting
@@ -277,14 +280,14 @@ def test_bulk_takes_and_notes_have_the_name_of_the_person(place: Place, console:
     chosen = make_unknown_checks(console, 3)
     with place.open_console_of_person(console, "lead-b") as other:
         other.recovery.take(CHECK_KIND, chosen[0].id)
-    takes = console.bulk.create_run("take", chosen)
-    notes = console.bulk.create_run("note", chosen, "asked AlarmBox by telephone")
+    takes = console.bulk_runs.create_run("take", chosen)
+    notes = console.bulk_runs.create_run("note", chosen, "asked AlarmBox by telephone")
     with place.open_console_of_person(console, "lead-b") as other:
-        refused = call_for_refusal(lambda: other.bulk.run(takes.id))
+        refused = call_for_refusal(lambda: other.bulk_runs.run(takes.id))
     assert (refused.code, refused.detail["reason"]) == ("not_allowed", "bulk_maker")
-    console.bulk.run(takes.id)
+    console.bulk_runs.run(takes.id)
     assert [result for result, _ in read_results(console, takes.id)] == ["skipped", "done", "done"]
-    console.bulk.run(notes.id)
+    console.bulk_runs.run(notes.id)
     assert [result for result, _ in read_results(console, notes.id)] == ["skipped", "done", "done"]
     details = console.credit_checks.read_credit_check(chosen[1].id)
     assert details.taken is not None
@@ -303,15 +306,15 @@ def test_a_run_can_be_stopped_and_discarded_while_everything_is_read_only(place:
         if now.done_count == 1:
             with place.open_console_of_person(console, "lead-b") as other:
                 other.read_only_switches.set_switch(EVERYTHING_SCOPE, True, "restore")
-            console.bulk.stop(run.id)
+            console.bulk_runs.stop(run.id)
 
-    run = console.bulk.create_run("take", chosen)
-    stopped = console.bulk.run(run.id, progress=make_read_only_and_stop)
+    run = console.bulk_runs.create_run("take", chosen)
+    stopped = console.bulk_runs.run(run.id, progress=make_read_only_and_stop)
     assert (stopped.state, stopped.reason, stopped.done) == ("stopped", "asked", 1)
-    assert call_for_refusal_code(lambda: console.bulk.run(run.id)) == "read_only"
-    discarded = console.bulk.discard(run.id)
+    assert call_for_refusal_code(lambda: console.bulk_runs.run(run.id)) == "read_only"
+    discarded = console.bulk_runs.discard(run.id)
     assert (discarded.state, discarded.done) == ("done", 1)
-    assert call_for_refusal_code(lambda: console.bulk.create_run("take", chosen)) == "read_only"
+    assert call_for_refusal_code(lambda: console.bulk_runs.create_run("take", chosen)) == "read_only"
 
 
 # Sizes, stopping, and other people
@@ -321,12 +324,15 @@ def test_a_run_of_the_first_rows_and_a_run_of_all_execute_each_row_once(
     console: Console, alarmbox: InMemoryAlarmBox
 ) -> None:
     """A bulk run is first executed for three of its rows and later for all rows: each row is executed once."""
-    run = console.bulk.create_run("probe", make_unknown_checks(console, ROW_COUNT))
-    few = console.bulk.run(run.id, max_rows=3)
+    run = console.bulk_runs.create_run("probe", make_unknown_checks(console, ROW_COUNT))
+    few = console.bulk_runs.run(run.id, max_rows=3)
     assert (few.state, few.reason, few.done) == ("stopped", "most", 3)
-    assert call_for_refusal(lambda: console.bulk.run(run.id, max_rows=ROW_COUNT + 1)).detail["problem"] == "bulk_most"
-    assert console.bulk.run(run.id).done == 3
-    whole = console.bulk.run(run.id, max_rows=ROW_COUNT)
+    assert (
+        call_for_refusal(lambda: console.bulk_runs.run(run.id, max_rows=ROW_COUNT + 1)).detail["problem"]
+        == "bulk_most"
+    )
+    assert console.bulk_runs.run(run.id).done == 3
+    whole = console.bulk_runs.run(run.id, max_rows=ROW_COUNT)
     assert (whole.state, whole.done) == ("done", ROW_COUNT)
     assert alarmbox.call_counts["list"] == ROW_COUNT
 
@@ -335,9 +341,9 @@ def test_a_stopped_run_ends_after_its_present_row(place: Place, console: Console
     """A bulk run stops after its present row if the running person or another person stops it. The next execution
     does the remaining rows.
     """
-    run = console.bulk.create_run("probe", make_unknown_checks(console, ROW_COUNT))
+    run = console.bulk_runs.create_run("probe", make_unknown_checks(console, ROW_COUNT))
     reported_counts: list[int] = []
-    stopped = console.bulk.run(
+    stopped = console.bulk_runs.run(
         run.id,
         progress=lambda now: reported_counts.append(now.done_count),
         should_stop=lambda: len(reported_counts) == 2,
@@ -347,11 +353,11 @@ def test_a_stopped_run_ends_after_its_present_row(place: Place, console: Console
     def stop_as_other_person(now: BulkProgress) -> None:
         if now.done_count == 5:
             with place.open_console_of_person(console, "lead-b") as other:
-                other.bulk.stop(run.id)
+                other.bulk_runs.stop(run.id)
 
-    stopped = console.bulk.run(run.id, progress=stop_as_other_person)
+    stopped = console.bulk_runs.run(run.id, progress=stop_as_other_person)
     assert (stopped.state, stopped.reason, stopped.done) == ("stopped", "asked", 5)
-    assert console.bulk.run(run.id).state == "done"
+    assert console.bulk_runs.run(run.id).state == "done"
     assert set(count_bought_entries(place).values()) == {1}
 
 
@@ -359,14 +365,14 @@ def test_only_one_person_executes_a_run_at_a_time(place: Place, console: Console
     """If a second person starts a bulk run that is already running, the start is refused with the name of the person
     who runs it.
     """
-    run = console.bulk.create_run("probe", make_unknown_checks(console, 2))
+    run = console.bulk_runs.create_run("probe", make_unknown_checks(console, 2))
     refusals: list[ConsoleError] = []
 
     def try_as_other_desk(_now: BulkProgress) -> None:
         with place.open_console_of_person(console, "lead-b") as other:
-            refusals.append(call_for_refusal(lambda: other.bulk.run(run.id)))
+            refusals.append(call_for_refusal(lambda: other.bulk_runs.run(run.id)))
 
-    console.bulk.run(run.id, progress=try_as_other_desk)
+    console.bulk_runs.run(run.id, progress=try_as_other_desk)
     assert {one.code for one in refusals} == {"in_progress"}
     holder = refusals[0].detail["holder"]
     assert isinstance(holder, dict)
@@ -381,13 +387,13 @@ def test_an_auditor_and_a_worker_start_no_bulk_run(console: Console) -> None:
     chosen = make_unknown_checks(console, 1)
     for name, role in (("op-a", OPERATOR), ("lead-b", APPROVER), ("aud-e", AUDITOR)):
         console.people.add_person(Person(name, frozenset({role}), may_buy=False))
-    run = console.bulk.create_run("probe", chosen)
+    run = console.bulk_runs.create_run("probe", chosen)
     with console.acting_as("aud-e"):
-        assert call_for_refusal_code(lambda: console.bulk.create_run("probe", chosen)) == "not_allowed"
-        assert call_for_refusal_code(lambda: console.bulk.run(run.id)) == "not_allowed"
-        assert console.bulk.list_rows(run.id)
+        assert call_for_refusal_code(lambda: console.bulk_runs.create_run("probe", chosen)) == "not_allowed"
+        assert call_for_refusal_code(lambda: console.bulk_runs.run(run.id)) == "not_allowed"
+        assert console.bulk_runs.list_rows(run.id)
     with act_as(WORKER):
-        assert call_for_refusal_code(lambda: console.bulk.create_run("note", chosen, "seen")) == "not_allowed"
+        assert call_for_refusal_code(lambda: console.bulk_runs.create_run("note", chosen, "seen")) == "not_allowed"
         assert (
             call_for_refusal_code(lambda: console.recovery.add_note(CHECK_KIND, chosen[0].id, "seen"))
             == "not_allowed"
@@ -403,14 +409,14 @@ def test_a_provider_without_answers_pauses_the_run(
     """If the provider doesn't answer three re-fetches in a row, the bulk run pauses, with the provider as the
     reason. The next execution does the remaining rows; the three rows stay failed.
     """
-    run = console.bulk.create_run("refetch", _choose_purchased(console, ROW_COUNT))
+    run = console.bulk_runs.create_run("refetch", _choose_purchased(console, ROW_COUNT))
     monkeypatch.setattr(
         InMemoryAlarmBox, "is_readable", property(lambda _alarmbox: False, lambda _alarmbox, _value: None)
     )
-    paused = console.bulk.run(run.id)
+    paused = console.bulk_runs.run(run.id)
     assert (paused.state, paused.reason, paused.done) == ("paused", "provider_unreachable:alarmbox", 3)
     monkeypatch.undo()
-    done = console.bulk.run(run.id)
+    done = console.bulk_runs.run(run.id)
     assert (done.state, done.done) == ("done", ROW_COUNT)
     assert Counter(result for result, _ in read_results(console, run.id)) == {"failed": 3, "done": ROW_COUNT - 3}
 
@@ -421,19 +427,21 @@ def test_the_read_only_switch_pauses_a_running_run(place: Place, action: str) ->
     After the switch is off, the run continues with the remaining rows.
     """
     with place.desk(make_alarmbox(4)) as console:
-        run = console.bulk.create_run(action, make_unknown_checks(console, 4), "seen" if action == "note" else None)
+        run = console.bulk_runs.create_run(
+            action, make_unknown_checks(console, 4), "seen" if action == "note" else None
+        )
 
         def set_switch_after_two(progress: BulkProgress) -> None:
             if progress.done_count == 2:
                 with place.open_console_of_person(console, "lead-b") as other:
                     other.read_only_switches.set_switch(EVERYTHING_SCOPE, True, "an outage")
 
-        paused = console.bulk.run(run.id, progress=set_switch_after_two)
+        paused = console.bulk_runs.run(run.id, progress=set_switch_after_two)
         assert (paused.state, paused.reason, paused.done) == ("paused", "read_only", 2)
-        assert call_for_refusal_code(lambda: console.bulk.run(run.id)) == "read_only"
+        assert call_for_refusal_code(lambda: console.bulk_runs.run(run.id)) == "read_only"
         with place.open_console_of_person(console, "lead-b") as other:
             other.read_only_switches.set_switch(EVERYTHING_SCOPE, False, "over")
-        done = console.bulk.run(run.id)
+        done = console.bulk_runs.run(run.id)
         assert (done.state, done.done) == ("done", 4)
         assert [result for result, _ in read_results(console, run.id)] == ["done"] * 4
 
@@ -447,12 +455,12 @@ def test_a_run_ends_when_its_person_loses_the_right(place: Place, console: Conso
     make_unknown_checks(console, ROW_COUNT)
     person = console.people.read_acting_person()
     console.people.add_person(replace(person, roles=frozenset({OPERATOR})))
-    run = console.bulk.create_run(action, "unknown", "seen" if action == "note" else None)
+    run = console.bulk_runs.create_run(action, "unknown", "seen" if action == "note" else None)
 
     def disable_person(_done: BulkProgress) -> None:
         place.sql(f"UPDATE operators SET disabled_at = '2026-11-20 00:00:00' WHERE name = '{person.name}'")
 
-    assert call_for_refusal(lambda: console.bulk.run(run.id, progress=disable_person)).code == "not_allowed"
+    assert call_for_refusal(lambda: console.bulk_runs.run(run.id, progress=disable_person)).code == "not_allowed"
     assert place.sql(f"SELECT count(*) FROM {'takes' if action == 'take' else 'notes'}") == [(1,)]
     assert place.sql(f"SELECT count(*) FROM bulk_rows WHERE run_id = {run.id} AND result IS NOT NULL") == [(1,)]
 
@@ -469,8 +477,8 @@ def _choose_purchased(console: Console, count: int) -> list[ChosenRecord]:
 def test_a_bug_in_one_row_is_stored_as_its_result(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     """An unexpected error in one row is stored as the result of that row, and the other rows are executed."""
     chosen = make_unknown_checks(console, 3)
-    run = console.bulk.create_run("probe", chosen)
-    acts = console.bulk._actions
+    run = console.bulk_runs.create_run("probe", chosen)
+    acts = console.bulk_runs._actions
     probe = acts._probe
 
     def probe_or_raise(kind: str, record_id: int) -> object:
@@ -479,7 +487,7 @@ def test_a_bug_in_one_row_is_stored_as_its_result(console: Console, monkeypatch:
         return probe(kind, record_id)
 
     monkeypatch.setattr(acts, "_probe", probe_or_raise)
-    assert console.bulk.run(run.id).state == "done"
+    assert console.bulk_runs.run(run.id).state == "done"
     assert read_results(console, run.id) == [("done", None), ("failed", "internal_error"), ("done", None)]
 
 
@@ -500,21 +508,21 @@ def _stop_kill_and_complete(place: Place, count: int, stop_after: int, killed_at
     failpoint `point` of the continued run's row number `killed_at`, then complete the run and return it.
     """
     with place.desk(make_alarmbox(count)) as console:
-        run = console.bulk.create_run("probe", make_unknown_checks(console, count))
+        run = console.bulk_runs.create_run("probe", make_unknown_checks(console, count))
         reported_counts: list[int] = []
-        stopped = console.bulk.run(
+        stopped = console.bulk_runs.run(
             run.id,
             progress=lambda now: reported_counts.append(now.done_count),
             should_stop=lambda: len(reported_counts) == stop_after,
         )
         assert stopped.done == stop_after
         _run_until_killed(place, run.id, count, f"{point}:{killed_at}:kill")
-        died = console.bulk.read_run(run.id)
+        died = console.bulk_runs.read_run(run.id)
         at = stop_after + killed_at
         assert (died.state, died.done, died.begun_position) == ("running", at - 1, at)
-        done = console.bulk.run(run.id)
+        done = console.bulk_runs.run(run.id)
         assert (done.state, done.done) == ("done", count)
-        rows = console.bulk.list_rows(run.id, limit=count)
+        rows = console.bulk_runs.list_rows(run.id, limit=count)
         assert {row.result for row in rows} == {"done"}
         assert rows[at - 1].reason == ("already_done" if point == "after_bulk_row" else None)
     return done
@@ -536,11 +544,11 @@ def test_a_run_stopped_after_a_kill_counts_the_executed_row(place: Place) -> Non
     the row as done, although the action has changed the record.
     """
     with place.desk(make_alarmbox(3)) as console:
-        run = console.bulk.create_run("probe", make_unknown_checks(console, 3))
+        run = console.bulk_runs.create_run("probe", make_unknown_checks(console, 3))
         _run_until_killed(place, run.id, 3, "after_bulk_row:2:kill")
-        stopped = console.bulk.stop(run.id)
+        stopped = console.bulk_runs.stop(run.id)
         assert (stopped.state, stopped.reason, stopped.begun_position) == ("stopped", "asked", 2)
-        assert console.bulk.run(run.id).state == "done"
+        assert console.bulk_runs.run(run.id).state == "done"
         assert read_results(console, run.id) == [("done", None), ("done", "already_done"), ("done", None)]
 
 
@@ -556,13 +564,15 @@ def test_the_due_task_continues_abandoned_runs_only(place: Place) -> None:
     """The due task continues a bulk run whose process died, and doesn't continue a run that a person has stopped."""
     with place.desk(make_alarmbox(ROW_COUNT)) as console:
         chosen = make_unknown_checks(console, ROW_COUNT)
-        stopped = console.bulk.run(console.bulk.create_run("probe", chosen[:2]).id, should_stop=lambda: True)
-        run = console.bulk.create_run("probe", chosen[2:])
+        stopped = console.bulk_runs.run(
+            console.bulk_runs.create_run("probe", chosen[:2]).id, should_stop=lambda: True
+        )
+        run = console.bulk_runs.create_run("probe", chosen[2:])
         _run_until_killed(place, run.id, ROW_COUNT, "after_bulk_row:2:kill")
         with act_as(WORKER if not console.database.is_server else None):
-            assert console.bulk.continue_unfinished_runs() == ROW_COUNT - 3
-        assert console.bulk.read_run(run.id).state == "done"
-        assert console.bulk.read_run(stopped.id).done == 0
+            assert console.bulk_runs.continue_unfinished_runs() == ROW_COUNT - 3
+        assert console.bulk_runs.read_run(run.id).state == "done"
+        assert console.bulk_runs.read_run(stopped.id).done == 0
     assert set(count_bought_entries(place).values()) == {1}
 
 
@@ -571,18 +581,21 @@ def test_the_due_task_pauses_a_run_of_takes_of_a_dead_process(place: Place) -> N
     run is paused until the person who created it runs it again.
     """
     with place.desk(make_alarmbox(2)) as console:
-        run = console.bulk.create_run("take", make_unknown_checks(console, 2))
+        run = console.bulk_runs.create_run("take", make_unknown_checks(console, 2))
         place.sql(f"UPDATE bulk_runs SET state = 'running', version = version + 1 WHERE id = {run.id}")
         with place.open_console_of_person(console, "lead-b") as other:
-            assert other.bulk.continue_unfinished_runs() == 0
-        assert (console.bulk.read_run(run.id).state, console.bulk.read_run(run.id).reason) == ("paused", "maker")
-        assert console.bulk.run(run.id).state == "done"
+            assert other.bulk_runs.continue_unfinished_runs() == 0
+        assert (console.bulk_runs.read_run(run.id).state, console.bulk_runs.read_run(run.id).reason) == (
+            "paused",
+            "maker",
+        )
+        assert console.bulk_runs.run(run.id).state == "done"
 
 
 def test_two_processes_execute_each_row_of_a_run_once(place: Place) -> None:
     """If two processes run the same bulk run at once, each row is executed once."""
     with place.desk(make_alarmbox(ROW_COUNT)) as console:
-        run = console.bulk.create_run("probe", make_unknown_checks(console, ROW_COUNT))
+        run = console.bulk_runs.create_run("probe", make_unknown_checks(console, ROW_COUNT))
         each = [
             (place.get_home(desk), place.make_settings(person, desk), ROW_COUNT, run.id)
             for desk, person in ((1, "op-a"), (2, "lead-b"))
@@ -620,13 +633,13 @@ def test_an_unreadable_record_stops_no_run(place: Place, console: Console, alarm
     other rows are executed, and the run ends; its plan and its list of rows can be read.
     """
     chosen = make_unknown_checks(console, 3)
-    run = console.bulk.create_run("note", chosen, "seen")
+    run = console.bulk_runs.create_run("note", chosen, "seen")
     place.drop_table_triggers(TABLE_NAME)
     place.sql(f"UPDATE {TABLE_NAME} SET certainty = 'future' WHERE id = {chosen[1].id}")
-    assert Counter(row.kind for row in console.bulk.make_plan(run.id).forecasts) == {
+    assert Counter(row.kind for row in console.bulk_runs.make_plan(run.id).forecasts) == {
         ForecastKind.WOULD_RUN: 2,
         ForecastKind.REFUSED: 1,
     }
-    assert console.bulk.run(run.id).state == "done"
+    assert console.bulk_runs.run(run.id).state == "done"
     assert read_results(console, run.id) == [("done", None), ("refused", "record_unreadable"), ("done", None)]
-    assert [line.record is None for line in console.bulk.list_rows_with_records(run.id)] == [False, True, False]
+    assert [line.record is None for line in console.bulk_runs.list_rows_with_records(run.id)] == [False, True, False]

@@ -52,8 +52,8 @@ def test_a_limited_plan_has_the_totals_of_its_rows(place: Place, console: Consol
     with place.open_console_of_person(console, "lead-b") as other:
         other.recovery.take(CHECK_KIND, chosen[3].id)
     reported: list[int] = []
-    run = console.bulk.create_run("probe", [*chosen, ChosenRecord(CHECK_KIND, 9_999, 1)])
-    plan = console.bulk.make_plan(run.id, reported.append)
+    run = console.bulk_runs.create_run("probe", [*chosen, ChosenRecord(CHECK_KIND, 9_999, 1)])
+    plan = console.bulk_runs.make_plan(run.id, reported.append)
     assert plan.row_counts == {ForecastKind.WOULD_RUN: 3, ForecastKind.SKIP: 1, ForecastKind.REFUSED: 1}
     assert plan.limit_to_first_rows(2).row_counts == {ForecastKind.WOULD_RUN: 2}
     assert [row.record.id if row.record else None for row in plan.forecasts] == [*(one.id for one in chosen), None]
@@ -64,14 +64,14 @@ def test_the_records_of_a_plan_and_of_a_result_have_the_same_company_name(consol
     """On a desk with a corporation registry, the record of each row has the registry's entry about its corporation:
     in the plan as among the results, so that both show the same name.
     """
-    run = console.bulk.create_run("probe", make_unknown_checks(console, 1))
-    (row,) = console.bulk.list_rows_with_records(run.id)
+    run = console.bulk_runs.create_run("probe", make_unknown_checks(console, 1))
+    (row,) = console.bulk_runs.list_rows_with_records(run.id)
     assert isinstance(row.record, CreditCheck)
     company_row = make_company_row(row.record.corporation_number, "株式会社みなも堂印刷", furigana="ミナモドウ")
     file = write_whole_file(tmp_path, date(2026, 10, 30), 20, 5, first_rows=[company_row])
     import_registry_files(console._context.registry_folder, [file])
-    (forecast,) = console.bulk.make_plan(run.id).forecasts
-    (row,) = console.bulk.list_rows_with_records(run.id)
+    (forecast,) = console.bulk_runs.make_plan(run.id).forecasts
+    (row,) = console.bulk_runs.list_rows_with_records(run.id)
     assert row.record is not None
     assert forecast.record is not None
     assert forecast.record.registry_entry == row.record.registry_entry
@@ -87,9 +87,9 @@ def test_a_refund_has_the_corporation_number_of_its_payment(place: Place, consol
     maker = place.get_account_name("op-a")
     refund = console._context.write(lambda tx: insert_requested_refund(tx.conn, payment, maker=maker))
     chosen = ChosenRecord(REFUND_KIND, refund.id, refund.version)
-    run = console.bulk.create_run("note", [chosen], "seen")
-    (forecast,) = console.bulk.make_plan(run.id).forecasts
-    (row,) = console.bulk.list_rows_with_records(run.id)
+    run = console.bulk_runs.create_run("note", [chosen], "seen")
+    (forecast,) = console.bulk_runs.make_plan(run.id).forecasts
+    (row,) = console.bulk_runs.list_rows_with_records(run.id)
     for record in (forecast.record, row.record):
         assert record is not None
         assert get_corporation_number(record) == number
@@ -104,10 +104,10 @@ def test_a_refund_whose_payment_cannot_be_read_is_listed(place: Place, console: 
     payment = console._context.write(lambda tx: insert_begun_payment(tx.conn, "P-1"))
     maker = place.get_account_name("op-a")
     refund = console._context.write(lambda tx: insert_requested_refund(tx.conn, payment, maker=maker))
-    run = console.bulk.create_run("note", [ChosenRecord(REFUND_KIND, refund.id, refund.version)], "seen")
+    run = console.bulk_runs.create_run("note", [ChosenRecord(REFUND_KIND, refund.id, refund.version)], "seen")
     place.sql(f"UPDATE payments SET certainty = 'future' WHERE id = {payment.id}")
-    (forecast,) = console.bulk.make_plan(run.id).forecasts
-    (row,) = console.bulk.list_rows_with_records(run.id)
+    (forecast,) = console.bulk_runs.make_plan(run.id).forecasts
+    (row,) = console.bulk_runs.list_rows_with_records(run.id)
     assert (forecast.kind, forecast.record) == (ForecastKind.REFUSED, None)
     assert isinstance(row.record, Refund)
     assert (row.record.id, row.record.relations) == (refund.id, None)
@@ -122,7 +122,7 @@ def test_a_plan_estimates_the_time_of_the_rows_that_would_run(
     chosen = make_unknown_checks(console, 4)
     console.recovery.probe(CHECK_KIND, chosen[0].id)
     monkeypatch.setattr(type(console.settings), "is_on_loopback", lambda *_: False)
-    plan = console.bulk.make_plan(console.bulk.create_run("probe", chosen).id)
+    plan = console.bulk_runs.make_plan(console.bulk_runs.create_run("probe", chosen).id)
     assert plan.shortest_duration_seconds == pytest.approx(console._context.scale.scale_seconds(0.2) * 3)
     assert plan.limit_to_first_rows(2).shortest_duration_seconds == pytest.approx(
         console._context.scale.scale_seconds(0.2)
@@ -131,11 +131,11 @@ def test_a_plan_estimates_the_time_of_the_rows_that_would_run(
 
 def test_the_plan_of_a_stopped_run_has_the_remaining_rows(console: Console) -> None:
     """The plan of a stopped bulk run contains all rows without a result."""
-    run = console.bulk.create_run("probe", make_unknown_checks(console, RECORD_COUNT))
-    console.bulk.run(run.id, max_rows=2)
-    plan = console.bulk.make_plan(run.id)
+    run = console.bulk_runs.create_run("probe", make_unknown_checks(console, RECORD_COUNT))
+    console.bulk_runs.run(run.id, max_rows=2)
+    plan = console.bulk_runs.make_plan(run.id)
     assert [one.row.position for one in plan.forecasts] == [3, 4, 5, 6]
-    assert console.bulk.read_progress(run.id) == BulkProgress(2, 2, {"done": 2})
+    assert console.bulk_runs.read_progress(run.id) == BulkProgress(2, 2, {"done": 2})
 
 
 def test_rows_of_a_run_are_read_with_their_records(console: Console) -> None:
@@ -143,16 +143,19 @@ def test_rows_of_a_run_are_read_with_their_records(console: Console) -> None:
     only those that aren't done.
     """
     chosen = make_unknown_checks(console, 3)
-    run = console.bulk.create_run("probe", [*chosen, ChosenRecord(CHECK_KIND, 9_999, 1)])
-    console.bulk.run(run.id, max_rows=2)
+    run = console.bulk_runs.create_run("probe", [*chosen, ChosenRecord(CHECK_KIND, 9_999, 1)])
+    console.bulk_runs.run(run.id, max_rows=2)
     first, rest = (
-        console.bulk.list_rows_with_records(run.id, limit=3),
-        console.bulk.list_rows_with_records(run.id, after_position=3),
+        console.bulk_runs.list_rows_with_records(run.id, limit=3),
+        console.bulk_runs.list_rows_with_records(run.id, after_position=3),
     )
     assert [line.row.position for line in (*first, *rest)] == [1, 2, 3, 4]
     assert isinstance(first[0].record, CreditCheck)
     assert rest[0].record is None
-    assert [line.row.position for line in console.bulk.list_rows_with_records(run.id, NOT_DONE_ROWS_FILTER)] == [3, 4]
+    assert [line.row.position for line in console.bulk_runs.list_rows_with_records(run.id, NOT_DONE_ROWS_FILTER)] == [
+        3,
+        4,
+    ]
 
 
 def test_open_runs_are_listed_first(console: Console) -> None:
@@ -160,37 +163,37 @@ def test_open_runs_are_listed_first(console: Console) -> None:
     that nobody has started. A run that is being executed states the name of the person who executes it.
     """
     chosen = make_unknown_checks(console, 3)
-    done = console.bulk.run(console.bulk.create_run("probe", chosen[:1]).id)
-    open_run = console.bulk.create_run("probe", chosen[1:])
+    done = console.bulk_runs.run(console.bulk_runs.create_run("probe", chosen[:1]).id)
+    open_run = console.bulk_runs.create_run("probe", chosen[1:])
     reported: list[tuple[str | None, int]] = []
 
     def read_runs(_now: BulkProgress) -> None:
-        holder = console.bulk.read_run_with_holder(open_run.id).holder
-        reported.append((holder.operator if holder else None, console.bulk.count_unfinished_runs()))
+        holder = console.bulk_runs.read_run_with_holder(open_run.id).holder
+        reported.append((holder.operator if holder else None, console.bulk_runs.count_unfinished_runs()))
 
-    assert [one.run.id for one in console.bulk.list_unfinished_and_recent_runs()] == [open_run.id, done.id]
-    assert [one.is_open for one in console.bulk.list_unfinished_and_recent_runs()] == [True, False]
-    assert console.bulk.count_unfinished_runs() == 1
-    console.bulk.run(open_run.id, progress=read_runs)
+    assert [one.run.id for one in console.bulk_runs.list_unfinished_and_recent_runs()] == [open_run.id, done.id]
+    assert [one.is_open for one in console.bulk_runs.list_unfinished_and_recent_runs()] == [True, False]
+    assert console.bulk_runs.count_unfinished_runs() == 1
+    console.bulk_runs.run(open_run.id, progress=read_runs)
     assert reported == [(console._context.make_holder().operator, 1)] * 2
-    assert console.bulk.count_unfinished_runs() == 0
-    assert console.bulk.read_run_with_holder(open_run.id).holder is None
+    assert console.bulk_runs.count_unfinished_runs() == 0
+    assert console.bulk_runs.read_run_with_holder(open_run.id).holder is None
 
 
 def test_the_due_task_continues_the_run_of_a_closed_window(place: Place, console: Console) -> None:
     """If the window is closed during a bulk run, the window ends the execution after the present row. The due task
     continues the run at once.
     """
-    run = console.bulk.create_run("probe", make_unknown_checks(console, RECORD_COUNT))
+    run = console.bulk_runs.create_run("probe", make_unknown_checks(console, RECORD_COUNT))
     reported: list[int] = []
-    stopped = console.bulk.run(
+    stopped = console.bulk_runs.run(
         run.id, progress=lambda now: reported.append(now.done_count), should_leave=lambda: len(reported) == 2
     )
     assert (stopped.state, stopped.done) == ("running", 2)
-    assert console.bulk.read_run_with_holder(run.id).holder is None
+    assert console.bulk_runs.read_run_with_holder(run.id).holder is None
     with act_as(WORKER if not console.database.is_server else None):
-        assert console.bulk.continue_unfinished_runs() == RECORD_COUNT - 2
-    assert console.bulk.read_run(run.id).state == "done"
+        assert console.bulk_runs.continue_unfinished_runs() == RECORD_COUNT - 2
+    assert console.bulk_runs.read_run(run.id).state == "done"
     assert set(count_bought_entries(place).values()) == {1}
 
 
@@ -200,19 +203,21 @@ def test_only_the_creator_discards_the_remaining_rows(
     """Only the person who created a bulk run can discard its remaining rows for good, and only while the run isn't
     being executed. A discarded run is in no list and calls no provider.
     """
-    run = console.bulk.create_run("probe", make_unknown_checks(console, 3))
+    run = console.bulk_runs.create_run("probe", make_unknown_checks(console, 3))
     with place.open_console_of_person(console, "lead-b") as other:
-        refused = call_for_refusal(lambda: other.bulk.discard(run.id))
+        refused = call_for_refusal(lambda: other.bulk_runs.discard(run.id))
     assert (refused.code, refused.detail["reason"]) == ("not_allowed", "bulk_discard")
     codes: list[str] = []
-    console.bulk.run(
-        run.id, 1, progress=lambda _now: codes.append(call_for_refusal_code(lambda: console.bulk.discard(run.id)))
+    console.bulk_runs.run(
+        run.id,
+        1,
+        progress=lambda _now: codes.append(call_for_refusal_code(lambda: console.bulk_runs.discard(run.id))),
     )
     assert codes == ["in_progress"]
     call_counts = alarmbox.call_counts.copy()
-    given_up = console.bulk.discard(run.id)
+    given_up = console.bulk_runs.discard(run.id)
     assert (given_up.state, given_up.reason, given_up.done) == ("done", "discarded", 1)
-    assert console.bulk.discard(run.id) == given_up
-    assert console.bulk.list_unfinished_and_recent_runs() == ()
-    assert console.bulk.run(run.id, 3) == given_up
+    assert console.bulk_runs.discard(run.id) == given_up
+    assert console.bulk_runs.list_unfinished_and_recent_runs() == ()
+    assert console.bulk_runs.run(run.id, 3) == given_up
     assert alarmbox.call_counts == call_counts

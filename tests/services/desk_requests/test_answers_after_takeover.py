@@ -55,17 +55,17 @@ class TakeoverScene:
         request id; with `is_answer_stored`, kill it later: after that, but before it stores the answer in the desk
         request. After `change`, the second worker takes the request over. Return the result of `call`, or its
         error."""
-        self.first_worker.desk_requests.announce_presence()
+        self.first_worker.desk_request_executor.announce_presence()
         with ThreadPoolExecutor(1) as thread:
             answer = thread.submit(_get_result_or_error, call)
-            wait_until(lambda: self.first_worker.desk_requests.count_waiting_requests() > 0, "the request")
+            wait_until(lambda: self.first_worker.desk_request_executor.count_waiting_requests() > 0, "the request")
             context = self.first_worker._context
             taken = context.write(lambda tx: requests.take_next_request(tx, context.make_holder(), 45.0))
             assert taken is not None
             with self.monkeypatch.context() as patch:
                 if not is_answer_stored:
                     patch.setattr(RequestIdService, "_end_call", lambda *_: True)
-                self.first_worker.desk_requests._make_answer(taken)
+                self.first_worker.desk_request_executor._make_answer(taken)
             change()
             self.place.sql(
                 "UPDATE request_ids SET lease_expires = 1 WHERE lease_expires > 0",
@@ -106,7 +106,7 @@ def _open_administrators(
 
         def set_limit(console: Console, person: str) -> Limit:
             with answer_password_prompts(scene.place, person):
-                return console.limits.set_limit("per_refund", "JPY", 4321)
+                return console.refund_limits.set_limit("per_refund", "JPY", 4321)
 
         yield partial(set_limit, first, ADMINISTRATORS[0]), partial(set_limit, second, ADMINISTRATORS[1])
 
@@ -155,7 +155,7 @@ def test_each_step_of_an_incident_is_stored_once(scene: TakeoverScene, clock: Mo
 def test_a_given_up_take_is_reported_as_given_up(scene: TakeoverScene) -> None:
     """A person gives up a take: the answer is True, although the second worker finds no take."""
     (number,) = invent_numbers(1, seed=51)
-    scene.first_worker.desk_requests.announce_presence()
+    scene.first_worker.desk_request_executor.announce_presence()
     with keep_executing_desk_requests(scene.first_worker):
         check = scene.desk.credit_checks.purchase(PurchaseRequest(number, "1"))
         scene.desk.recovery.take("credit-check", check.id)
@@ -178,7 +178,7 @@ def test_a_refetch_that_was_stored_is_not_reported_as_refused(scene: TakeoverSce
     answer says that the request was carried out.
     """
     (number,) = invent_numbers(1, seed=52)
-    scene.first_worker.desk_requests.announce_presence()
+    scene.first_worker.desk_request_executor.announce_presence()
     with keep_executing_desk_requests(scene.first_worker):
         check = scene.desk.credit_checks.purchase(PurchaseRequest(number, "1"))
     answer = scene.kill_after_commit(
@@ -225,10 +225,10 @@ def test_a_limit_that_changed_meanwhile_is_refused_truthfully(scene: TakeoverSce
     """The limit has another value than the administrator's screen has shown: the request is refused as `stale_view`,
     not as a request of another program version. The refusal is in the audit trail in the administrator's name.
     """
-    scene.first_worker.desk_requests.announce_presence()
+    scene.first_worker.desk_request_executor.announce_presence()
     with _open_administrators(scene, sandbox) as (propose, _), ThreadPoolExecutor(1) as thread:
         answer = thread.submit(_get_result_or_error, propose)
-        wait_until(lambda: scene.first_worker.desk_requests.count_waiting_requests() > 0, "the request")
+        wait_until(lambda: scene.first_worker.desk_request_executor.count_waiting_requests() > 0, "the request")
         scene.place.sql("UPDATE limits SET value = 7 WHERE name = 'per_refund' AND currency = 'JPY'")
         with keep_executing_desk_requests(scene.first_worker):
             refused = answer.result(MAX_WAIT_SECONDS)

@@ -84,10 +84,10 @@ def test_a_bulk_run_of_many_chosen_records_is_frozen_whole(place: Place, sandbox
         place.open_desk(sandbox) as desk,
         keep_executing_desk_requests(worker),
     ):
-        run = desk.bulk.create_run("note", chosen, "called back", request_id="req-many-1")
-        again = desk.bulk.create_run("note", chosen, "called back", request_id="req-many-1")
+        run = desk.bulk_runs.create_run("note", chosen, "called back", request_id="req-many-1")
+        again = desk.bulk_runs.create_run("note", chosen, "called back", request_id="req-many-1")
         with pytest.raises(ConsoleError) as other_list:
-            desk.bulk.create_run("note", chosen[::-1], "called back", request_id="req-many-1")
+            desk.bulk_runs.create_run("note", chosen[::-1], "called back", request_id="req-many-1")
     assert (run.size, again.id) == (600, run.id)
     assert place.sql("SELECT subject_id, saw FROM bulk_rows ORDER BY position") == [
         (record.id, record.expected_version) for record in chosen
@@ -108,9 +108,9 @@ def test_an_answer_arrives_without_progress_steps(place: Place, sandbox: Sandbox
         place.open_desk(sandbox) as desk,
         ThreadPoolExecutor(1) as thread,
     ):
-        worker.desk_requests.announce_presence()
+        worker.desk_request_executor.announce_presence()
         bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"), steps.append)
-        wait_until(worker.desk_requests.execute_next, "the request")
+        wait_until(worker.desk_request_executor.execute_next, "the request")
         with pytest.raises(ConsoleError) as unknown:
             bought.result(MAX_WAIT_SECONDS)
     assert unknown.value.code == "outcome_unknown"
@@ -243,9 +243,9 @@ def test_a_worker_of_another_version_cannot_read_the_request(
             unread = call_for_refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(number, "1")))
         assert (unread.code, unread.detail["problem"]) == ("usage", "request_form")
         assert names_both_versions(unread)
-        forms = worker.desk_requests._form_by_command
+        forms = worker.desk_request_executor._form_by_command
         known = {command: form for command, form in forms.items() if command != "purchase"}
-        monkeypatch.setattr(worker.desk_requests, "_form_by_command", known)
+        monkeypatch.setattr(worker.desk_request_executor, "_form_by_command", known)
         unread = call_for_refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(number, "1")))
         assert (unread.code, unread.detail["problem"]) == ("usage", "request_form")
         assert sandbox.ledger.list_charges_of_number(number) == []
@@ -341,7 +341,7 @@ def test_a_worker_audits_the_records_that_a_person_opens(place: Place, sandbox: 
                 bought = desk.credit_checks.purchase(PurchaseRequest(number, "1"))
             desk.credit_checks.read_credit_check(bought.id)
         with keep_executing_desk_requests(worker):
-            wait_until(lambda: not worker.desk_requests.count_waiting_requests(), "the entries to be written")
+            wait_until(lambda: not worker.desk_request_executor.count_waiting_requests(), "the entries to be written")
     rows = place.sql("SELECT what, result, who, detail FROM audit_log WHERE detail LIKE '%\"request\"%' ORDER BY id")
     assert {person for _, _, person, _ in rows} == {place.get_account_name("op-a")}
     written = [(what, result) for what, result, _, _ in rows]
@@ -380,10 +380,10 @@ def test_a_request_without_an_answer_is_unknown(place: Place, sandbox: Sandbox) 
     (number,) = invent_numbers(1, seed=10)
     start_team_mode(place, "op-a")
     with place.open_desk(sandbox, person="worker", desk=1) as worker, place.open_desk(sandbox, desk=2) as desk:
-        worker.desk_requests.announce_presence()
+        worker.desk_request_executor.announce_presence()
         with ThreadPoolExecutor(1) as thread:
             bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
-            wait_until(lambda: worker.desk_requests.count_waiting_requests() > 0, "the request")
+            wait_until(lambda: worker.desk_request_executor.count_waiting_requests() > 0, "the request")
             context = worker._context
             context.write(lambda tx: requests.take_next_request(tx, context.make_holder(), 0.001))
             with pytest.raises(ConsoleError) as unknown:
@@ -404,12 +404,12 @@ def test_a_desk_that_loses_its_rights_while_it_waits_reports_an_unknown_outcome(
         place.open_desk(sandbox) as desk,
         ThreadPoolExecutor(1) as thread,
     ):
-        worker.desk_requests.announce_presence()
+        worker.desk_request_executor.announce_presence()
         bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
         wait_until(lambda: bool(place.sql("SELECT id FROM requests WHERE action = 'purchase'")), "the request")
         end_team_mode(place, "op-a")
         with pytest.raises(ConsoleError) as unknown:
             bought.result(MAX_WAIT_SECONDS)
         assert (unknown.value.code, unknown.value.detail["reason"]) == ("outcome_unknown", "asked")
-        wait_until(worker.desk_requests.execute_next, "the request")
+        wait_until(worker.desk_request_executor.execute_next, "the request")
         assert len(sandbox.ledger.list_charges_of_number(number)) == 1

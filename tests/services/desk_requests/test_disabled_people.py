@@ -103,7 +103,7 @@ def test_openings_of_a_disabled_person_reach_the_trail(scene: DisabledScene) -> 
     for desk in (*[scene.desk] * 3, scene.other_desk):
         store_request(desk, "audit", OPENED_RECORD_ENTRY)
     scene.disable_person()
-    assert [scene.worker.desk_requests.execute_next() for _ in range(5)] == [True] * 4 + [False]
+    assert [scene.worker.desk_request_executor.execute_next() for _ in range(5)] == [True] * 4 + [False]
     assert scene.place.sql("SELECT DISTINCT state, fence FROM requests") == [("ended", 1)]
     other_name = scene.place.get_account_name("op-b")
     assert scene.list_entries("credit-check.opened") == [(scene.name, "done")] * 3 + [(other_name, "done")]
@@ -121,7 +121,7 @@ def test_no_act_of_a_disabled_person_is_executed(scene: DisabledScene, sandbox: 
     purchase = answer_serialization.serialize_value(PurchaseRequest(other_number, "1"))
     store_request(scene.desk, "purchase", json.dumps([purchase]), "company", other_number)
     scene.disable_person()
-    assert [scene.worker.desk_requests.execute_next() for _ in range(3)] == [True, True, False]
+    assert [scene.worker.desk_request_executor.execute_next() for _ in range(3)] == [True, True, False]
     rows = scene.place.sql("SELECT state, fence, result FROM requests ORDER BY at DESC LIMIT 2")
     assert [(state, fence) for state, fence, _ in rows] == [("ended", 1)] * 2
     assert all("not_allowed" in result for *_, result in rows)
@@ -166,7 +166,7 @@ def test_a_request_of_a_disabled_person_is_given_up(scene: DisabledScene, action
     store_request(scene.desk, action, arguments[action], "credit-check", 1)
     scene.use_up_executions()
     scene.disable_person()
-    assert scene.worker.desk_requests.execute_next()
+    assert scene.worker.desk_request_executor.execute_next()
     assert scene.place.sql("SELECT state, fence FROM requests") == [("ended", MAX_EXECUTIONS_PER_REQUEST + 1)]
     assert scene.list_entries("request.given_up") == [(scene.name, "failed")]
 
@@ -190,7 +190,7 @@ def test_an_entry_refused_in_the_persons_name_is_written_by_the_worker(
         record_all(trail, tx, entries)
 
     monkeypatch.setattr(AuditTrail, "record_all", refuse_name_of_person)
-    assert scene.worker.desk_requests.execute_next()
+    assert scene.worker.desk_request_executor.execute_next()
     assert scene.place.sql("SELECT state FROM requests") == [("ended",)]
     action = "request.given_up" if is_given_up else "request.unreadable"
     ((person, detail),) = scene.place.sql(f"SELECT who, detail FROM audit_log WHERE what = '{action}'")

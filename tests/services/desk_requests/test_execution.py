@@ -124,7 +124,7 @@ def test_a_worker_that_ends_gives_back_a_request_whose_lock_it_has_awaited(
     """A worker waits for the lock of a request when it is asked to end. It gets the request after it has given up its
     presence, and executes it no more: another worker can take it at once, and not only after the end of the lease."""
     desk, first, second = desk_and_workers
-    request, executor, stop = store_request(desk), first.desk_requests, Event()
+    request, executor, stop = store_request(desk), first.desk_request_executor, Event()
     executor.announce_presence()
     executor._locked_requests.add(request, "op-a")
     take_locked = executor.take_locked_request
@@ -182,7 +182,7 @@ def test_a_worker_that_slept_writes_no_second_audit_entry(
     assert second_take is not None
     executors = [(first, first_take), (second, second_take)]
     for worker, taken in reversed(executors) if is_ended else executors:
-        worker.desk_requests._write_requested_audit_entry(taken)
+        worker.desk_request_executor._write_requested_audit_entry(taken)
     assert place.sql("SELECT what FROM audit_log WHERE detail LIKE '%\"request\"%'") == [("list.exported",)]
     assert read_request_state(desk, first_take.id) is DeskRequestState.ENDED
 
@@ -198,9 +198,9 @@ def test_a_worker_that_ends_returns_its_unbegun_request(
     def raise_interrupted(_call: object) -> object:
         raise InterruptedBeforeAction
 
-    first.desk_requests._commands = {"probe": raise_interrupted}
+    first.desk_request_executor._commands = {"probe": raise_interrupted}
     request = store_request(desk)
-    assert not first.desk_requests.execute_next()
+    assert not first.desk_request_executor.execute_next()
     taken = take_next_request(second)
     assert taken is not None
     assert (taken.id, taken.fencing_token) == (request, 2)
@@ -240,9 +240,9 @@ def test_an_answer_refused_by_the_database_is_stored_later(
     monkeypatch.setattr(requests, "store_answer", refuse_or_store)
     answers = []
     for command, times in ((lambda _: "sound", 2), (lambda _: "sound", 3), (raise_already_decided, 3)):
-        worker.desk_requests._commands = {"probe": command}
+        worker.desk_request_executor._commands = {"probe": command}
         request, refused[0] = store_request(desk), times
-        assert worker.desk_requests.execute_next()
+        assert worker.desk_request_executor.execute_next()
         with desk.database.read() as conn:
             stored = requests.read_progress(conn, request)
         assert stored is not None
@@ -259,13 +259,13 @@ def test_a_second_worker_answers_with_a_killed_workers_purchase(
     """
     desk, first, second = desk_and_workers
     (number,) = invent_numbers(1, seed=8)
-    first.desk_requests.announce_presence()
+    first.desk_request_executor.announce_presence()
     with ThreadPoolExecutor(1) as thread:
         bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
-        wait_until(lambda: first.desk_requests.count_waiting_requests() > 0, "the request")
+        wait_until(lambda: first.desk_request_executor.count_waiting_requests() > 0, "the request")
         taken_request = take_next_request(first)
         assert taken_request is not None
-        first.desk_requests._make_answer(taken_request)
+        first.desk_request_executor._make_answer(taken_request)
         place.sql("UPDATE requests SET lease_expires = 1")
         with keep_executing_desk_requests(second):
             assert bought.result(MAX_WAIT_SECONDS).corporation_number == number
@@ -285,10 +285,10 @@ def test_a_worker_whose_lease_another_one_ended_still_writes_the_outcome(place: 
         place.open_desk(sandbox, person="worker", desk=1, TIME_SCALE="1") as worker,
         ThreadPoolExecutor(2) as threads,
     ):
-        worker.desk_requests.announce_presence()
+        worker.desk_request_executor.announce_presence()
         bought = threads.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
-        wait_until(lambda: worker.desk_requests.count_waiting_requests() > 0, "the request")
-        executed = threads.submit(worker.desk_requests.execute_next)
+        wait_until(lambda: worker.desk_request_executor.count_waiting_requests() > 0, "the request")
+        executed = threads.submit(worker.desk_request_executor.execute_next)
         wait_until(lambda: len(sandbox.ledger.list_charges_of_number(number)) == 1, "the charge")
         place.sql("UPDATE requests SET lease_expires = 0")
         sandbox.control.release_calls()
@@ -323,9 +323,9 @@ def test_a_write_is_repeated_after_the_heartbeat_renewed_the_lease(
         return "sound"
 
     monkeypatch.setattr(context, "_try_to_write", refuse_and_renew)
-    worker.desk_requests._commands = {"probe": write_after_the_lease}
+    worker.desk_request_executor._commands = {"probe": write_after_the_lease}
     request = store_request(desk)
-    assert worker.desk_requests.execute_next()
+    assert worker.desk_request_executor.execute_next()
     with desk.database.read() as conn:
         stored = requests.read_progress(conn, request)
     assert stored is not None

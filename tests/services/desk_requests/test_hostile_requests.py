@@ -112,7 +112,7 @@ def require_purchases_are_executed(place: Place, sandbox: Sandbox, worker: Conso
 
 def test_every_command_declares_its_argument_types(worker: Console) -> None:
     """For each command that a worker executes, the program declares the types of the arguments."""
-    assert set(DESK_REQUEST_FORM_BY_COMMAND) == set(worker.desk_requests._commands)
+    assert set(DESK_REQUEST_FORM_BY_COMMAND) == set(worker.desk_request_executor._commands)
 
 
 def _make_hostile_arguments(command: str) -> Iterator[str]:
@@ -215,11 +215,11 @@ def test_no_argument_stops_a_worker(place: Place, sandbox: Sandbox, worker: Cons
                     facts = form.read_facts(worker._context, read_arguments(text, form.argument_types, None))
                     columns = {"subject_kind": facts.kind, "subject_id": facts.id, "proposed": facts.proposed_value}
                     insert_request(connection, command, text, amount_minor=facts.amount_minor, **columns)
-            while worker.desk_requests.execute_next():
+            while worker.desk_request_executor.execute_next():
                 pass
         for command in ("", "PURCHASE", "purchase ", "__init__", "db upgrade", "x" * 40):
             insert_request(connection, command, "[]")
-    while worker.desk_requests.execute_next():
+    while worker.desk_request_executor.execute_next():
         pass
     ends = read_answers(place)
     assert {command for command, *_ in ends} >= set(DESK_REQUEST_FORM_BY_COMMAND)
@@ -248,7 +248,7 @@ def test_a_request_whose_columns_contradict_its_arguments_is_refused(
         for lie in lies:
             insert_request(connection, "purchase", json.dumps([request]), **lie)
         insert_request(connection, "probe", '["credit-check", "1"]', subject_kind="credit-check", subject_id="2")
-    while worker.desk_requests.execute_next():
+    while worker.desk_request_executor.execute_next():
         pass
     assert {code for _, _, code in read_answers(place)} == {"usage"}
     assert not sandbox.ledger.list_charges_of_number()
@@ -269,7 +269,7 @@ def test_an_audit_entry_with_invalid_characters_is_written_escaped(
                 tx, AuditAction.LIST_EXPORTED, "2", {**facts, "x": "\ud800" * 9_000}, kind="export"
             )
         )
-    while worker.desk_requests.execute_next():
+    while worker.desk_request_executor.execute_next():
         pass
     written = place.sql("SELECT subject_id, detail FROM audit_log WHERE what = 'list.exported' ORDER BY subject_id")
     details = {subject: json.loads(detail) for subject, detail in written}
@@ -286,7 +286,7 @@ def test_a_shortened_audit_entry_keeps_its_request_id(place: Place, worker: Cons
     length = LONGEST_ARGUMENTS_BYTES - len(json.dumps(entry))
     with closing(open_connection(place)) as connection:
         request = insert_request(connection, "audit", json.dumps(entry | {"detail": {"a": "x" * length}}))
-    while worker.desk_requests.execute_next():
+    while worker.desk_request_executor.execute_next():
         pass
     ((person, text),) = place.sql("SELECT who, detail FROM audit_log WHERE what = 'credit-check.opened'")
     detail = json.loads(text)
@@ -323,7 +323,7 @@ def test_an_audit_entry_of_an_unknown_action_is_refused(place: Place, sandbox: S
             json.dumps(entry | {"subject_id": "9" * 300, "reason": "r" * 300, "subject_kind": "k" * 99}),
         )
         insert_request(connection, "audit", json.dumps(entry))
-    while worker.desk_requests.execute_next():
+    while worker.desk_request_executor.execute_next():
         pass
     assert place.sql("SELECT DISTINCT state FROM requests") == [("ended",)]
     written = place.sql(
@@ -354,7 +354,7 @@ def test_a_request_ends_if_the_database_refuses_its_audit_entry(
         place.get_account_name("lead-b"), root.action
     )  # in the name of somebody else: the trigger refuses it
     monkeypatch.setattr("console.services.desk_requests.execution.parse_audit_entry", lambda *_: forged)
-    assert worker.desk_requests.execute_next()
+    assert worker.desk_request_executor.execute_next()
     assert place.sql("SELECT state FROM requests") == [("ended",)]
     assert place.sql("SELECT who, what FROM audit_log WHERE what LIKE 'request%'") == [
         (place.get_account_name("op-a"), "request.unreadable")
@@ -373,7 +373,7 @@ def test_a_request_that_ends_every_worker_is_given_up(place: Place, sandbox: San
         taken = context.write(lambda tx: requests.take_next_request(tx, context.make_holder(), 45))
         assert taken is not None
         place.sql("UPDATE requests SET lease_expires = 1")
-    assert worker.desk_requests.execute_next()
+    assert worker.desk_request_executor.execute_next()
     assert read_answers(place) == [("probe", "ended", "outcome_unknown")]
     assert place.sql("SELECT who, result FROM audit_log WHERE what = 'request.given_up'") == [
         (place.get_account_name("op-a"), "failed")
@@ -422,7 +422,7 @@ def test_many_requests_about_one_record_do_not_delay_another_person(place: Place
     with closing(open_connection(place)) as connection, closing(open_connection(place, "lead-b")) as other:
         mine = [insert_request(connection, "probe", "[]", subject_kind="refund", subject_id="1") for _ in range(5)]
         theirs = [insert_request(other, "probe", "[]", subject_kind="refund", subject_id="1") for _ in range(2)]
-    while worker.desk_requests.execute_next():
+    while worker.desk_request_executor.execute_next():
         pass
     ended_ids = [id for (id,) in place.sql("SELECT id FROM requests WHERE state = 'ended' ORDER BY ended_at")]
     assert ended_ids == [mine[0], theirs[0], mine[1], theirs[1], *mine[2:]]
@@ -443,7 +443,7 @@ def test_an_uncommitted_request_does_not_delay_another_person(place: Place, work
         insert_request(other, "probe", "[]")
         place.sql(f"UPDATE requests SET expires_at = '2020-01-01' WHERE who = '{place.get_account_name('lead-b')}'")
         insert_request(other, "probe", "[]")
-        while worker.desk_requests.execute_next():
+        while worker.desk_request_executor.execute_next():
             pass
         connection.rollback()
     assert sorted(place.sql("SELECT state FROM requests")) == [("ended",), ("lapsed",)]

@@ -98,7 +98,7 @@ def test_a_prepared_reading_reads_views_that_were_replaced(place: Place, sandbox
         place.open_desk(sandbox) as desk,
         closing(Database(place.url(""), without_time_limit=True)) as owner,
     ):
-        worker.desk_requests.announce_presence()
+        worker.desk_request_executor.announce_presence()
         mark = desk.desk_status.read_desk_update().feed_mark
         assert not desk.desk_status.read_desk_update(mark).is_worker_away
         with owner.write_without_retries() as tx:
@@ -161,7 +161,7 @@ def test_a_desk_of_a_person_put_into_team_mode_reports_no_rollback(place: Place,
     """
     end_team_mode(place, "op-a")
     with place.open_desk(sandbox, desk=5) as desk, place.open_desk(sandbox, person="lead-b", desk=2) as lead:
-        lead.sessions.record_sign_in(must_store_password=False)
+        lead.sign_in_service.record_sign_in(must_store_password=False)
         assert desk.alerts.count_lost_operations() is None
     start_team_mode(place, "op-a")
     with place.open_desk(sandbox, desk=5) as desk:

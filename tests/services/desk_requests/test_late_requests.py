@@ -88,7 +88,7 @@ class DeskWithTwoWorkers:
         Return its record.
         """
         (number,) = invent_numbers(1, seed=seed)
-        self.first_worker.desk_requests.announce_presence()
+        self.first_worker.desk_request_executor.announce_presence()
         with keep_executing_desk_requests(self.first_worker):
             return self.desk.credit_checks.purchase(PurchaseRequest(number, "1"))
 
@@ -114,10 +114,10 @@ def test_a_request_that_no_worker_began_is_not_run_late(scene: DeskWithTwoWorker
     if is_given_back:
         scene.first_worker._context.write(lambda tx: requests.end_lease(tx.conn, taken))
     scene.make_taken_requests_old(60)
-    assert scene.second_worker.desk_requests.count_waiting_requests() == 1
-    assert not scene.second_worker.desk_requests.execute_next()
+    assert scene.second_worker.desk_request_executor.count_waiting_requests() == 1
+    assert not scene.second_worker.desk_request_executor.execute_next()
     assert scene.read_state(request) == "lapsed"
-    assert [own.state for own in scene.desk.own_requests.list_recent_requests()] == [OwnRequestState.LAPSED]
+    assert [own.state for own in scene.desk.own_desk_requests.list_recent_requests()] == [OwnRequestState.LAPSED]
     assert scene.sandbox.ledger.list_charges_of_number(number) == []
 
 
@@ -137,10 +137,10 @@ def test_a_request_whose_worker_died_before_any_write_lapses(
     monkeypatch.setattr(scene.first_worker._context.failpoints, "reach", kill_at_step)
     taken = scene.take_request()
     with pytest.raises(SimulatedKill):
-        scene.first_worker.desk_requests._make_answer(taken)
+        scene.first_worker.desk_request_executor._make_answer(taken)
     assert scene.place.sql("SELECT state, subject_kind FROM request_ids") == [("running", None)]
     scene.make_taken_requests_old()
-    scene.second_worker.desk_requests.execute_next()
+    scene.second_worker.desk_request_executor.execute_next()
     assert scene.read_state(request) == "lapsed"
     assert scene.sandbox.ledger.list_charges_of_number(number) == []
 
@@ -175,10 +175,10 @@ def test_an_approval_that_no_worker_began_is_not_run_late(place: Place, sandbox:
         scene = DeskWithTwoWorkers(place, sandbox, lead, worker, second)
         scene.take_request()
         scene.make_taken_requests_old()
-        second.desk_requests.execute_next()
+        second.desk_request_executor.execute_next()
         assert place.sql("SELECT status FROM refunds") == [("requested",)]
         assert scene.read_state(request.id) == "lapsed"
-        assert lead.own_requests.withdraw(request.id)
+        assert lead.own_desk_requests.withdraw(request.id)
 
 
 def test_a_late_request_is_answered_with_its_stored_answer(scene: DeskWithTwoWorkers) -> None:
@@ -187,9 +187,9 @@ def test_a_late_request_is_answered_with_its_stored_answer(scene: DeskWithTwoWor
     """
     (number,) = invent_numbers(1, seed=63)
     request = scene.store_request("purchase", PurchaseRequest(number, "1"), kind="company", id=number)
-    scene.first_worker.desk_requests._make_answer(scene.take_request())
+    scene.first_worker.desk_request_executor._make_answer(scene.take_request())
     scene.make_taken_requests_old()
-    assert scene.second_worker.desk_requests.execute_next()
+    assert scene.second_worker.desk_request_executor.execute_next()
     answer = scene.read_answer(request)
     assert isinstance(answer.value, CreditCheck)
     assert answer.value.corporation_number == number
@@ -211,9 +211,9 @@ def test_only_the_answer_to_an_earlier_call_is_a_repetition(
         request = scene.store_request(
             "purchase", PurchaseRequest(number, "1"), kind="company", id=number, request_id="job-1"
         )
-        scene.first_worker.desk_requests._make_answer(scene.take_request())
+        scene.first_worker.desk_request_executor._make_answer(scene.take_request())
         scene.make_taken_requests_old(30)
-        assert scene.second_worker.desk_requests.execute_next()
+        assert scene.second_worker.desk_request_executor.execute_next()
         ((result,),) = scene.place.sql(f"SELECT result FROM requests WHERE id = '{request}'")
         answer, is_marked = parse_stored_answer(result)
         assert (answer.error and answer.error.code, is_marked) == (code, is_repetition)
@@ -232,7 +232,7 @@ def test_a_worker_whose_database_fails_does_not_deny_an_earlier_purchase(
     request = scene.store_request("purchase", PurchaseRequest(number, "1"), kind="company", id=number)
     taken = scene.take_request()
     if is_begun:
-        scene.first_worker.desk_requests._make_answer(taken)
+        scene.first_worker.desk_request_executor._make_answer(taken)
     scene.make_taken_requests_old(30)
 
     def raise_unreachable(*_: object) -> None:
@@ -241,11 +241,11 @@ def test_a_worker_whose_database_fails_does_not_deny_an_earlier_purchase(
     with monkeypatch.context() as patch:
         patch.setattr(requests, "read_request_file", raise_unreachable)
         with pytest.raises(ConsoleError) if is_begun else nullcontext():
-            scene.second_worker.desk_requests.execute_next()
+            scene.second_worker.desk_request_executor.execute_next()
     if is_begun:
         assert scene.read_state(request) == "taken"
         scene.make_taken_requests_old(0)
-        assert scene.second_worker.desk_requests.execute_next()
+        assert scene.second_worker.desk_request_executor.execute_next()
     answer = scene.read_answer(request)
     assert (type(answer.value), answer.error and answer.error.code) == (
         (CreditCheck, None) if is_begun else (NoneType, "database_unreachable")
@@ -258,10 +258,10 @@ def test_a_worker_of_another_version_does_not_deny_an_earlier_purchase(scene: De
     """
     (number,) = invent_numbers(1, seed=68)
     request = scene.store_request("purchase", PurchaseRequest(number, "1"), kind="company", id=number)
-    scene.first_worker.desk_requests._make_answer(scene.take_request())
+    scene.first_worker.desk_request_executor._make_answer(scene.take_request())
     scene.make_taken_requests_old(30)
-    scene.second_worker.desk_requests._form_by_command = {}
-    assert scene.second_worker.desk_requests.execute_next()
+    scene.second_worker.desk_request_executor._form_by_command = {}
+    assert scene.second_worker.desk_request_executor.execute_next()
     error = scene.read_answer(request).error
     assert (error and (error.code, error.detail)) == UNKNOWN_ANSWER
 
@@ -277,9 +277,9 @@ def test_a_begun_request_is_executed_again_only_shortly_after_its_time(
     request = scene.store_request("take", "credit-check", check.id, kind="credit-check", id=check.id)
     with monkeypatch.context() as patch:
         patch.setattr(type(scene.first_worker.request_ids), "_end_call", lambda *_: True)
-        scene.first_worker.desk_requests._make_answer(scene.take_request())
+        scene.first_worker.desk_request_executor._make_answer(scene.take_request())
     scene.make_taken_requests_old(seconds)
-    assert scene.second_worker.desk_requests.execute_next()
+    assert scene.second_worker.desk_request_executor.execute_next()
     error = scene.read_answer(request).error
     assert (error and (error.code, error.detail)) == (None if is_executed else UNKNOWN_ANSWER)
     assert scene.place.sql("SELECT fence FROM request_ids WHERE command = 'take'") == [(1 + is_executed,)]
@@ -293,7 +293,7 @@ def test_a_begun_bulk_run_is_continued_hours_later(
     """
     check = scene.buy(65)
     with keep_executing_desk_requests(scene.first_worker):
-        run = scene.desk.bulk.create_run("take", [ChosenRecord("credit-check", check.id, check.version)])
+        run = scene.desk.bulk_runs.create_run("take", [ChosenRecord("credit-check", check.id, check.version)])
     request = scene.store_request("bulk run", run.id, None, kind="bulk-run", id=run.id)
 
     def raise_process_killed(*_: object) -> None:
@@ -303,10 +303,10 @@ def test_a_begun_bulk_run_is_continued_hours_later(
     with monkeypatch.context() as patch:
         patch.setattr(BulkExecutor, "_run_rows", raise_process_killed)
         with pytest.raises(SimulatedKill):
-            scene.first_worker.desk_requests._make_answer(taken)
+            scene.first_worker.desk_request_executor._make_answer(taken)
     assert scene.place.sql("SELECT state FROM bulk_runs") == [("running",)]
     scene.make_taken_requests_old()
-    assert scene.second_worker.desk_requests.execute_next()
+    assert scene.second_worker.desk_request_executor.execute_next()
     assert scene.read_answer(request).error is None
     assert scene.place.sql("SELECT state FROM bulk_runs") == [("done",)]
 
@@ -319,7 +319,7 @@ def test_a_run_of_due_tasks_taken_over_late_is_not_repeated(scene: DeskWithTwoWo
     scene.desk._context.write(lambda tx: requests.insert_request(tx, request, "desk"))
     scene.take_request()
     scene.make_taken_requests_old()
-    assert scene.second_worker.desk_requests.execute_next()
+    assert scene.second_worker.desk_request_executor.execute_next()
     error = scene.read_answer(request.id).error
     assert (error and (error.code, error.detail)) == UNKNOWN_ANSWER
     assert scene.place.sql("SELECT COUNT(*) FROM tasks") == [(0,)]
@@ -342,11 +342,11 @@ def test_a_late_beat_begins_no_lease_again_that_the_worker_has_ended(scene: Desk
     """
     scene.store_request("probe", "credit-check", 1, kind="credit-check", id=1)
     taken = scene.take_request()
-    executor = scene.first_worker.desk_requests
+    executor = scene.first_worker.desk_request_executor
     assert executor._renew_desk_request_lease(taken)
     scene.first_worker._context.write(lambda tx: requests.end_lease(tx.conn, taken))
     assert not executor._renew_desk_request_lease(taken)
-    assert scene.second_worker.desk_requests.count_waiting_requests() == 1
+    assert scene.second_worker.desk_request_executor.count_waiting_requests() == 1
 
 
 _TAKE_OVER_SQL = (
@@ -381,7 +381,7 @@ def test_the_database_refuses_late_leases_and_early_lapses(
     request = scene.store_request("note", "credit-check", check.id, "called", kind="credit-check", id=check.id)
     taken = scene.take_request()
     if is_begun:
-        scene.first_worker.desk_requests._make_answer(taken)
+        scene.first_worker.desk_request_executor._make_answer(taken)
     if is_old:
         scene.make_taken_requests_old()
     else:

@@ -25,15 +25,17 @@ NEW_LIMIT_JPY = 1_234_567
 
 def read_limit(console: Console) -> Limit:
     """Return the stored limit per refund in JPY."""
-    (limit,) = [one for one in console.limits.list_limits() if (one.name, one.currency) == ("per_refund", "JPY")]
+    (limit,) = [
+        one for one in console.refund_limits.list_limits() if (one.name, one.currency) == ("per_refund", "JPY")
+    ]
     return limit
 
 
 def read_refusal_code(console: Console, *arguments: object) -> str:
     """Try to set a limit, and return the code of the error with which that is refused. `arguments` are the
-    arguments of `console.limits.set_limit`.
+    arguments of `console.refund_limits.set_limit`.
     """
-    return call_for_refusal_code(lambda: console.limits.set_limit(*arguments))  # type: ignore[arg-type]
+    return call_for_refusal_code(lambda: console.refund_limits.set_limit(*arguments))  # type: ignore[arg-type]
 
 
 def test_a_second_administrator_sets_the_proposed_limit(place: Place, sandbox: Sandbox) -> None:
@@ -56,7 +58,7 @@ def test_a_second_administrator_sets_the_proposed_limit(place: Place, sandbox: S
         before = read_limit(first)
         assert before.proposed is None
         with answer_password_prompts(place, "op-b"):
-            proposed = first.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY, request_id="mine")
+            proposed = first.refund_limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY, request_id="mine")
             assert read_refusal_code(first, "per_refund", "JPY", NEW_LIMIT_JPY) == "same_person"
         assert (proposed.value, proposed.proposed, proposed.proposed_by) == (
             before.value,
@@ -72,15 +74,15 @@ def test_a_second_administrator_sets_the_proposed_limit(place: Place, sandbox: S
         with answer_password_prompts(place, "lead-c"):
             assert read_refusal_code(second, "per_dream", "JPY", NEW_LIMIT_JPY) == "not_found"
             assert read_refusal_code(second, "per_refund", "JPY", LARGEST_LIMIT + 1) == "invalid_amount"
-            now_set = second.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY)
+            now_set = second.refund_limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY)
         assert (now_set.value, now_set.proposed) == (NEW_LIMIT_JPY, None)
         with answer_password_prompts(place, "op-b"):
-            assert first.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY, request_id="mine") == proposed
+            assert first.refund_limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY, request_id="mine") == proposed
             assert read_limit(first) == now_set
-            added = first.limits.set_limit("per_refund", "EUR", 5)
+            added = first.refund_limits.set_limit("per_refund", "EUR", 5)
         assert (added.value, added.proposed) == (None, 5)
         with answer_password_prompts(place, "lead-c"):
-            assert second.limits.set_limit("per_refund", "EUR", 5).value == 5
+            assert second.refund_limits.set_limit("per_refund", "EUR", 5).value == 5
     rows = place.sql("SELECT who, what FROM audit_log WHERE what IN ('limit.proposed', 'limit.changed') ORDER BY id")
     assert [(person, str(what)) for person, what in rows] == [
         (place.get_account_name("op-b"), "limit.proposed"), (place.get_account_name("lead-c"), "limit.changed"),
@@ -96,13 +98,13 @@ def test_two_administrator_names_decide_on_an_embedded_database(tmp_path: Path) 
         for name, role in (("adm-f", ADMIN), ("adm-g", ADMIN), ("op-a", OPERATOR)):
             console.people.add_person(Person(name, frozenset({role}), may_buy=False))
         before = read_limit(console)
-        console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY)
+        console.refund_limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY)
         assert read_refusal_code(console, "per_refund", "JPY", NEW_LIMIT_JPY) == "same_person"
         with console.acting_as("op-a"):
             assert read_refusal_code(console, "per_refund", "JPY", NEW_LIMIT_JPY) == "not_allowed"
         with console.acting_as("adm-g"):
             assert read_limit(console) == Limit("per_refund", "JPY", before.value, NEW_LIMIT_JPY, "adm-f")
-            assert console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY).value == NEW_LIMIT_JPY
+            assert console.refund_limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY).value == NEW_LIMIT_JPY
         assert read_limit(console) == Limit("per_refund", "JPY", NEW_LIMIT_JPY)
 
 
@@ -119,7 +121,7 @@ def test_a_limit_that_is_no_amount_has_a_largest_value(tmp_path: Path, name: str
     with open_console(load_settings(environment)) as console:
         console.people.add_person(Person("adm-f", frozenset({ADMIN}), may_buy=False))
         assert read_refusal_code(console, name, "JPY", largest + 1) == "invalid_amount"
-        assert console.limits.set_limit(name, "JPY", largest).proposed == largest
+        assert console.refund_limits.set_limit(name, "JPY", largest).proposed == largest
 
 
 @pytest.mark.parametrize("change", ["roles = 'operator'", "disabled_at = '2026-11-20 00:00:00'"])
@@ -132,16 +134,16 @@ def test_a_proposal_of_a_former_administrator_does_not_count(tmp_path: Path, cha
         for name in ("adm-f", "adm-g", "adm-h"):
             console.people.add_person(Person(name, frozenset({ADMIN}), may_buy=False))
         before = read_limit(console)
-        console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY)
+        console.refund_limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY)
         with closing(sqlite3.connect(tmp_path / "console.db")) as owner, owner:
             owner.execute(f"UPDATE operators SET {change} WHERE name = 'adm-f'")
         with console.acting_as("adm-g"):
             assert read_limit(console) == before
-            assert console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY).proposed_by == "adm-g"
+            assert console.refund_limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY).proposed_by == "adm-g"
             assert read_limit(console) == Limit("per_refund", "JPY", before.value, NEW_LIMIT_JPY, "adm-g")
             assert read_refusal_code(console, "per_refund", "JPY", NEW_LIMIT_JPY) == "same_person"
         with console.acting_as("adm-h"):
-            assert console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY).value == NEW_LIMIT_JPY
+            assert console.refund_limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY).value == NEW_LIMIT_JPY
 
 
 def test_a_replaced_proposal_does_not_count(tmp_path: Path) -> None:
@@ -152,12 +154,12 @@ def test_a_replaced_proposal_does_not_count(tmp_path: Path) -> None:
         for name in ("adm-f", "adm-g"):
             console.people.add_person(Person(name, frozenset({ADMIN}), may_buy=False))
         before = read_limit(console)
-        console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY)
-        console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY + 1)
+        console.refund_limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY)
+        console.refund_limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY + 1)
         with console.acting_as("adm-g"):
-            assert console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY).proposed_by == "adm-g"
+            assert console.refund_limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY).proposed_by == "adm-g"
             assert read_limit(console).value == before.value
-            assert console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY + 1).value == NEW_LIMIT_JPY + 1
+            assert console.refund_limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY + 1).value == NEW_LIMIT_JPY + 1
 
 
 def test_a_person_replaces_an_own_proposal_in_another_spelling_of_the_name(tmp_path: Path) -> None:
@@ -166,9 +168,9 @@ def test_a_person_replaces_an_own_proposal_in_another_spelling_of_the_name(tmp_p
     environment = make_environment(tmp_path, UNUSED_URL, OPERATOR="adm-f")
     with open_console(load_settings(environment)) as console:
         before = read_limit(console)
-        console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY)
+        console.refund_limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY)
         with console.acting_as("ADM-F"):
-            console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY + 1)
+            console.refund_limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY + 1)
         with console.acting_as("adm-g"):
-            assert console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY).proposed_by == "adm-g"
+            assert console.refund_limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY).proposed_by == "adm-g"
             assert read_limit(console).value == before.value

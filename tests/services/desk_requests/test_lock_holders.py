@@ -76,7 +76,7 @@ def execute_requests_and_end_lock_holders(worker: Console) -> Iterator[None]:
             yield
     finally:
         over.set()
-        assert thread.wait_until_idle(MAX_TEST_WAIT_SECONDS, Event())
+        assert thread.wait_until_ended(MAX_TEST_WAIT_SECONDS, Event())
 
 
 def buy_as_lead(place: Place, sandbox: Sandbox, number: str) -> None:
@@ -914,7 +914,7 @@ def test_a_worker_whose_search_fails_releases_the_watcher_lock_and_tries_again(
             wait_until(lambda: is_watcher_lock_taken(cursor), "a worker that watches again", seconds=50)
         finally:
             over.set()
-            assert thread.wait_until_idle(MAX_TEST_WAIT_SECONDS, Event())
+            assert thread.wait_until_ended(MAX_TEST_WAIT_SECONDS, Event())
 
 
 def test_a_worker_without_a_server_right_is_reported(place: Place) -> None:

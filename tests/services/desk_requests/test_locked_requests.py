@@ -158,7 +158,7 @@ def test_progress_steps_of_locked_requests_do_not_block_the_worker(
     running = [taken for _ in range(20) if (taken := take_next_request(worker, 600)) is not None]
     with open_locking_transaction(place, LOCK_REQUEST_SQL, *(taken.id for taken in running)) as connection:
         for taken in running:
-            worker.desk_requests._remember_latest_step(taken, "asking")
+            worker.desk_request_executor._remember_latest_step(taken, "asking")
         with keep_executing_desk_requests(worker):
             try:
                 buy_as_lead(place, sandbox, number)
@@ -176,8 +176,8 @@ def test_a_locked_request_of_an_ended_worker_stops_no_other_worker(
     desk, worker = desk_and_worker
     requests_of_desk = [store_request(desk, subject=str(count)) for count in range(2)]
     with place.open_desk(sandbox, person="worker", desk=1) as ended:
-        ended.desk_requests.announce_presence()
-        holder = ended.desk_requests._make_holder()
+        ended.desk_request_executor.announce_presence()
+        holder = ended.desk_request_executor._make_holder()
         for _ in requests_of_desk:
             assert ended._context.write(lambda tx: requests.take_next_request(tx, holder, 600))
     with (

@@ -45,7 +45,7 @@ def desk_worker_and_other(place: Place, sandbox: Sandbox) -> Iterator[tuple[Cons
 
 def list_own_requests(desk: Console) -> dict[str, OwnRequest]:
     """Return the person's own desk requests in a dictionary by id."""
-    return {request.id: request for request in desk.own_requests.list_recent_requests()}
+    return {request.id: request for request in desk.own_desk_requests.list_recent_requests()}
 
 
 def test_own_requests_in_every_state_are_listed(
@@ -63,7 +63,7 @@ def test_own_requests_in_every_state_are_listed(
     place.sql(f"UPDATE requests SET expires_at = expires_at - INTERVAL 2 MINUTE WHERE id IN ('{lapsed}', '{old.id}')")
     age_sql = f"INTERVAL {LISTED_REQUEST_AGE_SECONDS + 60} SECOND"
     place.sql(f"UPDATE requests SET at = at - {age_sql} WHERE id = '{old.id}'")
-    assert desk.own_requests.withdraw(withdrawn)
+    assert desk.own_desk_requests.withdraw(withdrawn)
     row = take_next_request(worker)
     assert row is not None
     assert row.id == taken
@@ -78,7 +78,7 @@ def test_own_requests_in_every_state_are_listed(
     assert list(states) == sorted(states, reverse=True), (
         "ids of one millisecond have no order but that of their letters"
     )
-    assert not desk.own_requests.withdraw(taken)
+    assert not desk.own_desk_requests.withdraw(taken)
     assert list_own_requests(desk)[taken].state is OwnRequestState.TAKEN
 
 
@@ -95,7 +95,7 @@ def test_a_request_whose_worker_died_is_listed_as_abandoned(
     place.sql("UPDATE requests SET lease_expires = 1")
     listed = list_own_requests(desk)[request]
     assert (listed.state, listed.is_open) == (OwnRequestState.ABANDONED, True)
-    assert not desk.own_requests.withdraw(request)
+    assert not desk.own_desk_requests.withdraw(request)
     take_next_request(worker)
     assert list_own_requests(desk)[request].state is OwnRequestState.TAKEN
 
@@ -114,7 +114,7 @@ def test_a_request_of_a_desk_with_a_late_clock_is_listed(
         with monkeypatch.context() as patch:
             patch.setattr(time, "time_ns", lambda: true_time() - 25 * 3600 * 10**9)
             withdrawn, waiting = store_request(desk, subject="2"), store_request(desk, subject="3")
-            assert desk.own_requests.withdraw(withdrawn)
+            assert desk.own_desk_requests.withdraw(withdrawn)
         assert waiting < early
         states = {
             early: OwnRequestState.WAITING,
@@ -171,14 +171,14 @@ def test_a_repeated_withdrawal_adds_no_row(
     """
     desk, worker, other = desk_worker_and_other
     request = store_request(desk)
-    assert desk.own_requests.withdraw(request)
-    assert desk.own_requests.withdraw(request)
+    assert desk.own_desk_requests.withdraw(request)
+    assert desk.own_desk_requests.withdraw(request)
     assert place.sql("SELECT id, subject_id FROM requests WHERE action = 'withdraw'") == [
         (make_withdrawal_id(request), request)
     ]
     assert take_next_request(worker) is None
     with pytest.raises(ConsoleError) as refused:
-        other.own_requests.withdraw(store_request(desk))
+        other.own_desk_requests.withdraw(store_request(desk))
     assert refused.value.code == "not_allowed"
 
 
@@ -191,7 +191,7 @@ def test_a_waiting_window_learns_that_its_worker_died(
     desk, worker, _ = desk_worker_and_other
     (number,) = invent_numbers(1, seed=42)
     wait = RequestWait()
-    worker.desk_requests.announce_presence()
+    worker.desk_request_executor.announce_presence()
 
     def buy_reporting_state() -> CreditCheck:
         with report_request_state_to(wait):
@@ -218,7 +218,7 @@ def test_a_waiting_window_reports_a_withdrawal(
     desk, worker, _ = desk_worker_and_other
     (number,) = invent_numbers(1, seed=41)
     wait = RequestWait()
-    worker.desk_requests.announce_presence()
+    worker.desk_request_executor.announce_presence()
 
     def buy_reporting_state() -> CreditCheck:
         with report_request_state_to(wait):
@@ -229,7 +229,7 @@ def test_a_waiting_window_reports_a_withdrawal(
         wait_until(lambda: wait.desk_request_id is not None, "the request")
         assert wait.desk_request_id is not None
         assert not wait.is_taken
-        assert desk.own_requests.withdraw(wait.desk_request_id)
+        assert desk.own_desk_requests.withdraw(wait.desk_request_id)
         with pytest.raises(ConsoleError) as raised:
             bought.result(MAX_WAIT_SECONDS)
     assert (raised.value.code, raised.value.detail["reason"]) == ("interrupted", "withdrawn")
@@ -265,10 +265,12 @@ def test_the_answer_for_a_killed_desk_is_marked(
             child.communicate()
         sandbox.control.release_calls()
         with place.open_desk(sandbox, desk=5) as desk, place.open_desk(sandbox, desk=6) as elsewhere:
-            wait_until(lambda: all(not one.is_open for one in desk.own_requests.list_recent_requests()), "the answer")
+            wait_until(
+                lambda: all(not one.is_open for one in desk.own_desk_requests.list_recent_requests()), "the answer"
+            )
             own_list, other_list = (
-                desk.own_requests.list_recent_requests(),
-                elsewhere.own_requests.list_recent_requests(),
+                desk.own_desk_requests.list_recent_requests(),
+                elsewhere.own_desk_requests.list_recent_requests(),
             )
     assert [(one.is_unanswered, _read_corporation_number(one)) for one in own_list] == [
         (True, second),
@@ -284,11 +286,11 @@ def test_a_failed_request_is_listed_with_its_error(desk_worker_and_other: tuple[
     desk, worker, _ = desk_worker_and_other
     with keep_executing_desk_requests(worker), pytest.raises(ConsoleError) as raised:
         desk.recovery.probe("credit-check", "4711")
-    (request,) = desk.own_requests.list_recent_requests()
+    (request,) = desk.own_desk_requests.list_recent_requests()
     assert request.answer_error is not None
     assert (request.answer_error.code, request.answer_error.detail) == (raised.value.code, raised.value.detail)
     assert (request.action, request.subject_kind, request.subject_id) == ("probe", "credit-check", "4711")
-    assert worker.own_requests.list_recent_requests() == ()
+    assert worker.own_desk_requests.list_recent_requests() == ()
 
 
 def _read_corporation_number(request: OwnRequest) -> str | None:

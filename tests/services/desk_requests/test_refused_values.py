@@ -45,7 +45,7 @@ def list_unreadable_calls(desk: Console, lead: Console, admin: Console) -> CallB
         "refund a huge payment": lambda: desk.refunds.request(
             RefundRequest(HUGE_INTEGER, "1", "r", reason_code=RefundReason.RETURNED)
         ),
-        "limit with a lone surrogate": lambda: admin.limits.set_limit(LONE_SURROGATE, "JPY", 5),
+        "limit with a lone surrogate": lambda: admin.refund_limits.set_limit(LONE_SURROGATE, "JPY", 5),
         "an integer with more digits than Python converts": lambda: lead.refunds.approve(10**5000),
     }
 
@@ -68,7 +68,7 @@ def test_a_desk_refuses_values_that_no_worker_can_read(place: Place, sandbox: Sa
     ):
         refusals = {name: call_for_refusal(call) for name, call in list_unreadable_calls(desk, lead, admin).items()}
         for limit in (10**25, 2**63, -(10**25), -1):
-            refusals[f"limit {limit}"] = call_for_refusal(admin.limits.set_limit, "per_refund", "JPY", limit)
+            refusals[f"limit {limit}"] = call_for_refusal(admin.refund_limits.set_limit, "per_refund", "JPY", limit)
     for name, refusal in refusals.items():
         expected = "invalid_amount" if name.startswith("limit -") or name[6:].isdigit() else "usage"
         assert (refusal.code, refusal.exit_status) == (expected, 2), name
@@ -99,7 +99,7 @@ def test_long_texts_in_facts_of_a_request_are_cut(place: Place, sandbox: Sandbox
             "probe": lambda: desk.recovery.probe(LONG_TEXT, 1),
             "resolve": lambda: desk.recovery.resolve("refund", 1, LONG_TEXT, "proof"),
             "hand over": lambda: desk.incidents.hand_over(1, LONG_TEXT, "n"),
-            "limit": lambda: admin.limits.set_limit(LONG_TEXT, LONG_TEXT, 5),
+            "limit": lambda: admin.refund_limits.set_limit(LONG_TEXT, LONG_TEXT, 5),
             "switch": lambda: lead.read_only_switches.set_switch(LONG_TEXT, True, "a"),
             "purchase": lambda: desk.credit_checks.purchase(PurchaseRequest("9" * 300, "1")),
             "purchase of an emoji": lambda: desk.credit_checks.purchase(PurchaseRequest("😀" * 70, "1")),

@@ -40,7 +40,7 @@ def test_a_worker_sends_few_packets(place: Place, monkeypatch: pytest.MonkeyPatc
     buy = alarmbox.buy_check
     with place.desk(alarmbox, desk=0) as desk, place.desk(alarmbox, person="worker", desk=1) as worker:
         worker._action_builders.credit_checks.refetch_service.fetch_parts_after_purchase = lambda *_: None  # type: ignore[method-assign]  # just here
-        worker.desk_requests.announce_presence()
+        worker.desk_request_executor.announce_presence()
         for number in invent_numbers(3, seed=117):  # the first ones connect
             arguments = json.dumps([serialize_value(PurchaseRequest(number, "1"))])
             request = NewDeskRequest(make_request_id(), "purchase", arguments, "company", number)
@@ -52,7 +52,7 @@ def test_a_worker_sends_few_packets(place: Place, monkeypatch: pytest.MonkeyPatc
                     return buy(given)
 
                 monkeypatch.setattr(alarmbox, "buy_check", record_call_and_buy)
-                assert worker.desk_requests.execute_next()
+                assert worker.desk_request_executor.execute_next()
     call = packets.index(_PROVIDER_CALL)
     sent = "\n".join(repr(packet)[:120] for packet in packets)
     assert call <= MAX_PACKET_COUNT_BEFORE_CALL, sent

@@ -66,7 +66,7 @@ def test_a_withdrawn_request_is_never_taken(desk_worker_and_other: tuple[Console
     assert taken.id == second
     assert take_next_request(worker) is None
     assert not insert_withdrawal(desk, first)
-    assert worker.desk_requests.count_waiting_requests() == 0
+    assert worker.desk_request_executor.count_waiting_requests() == 0
 
 
 def test_a_request_that_is_withdrawn_during_the_search_is_not_taken(
@@ -164,7 +164,7 @@ def test_a_request_being_taken_is_not_reported_as_lapsed(
     """
     desk, worker, _ = desk_worker_and_other
     (number,) = invent_numbers(1, seed=33)
-    worker.desk_requests.announce_presence()
+    worker.desk_request_executor.announce_presence()
     is_taken, may_commit = Event(), Event()
 
     def take_slowly() -> TakenDeskRequest | None:
@@ -220,7 +220,7 @@ def test_a_lapsed_request_is_reported_and_listed(
     """
     desk, worker, _ = desk_worker_and_other
     (number,) = invent_numbers(1, seed=34)
-    worker.desk_requests.announce_presence()
+    worker.desk_request_executor.announce_presence()
     with ThreadPoolExecutor(1) as thread:
         bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
         wait_until(
@@ -230,7 +230,7 @@ def test_a_lapsed_request_is_reported_and_listed(
         with pytest.raises(ConsoleError) as away:
             bought.result(MAX_WAIT_SECONDS)
     assert (away.value.code, take_next_request(worker)) == ("worker_away", None)
-    assert [one.state for one in desk.own_requests.list_recent_requests()] == [OwnRequestState.LAPSED]
+    assert [one.state for one in desk.own_desk_requests.list_recent_requests()] == [OwnRequestState.LAPSED]
 
 
 def test_ctrl_c_withdraws_the_waiting_request(
@@ -243,12 +243,12 @@ def test_ctrl_c_withdraws_the_waiting_request(
     (number,) = invent_numbers(1, seed=31)
 
     def is_request_stored() -> bool:
-        worker.desk_requests.announce_presence()
+        worker.desk_request_executor.announce_presence()
         return place.sql("SELECT count(*) FROM requests WHERE action = 'purchase'") == [(1,)]
 
     env = place.make_environment(sandbox.url, "op-a", 5)
     command = [sys.executable, "-m", "console", "--json", "purchase", number, "--client", "1"]
-    worker.desk_requests.announce_presence()
+    worker.desk_request_executor.announce_presence()
     child = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
     try:
         wait_until(is_request_stored, "the request")
@@ -259,5 +259,5 @@ def test_ctrl_c_withdraws_the_waiting_request(
             child.kill()
     assert '"interrupted"' in out
     with keep_executing_desk_requests(worker):
-        wait_until(lambda: worker.desk_requests.count_waiting_requests() == 0, "the worker to look")
+        wait_until(lambda: worker.desk_request_executor.count_waiting_requests() == 0, "the worker to look")
     assert not sandbox.ledger.list_charges_of_number(number)

@@ -72,8 +72,8 @@ def test_a_worker_stores_exactly_the_typed_texts(
         desk.recovery.hand_over("payment", paid.id, typed)
         probed = scene.find_payment("paypay", "ORD-1")
         assert probed is not None
-        run = desk.bulk.create_run("note", (ChosenRecord("payment", paid.id, probed.version),), typed)
-        desk.bulk.run(run.id)
+        run = desk.bulk_runs.create_run("note", (ChosenRecord("payment", paid.id, probed.version),), typed)
+        desk.bulk_runs.run(run.id)
         assert place.sql("SELECT words, COUNT(*) FROM notes GROUP BY words") == [(STORED_TEXT, 3)]
         incident = desk.incidents.snooze(ALERT_ID, clock.now() + timedelta(hours=1), typed)
         desk.incidents.end_snooze(incident.id)

@@ -62,7 +62,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
     """The demo's desk. The acting person is the auditor, who can see the whole audit trail."""
     with open_sample_desk(tmp_path_factory.mktemp("home"), OPERATOR="aud-e") as made:
         with act_as("op-a"):
-            made.console.bulk.create_run("probe", "unknown")
+            made.console.bulk_runs.create_run("probe", "unknown")
         yield made
 
 
@@ -311,7 +311,7 @@ def test_the_results_of_a_bulk_run_are_in_words(desk: SampleDesk, tmp_path: Path
     """The export of a bulk run names each record with its corporation and amount. Refused rows have the reason in
     words; the part `not_done` leaves out the executed rows.
     """
-    bulk, taken = desk.console.bulk, desk.console.recovery.read_queue("refunds").items[0].record
+    bulk, taken = desk.console.bulk_runs, desk.console.recovery.read_queue("refunds").items[0].record
     with act_as("op-a"):
         check = desk.console.recovery.read_queue("incomplete").items[0].record
         chosen = [

@@ -78,7 +78,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
     """Yield the demo's desk, with the auditor as the acting person."""
     with open_sample_desk(tmp_path_factory.mktemp("home"), count=60, OPERATOR="aud-e") as made:
         with act_as("op-a"):
-            made.console.bulk.create_run("probe", "unknown")
+            made.console.bulk_runs.create_run("probe", "unknown")
         yield made
 
 

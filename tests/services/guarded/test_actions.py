@@ -171,8 +171,8 @@ class GiftCardDesk:
         machinery = console._action_builders
         action = make_declaration()
         self.sending = GuardedService(self.context, machinery._pipeline, action, lambda: self.context)
-        registry = {**machinery.guarded_actions, action.name: self.sending}
-        patch.setitem(machinery.__dict__, "guarded_actions", registry)
+        registry = {**machinery.services_by_action, action.name: self.sending}
+        patch.setitem(machinery.__dict__, "services_by_action", registry)
         place.sql(CREATE_TABLE_SQL, "INSERT INTO gifts VALUES (1, 'wanted', NULL)")
 
     def send_gift_guarded(self) -> int:
@@ -357,7 +357,7 @@ def test_every_registered_action_has_words(console: Console, language: str) -> N
     words = set(read_sentences(language))
     missing_words = {
         name: find_missing_words(service.action, words)
-        for name, service in console._action_builders.guarded_actions.items()
+        for name, service in console._action_builders.services_by_action.items()
     }
     assert missing_words == {name: set() for name in missing_words}
 
@@ -391,7 +391,7 @@ def test_every_declared_action_is_registered(console: Console) -> None:
     constants = {
         id(value): value for module in modules for value in vars(module).values() if isinstance(value, GuardedAction)
     }
-    registry = console._action_builders.guarded_actions
+    registry = console._action_builders.services_by_action
     assert {one.name for one in constants.values()} == set(registry)
     effects = {service.action.kind: name for name, service in registry.items() if service.action.has_effect}
     assert effects == journal.MONEY_ACTION_BY_KIND
@@ -409,7 +409,7 @@ def test_recovery_document_lists_every_ending_of_an_action(console: Console) -> 
             endings[row.split("`")[1]] = []
         if endings and row.startswith("| "):
             endings[list(endings)[-1]].append(row.split(" | ")[1])
-    registry = console._action_builders.guarded_actions
+    registry = console._action_builders.services_by_action
     assert set(endings) == set(registry)
     for name, service in registry.items():
         assert any("unknown" in ending for ending in endings[name]) is service.action.has_effect, name

@@ -450,7 +450,7 @@ def test_a_repeat_without_a_stored_answer_gets_the_limit(
     decision of the same person. If another administrator has set the limit meanwhile, the repeat gets the new value.
     """
     with place.desk(alarmbox, clock, FAILPOINT="before_answer_kept:1:raise") as console:
-        set_limit = partial(console.limits.set_limit, "per_refund", "JPY", 77)
+        set_limit = partial(console.refund_limits.set_limit, "per_refund", "JPY", 77)
         limit = set_limit(request_id="v3")
         assert (limit.proposed, limit.proposed_by) == (77, FIRST_PERSON)
         assert call_for_refusal(lambda: set_limit(request_id="v3")).code == "in_progress"

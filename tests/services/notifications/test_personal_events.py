@@ -66,10 +66,12 @@ def test_requests_notes_and_bulk_runs_notify_the_right_people(scene: PaymentDesk
         console.refunds.request(RefundRequest(payment, "100", "sent back")) for payment in (first, second, third)
     )
     console.refunds.withdraw(withdrawn.id)
-    run = console.bulk.create_run("probe", [ChosenRecord("payment", third, scene.read_payment(third).version)])
-    console.bulk.run(run.id)
-    discarded = console.bulk.create_run("probe", [ChosenRecord("payment", third, scene.read_payment(third).version)])
-    console.bulk.discard(discarded.id)
+    run = console.bulk_runs.create_run("probe", [ChosenRecord("payment", third, scene.read_payment(third).version)])
+    console.bulk_runs.run(run.id)
+    discarded = console.bulk_runs.create_run(
+        "probe", [ChosenRecord("payment", third, scene.read_payment(third).version)]
+    )
+    console.bulk_runs.discard(discarded.id)
     run_event = ("bulk_run", "ended", "bulk-run", str(run.id), run.name)
     assert read_events(console) == [run_event]
     console.recovery.add_note("payment", first, f"@{place.get_account_name('lead-b')} look")

@@ -51,7 +51,7 @@ def test_left_open_records_are_listed_with_their_reason(scene: PaymentDesk) -> N
     assert scene.payments.probe(payment.id).state == "completed"
     refund = console.refunds.request(RefundRequest(payment.id, "100", "sent back"))
     taken = console.recovery.take("payment", payment.id)
-    run = console.bulk.create_run("probe", [ChosenRecord("credit-check", other.id, other.version)])
+    run = console.bulk_runs.create_run("probe", [ChosenRecord("credit-check", other.id, other.version)])
     console.recovery.resolve("credit-check", unknown.id, "error", "the provider has no such purchase")
     with scene.place.open_console_of_person(console, "lead-b") as desk:
         desk.recovery.take("credit-check", other.id)
@@ -77,7 +77,7 @@ def test_left_open_records_are_listed_with_their_reason(scene: PaymentDesk) -> N
     assert [item.corporation_number for item in items[1:4]] == [*CORPORATION_NUMBERS, None]
 
     console.recovery.give_up_take("payment", payment.id)
-    console.bulk.discard(run.id)
+    console.bulk_runs.discard(run.id)
     console.refunds.withdraw(refund.id)
     assert {item.reason for item in console.left_open.list_items()} == {
         LeftOpenReason.OPERATION,

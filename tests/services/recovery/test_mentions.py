@@ -83,8 +83,8 @@ def test_only_people_who_write_notes_are_mentioned(scene: PaymentDesk) -> None:
     with act_as("op-a"):
         note = console.recovery.add_note("payment", number, "@aud @lead-b @o'brien; DROP TABLE mentions @% @op_a")
         version = console.recovery.read_record("payment", number).record.version  # type: ignore[union-attr]  # a payment
-        run = console.bulk.create_run("note", [ChosenRecord("payment", number, version)], "@lead-b all of them")
-        console.bulk.run(run.id)
+        run = console.bulk_runs.create_run("note", [ChosenRecord("payment", number, version)], "@lead-b all of them")
+        console.bulk_runs.run(run.id)
         assert call_for_refusal_code(lambda: console.recovery.add_note("payment", 999, "@lead-b")) == "not_found"
     assert len(console.recovery.read_record("payment", number).notes) == 2  # type: ignore[union-attr]  # a payment
     for name in ("lead-b", "o'brien; DROP TABLE mentions", "%", "op_a"):

@@ -134,8 +134,8 @@ def test_an_export_names_the_source_of_company_names(
     chosen = make_unknown_checks(console, 3)
     hostile, long_name = make_corporation_numbers(RECORD_COUNT)[:2]
     rows = [make_company_row(hostile, HOSTILE_NAME), make_company_row(long_name, "@" + "長" * 149)]
-    run = console.bulk.create_run("take", chosen)
-    console.bulk.run(run.id)
+    run = console.bulk_runs.create_run("take", chosen)
+    console.bulk_runs.run(run.id)
     import_into_registry(console, write_whole_file(tmp_path, WHOLE_FILE_DAY, 5, 1, first_rows=rows))
     file = tmp_path / "results.csv"
     console.exports.write(ExportRequest(ListName.BULK, str(run.id)), file, "en")

@@ -144,11 +144,11 @@ def test_a_bulk_run_continues_after_a_clock_jump(
     monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + clock_error[0])
     with place.desk(alarmbox, hand_clock) as console:
         rows = bulk_stage.insert_unknown_checks(console, bulk_stage.make_corporation_numbers(4))
-        run = console.bulk.create_run("probe", rows)
+        run = console.bulk_runs.create_run("probe", rows)
         for wrong, most in ((timedelta(), 1), (jump, 3), (timedelta(), 4)):
             clock_error[0] = wrong
-            assert console.bulk.run(run.id, most).done == most
-        assert [row.result for row in console.bulk.list_rows(run.id)] == ["done"] * 4
+            assert console.bulk_runs.run(run.id, most).done == most
+        assert [row.result for row in console.bulk_runs.list_rows(run.id)] == ["done"] * 4
         assert bulk_stage.count_bought_entries(place) == {row.id: 1 for row in rows}
         assert Counter(alarmbox.call_counts).total() == 4
         console.audit.verify_chains()

@@ -81,7 +81,7 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
         assert (
             call_and_get_code(lambda: lead.refunds.approve(requested_refund.id)) == "rate_limited"
         )  # it is sent later, by itself
-        half = scene.console.bulk.create_run(
+        half = scene.console.bulk_runs.create_run(
             "probe", [ChosenRecord("payment", paid.id, scene.read_payment(paid.id).version)]
         )
         place.sql(f"UPDATE bulk_runs SET state = 'running', version = version + 1 WHERE id = {half.id}")

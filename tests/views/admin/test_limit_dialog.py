@@ -35,7 +35,7 @@ def desk(tmp_path: Path) -> Iterator[Console]:
 
 
 def find_limit(desk: Console, name: str = LIMIT_NAME) -> Limit:
-    return next(one for one in desk.limits.list_limits() if (one.name, one.currency) == (name, CURRENCY))
+    return next(one for one in desk.refund_limits.list_limits() if (one.name, one.currency) == (name, CURRENCY))
 
 
 def make_window_context(

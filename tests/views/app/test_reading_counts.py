@@ -168,9 +168,9 @@ def test_the_answers_to_a_bulk_run_count_for_the_status_bar(qapp: QApplication, 
     context = desk.context
     assert read_answer_time(desk) is None, "answered before the window was opened"
     assert make_alarmbox_cell(context).text == context.translate("status.not_asked")
-    run = console.bulk.create_run("refetch", [ChosenRecord("credit-check", check.id, check.version)])
+    run = console.bulk_runs.create_run("refetch", [ChosenRecord("credit-check", check.id, check.version)])
     begun_at = context.now()
-    assert console.bulk.run(run.id).state == "done"
+    assert console.bulk_runs.run(run.id).state == "done"
     answered_at = read_answer_time(desk)
     assert answered_at is not None
     assert begun_at <= answered_at <= context.now()

@@ -29,7 +29,7 @@ def test_a_second_sign_out_opens_no_second_window(qtbot: QtBot, monkeypatch: pyt
     monkeypatch.setattr(
         opener.context,
         "bind_services",
-        lambda call: lambda: call(SimpleNamespace(sessions=SimpleNamespace(sign_out=sign_out))),
+        lambda call: lambda: call(SimpleNamespace(sign_in_service=SimpleNamespace(sign_out=sign_out))),
     )
     monkeypatch.setattr(opener, "_open_window_after_sign_out", opened.append)
     for _ in range(2):

@@ -291,7 +291,7 @@ def test_rows_that_failed_are_first_in_the_results(qtbot: QtBot) -> None:
             matching_rows = [row for row in rows if row.position > after_position and result in (None, row.result)]
             return [BulkRowWithRecord(row, None) for row in matching_rows[:limit]]
 
-    services: Any = SimpleNamespace(bulk=InventedBulkService())
+    services: Any = SimpleNamespace(bulk_runs=InventedBulkService())
     model = PagedModel([], lambda line: line.row.position, InlineRunner(), rows_per_page=3)
     model.read_query(partial(dialog_pages._read_result_rows, services, run_id=1, result_filter=None))
     for _page in range(6):

@@ -22,7 +22,7 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
         "count_changed_companies",
     },
     "audit": {"list_entries", "verify_trail"},
-    "bulk": {
+    "bulk_runs": {
         "make_plan", "read_run_with_holder", "read_progress", "list_unfinished_and_recent_runs",
         "list_rows_with_records", "count_unfinished_runs",
     },
@@ -37,7 +37,7 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
     },
     "exports": {"write"},  # a file of this desk and an audit entry
     "health": {"run_all_checks"},
-    "limits": {"list_limits"},
+    "refund_limits": {"list_limits"},
     "disabled_people": {"list_people"},
     "incidents": {
         "count_unlisted_alerts", "count_waiting_incidents", "list_incidents", "list_possible_owners",
@@ -51,7 +51,7 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
     "mentions": {"list_open_mentions"},
     "notifications": {"list_events"},
     "notices": {"count_open_notices", "read_item", "read_page"},
-    "own_requests": {"list_recent_requests", "withdraw"},  # the id of a withdrawal follows from the request's
+    "own_desk_requests": {"list_recent_requests", "withdraw"},  # the id of a withdrawal follows from the request's
     "payments": {"read_payment", "read_order", "read_order_sides", "list_set_asides"},
     "pdfs": {"open_pages", "open_comparison", "list_versions", "count_pages"},
     "pdf_copy_writer": {"save"},  # a file of this desk and an audit entry
@@ -75,7 +75,8 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
         "read_daily_close", "list_providers",
     },
     "saved_views": {"count_records_of_views", "read_view_by_id"},
-    "sessions": {"record_sign_in", "confirm_password", "sign_out"},  # no record changes; each sign-in is a new one
+    # no record changes; each sign-in is a new one
+    "sign_in_service": {"record_sign_in", "confirm_password", "sign_out"},
 }  # fmt: skip
 """The calls of the window without a request id, by service: they change no record, or have another reason in a
 comment. A new call of the window must be added to this table, or have a request id.

@@ -164,7 +164,7 @@ class PersonWindow:
     def create_bulk_run(self) -> BulkRun:
         """Create a bulk run of this person that takes one record, and return it before its execution."""
         record = self.buy_check()
-        return self.desk.bulk.create_run("take", [ChosenRecord("credit-check", record.id, record.version)])
+        return self.desk.bulk_runs.create_run("take", [ChosenRecord("credit-check", record.id, record.version)])
 
 
 def prepare_purchase(window: PersonWindow) -> ClickFunction:

@@ -26,8 +26,9 @@ def covered_window(qtbot: QtBot, appearance: object) -> CoveredWindow:
     context = covered_window.context = make_window_context()
     context.runner = InlineRunner(paused=True)
     context.people = tuple(Person(name, frozenset({"operator"}), may_buy=True) for name in ("op-a", "lead-b"))
-    sessions = SimpleNamespace(confirm_password=lambda _password: True)
-    context.store_services(SimpleNamespace(training=None, acting_as=lambda _name: nullcontext(), sessions=sessions))  # type: ignore[arg-type]
+    sign_in = SimpleNamespace(confirm_password=lambda _password: True)
+    services: Any = SimpleNamespace(training=None, acting_as=lambda _name: nullcontext(), sign_in_service=sign_in)
+    context.store_services(services)
     covers: list[Any] = []
     covered_window.window_cover = SimpleNamespace(  # type: ignore[assignment]  # as much of it as is needed
         is_covered=False, show_cover=covers.append, remove_cover=lambda: None, reject_hidden_dialogs=lambda: None

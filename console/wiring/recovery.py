@@ -317,8 +317,8 @@ class RecoveryService:
         `verify_pack` in `services/evidence/pack_verification.py` can verify the file.
 
         Raises not_found if there is no such record; no_operator if no name is set; not_allowed if the acting person
-        has no right to export the audit trail; usage (file_exists) if the file exists, (no_folder) if its folder
-        doesn't exist; storage_full if the file can't be written.
+        has no right to export the audit trail; usage if the file exists (problem file_exists) or if its folder
+        doesn't exist (no_folder); storage_full if the file can't be written.
         """
         return self._services.evidence_packs.write(kind, id, path)
 
@@ -334,8 +334,9 @@ class RecoveryService:
         `verify_pack` in `services/evidence/pack_verification.py` can verify the file.
 
         Raises not_found if one of the records is missing; no_operator if no name is set; not_allowed if the acting
-        person has no right to export the audit trail; usage (file_exists) if the file exists, (no_folder) if its
-        folder doesn't exist, (bulk_size) for no records or too many; storage_full if the file can't be written.
+        person has no right to export the audit trail; usage if the file exists (problem file_exists), if its folder
+        doesn't exist (no_folder), or if there are no records or too many (bulk_size); storage_full if the file can't
+        be written.
         """
         return self._services.evidence_bundles.write(records, path, progress)
 
