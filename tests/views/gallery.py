@@ -199,7 +199,7 @@ def make_toasts() -> QWidget:
         ToastFrame("コピーしました 2010401907731", "4 秒で消えます"),
         ToastFrame("¥8,500 の返金を申請しました", "R-2214 承認待ち。PayPay へは未送信です"),
         ToastFrame(
-            "まだ応答がありません", "監視を続けています。閉じても構いません", icon_name="question", tone="unknown"
+            "まだ回答がありません", "監視を続けています。閉じても構いません", icon_name="question", tone="unknown"
         ),
         ToastFrame(
             "実行しませんでした: 更新あり", "v8 に変わっています。差分を表示", icon_name="square_bang", tone="bad"
@@ -317,7 +317,7 @@ def make_window_frame() -> QWidget:
     )
     form.show_action_widgets(KeyButton("注文へ反映", "M", "primary"), KeyButton("状態確認", "P"))
     tabs = TabBar("内訳")
-    for word, count in (("時系列", "8"), ("試行", "2"), ("返金", "0"), ("応答の控え（伏せ字）", "3")):
+    for word, count in (("時系列", "8"), ("試行", "2"), ("返金", "0"), ("回答の控え（伏せ字）", "3")):
         tabs.add_tab(word, count)
     off = KeyButton("証跡付きで解決…", "E")
     off.disable_with_reason("必要な権限: 承認者 lead-b、lead-c")
@@ -380,7 +380,7 @@ def make_documents() -> QWidget:
             DocumentSummary("結果", "check", "good", "保留", "値 hold"),
             DocumentSummary("期日", "check", "good", "2027-11-20 まで", "2026-11-20 に購入"),
             DocumentSummary(
-                "PDF", "cross", "bad", "応答の途中切断", "次回 15:58", is_missing=True, missing_word="なし"
+                "PDF", "cross", "bad", "回答の途中切断", "次回 15:58", is_missing=True, missing_word="なし"
             ),
         ],
         "書類",

@@ -92,6 +92,17 @@ def test_no_sentence_has_a_forbidden_word(word: str) -> None:
     assert faulty_keys == [], REASON_BY_FORBIDDEN_WORD[word]
 
 
+def test_the_answer_of_a_provider_has_one_word() -> None:
+    """The answer of a provider or a worker to a call is called 回答. The word 応答 only says whether and how fast a
+    system reacts, as in 応答なし."""
+    reactions = (
+        r"応答(なし|しな|しま|して|時間|の時間切れ|を再開|が遅|が速|が長|がな|がありません|のない|に )"
+        r"|認証応答|^\{at\} 応答$"
+    )
+    faulty_keys = [key for key, text in JAPANESE_SENTENCES.items() if "応答" in re.sub(reactions, "", text)]
+    assert faulty_keys == []
+
+
 def test_a_space_stands_between_japanese_and_latin_letters() -> None:
     """A Japanese text has a space between Japanese and Latin letters or digits (PDF を取得, 24 時間), and no space
     next to Japanese punctuation.
