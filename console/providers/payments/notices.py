@@ -2,13 +2,15 @@
 callbacks and unsigned hints.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Generic, Protocol, runtime_checkable
 
 from console.domain.money import Money
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.provider_outcome import OutcomeClass
+from console.settings.provider_access import ProviderSettingsT
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +86,16 @@ class OtherHint:
 
 
 Hint = TransactionHint | ReconciliationFileHint | OtherHint
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HintReader(Generic[ProviderSettingsT]):
+    """Functions that read the unsigned notices of a provider. `list_networks` returns the networks (CIDR) from which
+    the provider sends notices. `parse_notice` parses a notice's body and raises UnreadableJson for a body that is no
+    notice of the provider. `stored_fields`: names of the fields of a notice (a JSON object) that are stored as
+    evidence.
+    """
+
+    list_networks: Callable[[ProviderSettingsT], Sequence[str]]
+    parse_notice: Callable[[bytes], Hint]
+    stored_fields: Sequence[str]

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from console.domain.calendar_days import JST
 from console.domain.payments.provider_registry import HistoryKind, NoticeKind
-from console.domain.payments.states import PaymentState, RefundState
-from console.providers.payments.plugin import DailyFileFunctions, HintReader, HistoryRowIndex, ProviderPlugin
+from console.providers.payments.plugin import ProviderPlugin
 from console.settings.provider_access import (
     ProviderAccess,
     SettingSource,
@@ -20,10 +19,12 @@ from console.settings.provider_access import (
 from console.settings.value_parsers import RawSetting, make_choice_parser
 
 if TYPE_CHECKING:
+    from console.domain.payments.states import PaymentState, RefundState
     from console.domain.provider_outcome import Outcome
     from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
     from console.providers.payments.adapter_arguments import AdapterArguments
-    from console.providers.payments.notices import Hint
+    from console.providers.payments.daily_files import DailyFileFunctions, HistoryRowIndex
+    from console.providers.payments.notices import Hint, HintReader
     from console.providers.payments.provider import PaymentProvider
 
 CALL_SPACING_SECONDS = 0.34
@@ -89,7 +90,7 @@ def _make_adapter(arguments: "AdapterArguments[PayPaySettings]") -> "PaymentProv
     )
 
 
-def _find_payment_state(provider_word: str) -> PaymentState | None:
+def _find_payment_state(provider_word: str) -> "PaymentState | None":
     """Return our payment state for one of PayPay's words for states; None for an unknown word."""
     from console.providers.paypay.result_codes import PAYMENT_STATE_MEANINGS
 
@@ -97,11 +98,31 @@ def _find_payment_state(provider_word: str) -> PaymentState | None:
     return row.state if row else None
 
 
-def _find_refund_state(provider_word: str) -> RefundState | None:
+def _find_refund_state(provider_word: str) -> "RefundState | None":
     """Return our refund state for one of PayPay's words for states; None for an unknown word."""
     from console.providers.paypay.result_codes import REFUND_STATE_MEANINGS
 
     return REFUND_STATE_MEANINGS[provider_word][1] if provider_word in REFUND_STATE_MEANINGS else None
+
+
+def _make_hint_reader() -> "HintReader[PayPaySettings]":
+    from console.providers.payments.notices import HintReader
+
+    return HintReader(
+        list_networks=lambda own_settings: own_settings.webhook_sources,
+        parse_notice=_read_hint,
+        stored_fields=(
+            "notification_type",
+            "order_id",
+            "merchant_order_id",
+            "order_amount",
+            "state",
+            "authorized_at",
+            "paid_at",
+            "canceled_at",
+            "expires_at",
+        ),
+    )
 
 
 def _read_hint(body: bytes) -> "Hint":
@@ -110,6 +131,17 @@ def _read_hint(body: bytes) -> "Hint":
     from console.providers.paypay.webhooks import read_notice
 
     return read_notice(body)
+
+
+def _make_daily_file_functions() -> "DailyFileFunctions[PayPaySettings]":
+    from console.providers.payments.daily_files import DailyFileFunctions
+
+    return DailyFileFunctions(
+        merchant_id_credential="MERCHANT_ID",
+        find_day=_parse_file_day,
+        download_file=_fetch_file,
+        read_rows=_read_rows,
+    )
 
 
 def _parse_file_day(url: str, merchant_id: str) -> date | None:
@@ -133,7 +165,7 @@ def _fetch_file(url: str, arguments: "AdapterArguments[PayPaySettings]") -> "Out
 
 
 def _read_rows(
-    stream: BinaryIO, merchant_id: str, day: date, index: HistoryRowIndex
+    stream: BinaryIO, merchant_id: str, day: date, index: "HistoryRowIndex"
 ) -> "Iterable[HistoryRow | RefusedRow]":
     """Yield the accepted and the refused rows of the merchant's daily file in `stream`, which is of the day `day`.
     `index` finds repeated rows."""
@@ -201,25 +233,6 @@ PLUGIN = ProviderPlugin(
     make_adapter=_make_adapter,
     find_payment_state=_find_payment_state,
     find_refund_state=_find_refund_state,
-    hints=HintReader(
-        list_networks=lambda own_settings: own_settings.webhook_sources,
-        parse_notice=_read_hint,
-        stored_fields=(
-            "notification_type",
-            "order_id",
-            "merchant_order_id",
-            "order_amount",
-            "state",
-            "authorized_at",
-            "paid_at",
-            "canceled_at",
-            "expires_at",
-        ),
-    ),
-    daily_files=DailyFileFunctions(
-        merchant_id_credential="MERCHANT_ID",
-        find_day=_parse_file_day,
-        download_file=_fetch_file,
-        read_rows=_read_rows,
-    ),
+    make_hint_reader=_make_hint_reader,
+    make_daily_file_functions=_make_daily_file_functions,
 )

@@ -26,7 +26,7 @@ from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.response_classes import UNREADABLE_REASON
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
 from console.providers.http.transport import MEBIBYTE, HttpAnswer, HttpTransport
-from console.providers.payments.plugin import HistoryRowIndex
+from console.providers.payments.daily_files import HistoryRowIndex
 from console.providers.paypay.responses import is_valid_id
 
 LARGEST_FILE_BYTES = 32 * MEBIBYTE

@@ -22,7 +22,8 @@ from console.domain.reconciliation.provider_rows import HistoryRow
 from console.domain.setting_problems import SettingProblem
 from console.providers.http.failure_classes import TOO_LARGE_REASON
 from console.providers.http.response_classes import UNREADABLE_REASON
-from console.providers.payments.plugin import DailyFileFunctions, ProviderPlugin
+from console.providers.payments.daily_files import DailyFileFunctions
+from console.providers.payments.plugin import ProviderPlugin
 from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES
 from console.services.payment_intake.common import NOTICE_KIND
 from console.services.payments.providers import make_adapter_arguments

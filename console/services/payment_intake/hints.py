@@ -15,8 +15,8 @@ from console.domain.payments.records import Payment, ReceivedNotice
 from console.domain.payments.states import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES, PaymentState
 from console.domain.records import Certainty
 from console.providers.http.strict_json import UnreadableJson
-from console.providers.payments.notices import ReconciliationFileHint, TransactionHint
-from console.providers.payments.plugin import HintReader, ProviderPlugin
+from console.providers.payments.notices import HintReader, ReconciliationFileHint, TransactionHint
+from console.providers.payments.plugin import ProviderPlugin
 from console.services.payment_intake import common
 from console.services.payment_intake.common import NoticeEffect, NoticeRefused
 from console.services.payment_intake.daily_files import encrypt_download_address, find_merchant_id
@@ -99,7 +99,8 @@ class HintHandler:
         usable store key. Raises bad_profile if the keyring can't be read now, and the error of the database if it
         can't be read: the provider must then send the hint again, because a stored hint is never completed.
         """
-        kind, files = "ReconFileHint", self._plugin.daily_files
+        kind, make_daily_file_functions = "ReconFileHint", self._plugin.make_daily_file_functions
+        files = make_daily_file_functions() if make_daily_file_functions else None
         day = files.find_day(hint.url, find_merchant_id(self._context, self._provider, files)) if files else None
         if day is not None:
             try:

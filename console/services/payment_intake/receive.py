@@ -62,9 +62,9 @@ class NoticeReceiver:
         self._context = context
         self._signed_notices = SignedNoticeHandler(context)
         self._hints = {
-            plugin.name: HintHandler(context, plugin, plugin.hints, payment_prober)
+            plugin.name: HintHandler(context, plugin, plugin.make_hint_reader(), payment_prober)
             for plugin in list_providers_of_type(ProviderPlugin)
-            if plugin.hints
+            if plugin.make_hint_reader
         }
         self._callbacks = {
             plugin.name: CallbackHandler(context, plugin.name, payment_providers, payment_prober)

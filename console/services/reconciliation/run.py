@@ -98,9 +98,9 @@ class ReconciliationService:
         self.views = ReconciliationRunReader(context, self._list_reconcilable_providers)
         row_applier = HistoryRowApplier(context, payment_importer)
         self._daily_file_stores = {
-            plugin.name: DailyFileStore(context, plugin, plugin.daily_files)
+            plugin.name: DailyFileStore(context, plugin, plugin.make_daily_file_functions())
             for plugin in list_providers_of_type(ProviderPlugin)
-            if plugin.daily_files
+            if plugin.make_daily_file_functions
         }
         self._provider_history_comparison = ProviderHistoryComparison(
             context, row_applier, payment_importer, probe_refund
