@@ -8,7 +8,7 @@ from functools import cache
 
 JST = timezone(timedelta(hours=9), "JST")
 IST = timezone(timedelta(hours=5, minutes=30), "IST")
-_DAY_PATTERN = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAY_PATTERN = "[0-9]{4}-[0-9]{2}-[0-9]{2}"  # a text: `re` compiles it at its first use
 _END_OF_JAPANESE_DAY_IN_UTC = time(15)
 """Time of day in UTC at which a day ends in Japan, all the year round."""
 
@@ -17,7 +17,7 @@ def parse_day(text: str) -> date:
     """Return the day that a text such as `2026-11-20` means. Raises ValueError for any other text, also for the other
     notations of ISO 8601 (`20261120`, `2026-W47-5`): people could misread such a text as another day.
     """
-    if not _DAY_PATTERN.fullmatch(text):
+    if not re.fullmatch(_DAY_PATTERN, text):
         raise ValueError("no day")
     return date.fromisoformat(text)
 

@@ -47,7 +47,8 @@ class DatabaseSignIn(HiddenSecrets):
     def __init__(self, url: str, operator: str | None, secrets: SecretStore) -> None:
         """`url` is the configured database URL. `operator` is the operator's name in the settings; if the URL
         contains no name of an account, the account has this name. Passwords are read from `secrets`."""
-        match = re.fullmatch(_DATABASE_SERVER_URL_PATTERN, url)
+        # A start with SQLite doesn't compile the pattern.
+        match = re.fullmatch(_DATABASE_SERVER_URL_PATTERN, url) if "+pymysql:" in url else None
         self.is_server = match is not None
         self._url, self._configured_operator, self._secrets = url, operator, secrets
         self._url_parts = match.groupdict() if match else {}

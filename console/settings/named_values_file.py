@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
-from console.settings.disk_sync import sync_descriptor
 from console.settings.private_files import hold_exclusive_file_lock, make_private_folder, open_ordinary_file
 
 if TYPE_CHECKING:
@@ -143,7 +142,10 @@ class NamedValuesFile:
         """Replace the file by a new one with these values and mode 0600. The new content is written to the disk
         (fsync) before the replacement. Raises ConsoleError `storage_full` if the file can't be written or replaced,
         or if it would be larger than a file that `_read_values` accepts."""
-        import tempfile  # imported here, so that the first frame of a window doesn't wait for it
+        # Imported here, so that the first frame of a window doesn't wait for them.
+        import tempfile
+
+        from console.settings.disk_sync import sync_descriptor
 
         table = {"version": FORMAT_VERSION, "values": dict(values)}
         content = self._encode(json.dumps(table, ensure_ascii=True, sort_keys=True).encode())

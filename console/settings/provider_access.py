@@ -17,7 +17,7 @@ PRODUCTION_ENVIRONMENT = "production"
 """Name of a provider's real environment."""
 LOOPBACK_ENVIRONMENT = "loopback"
 """Name of the environment of a simulated provider on this machine."""
-_CALL_URL_PATH_PATTERN = re.compile(r"/[A-Za-z0-9/._~-]{0,200}")
+_CALL_URL_PATH_PATTERN = r"/[A-Za-z0-9/._~-]{0,200}"  # a text: `re` compiles it at its first use
 
 ValueT = TypeVar("ValueT")
 DefaultT = TypeVar("DefaultT")
@@ -68,7 +68,7 @@ class PaymentProviderSettings(Protocol):
 ProviderSettingsT = TypeVar("ProviderSettingsT", bound=PaymentProviderSettings)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ConfiguredProvider(ProviderTraits, Generic[ProviderSettingsT]):
     """The part of a payment provider's plugin that concerns settings. `access` has the provider's hosts and the names
     of its secrets. `read_settings` reads the provider's settings.
@@ -169,12 +169,12 @@ def parse_seconds(raw: RawSetting) -> float:
     return raw.parse_number(0, 3600)
 
 
-def make_pattern_parser(pattern: re.Pattern[str]) -> Callable[[RawSetting], str]:
+def make_pattern_parser(pattern: str) -> Callable[[RawSetting], str]:
     """Return a parser that returns a text if the whole text matches `pattern`, and raises ConsoleError `bad_profile`
     for any other text."""
 
     def parse_matching_text(raw: RawSetting) -> str:
-        if not pattern.fullmatch(raw.text):
+        if not re.fullmatch(pattern, raw.text):
             raise raw.make_error(SettingProblem.NOT_ALPHANUMERIC)
         return raw.text
 
@@ -188,7 +188,7 @@ def parse_call_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str
     characters than letters, digits and `._~-/`.
     """
     origin, path = _split_origin_and_path(raw)
-    if not _CALL_URL_PATH_PATTERN.fullmatch(path):
+    if not re.fullmatch(_CALL_URL_PATH_PATTERN, path):
         raise raw.make_error(SettingProblem.INVALID_CALL_URL)
     return parse_provider_url(RawSetting(raw.name, origin, raw.file), private_networks) + path
 

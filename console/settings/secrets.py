@@ -24,7 +24,8 @@ KEYRING_TIMEOUT_SECONDS = 120.0
 STORE_KEY_NAME = "STORE_KEY"
 DRAFT_KEY_NAME = "DRAFT_KEY"
 SECRET_VARIABLE_PREFIX = "CONSOLE_SECRET_"  # noqa: S105  # the beginning of a name
-_SECRET_NAME_PATTERN = re.compile(r"[A-Z][A-Z0-9_]{0,99}")
+# Texts, not compiled patterns: `re` compiles one at its first use, and a start uses few of them.
+_SECRET_NAME_PATTERN = r"[A-Z][A-Z0-9_]{0,99}"  # noqa: S105  # a pattern, no secret
 # The keyrings of the operating systems. Other backends of the package keyring (plain files, null, combinations from
 # a configuration file) aren't used, because they don't protect a secret.
 _KEYRING_BACKENDS = (
@@ -37,11 +38,11 @@ _KEYRING_BACKENDS = (
 
 _SECRET_FILE_VARIABLE_SUFFIX = "_FILE"  # noqa: S105  # the end of a name
 _MAX_SECRET_FILE_BYTES = 64 * 1024
-_IDENTIFIER_NAME_PATTERN = re.compile(r"(?!OPERATOR_)[A-Z0-9_]+_(ID|API_KEY)")
+_IDENTIFIER_NAME_PATTERN = r"(?!OPERATOR_)[A-Z0-9_]+_(ID|API_KEY)"
 """Names of secrets that a provider uses as an identifier: ids of merchants, clients and applications, and API keys.
 They are sent in headers and URLs.
 """
-_IDENTIFIER_PATTERN = re.compile(r"[!-~]+")
+_IDENTIFIER_PATTERN = r"[!-~]+"
 
 
 class Keyring(Protocol):
@@ -148,7 +149,7 @@ class SecretStore(HiddenSecrets):
         Raises ConsoleError `bad_profile` if the keyring can't be read or its secret is unusable (`_parse_secret`),
         and ValueError for a text that can't be the name of a secret.
         """
-        if not _SECRET_NAME_PATTERN.fullmatch(secret_name):
+        if not re.fullmatch(_SECRET_NAME_PATTERN, secret_name):
             raise ValueError(f"not the name of a secret: {secret_name!r}")
         return self._environment.get(secret_name) or (
             self._read_secret_from_keyring(secret_name) if must_ask_keyring else None
@@ -305,7 +306,7 @@ def _parse_secret(variable: str, secret_name: str, text: str) -> str:
     secret = _remove_final_line_break(text)
     if not secret or not secret.isprintable():
         raise make_bad_profile_error(variable, SettingProblem.INVALID_SECRET)
-    if _IDENTIFIER_NAME_PATTERN.fullmatch(secret_name) and not _IDENTIFIER_PATTERN.fullmatch(secret):
+    if re.fullmatch(_IDENTIFIER_NAME_PATTERN, secret_name) and not re.fullmatch(_IDENTIFIER_PATTERN, secret):
         raise make_bad_profile_error(variable, SettingProblem.INVALID_SECRET)
     return secret
 

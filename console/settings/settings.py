@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 DEFAULT_ALARMBOX_SPACING_SECONDS = 1.0
 DEFAULT_RECEIVER_PORT = 8089
 DEFAULT_IDLE_LOCK_MINUTES = 10
-NOTICE_KEY_PATTERN = re.compile(r"NOTICE_[A-Z0-9_]+_KEY")
+NOTICE_KEY_PATTERN = r"NOTICE_[A-Z0-9_]+_KEY"  # a text: `re` compiles it at its first use
 """Names of the secrets that are keys of signed notices."""
 _MAX_FILE_DESCRIPTOR = 1_048_576
 _MAX_MACOS_LANGUAGE_SECONDS = 2
@@ -58,7 +58,8 @@ ValueT = TypeVar("ValueT")
 DefaultT = TypeVar("DefaultT")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Settings are never compared; each method that `dataclass` makes is compiled at every start.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Settings:
     """All settings of a desk, validated. Paths are absolute.
 
@@ -225,7 +226,7 @@ class Settings:
         notices, or the store key, or that contain the path of a file with such a secret. Variables that aren't set
         are left out."""
         names = self.secrets.list_secret_names_in_environment()
-        notice_keys = {name for name in names if NOTICE_KEY_PATTERN.fullmatch(name)}
+        notice_keys = {name for name in names if re.fullmatch(NOTICE_KEY_PATTERN, name)}
         return tuple(
             self.secrets.get_variable_with_secret(name)
             for name in sorted(names & set(_list_credential_names()) | notice_keys)
@@ -454,7 +455,7 @@ def detect_system_language(env: Mapping[str, str]) -> Literal["ja", "en"]:
     locale_name = next(filter(None, map(env.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
     if not locale_name and sys.platform == "darwin":
         locale_name = _read_macos_language()
-    return "ja" if re.split(r"[._-]", locale_name)[0] == "ja" else "en"
+    return "ja" if locale_name == "ja" or locale_name.startswith(("ja.", "ja_", "ja-")) else "en"
 
 
 @cache

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.process import failpoint_names
 from console.domain.setting_problems import SettingProblem
 
 if TYPE_CHECKING:
@@ -105,6 +104,8 @@ class RawSetting:
     def parse_failpoint(self) -> tuple[str, int, str]:
         """Return the step, count and action in a text of the form `step:count:action`. Raises ConsoleError
         `bad_profile` for another form, and for a step that the command `doctor` doesn't list."""
+        from console.domain.process import failpoint_names  # a start without failpoints doesn't need them
+
         match = re.fullmatch(_FAILPOINT_PATTERN, self.text)
         if match is None:
             raise self.make_error(SettingProblem.BAD_FAILPOINT)

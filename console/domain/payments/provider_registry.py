@@ -51,7 +51,8 @@ class NoticeKind(StrEnum):
     """Signed notices: the console books them, and then asks the provider to confirm them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+# Plugins are never compared or printed; each method that `dataclass` makes is compiled at every start.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ProviderTraits:
     """Facts about a payment provider that any layer may read.
 

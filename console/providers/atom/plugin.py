@@ -1,6 +1,5 @@
 """Plugin of the payment provider Atom, registered in `console.domain.payments.provider_registry`."""
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -8,7 +7,6 @@ from urllib.parse import urlsplit
 
 from console.domain.calendar_days import IST
 from console.domain.payments.provider_registry import HistoryKind, NoticeKind
-from console.domain.payments.states import PaymentState, RefundState
 from console.providers.payments.plugin import ProviderPlugin
 from console.settings.provider_access import (
     ProviderAccess,
@@ -23,6 +21,7 @@ from console.settings.urls import require_known_host
 from console.settings.value_parsers import make_choice_parser
 
 if TYPE_CHECKING:
+    from console.domain.payments.states import PaymentState, RefundState
     from console.providers.atom.client import AtomMerchant, AtomUrls
     from console.providers.payments.adapter_arguments import AdapterArguments
     from console.providers.payments.provider import PaymentProvider
@@ -61,8 +60,8 @@ _PROVIDER_ACCESS = ProviderAccess(
         *(f"{call}_url" for call in ATOM_CALL_NAMES),
     ),
 )
-_PRODUCT_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,50}")
-_ACCOUNT_PATTERN = re.compile(r"[A-Za-z0-9]{1,45}")
+_PRODUCT_PATTERN = r"[A-Za-z0-9_-]{1,50}"
+_ACCOUNT_PATTERN = r"[A-Za-z0-9]{1,45}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +164,7 @@ def _list_environments(own_settings: AtomSettings) -> Collection[str]:
     }
 
 
-def _find_payment_state(provider_word: str) -> PaymentState | None:
+def _find_payment_state(provider_word: str) -> "PaymentState | None":
     """Return our payment state for one of Atom's status codes; None for an unknown code."""
     from console.providers.atom.status_codes import PAYMENT_CODE_MEANINGS
 
@@ -173,7 +172,7 @@ def _find_payment_state(provider_word: str) -> PaymentState | None:
     return row.state if row else None
 
 
-def _find_refund_state(provider_word: str) -> RefundState | None:
+def _find_refund_state(provider_word: str) -> "RefundState | None":
     """Return our refund state for one of Atom's remarks; None for an unknown remark."""
     from console.providers.atom.status_codes import REFUND_REMARK_MEANINGS
 

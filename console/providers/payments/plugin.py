@@ -35,9 +35,9 @@ class ProviderPlugin(ConfiguredProvider[ProviderSettingsT]):
     refund state; each of these functions returns None for an unknown word.
 
     `make_hint_reader` makes the reader of hints; it must be set if `notice_source` is HINTS, and only then.
-    `make_daily_file_functions` makes the reader of daily files; it must be set if `history_source` is DAILY_FILES, and only
-    then; `sentences_by_key` then has the sentences of DAILY_FILE_WORD_NAMES. Callbacks are read by the adapter itself
-    (`CallbackReader`).
+    `make_daily_file_functions` makes the functions that read daily files; it must be set if `history_source` is
+    DAILY_FILES, and only then; `sentences_by_key` then has the sentences of DAILY_FILE_WORD_NAMES. Callbacks are read
+    by the adapter itself (`CallbackReader`).
     """
 
     make_adapter: Callable[[AdapterArguments[ProviderSettingsT]], PaymentProvider]

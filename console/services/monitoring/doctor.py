@@ -4,6 +4,7 @@ upgrade of the schema.
 
 import errno
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -593,7 +594,8 @@ class HealthCheckService:
 
     def _has_notice_key(self) -> bool:
         """True if this desk has the key of a source of signed notices."""
-        return any(map(NOTICE_KEY_PATTERN.fullmatch, self._settings.secrets.list_secret_names_in_environment()))
+        names = self._settings.secrets.list_secret_names_in_environment()
+        return any(re.fullmatch(NOTICE_KEY_PATTERN, name) for name in names)
 
     def _check_notice_keys(self) -> _CheckFacts:
         """Check that the key of each source of signed notices has at least MIN_NOTICE_KEY_CHARACTERS characters. A

@@ -23,7 +23,6 @@ from console.views.app.garbage_collection import GarbageCollectionTimer
 from console.views.app.signal_handlers import EndRequestTimer
 from console.views.app.window_geometry import WindowGeometry, restore_geometry
 from console.views.frame.splash_window import MainWindow
-from console.views.links.application import LinkApplication
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -56,10 +55,11 @@ def run_window(
     existing_app = QApplication.instance()
     QGuiApplication.setDesktopFileName("support-console")
     QGuiApplication.setApplicationVersion(__version__)
-    app = existing_app if isinstance(existing_app, QApplication) else LinkApplication(sys.argv[:1])
+    app = existing_app if isinstance(existing_app, QApplication) else _make_application()
     window_opening = WindowOpener(settings, open_services, link=link)
-    if isinstance(app, LinkApplication):
-        app.link_opened.connect(window_opening.show_link)
+    link_opened = getattr(app, "link_opened", None)  # of a LinkApplication
+    if link_opened is not None:
+        link_opened.connect(window_opening.show_link)
     end_timer, collector = EndRequestTimer(app, is_end_requested), GarbageCollectionTimer(app)
     window_opening.window.show()
     status = app.exec()
@@ -67,6 +67,17 @@ def run_window(
     window_opening.close()
     collector.stop()
     return status
+
+
+def _make_application() -> QApplication:
+    """Return the Qt application of this process. Only macOS sends links to it as events. On other systems it has no
+    Python method for events: before the first frame, PySide would make the classes of all events for it.
+    """
+    if sys.platform == "darwin":
+        from console.views.links.application import LinkApplication
+
+        return LinkApplication(sys.argv[:1])
+    return QApplication(sys.argv[:1])
 
 
 class WindowOpener(QObject):

@@ -4,7 +4,7 @@ import binascii
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QEvent, QObject
+from PySide6.QtCore import QEvent, QObject
 from PySide6.QtWidgets import QWidget
 
 if TYPE_CHECKING:
@@ -40,4 +40,4 @@ def restore_geometry(window: QWidget, value: object) -> None:
             geometry = b64decode(value, validate=True)
         except (binascii.Error, ValueError):
             return
-        window.restoreGeometry(QByteArray(geometry))
+        window.restoreGeometry(geometry)
