@@ -95,6 +95,19 @@ def format_history_state_word(item: DifferenceItem, context: TextContext) -> str
     return word if _get_our_word_for_history_state(word, context) != word else ""
 
 
+def format_side_amounts(item: DifferenceItem) -> tuple[str, str]:
+    """Return the amounts with which the texts of our side and of the provider's side end; "" for a side whose text
+    has no amount."""
+    our_side, their_side = (
+        _STATE_AND_AMOUNT_OF_SIDE_PATTERN.fullmatch(text or "")
+        for text in (item.difference.ours, item.difference.theirs)
+    )
+    return (
+        "" if our_side is None else _format_side_amount(our_side, item),
+        "" if their_side is None else _format_side_amount(their_side, item),
+    )
+
+
 def _format_side_amount(side: re.Match[str], item: DifferenceItem) -> str:
     return wording.format_amount(int(side["minor"]), side["currency"] or _get_currency(item))
 

@@ -16,13 +16,11 @@ from console.domain.tasks.records import ReconcileReport, ReconciliationVerdict
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.runtime.context import Toast, WindowContext
-from console.views.tables.columns import StateCell
+from console.views.tables.columns import StateCell, TextWithAmount
 from console.views.theme.design_tokens import Tone
 from console.wording import reconciliation as texts
 from console.wording.reconciliation import format_amount_difference as format_amount_difference
 from console.wording.reconciliation import format_day_range as format_day_range
-from console.wording.reconciliation import format_our_side as format_our_side
-from console.wording.reconciliation import format_provider_side as format_provider_side
 from console.wording.reconciliation import format_run_days as format_run_days
 from console.wording.reconciliation import get_difference_name as get_difference_name
 from console.wording.sentences import catalogue as wording
@@ -76,6 +74,22 @@ def make_verdict_cell(difference: DifferenceItem, context: WindowContext) -> Sta
         icon_name,
         "text" if is_resolved else tone,
     )
+
+
+def make_our_side_cell(difference: DifferenceItem, context: WindowContext) -> str:
+    """Return the table cell with our state and amount; the amount is right-aligned."""
+    return _align_amount(texts.format_our_side(difference, context), texts.format_side_amounts(difference)[0])
+
+
+def make_provider_side_cell(difference: DifferenceItem, context: WindowContext) -> str:
+    """Return the table cell with the state and amount in the provider's history; the amount is right-aligned."""
+    return _align_amount(texts.format_provider_side(difference, context), texts.format_side_amounts(difference)[1])
+
+
+def _align_amount(text: str, amount: str) -> str:
+    if not amount or not text.endswith(f" {amount}"):
+        return text
+    return TextWithAmount(text.removesuffix(amount), amount)
 
 
 def make_cause_cell(difference: DifferenceItem, context: WindowContext) -> StateCell:

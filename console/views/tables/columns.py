@@ -59,6 +59,11 @@ class TextWithKeptEnd(str):
         return text
 
 
+class TextWithAmount(TextWithKeptEnd):
+    """A text whose end is an amount, such as a state and its amount. The amount is painted at the right edge of the
+    cell, so that the amounts of all rows end at the same place."""
+
+
 Cell = str | StateCell | AgeCell
 
 

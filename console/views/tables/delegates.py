@@ -7,7 +7,16 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QR
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
-from console.views.tables.columns import AgeCell, Cell, Column, HeadingText, RowGroup, StateCell, TextWithKeptEnd
+from console.views.tables.columns import (
+    AgeCell,
+    Cell,
+    Column,
+    HeadingText,
+    RowGroup,
+    StateCell,
+    TextWithAmount,
+    TextWithKeptEnd,
+)
 from console.views.tables.painted_table import PaintedTable
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.mixed_font_text import (
@@ -71,7 +80,15 @@ class CellDelegate(QStyledItemDelegate):
     def _draw_text(self, painter: QPainter, box: CellBox, text: str) -> None:
         appearance = current_appearance()
         painter.setPen(appearance.colour("muted" if self._column.is_muted else "text"))
-        draw_font_runs(painter, box.left, box.baseline, self._elide(text, box.width))
+        runs = self._elide(text, box.width)
+        if isinstance(text, TextWithAmount):
+            amount_runs = split_amount_font_runs(text.kept_end)
+            amount_x = box.right - measure_font_runs(amount_runs)
+            if amount_x >= box.left:
+                draw_font_runs(painter, amount_x, box.baseline, amount_runs)
+                beginning_width = max(0, int(amount_x) - box.left - CELL_PADDING_PX)
+                runs = elide_font_runs(self._split_font_runs(text.removesuffix(text.kept_end)), beginning_width)
+        draw_font_runs(painter, box.left, box.baseline, runs)
 
     def _elide(self, text: str, width: int) -> tuple[tuple[str, bool], ...]:
         """Return the font runs of the text, elided to `width` px. The end of a TextWithKeptEnd stays if it fits."""
@@ -113,6 +130,10 @@ class CellDelegate(QStyledItemDelegate):
     def measure_cell_width(self, cell: Cell) -> float:
         """Return the width in px that the column needs for the cell's contents; 0 for a heading, which extends over
         the next columns."""
+        if isinstance(cell, TextWithAmount):
+            beginning_runs = self._split_font_runs(cell.removesuffix(cell.kept_end))
+            amount_width = measure_font_runs(split_amount_font_runs(cell.kept_end))
+            return measure_font_runs(beginning_runs) + CELL_PADDING_PX + amount_width
         return 0.0 if isinstance(cell, HeadingText) else measure_font_runs(self._split_font_runs(str(cell)))
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:

@@ -23,6 +23,7 @@ from console.views.reconciliation.page import ReconcilePage
 from console.views.reconciliation.runs_page import ReconcileRunsPage
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import PaymentRoute, ReconcileRoute, ReconcileRunsRoute, Route
+from console.views.tables.columns import TextWithAmount
 from console.views.widgets.base import TextLabel
 from console.views.widgets.display.copyable_id import CopyableId
 from console.views.widgets.window.notification_bars import NotificationBar
@@ -258,7 +259,9 @@ def test_a_row_shows_our_state_and_the_providers_state(
     """A row shows our state and the provider's state in words, the difference of the amounts, the verdict and the
     cause. The difference of a refund is negative."""
     at = make_window_context()
-    assert (words.format_our_side(item, at), words.format_provider_side(item, at)) == (our_state, provider_state)  # type: ignore[arg-type]
+    cells = words.make_our_side_cell(item, at), words.make_provider_side_cell(item, at)  # type: ignore[arg-type]
+    assert cells == (our_state, provider_state)
+    assert [isinstance(cell, TextWithAmount) for cell in cells] == [bool(our_state), bool(provider_state)]
     assert words.format_amount_difference(item) == amount_difference  # type: ignore[arg-type]
     assert words.make_verdict_cell(item, at).word == verdict  # type: ignore[arg-type]
     assert words.make_cause_cell(item, at).word == cause  # type: ignore[arg-type]

@@ -3,6 +3,7 @@ visible.
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from console.views.runtime.page_fetch import FetchedPage
-from console.views.tables.columns import AgeCell, RowGroup
-from console.views.tables.delegates import CellBox
+from console.views.tables.columns import AgeCell, RowGroup, TextWithAmount
+from console.views.tables.delegates import CELL_PADDING_PX, CellBox
 from console.views.tables.record_table import RecordTable
 from console.views.theme.design_tokens import ThemeName
 from console.views.theme.theme import Appearance, current_appearance
@@ -375,3 +376,26 @@ def test_an_age_ends_at_the_right_edge_of_its_column(make_record_table: MakeTabl
     inked = [x for x in range(100) if any(image.pixelColor(x, y).lightness() < 200 for y in range(32))]
     assert 90 - 4 <= max(inked) < 90
     assert max(inked) - min(inked) <= delegate.measure_cell_width(cell)
+
+
+@pytest.mark.parametrize("amount", ["¥1,200", "₹2,499.00"])
+@pytest.mark.parametrize("state", ["Completed ", "Waiting for the customer to pay in the shop "])
+def test_the_amount_at_the_end_of_a_text_is_right_aligned(
+    make_record_table: MakeTableFunction, state: str, amount: str
+) -> None:
+    """The amounts after states of different lengths end at the right edge of the column, and a state that is too long
+    is elided before its amount."""
+    view = make_record_table(1)
+    delegate = next(
+        delegate for delegate, column in zip(view.delegates, view.rows.columns, strict=True) if column.kind == "data"
+    )
+    picture = QPixmap(200, 32)
+    picture.fill(Qt.GlobalColor.white)
+    painter = QPainter(picture)
+    delegate.draw_cell(painter, CellBox(10, 0, 180, 32, 20), TextWithAmount(state, amount), 0)
+    painter.end()
+    image = picture.toImage()
+    inked = [x for x in range(200) if any(image.pixelColor(x, y).lightness() < 200 for y in range(32))]
+    assert 190 - 4 <= max(inked) < 190
+    assert min(inked) < 14
+    assert max(second - first for first, second in pairwise(inked)) >= CELL_PADDING_PX, "between state and amount"
