@@ -51,8 +51,8 @@ class IncidentCard(Surface):
 
     def show_incident(self, incident: Incident) -> None:
         """Replace the shown incident with `incident`. If nothing has changed, leave the contents as they are: the
-        person may be reading, copying or choosing in them. A changed version of the same incident keeps the scroll
-        position, and the focus on the button of the same record."""
+        person may be reading, copying or selecting a part of them. A changed version of the same incident keeps the
+        scroll position, and the focus on the button of the same record."""
         reason = alert_words.format_alert_explanation(incident_texts.make_main_alert_item(incident), self._context)
         earlier_contents, self._shown_contents = self._shown_contents, (incident, self._context.operator, reason)
         if self._shown_contents == earlier_contents:

@@ -287,9 +287,9 @@ def format_differences(before: CreditCheck, after: CreditCheck, context: WindowC
 
 
 def format_changed_values(before: CreditCheck, after: CreditCheck, context: WindowContext) -> dict[str, list[str]]:
-    """Return the changes from the version `before` of a credit check to the version `after`. By the name of the
-    field, the result has the text before and the text after the change. The name `work` has the missing parts or, if
-    these are the same or the PDF has changed, the next step (the work) with its reason."""
+    """Return the fields that differ between two versions of a credit check, by their names, each as a list of two
+    texts: the value before and the value after the change. The texts of the name `work` are the missing parts; if
+    these are the same, or if the PDF has changed, they are the next step (the work) with its reason."""
     changes = _find_changed_fields(before, after)
     texts = {name: [_format_field_value(name, value, context) for value in pair] for name, pair in changes.items()}
     if before.incomplete != after.incomplete and "pdf_file_path" not in changes:

@@ -9,7 +9,7 @@ from console.views.presenters import alerts as alert_words
 from console.views.presenters import credit_checks as record_words
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import Route
-from console.views.tables.columns import StateCell, TextWithKeptEnd
+from console.views.tables.columns import StateCell, TextWithUnelidedEnd
 from console.views.theme.design_tokens import Tone
 from console.wording import incident_words
 from console.wording.sentences.formats import join_facts
@@ -107,7 +107,7 @@ def format_title_and_count(incident: Incident, context: WindowContext) -> str:
     if not any(facts):
         return title
     text = context.translate("incident.title_with_facts", title=title, facts=join_facts(facts, context.translate))
-    return TextWithKeptEnd(title, text.removeprefix(title)) if text.startswith(title) else text
+    return TextWithUnelidedEnd(title, text.removeprefix(title)) if text.startswith(title) else text
 
 
 def list_incident_sentences(incident: Incident, context: WindowContext) -> list[str]:

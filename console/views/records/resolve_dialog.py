@@ -121,12 +121,16 @@ class ResolveForm(EvidenceForm):
 
 class ResolveDialog(EvidenceDialog[ResolveForm]):
     """The dialog in which a person resolves a credit check with an unknown outcome (see ResolveForm). After most
-    refusals the person can correct the inputs and send them again. After an error with a code of
-    _FINAL_REFUSAL_ERROR_CODES, and after a failure of a call that may have acted, the person can only close the
-    dialog or open the record; for a lost operation, which has no record, only close the dialog. The same holds if the
-    record has changed since the dialog was opened; the dialog then shows the changed fields. `proposer` is the person
-    whose proposed decision waits for a second person; None if no decision waits. `is_record_shown` is True if the
-    page behind the dialog is the record's own page, so that the dialog needn't open it.
+    refusals the person can correct the inputs and send them again. In these cases the person can only close the
+    dialog or, unless it is a lost operation without a record, open the record:
+
+    - The service has refused the decision with a code of _FINAL_REFUSAL_ERROR_CODES.
+    - The call has failed, but may have acted.
+    - The record has changed since the dialog was opened; the dialog then shows the changed fields.
+
+    `proposer` is the person whose proposed decision waits for a second person; None if no decision waits.
+    `is_record_shown` is True if the page behind the dialog is the record's own page: the dialog then offers no button
+    that opens the record.
     """
 
     def __init__(

@@ -58,8 +58,8 @@ _MAX_TEXT_CHARACTERS = 300
 class RefundForm(QWidget):
     """The form with the inputs of a refund request. At first, the amount is the largest amount that the person can
     request, and the other inputs are empty. If the amounts of the payment, of the provider and of the order disagree,
-    so that the refund of another amount is as likely, the amount is empty, too (decision 0164). If the refund is paid
-    from money set aside, the form selects the reason at first.
+    the amount is empty, too, because the person may want to refund the difference instead (decision 0164). If the
+    refund is paid from money set aside, the form selects the reason at first.
 
     Signals:
     - changed: an input has changed, so `find_disabled_reason` may return another reason.

@@ -245,9 +245,9 @@ def _draw_figures(painter: QPainter, strip: BarStrip, area: QRectF, line_count: 
 
 def compute_figure_boxes(strip: BarStrip, area: QRectF, line_count: int) -> list[tuple[tuple[str, ...], QRectF]]:
     """Return the lines and the rectangle, in px, of each figure of a strip. `area` is the rectangle of the bars;
-    above it is room for `line_count` lines. A figure is directly above its bar. One that is wider than the place of
-    its bar may extend over the places beside it, but not over their bars; if it would touch another figure, it is one
-    line higher. If a figure has several lines and no room for the longest, only its first line is shown. A figure
+    above it is room for `line_count` lines. A figure is directly above its bar. A figure that is wider than the place
+    of its bar may extend over the adjacent places, but not over their bars; if it would touch another figure, it is
+    one line higher. If a figure has several lines and no room for the longest, only its first line is shown. A figure
     without room is left out, because the table of the report also has it."""
     label_height = current_appearance().line_height("small")
     bar_place_width = area.width() / max(1, len(strip.bars))

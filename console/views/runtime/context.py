@@ -608,8 +608,8 @@ class WindowContext(QObject):
     def show_toast(
         self, message: str, detail: str = "", icon_name: str = "check", tone: Tone = "good", *, subject_title: str
     ) -> None:
-        """Show a toast for some seconds: the text `message`, the title `subject_title` of what it is about (see
-        Toast), the secondary text `detail`, and the icon `icon_name` in the colour `tone`."""
+        """Show a toast for some seconds: the text `message`, the secondary text `detail`, and the icon `icon_name` in
+        the colour `tone`. `subject_title` names the record, file or list that the message is about (see Toast)."""
         self.toast_requested.emit(Toast(message, detail, icon_name, tone, subject_title=subject_title))
 
     def show_failure_toast(self, failure: Failure, title: str = "", *, subject_title: str) -> None:
@@ -718,7 +718,8 @@ class WindowContext(QObject):
     def replace_people(self, people: tuple[Person, ...], own_disabling: Disabling | None = None) -> None:
         """Replace `people` of this context by the operators that the window has just read from the database. Emit
         `people_changed` if they differ from the former ones or are the first. `people` is empty if the database has
-        no registered operators. `own_disabling` says how the acting person is disabled, None for an enabled one."""
+        no registered operators. `own_disabling` is the disabling of the acting person; None if this person is
+        enabled."""
         is_same = self.are_people_read and (people, own_disabling) == (self.people, self.own_disabling)
         self.people, self.own_disabling, self.are_people_read = people, own_disabling, True
         if not is_same:
@@ -793,10 +794,11 @@ class WindowContext(QObject):
         )
 
     def store_answer_times(self, answer_times: Iterable[tuple[str, datetime]]) -> None:
-        """Store in `connection_state` the times of the providers' newest answers, as pairs of a provider's name and
-        the time of its answer to a call of any desk or worker. An answer from before this window was opened is left
-        out, and an answer that isn't newer than the stored one. A time in the future, by another desk's wrong clock,
-        counts as now. Do nothing for a provider that this desk doesn't show.
+        """Store in `connection_state` the times of the providers' newest answers. `answer_times` are pairs: the name
+        of a provider, and the time of its answer to a call of any desk or worker. Store the present time in place of
+        a time in the future, which another desk's wrong clock has caused. These answers are ignored: an answer from
+        before this window was opened; an answer that isn't newer than the stored one; an answer of a provider that
+        this desk doesn't show.
         """
         now, state = self.now(), self.connection_state
         gateway_by_name = {gateway.name: gateway for gateway in state.gateways}

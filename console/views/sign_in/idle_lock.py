@@ -180,4 +180,5 @@ class IdleLock(QObject):
         self._frame.window_cover.remove_cover()
 
     def stop(self) -> None:
+        """Stop the timer, because the window closes: from now on, a time without input has no effect."""
         self._timer.stop()

@@ -47,19 +47,20 @@ class HeadingText(str):
     __slots__ = ()
 
 
-class TextWithKeptEnd(str):
-    """A text whose end is painted in any case, for example a state after a title. If the text is too long for its
-    cell, the part before `kept_end` is elided; if the cell is too narrow even for `kept_end`, the whole text is."""
+class TextWithUnelidedEnd(str):
+    """A text with an end that isn't elided, for example a state after a title. If the text is too long for its cell,
+    only the part before `unelided_end` is elided. If the cell is too narrow even for `unelided_end`, the whole text
+    is elided like an ordinary text."""
 
-    kept_end: str
+    unelided_end: str
 
-    def __new__(cls, beginning: str, kept_end: str) -> "TextWithKeptEnd":
-        text = super().__new__(cls, beginning + kept_end)
-        text.kept_end = kept_end
+    def __new__(cls, beginning: str, unelided_end: str) -> "TextWithUnelidedEnd":
+        text = super().__new__(cls, beginning + unelided_end)
+        text.unelided_end = unelided_end
         return text
 
 
-class TextWithAmount(TextWithKeptEnd):
+class TextWithAmount(TextWithUnelidedEnd):
     """A text whose end is an amount, such as a state and its amount. The amount is painted at the right edge of the
     cell, so that the amounts of all rows end at the same place."""
 
@@ -133,7 +134,8 @@ class RowGroup:
     tone: Tone = "text"
     count_text: str = ""
 
-    def text(self) -> str:
+    def format_text(self) -> str:
+        """Return the text of the heading: `word` and `count_text`."""
         return f"{self.word} {self.count_text}".strip()
 
 

@@ -15,7 +15,7 @@ from console.views.tables.columns import (
     RowGroup,
     StateCell,
     TextWithAmount,
-    TextWithKeptEnd,
+    TextWithUnelidedEnd,
 )
 from console.views.tables.painted_table import PaintedTable
 from console.views.theme.design_tokens import Tone, tokens
@@ -75,29 +75,30 @@ class CellDelegate(QStyledItemDelegate):
         if cell in ("", NO_VALUE):
             self._draw_no_value(painter, box)
         else:
-            self._draw_text(painter, box, cell if isinstance(cell, TextWithKeptEnd) else str(cell))
+            self._draw_text(painter, box, cell if isinstance(cell, TextWithUnelidedEnd) else str(cell))
 
     def _draw_text(self, painter: QPainter, box: CellBox, text: str) -> None:
         appearance = current_appearance()
         painter.setPen(appearance.colour("muted" if self._column.is_muted else "text"))
         runs = self._elide(text, box.width)
         if isinstance(text, TextWithAmount):
-            amount_runs = split_amount_font_runs(text.kept_end)
+            amount_runs = split_amount_font_runs(text.unelided_end)
             amount_x = box.right - measure_font_runs(amount_runs)
             if amount_x >= box.left:
                 draw_font_runs(painter, amount_x, box.baseline, amount_runs)
                 beginning_width = max(0, int(amount_x) - box.left - CELL_PADDING_PX)
-                runs = elide_font_runs(self._split_font_runs(text.removesuffix(text.kept_end)), beginning_width)
+                runs = elide_font_runs(self._split_font_runs(text.removesuffix(text.unelided_end)), beginning_width)
         draw_font_runs(painter, box.left, box.baseline, runs)
 
     def _elide(self, text: str, width: int) -> tuple[tuple[str, bool], ...]:
-        """Return the font runs of the text, elided to `width` px. The end of a TextWithKeptEnd stays if it fits."""
+        """Return the font runs of the text, elided to `width` px. The end of a TextWithUnelidedEnd stays if it
+        fits."""
         runs = self._split_font_runs(text)
-        if isinstance(text, TextWithKeptEnd) and measure_font_runs(runs) > width:
-            end_runs = self._split_font_runs(text.kept_end)
+        if isinstance(text, TextWithUnelidedEnd) and measure_font_runs(runs) > width:
+            end_runs = self._split_font_runs(text.unelided_end)
             room = width - measure_font_runs((*end_runs, ELLIPSIS_RUN))
             if room >= 0:
-                beginning_runs = self._split_font_runs(text.removesuffix(text.kept_end))
+                beginning_runs = self._split_font_runs(text.removesuffix(text.unelided_end))
                 return *elide_font_runs(beginning_runs, width - measure_font_runs(end_runs)), *end_runs
         return elide_font_runs(runs, width)
 
@@ -131,13 +132,13 @@ class CellDelegate(QStyledItemDelegate):
         """Return the width in px that the column needs for the cell's contents; 0 for a heading, which extends over
         the next columns."""
         if isinstance(cell, TextWithAmount):
-            beginning_runs = self._split_font_runs(cell.removesuffix(cell.kept_end))
-            amount_width = measure_font_runs(split_amount_font_runs(cell.kept_end))
+            beginning_runs = self._split_font_runs(cell.removesuffix(cell.unelided_end))
+            amount_width = measure_font_runs(split_amount_font_runs(cell.unelided_end))
             return measure_font_runs(beginning_runs) + CELL_PADDING_PX + amount_width
         return 0.0 if isinstance(cell, HeadingText) else measure_font_runs(self._split_font_runs(str(cell)))
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        cell = self._table.rows.cell(index.row(), index.column())
+        cell = self._table.rows.get_cell(index.row(), index.column())
         content_width = 0.0 if cell is None or isinstance(cell, RowGroup) else self.measure_cell_width(cell)
         return QSize(round(content_width) + sum(self.get_paddings(index.column())), current_appearance().row_height())
 

@@ -160,7 +160,7 @@ class PageCacheModel(QAbstractTableModel):
         if entry is None:
             return None
         if isinstance(entry, RowGroup):
-            return entry.text() if role != _ItemRole.ToolTipRole else None
+            return entry.format_text() if role != _ItemRole.ToolTipRole else None
         column = self.columns[index.column()]
         if role == _ItemRole.AccessibleTextRole:
             return self.format_spoken_text(entry) if index.column() == 0 else column.format_spoken_cell(entry)
@@ -181,7 +181,7 @@ class PageCacheModel(QAbstractTableModel):
             return column.spoken_title or column.title
         return column.title if role == _ItemRole.DisplayRole else None
 
-    def cell(self, row: int, column: int) -> Cell | RowGroup | None:
+    def get_cell(self, row: int, column: int) -> Cell | RowGroup | None:
         """Return the value that a delegate paints at this position: the cell of a row, the RowGroup of a heading,
         or None for a placeholder. This is faster than Qt's `data`, because Qt converts no value."""
         entry = self.get_entry(row)

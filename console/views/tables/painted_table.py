@@ -50,12 +50,13 @@ class PaintedTable(QTableView):
         )
 
     def is_heading_row(self, _row: int) -> bool:
-        """Return True if this row of the table is the heading of the rows below it. No row is a heading unless a
-        subclass says so."""
+        """Return True if this row of the table is the heading of the rows below it. The default returns False; a
+        subclass with headings overrides it."""
         return False
 
     def has_heading_text(self, _entry: Any) -> bool:
-        """Return True if cells of this row are a HeadingText. No row has one unless a subclass says so."""
+        """Return True if a cell of this row is a HeadingText. The default returns False; a subclass with such rows
+        overrides it."""
         return False
 
     def get_row_tone(self, row: int) -> Tone | None:

@@ -211,8 +211,8 @@ class Field(QWidget):
         return self.edit.text() if isinstance(self.edit, LineEdit) else self.edit.toPlainText()
 
     def detach_message_row(self) -> QLayout:
-        """Remove the message from below the input, where a narrow input would break it into several lines, and return
-        its layout. The caller places it where it is wider."""
+        """Remove the layout with the message from this field, and return the layout. The caller puts it into a wider
+        place: below a narrow input, the message would be broken into several lines."""
         if layout := self.layout():
             layout.removeItem(self._message_row)
         self._message_row.setParent(None)
@@ -237,7 +237,7 @@ class Field(QWidget):
 
     def show_text_in_input(self, text: str) -> None:
         """Show a short text with a check mark inside the input, at its right end, such as "✓ check digit"; "" removes
-        both."""
+        the text and the check mark."""
         self._inside_label.show_text(text)
         self._inside_icon.setVisible(bool(text))
         self._inside_label.setVisible(bool(text))

@@ -126,8 +126,8 @@ class RecordSidePanel(Surface):
             set_style_property(self, "edge", edge)
 
     def needs_amount_below(self, available_width_px: int) -> bool:
-        """Return True if both words of the state and the amount need more than `available_width_px` px side by side.
-        Return False if the panel shows no amount."""
+        """Return True if the state in our words, the state in the side's own words, and the amount need more than
+        `available_width_px` px side by side. Return False if the panel shows no amount."""
         margins = self._layout.contentsMargins()
         widgets_width = (
             self._state_label.sizeHint().width()

@@ -14,7 +14,8 @@ _DIVIDER_DISTANCE_PX = 17  # px from a dividing line to the left edge of the ite
 
 class FlowLayout(QLayout):
     """A layout that places items side by side in lines. Each item has its preferred size; a line is as high as its
-    highest item. An item that is wider than a line has a line of its own, in which its text wraps."""
+    highest item. An item that is wider than a line has a line of its own, in which its text wraps. If
+    `has_equal_columns` is True, the items are in columns of equal width instead."""
 
     def __init__(
         self, *widgets: QWidget, gap_px: int = 8, line_gap_px: int = 4, has_equal_columns: bool = False
@@ -184,7 +185,8 @@ def make_flow_widget(
     parent: QWidget | None = None,
 ) -> QWidget:
     """Return a widget that places `widgets` side by side with a FlowLayout. `gap_px` (between items) and
-    `line_gap_px` (between lines) are in px; for `has_equal_columns`, see FlowLayout."""
+    `line_gap_px` (between lines) are in px. If `has_equal_columns` is True, all items are in columns of equal
+    width."""
     flow = FlowLayout(*widgets, gap_px=gap_px, line_gap_px=line_gap_px, has_equal_columns=has_equal_columns)
     return make_flow_holder(flow, parent)
 

@@ -613,7 +613,7 @@ class DialogFrame(QDialog):
 
     def announce_disabled_reason(self) -> None:
         """Let a screen reader speak the reason why the main button is disabled, because the person has pressed Enter
-        on a row that it can't open. The footer already shows the reason. Do nothing while there is no reason."""
+        on a row that the button can't open. The footer already shows the reason. Do nothing if there is no reason."""
         announce(self, self._disabled_reason, icon_name="square_bang", tone="care", is_stored=False)
 
     def _handle_enter_key(self) -> None:

@@ -185,9 +185,9 @@ class NotificationBar(QFrame):
 def make_failure_bar(
     failure: Failure, text: str, title: str = "", *, button: KeyButton | None = None
 ) -> NotificationBar:
-    """Return a bar with the message `text` of a failed action. Its icon and tone say whether the action was not done
-    or may have been executed. `title`, the text of `WindowContext.format_failure_title`, says this, too; it is "" in
-    a dialog whose own title says it.
+    """Return a bar with the message `text` of a failed action. The icon and the tone differ for an action that was
+    not done and for one that may have been executed. `title` states this in words, too (see
+    `WindowContext.format_failure_title`); it is "" in a dialog whose own title states it.
     """
     icon_name, tone = failure.icon_and_tone
     return NotificationBar(title, text, tone=tone, icon_name=icon_name, button=button)
@@ -376,9 +376,9 @@ class ToastStack(QObject):
         window.installEventFilter(self)
 
     def show_toast(self, toast: ToastFrame) -> None:
-        """Show a toast for the time given by `shown_seconds`, and announce it to screen readers; the list of messages
-        keeps it. A toast about a file is shown for three times as long, and a toast about a failure until the person
-        closes it. The toast replaces an earlier toast about the same topic.
+        """Show a toast for `shown_seconds` (an argument of the constructor), announce it to screen readers, and store
+        it in the list of messages. A toast about a file is shown for three times as long, and a toast about a failure
+        until the person closes it. The toast replaces an earlier toast about the same topic.
         """
         if toast.topic:
             self.remove_toasts_about(toast.topic)
