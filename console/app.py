@@ -354,7 +354,7 @@ class Console:
         from console.services.guarded.request_ids import RequestIdService
 
         if self._context.acts_through_worker:
-            from console.services.desk_requests.asking import RemoteRequestIdService
+            from console.services.desk_requests.desk_calls import RemoteRequestIdService
             from console.wiring.desk_requests import DESK_REQUEST_FORM_BY_COMMAND
 
             return RemoteRequestIdService(self._context, DESK_REQUEST_FORM_BY_COMMAND)
@@ -477,7 +477,7 @@ class Console:
     @cached_property
     def _record_readers(self) -> "RecordReaders":
         """The objects that read records together with their related records; several services share them."""
-        from console.services.audit.read_log import RecordOpeningLog
+        from console.services.audit.opening_log import RecordOpeningLog
         from console.services.credit_checks.provider import CreditCheckAdapterSource
         from console.services.payments.providers import PaymentProviders
         from console.wiring.record_readers import RecordReaders

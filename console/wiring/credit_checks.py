@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.services.credit_checks import purchase, replayed_answers
 from console.services.credit_checks.outcomes import PurchaseSettler
-from console.services.credit_checks.readings import CreditCheckPartReader
+from console.services.credit_checks.part_reader import CreditCheckPartReader
 from console.services.credit_checks.refetch import RefetchService
 from console.services.guarded.action import GuardedService
 from console.services.guarded.operation import StepReporter
@@ -91,7 +91,7 @@ class CreditCheckService:
         """Ask the provider about a credit check, and return the credit check as it is after the probe. Raises
         outcome_unknown if the outcome of the purchase stays unknown, in_progress while the call of the purchase runs,
         not_found for an unknown credit check, not_allowed if the acting person has no right to probe, and
-        provider_unreachable or another code of NO_ANSWER_ERROR_CODES (`services/credit_checks/readings.py`) if the
+        provider_unreachable or another code of NO_ANSWER_ERROR_CODES (`services/credit_checks/part_reader.py`) if the
         provider gave no answer.
         """
         from console.services.recovery.replayed_answers import make_probe_answer_finder

@@ -27,12 +27,12 @@ from console.services.payment_intake.due_tasks import PaymentDueTasks
 from console.services.payment_intake.import_payment import PaymentImporter
 from console.services.payment_intake.receive import NoticeReceiver
 from console.services.payments import order_status
+from console.services.payments.details_reader import PaymentDetailsReader
 from console.services.payments.probe import PaymentProber
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.resolve import PaymentResolver
 from console.services.payments.start import START_PAYMENT_ACTION, PaymentStarter, PaymentStartService
 from console.services.payments.timeouts import PaymentTimeoutSagas
-from console.services.payments.view import PaymentDetailsReader
 from console.services.process.context import ServiceContext
 from console.services.recovery import replayed_answers as record_answers
 from console.services.tasks.due_tasks import DueTask

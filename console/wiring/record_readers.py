@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, TypeVar
 
 from console.domain.allowed_action import AllowedAction
 from console.domain.records import Person
-from console.services.audit.read_log import RecordOpeningLog
+from console.services.audit.opening_log import RecordOpeningLog
 from console.services.credit_checks.provider import CreditCheckAdapterSource
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.store.database.sqlalchemy_names import Connection
 
 if TYPE_CHECKING:
-    from console.services.credit_checks.view import CreditCheckDetailsReader
+    from console.services.credit_checks.details_reader import CreditCheckDetailsReader
     from console.services.evidence.timeline import TimelineService
-    from console.services.payments.view import PaymentDetailsReader
+    from console.services.payments.details_reader import PaymentDetailsReader
     from console.services.recovery.choices import DecisionChoiceReader
     from console.services.recovery.queues import QueueReader
     from console.services.recovery.related_records import RelatedRecordCompleter
+    from console.services.refunds.details_reader import RefundDetailsReader
     from console.services.refunds.request import RefundRequestService
-    from console.services.refunds.view import RefundDetailsReader
     from console.store.queues.table_queries import QueuedRecord
 
     RecordT = TypeVar("RecordT", bound=QueuedRecord)
@@ -100,21 +100,21 @@ class RecordReaders:
     @cached_property
     def credit_check_details(self) -> "CreditCheckDetailsReader":
         """The reader of credit checks with the data that their screens show."""
-        from console.services.credit_checks.view import CreditCheckDetailsReader
+        from console.services.credit_checks.details_reader import CreditCheckDetailsReader
 
         return CreditCheckDetailsReader(self._context, self.opening_log, self.complete_records, self.read_actions)
 
     @cached_property
     def payment_details(self) -> "PaymentDetailsReader":
         """The reader of payments and orders with the data that their screens show."""
-        from console.services.payments.view import PaymentDetailsReader
+        from console.services.payments.details_reader import PaymentDetailsReader
 
         return PaymentDetailsReader(self._context, self.opening_log, self.complete_records, self.read_actions)
 
     @cached_property
     def refund_details(self) -> "RefundDetailsReader":
         """The reader of refunds with the data that their screens show."""
-        from console.services.refunds.view import RefundDetailsReader
+        from console.services.refunds.details_reader import RefundDetailsReader
 
         return RefundDetailsReader(
             self._context, self.payment_providers, self.opening_log, self.complete_records, self.read_actions

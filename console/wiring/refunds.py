@@ -22,13 +22,13 @@ from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.recovery import replayed_answers as record_answers
 from console.services.refunds.approval import RefundDecisionService
+from console.services.refunds.details_reader import RefundDetailsReader
 from console.services.refunds.due_tasks import RefundDueTasks
 from console.services.refunds.lease import RefundLeaseService
 from console.services.refunds.probe import RefundProber
 from console.services.refunds.request import RefundRequestService
 from console.services.refunds.resolve import RefundResolver
 from console.services.refunds.submit import REFUND_SUBMISSION_ACTION, RefundSubmissionService, RefundSubmitter
-from console.services.refunds.view import RefundDetailsReader
 from console.services.tasks.due_tasks import DueTask
 from console.store.refunds import refunds
 

@@ -352,7 +352,7 @@ MODULES_UNUSED_BY_REFUSED_PURCHASE = {
     "console.services.bulk.runs",
     "console.services.credit_checks.probe",
     "console.services.credit_checks.resolve",
-    "console.services.credit_checks.view",
+    "console.services.credit_checks.details_reader",
     "console.services.evidence.pack",
     "console.services.reconciliation.run",
     "console.services.recovery.related_records",
@@ -430,7 +430,7 @@ def test_a_command_loads_only_the_services_that_it_uses(terminal: Terminal) -> N
     for words, used, unused in (
         (
             ("show", "credit-check", "1"),
-            "console.services.credit_checks.view",
+            "console.services.credit_checks.details_reader",
             MODULES_UNUSED_BY_READERS | MODULES_UNUSED_BY_SHOW,
         ),
         (("queue", "review"), "console.services.recovery.queues", MODULES_UNUSED_BY_READERS),

@@ -349,7 +349,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "return self.get_adapter()",
             ),
             SourceChange(
-                "console/services/credit_checks/readings.py",
+                "console/services/credit_checks/part_reader.py",
                 "            detail_outcome = self._open_reader().read_detail(id_at_provider)\n",
                 "            from console.domain.records import PurchaseRequest\n\n"
                 "            detail_outcome = self._open_reader().buy_check(\n"

@@ -1124,7 +1124,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         "after a denial, an old list of purchases permits the next purchase",
         (
             SourceChange(
-                "console/services/credit_checks/readings.py",
+                "console/services/credit_checks/part_reader.py",
                 "    if outcome.reason == OLD_ANSWER_REASON:\n",
                 "    if False:\n",
             ),

@@ -30,7 +30,7 @@ SENTENCE_MUTANTS: tuple[Mutant, ...] = (
         _RELATED_FILE,
         'count_other_approvers("refund_approve", (refund.maker, *refund.checkers)) == 0',
         'count_other_approvers("refund_approve", ()) == 0',
-        ("tests/services/refunds/test_views.py",),
+        ("tests/services/refunds/test_details_reader.py",),
     ),
     _make_mutant(
         "people book an amount in another currency",
@@ -51,7 +51,7 @@ SENTENCE_MUTANTS: tuple[Mutant, ...] = (
         "console/services/refunds/risk_signals.py",
         "            if signal.id in named_ids:\n",
         "            if signal.id is None:\n",
-        ("tests/services/refunds/test_views.py",),
+        ("tests/services/refunds/test_details_reader.py",),
     ),
     _make_mutant(
         "a notice is said to be matched with another provider's payment",
@@ -343,7 +343,7 @@ SENTENCE_MUTANTS: tuple[Mutant, ...] = (
     ),
     _make_mutant(
         "a record on another one's page is told without its relations",
-        "console/services/payments/view.py",
+        "console/services/payments/details_reader.py",
         "                payments=completed_payments,\n",
         "                payments=order_payments,\n",
     ),
@@ -367,7 +367,7 @@ SENTENCE_MUTANTS: tuple[Mutant, ...] = (
     ),
     _make_mutant(
         "an approval is offered that a rule refuses",
-        "console/services/refunds/view.py",
+        "console/services/refunds/details_reader.py",
         '        return reason or rule_reason, {"maker": refund.maker}\n',
         '        return reason, {"maker": refund.maker}\n',
         ("tests/services/refunds/test_offered_actions.py",),

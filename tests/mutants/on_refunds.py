@@ -122,10 +122,10 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
             SourceChange(
                 "console/services/payment_intake/receive.py",
                 "                    is_answered = self._ask_provider(replace(event, payment_id=payment.id))"
-                " != common.EVENT_QUEUED\n",
+                " != notices.EVENT_QUEUED\n",
                 "                    is_answered = True\n"
-                "                    facts = event.source, event.event_id, common.EVENT_UNCHANGED, payment.id\n"
-                "                    common.settle_event(self._context, *facts)\n",
+                "                    facts = event.source, event.event_id, notices.EVENT_UNCHANGED, payment.id\n"
+                "                    notices.settle_event(self._context, *facts)\n",
             ),
         ),
         (f"{_RECEIVE_TESTS}::test_a_notice_matched_later_makes_the_program_ask_the_provider",),

@@ -12,7 +12,7 @@ from console.cli.servers.demo import SAMPLE_SEED
 from console.demo import reconciliation as demo_reconcile
 from console.domain.calendar_days import JST
 from console.domain.reconciliation.service_results import RunsPage
-from console.services.reconciliation.view import ReconciliationRunReader
+from console.services.reconciliation.run_reader import ReconciliationRunReader
 from console.store.database.engine import Transaction
 from console.store.operations import leases
 from console.store.operations.leases import HoldingProcess

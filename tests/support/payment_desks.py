@@ -22,7 +22,7 @@ from console.domain.payments.service_results import NoticeResult
 from console.domain.service_results import TaskRun
 from console.sandbox import SandboxControl
 from console.sandbox.server import Sandbox
-from console.services.audit.read_log import RecordOpeningLog
+from console.services.audit.opening_log import RecordOpeningLog
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.guarded.request_ids import RequestIdService
 from console.services.payments.providers import PaymentProviders

@@ -18,7 +18,7 @@ from console.domain.payments.states import PaymentState
 from console.domain.records import Person
 from console.providers.payments.provider import PaymentProvider
 from console.sandbox import SandboxControl
-from console.services.audit.read_log import RecordOpeningLog
+from console.services.audit.opening_log import RecordOpeningLog
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.guarded.request_ids import RequestIdService
 from console.services.payments.providers import PaymentProviders

@@ -28,7 +28,7 @@ from console.domain.views.unmatched_notices import (
     UnmatchedNoticePage,
 )
 from console.services.alerts.inbox import format_alert_cursor, parse_alert_cursor
-from console.services.payment_intake.common import EVENT_UNMATCHED, NOTICE_KIND, UNMATCHED_NOTICE_RULES
+from console.services.payment_intake.notices import EVENT_UNMATCHED, NOTICE_KIND, UNMATCHED_NOTICE_RULES
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts

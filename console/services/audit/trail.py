@@ -16,7 +16,7 @@ from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import AuditEntry
 from console.services.audit.csv_file import write_csv
-from console.services.audit.read_log import RecordOpeningLog
+from console.services.audit.opening_log import RecordOpeningLog
 from console.services.process.context import ServiceContext, holds_request_id
 from console.services.process.new_file import publish_with_audit_entry
 from console.settings.private_files import open_ordinary_file

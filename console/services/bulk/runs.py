@@ -34,7 +34,7 @@ from console.services.bulk.execute import (
     make_lease_name,
     require_run,
 )
-from console.services.bulk.view import ROWS_PER_PAGE, BulkRunReader
+from console.services.bulk.run_reader import ROWS_PER_PAGE, BulkRunReader
 from console.services.guarded.leases import lock_until_commit
 from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext

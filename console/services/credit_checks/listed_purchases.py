@@ -19,7 +19,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import RESOLVED_BY_PEOPLE_CAUSE, CheckReport, CheckState, CreditCheck
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.credit_checks import outcomes
-from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
+from console.services.credit_checks.part_reader import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.guarded.desk_answers import refuse_denial_of_unclear_answer
 from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks

@@ -23,7 +23,7 @@ from console.providers.credit_checks.provider import PURCHASED_WITHOUT_ID_REASON
 from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON
 from console.services.credit_checks.listed_purchases import may_report_be_of_purchase_sent_at
 from console.services.credit_checks.outcomes import LATE_PURCHASE_CALL_NAME, PURCHASE_CALL_NAME
-from console.services.credit_checks.readings import find_read_error_code
+from console.services.credit_checks.part_reader import find_read_error_code
 from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction

@@ -8,8 +8,8 @@ from itertools import islice
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import Document
 from console.domain.usage_problems import UsageProblem
+from console.services.credit_checks.details_reader import CreditCheckDetailsReader, make_no_pdf_error
 from console.services.credit_checks.pdf_comparison import PdfComparison
-from console.services.credit_checks.view import CreditCheckDetailsReader, make_no_pdf_error
 from console.store.documents.pdf_renderer import PdfDocument
 
 __all__ = ["PdfComparison", "PdfDocument", "CreditCheckPdfReader"]

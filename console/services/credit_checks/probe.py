@@ -27,7 +27,7 @@ from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.listed_purchases import find_earliest_purchase_day
-from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
+from console.services.credit_checks.part_reader import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.credit_checks.resolve import PurchaseResolver
 from console.services.guarded.leases import refuse_running_operation
 from console.services.process.context import ServiceContext

@@ -24,8 +24,8 @@ from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.listed_purchases import check_list_for_denied_purchases, make_lost_purchase_error
+from console.services.credit_checks.part_reader import find_read_error_code
 from console.services.credit_checks.provider import CreditCheckAdapterSource
-from console.services.credit_checks.readings import find_read_error_code
 from console.services.credit_checks.refetch import RefetchService
 from console.services.guarded import database_fitness, last_known_record, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService

@@ -19,7 +19,7 @@ from console.domain.records import CheckState, CreditCheck, Document
 from console.domain.recovery.decision_rules import find_refetch_refusal, make_stale_view_error
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
-from console.services.credit_checks.readings import (
+from console.services.credit_checks.part_reader import (
     DETAIL_PART,
     PDF_PART,
     CreditCheckPartReader,

@@ -40,7 +40,7 @@ from console.services.credit_checks.listed_purchases import (
     refuse_denial_of_listed_purchase,
 )
 from console.services.credit_checks.named_purchases import refuse_denial_of_named_purchase
-from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
+from console.services.credit_checks.part_reader import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.guarded.desk_answers import find_own_spool_entry, refuse_decision_against_answer
 from console.services.guarded.leases import hold_lease, refuse_running_operation
 from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES, OperationSettler

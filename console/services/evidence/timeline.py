@@ -22,7 +22,7 @@ from console.domain.explanations.records import explain_record
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Operation
 from console.domain.usage_problems import UsageProblem
-from console.services.audit.read_log import RecordOpeningLog
+from console.services.audit.opening_log import RecordOpeningLog
 from console.services.process import list_cursors
 from console.services.process.context import ServiceContext
 from console.services.records.completer import RecordsCompleter, complete_record

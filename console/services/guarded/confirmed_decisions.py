@@ -1,9 +1,9 @@
 """Ask a person for the password before a decision that a second person makes, if the person's own account acts.
 
 On a database server the commands of ACTIONS_WITH_PASSWORD, and the second person's `resolve`, need the password. A
-person for whom a worker acts confirms the desk request with it (`services/desk_requests/asking.py`). A person whose
-account acts confirms the call itself, in this module. SQLite has no passwords, and only a thread that can read a
-password from the person asks for one.
+person for whom a worker acts confirms the desk request with it (`services/desk_requests/desk_calls.py`). A person
+whose account acts confirms the call itself, in this module. SQLite has no passwords, and only a thread that can read
+a password from the person asks for one.
 """
 
 from collections.abc import Callable, Iterator

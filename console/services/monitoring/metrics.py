@@ -14,7 +14,11 @@ from console.domain.service_results import QueueCount
 from console.domain.tasks.intervals import is_task_overdue
 from console.services.evidence.answered_operations import list_answered_operations
 from console.services.evidence.call_summaries import classify_answer, is_provider_call
-from console.services.payment_intake.common import EVENT_REFUSED, EVENT_REFUSED_ANSWERED, EVENT_REFUSED_UNANSWERED
+from console.services.payment_intake.notices import (
+    EVENT_REFUSED,
+    EVENT_REFUSED_ANSWERED,
+    EVENT_REFUSED_UNANSWERED,
+)
 from console.services.process.context import ServiceContext
 from console.services.process.counters import DUPLICATE_ERROR_CODES, ProcessCounters
 from console.services.recovery.queues import QueueReader

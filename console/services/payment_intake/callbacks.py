@@ -12,8 +12,8 @@ from console.domain.payments.records import Payment, ReceivedNotice
 from console.domain.payments.report_rules import ReportSource
 from console.domain.provider_outcome import Outcome, SendingCertainty
 from console.providers.payments.notices import CallbackReader, SignedCallback
-from console.services.payment_intake import common
-from console.services.payment_intake.common import NoticeEffect, NoticeRefused
+from console.services.payment_intake import notices
+from console.services.payment_intake.notices import NoticeEffect, NoticeRefused
 from console.services.payments.apply_report import ReportWithSource, apply_report
 from console.services.payments.probe import PaymentProber
 from console.services.payments.providers import PaymentProviders
@@ -54,21 +54,21 @@ class CallbackHandler:
         if not callback.has_valid_signature:
             raise NoticeRefused("callback_refused", callback.evidence, callback.merchant_payment_id)
         paid_at = callback.report.paid_at if callback.report else None
-        common.refuse_future_time(paid_at, self._context.now(), callback.evidence, callback.merchant_payment_id)
+        notices.refuse_future_time(paid_at, self._context.now(), callback.evidence, callback.merchant_payment_id)
         return lambda: self._store_callback(callback)
 
     def _store_callback(self, callback: SignedCallback) -> NoticeEffect:
         """Store the event of a genuine callback, unless it is already stored, and apply its report. Return the
         callback's effect: `repeated` if the event was stored before."""
-        earlier_effect = common.find_stored_notice_effect(self._context, self._provider, callback.event_id)
+        earlier_effect = notices.find_stored_notice_effect(self._context, self._provider, callback.event_id)
         if earlier_effect is not None:
             return earlier_effect
-        event = common.store_event(
+        event = notices.store_event(
             self._context, self._provider, callback.event_id, lambda tx: self._apply_callback(tx, callback)
         )
         if event is None:
-            return NoticeEffect(common.EVENT_REPEATED)
-        return NoticeEffect(event.state, event.payment_id, event if event.state == common.EVENT_QUEUED else None)
+            return NoticeEffect(notices.EVENT_REPEATED)
+        return NoticeEffect(event.state, event.payment_id, event if event.state == notices.EVENT_QUEUED else None)
 
     def _read_callback(self, body: bytes) -> SignedCallback:
         """Return the decrypted callback in `body`. Raises NoticeRefused if the callback is not genuine, or if the
@@ -90,7 +90,7 @@ class CallbackHandler:
             self._provider,
             callback.event_id,
             (report.provider_state if report else callback.reason)[:40],
-            common.EVENT_QUEUED if payment else common.EVENT_UNMATCHED,
+            notices.EVENT_QUEUED if payment else notices.EVENT_UNMATCHED,
             callback.evidence,
             payment_id=payment.id if payment else None,
             order_no=callback.merchant_payment_id,
@@ -122,11 +122,13 @@ class CallbackHandler:
         if event.payment_id is None:
             return event.state
         answer_effect = self._payment_prober.confirm_by_provider(event.payment_id, event.event_id)
-        effect = common.find_final_effect(self._context, event, answer_effect)
+        effect = notices.find_final_effect(self._context, event, answer_effect)
         if effect is None:
-            return common.EVENT_QUEUED
-        event_state = common.EVENT_BOOKED if event.state == common.EVENT_QUEUED else common.find_event_state(effect)
-        common.settle_event(self._context, self._provider, event.event_id, event_state, event.payment_id)
+            return notices.EVENT_QUEUED
+        event_state = (
+            notices.EVENT_BOOKED if event.state == notices.EVENT_QUEUED else notices.find_event_state(effect)
+        )
+        notices.settle_event(self._context, self._provider, event.event_id, event_state, event.payment_id)
         return event_state
 
     def find_payment(self, conn: Connection, event: PaymentEvent) -> Payment | None:
@@ -143,7 +145,7 @@ class CallbackHandler:
             payment = self.find_payment(conn, event)
         if payment is not None:
             answer_effect = self._payment_prober.confirm_by_provider(payment.id)
-            if common.find_final_effect(self._context, event, answer_effect) is None:
+            if notices.find_final_effect(self._context, event, answer_effect) is None:
                 return event.state
-        common.settle_event(self._context, self._provider, event.event_id, common.EVENT_REFUSED_ANSWERED, None)
-        return common.EVENT_REFUSED_ANSWERED
+        notices.settle_event(self._context, self._provider, event.event_id, notices.EVENT_REFUSED_ANSWERED, None)
+        return notices.EVENT_REFUSED_ANSWERED

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from console.domain.payments.service_results import NoticeResult
 from console.domain.process import correlation as tracing
-from console.services.payment_intake import common
-from console.services.payment_intake.common import NoticeEffect
+from console.services.payment_intake import notices
+from console.services.payment_intake.notices import NoticeEffect
 from console.services.process.context import WORKER, act_as
 from console.services.process.failure_suppression import log_and_suppress
 from console.store.payments.events import PaymentEvent
@@ -67,7 +67,7 @@ class CheckedNotice:
             raise ValueError("nothing to ask about")
         with self._act_as_worker(), log_and_suppress(f"asking about payment {effect.payment_id}"):
             event_state = self.ask_about_event(effect.event_to_confirm)
-            if effect.event_state == common.EVENT_QUEUED:
+            if effect.event_state == notices.EVENT_QUEUED:
                 return replace(effect.result, done=event_state)
         return effect.result
 

@@ -25,7 +25,7 @@ from console.providers.http.response_classes import UNREADABLE_REASON
 from console.providers.payments.daily_files import DailyFileFunctions
 from console.providers.payments.plugin import ProviderPlugin
 from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES
-from console.services.payment_intake.common import NOTICE_KIND
+from console.services.payment_intake.notices import NOTICE_KIND
 from console.services.payments.providers import make_adapter_arguments
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction

@@ -17,9 +17,9 @@ from console.domain.records import Certainty
 from console.providers.http.strict_json import UnreadableJson
 from console.providers.payments.notices import HintReader, ReconciliationFileHint, TransactionHint
 from console.providers.payments.plugin import ProviderPlugin
-from console.services.payment_intake import common
-from console.services.payment_intake.common import NoticeEffect, NoticeRefused
+from console.services.payment_intake import notices
 from console.services.payment_intake.daily_files import encrypt_download_address, find_merchant_id
+from console.services.payment_intake.notices import NoticeEffect, NoticeRefused
 from console.services.payments.probe import PaymentProber
 from console.services.process.context import ServiceContext, is_cipher_missing_for_now
 from console.store.database.engine import Transaction
@@ -67,15 +67,15 @@ class HintHandler:
         if not isinstance(hint, TransactionHint):
             event_id = hashlib.sha256(received_notice.body).hexdigest()
             return lambda: self._store_hint(
-                PaymentEvent(self._provider, event_id, "OtherHint", common.EVENT_STORED_ONLY, "")
+                PaymentEvent(self._provider, event_id, "OtherHint", notices.EVENT_STORED_ONLY, "")
             )
         stored_fields = self._make_stored_fields_json(received_notice.body)
-        common.refuse_future_time(hint.newest_time, self._context.now(), stored_fields, hint.merchant_payment_id)
+        notices.refuse_future_time(hint.newest_time, self._context.now(), stored_fields, hint.merchant_payment_id)
         event = PaymentEvent(
             self._provider,
             hint.event_id,
             hint.provider_state,
-            common.EVENT_QUEUED,
+            notices.EVENT_QUEUED,
             stored_fields,
             order_no=hint.merchant_payment_id,
             amount_minor=hint.amount.minor if hint.amount else None,
@@ -112,11 +112,11 @@ class HintHandler:
                 return PaymentEvent(
                     self._provider, hint.event_id, kind, ANNOUNCED_EVENT_STATE, body, order_no=day.isoformat()
                 )
-        return PaymentEvent(self._provider, hint.event_id, kind, common.EVENT_STORED_ONLY, "")
+        return PaymentEvent(self._provider, hint.event_id, kind, notices.EVENT_STORED_ONLY, "")
 
     def _store_hint(self, event: PaymentEvent) -> NoticeEffect:
-        stored_event = common.store_event(self._context, self._provider, event.event_id, lambda _tx: event)
-        return NoticeEffect(common.EVENT_STORED_ONLY if stored_event else common.EVENT_REPEATED)
+        stored_event = notices.store_event(self._context, self._provider, event.event_id, lambda _tx: event)
+        return NoticeEffect(notices.EVENT_STORED_ONLY if stored_event else notices.EVENT_REPEATED)
 
     def _store_event_once(self, event: PaymentEvent, payment_id: str | None) -> NoticeEffect:
         """Store the event of a hint, unless it is already stored. Return the effect of the hint. `payment_id` is the
@@ -125,21 +125,21 @@ class HintHandler:
         The provider is asked later, after the reply to the hint, because PayPay waits at most two seconds for the
         reply.
         """
-        earlier_effect = common.find_stored_notice_effect(self._context, self._provider, event.event_id)
+        earlier_effect = notices.find_stored_notice_effect(self._context, self._provider, event.event_id)
         if earlier_effect is not None:
             return self._find_effect_of_repeated_hint(event, earlier_effect)
-        stored_event = common.store_event(
+        stored_event = notices.store_event(
             self._context,
             self._provider,
             event.event_id,
             lambda tx: self._match_event_to_payment(tx, event, payment_id),
         )
         if stored_event is None:
-            return NoticeEffect(common.EVENT_REPEATED)
+            return NoticeEffect(notices.EVENT_REPEATED)
         return NoticeEffect(
             stored_event.state,
             stored_event.payment_id,
-            stored_event if stored_event.state == common.EVENT_QUEUED else None,
+            stored_event if stored_event.state == notices.EVENT_QUEUED else None,
         )
 
     def _find_effect_of_repeated_hint(self, event: PaymentEvent, earlier_effect: NoticeEffect) -> NoticeEffect:
@@ -155,8 +155,8 @@ class HintHandler:
         contradicting_states = _UNPAID_STATES if self._is_reported_as_paid(event) else PAID_STATES
         if self._payment_prober.read_payment(earlier_effect.payment_id).state not in contradicting_states:
             return earlier_effect
-        common.settle_event(
-            self._context, self._provider, event.event_id, common.EVENT_QUEUED, earlier_effect.payment_id
+        notices.settle_event(
+            self._context, self._provider, event.event_id, notices.EVENT_QUEUED, earlier_effect.payment_id
         )
         return replace(earlier_effect, event_to_confirm=replace(event, payment_id=earlier_effect.payment_id))
 
@@ -166,8 +166,8 @@ class HintHandler:
         is asked. `payment_id` is the provider's payment id in the hint, None if the hint has no such id."""
         payment = self._find_payment(tx.conn, payment_id, event.order_no)
         if payment is None:
-            return replace(event, state=common.EVENT_UNMATCHED)
-        event_state = common.EVENT_UNCHANGED if self._is_already_booked(payment, event) else common.EVENT_QUEUED
+            return replace(event, state=notices.EVENT_UNMATCHED)
+        event_state = notices.EVENT_UNCHANGED if self._is_already_booked(payment, event) else notices.EVENT_QUEUED
         return replace(event, state=event_state, payment_id=payment.id)
 
     def ask_provider(self, event: PaymentEvent) -> str:
@@ -183,22 +183,22 @@ class HintHandler:
             if refusal.code != ErrorCode.NOT_FOUND:
                 raise
             effect = "unchanged"
-        effect = common.find_final_effect(self._context, event, effect)
+        effect = notices.find_final_effect(self._context, event, effect)
         if effect is None or self._may_answer_be_outdated(event):
-            return common.EVENT_QUEUED
-        event_state = common.find_event_state(effect)
-        common.settle_event(self._context, event.source, event.event_id, event_state, event.payment_id)
+            return notices.EVENT_QUEUED
+        event_state = notices.find_event_state(effect)
+        notices.settle_event(self._context, event.source, event.event_id, event_state, event.payment_id)
         return event_state
 
     def _may_answer_be_outdated(self, event: PaymentEvent) -> bool:
         """True if the provider's answer, which is already stored in our payment, may be older than the hint: the hint
         reports the payment as paid, our payment is stored as unpaid, and the hint arrived less than
-        `common.LATE_ANSWER_PERIOD` ago. The provider must then be asked again; otherwise another payment of the order
+        `LATE_ANSWER_PERIOD` ago. The provider must then be asked again; otherwise another payment of the order
         could be started, or the order be cancelled, although the payer has paid.
         """
         if event.payment_id is None or not self._is_reported_as_paid(event):
             return False
-        if not common.is_late_answer_possible(self._context, event):
+        if not notices.is_late_answer_possible(self._context, event):
             return False
         payment = self._payment_prober.read_payment(event.payment_id)
         return payment.certainty is Certainty.KNOWN and payment.state in _UNPAID_STATES

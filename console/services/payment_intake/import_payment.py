@@ -21,7 +21,7 @@ from console.domain.records import Certainty
 from console.domain.usage_problems import UsageProblem
 from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
-from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
+from console.services.credit_checks.part_reader import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.payments import next_work as payment_work
 from console.services.payments.apply_report import ReportWithSource, apply_report, limit_report_time_to_now
 from console.services.payments.probe import PaymentProber, read_question_time

@@ -16,11 +16,11 @@ from console.domain.process import correlation as tracing
 from console.domain.process import log_events
 from console.domain.process.log_events import LogEvent
 from console.providers.payments.plugin import ProviderPlugin
-from console.services.payment_intake import common
+from console.services.payment_intake import notices
 from console.services.payment_intake.callbacks import CallbackHandler
 from console.services.payment_intake.checked_notice import CheckedNotice
-from console.services.payment_intake.common import NoticeEffect, NoticeHandler, NoticeRefused
 from console.services.payment_intake.hints import HintHandler
+from console.services.payment_intake.notices import NoticeEffect, NoticeHandler, NoticeRefused
 from console.services.payment_intake.rate_limit import TokenBucket
 from console.services.payment_intake.signed_notices import NOTICE_SOURCE_NAME_PATTERN, SignedNoticeHandler
 from console.services.payments.probe import PaymentProber
@@ -48,7 +48,7 @@ _LONGEST_EVIDENCE_CHARACTERS = 2_000
 """Largest number of characters of a refused notice that are stored."""
 _SIGNATURE_REFUSAL_REASONS = frozenset({"signature", "no_signature", "time", "callback_refused"})
 """Reasons of refusals which mean that no valid signature covers the notice's content and time."""
-_REFUSED_EVENT_STATES = (common.EVENT_REFUSED, common.EVENT_REFUSED_UNANSWERED, common.EVENT_REFUSED_ANSWERED)
+_REFUSED_EVENT_STATES = (notices.EVENT_REFUSED, notices.EVENT_REFUSED_UNANSWERED, notices.EVENT_REFUSED_ANSWERED)
 
 
 class NoticeReceiver:
@@ -73,7 +73,7 @@ class NoticeReceiver:
         }
         self._handlers: Mapping[str, HintHandler | CallbackHandler] = {**self._hints, **self._callbacks}
         self._refusal_limit = TokenBucket(REFUSAL_BURST_SIZE, REFUSALS_PER_SECOND)
-        self._last_probed_id = {common.EVENT_QUEUED: 0, common.EVENT_REFUSED_UNANSWERED: 0}
+        self._last_probed_id = {notices.EVENT_QUEUED: 0, notices.EVENT_REFUSED_UNANSWERED: 0}
         self._last_unmatched_id = 0
 
     def receive_notice(self, received_notice: ReceivedNotice) -> NoticeResult:
@@ -134,7 +134,7 @@ class NoticeReceiver:
         )
         if skipped_count is None:
             return None
-        event_state = common.EVENT_REFUSED_UNANSWERED if must_store_before_reply else common.EVENT_REFUSED
+        event_state = notices.EVENT_REFUSED_UNANSWERED if must_store_before_reply else notices.EVENT_REFUSED
         if refusal.reason in _SIGNATURE_REFUSAL_REASONS:
             source = (
                 received_notice.source if NOTICE_SOURCE_NAME_PATTERN.fullmatch(received_notice.source) else "other"
@@ -183,7 +183,7 @@ class NoticeReceiver:
             facts["passed_over"] = skipped_count
         audit_action = AuditAction.PAYMENT_CALLBACK_REFUSED
         self._context.record_audit(
-            tx, audit_action, None, facts, kind=common.NOTICE_KIND, result="refused", reason=refusal.reason
+            tx, audit_action, None, facts, kind=notices.NOTICE_KIND, result="refused", reason=refusal.reason
         )
 
     def count_refused_notices(self) -> int:
@@ -206,15 +206,15 @@ class NoticeReceiver:
         the payments of unmatched notices. Return the number of events that were answered or matched.
         """
         probed_count = self._ask_about_events(
-            common.EVENT_QUEUED, lambda event: self._ask_provider(event) != common.EVENT_QUEUED
+            notices.EVENT_QUEUED, lambda event: self._ask_provider(event) != notices.EVENT_QUEUED
         )
-        probed_count += self._ask_about_events(common.EVENT_REFUSED_UNANSWERED, self._ask_about_refused_callback)
+        probed_count += self._ask_about_events(notices.EVENT_REFUSED_UNANSWERED, self._ask_about_refused_callback)
         return probed_count + self._match_unmatched_events()
 
     def _ask_about_refused_callback(self, event: PaymentEvent) -> bool:
         """Ask the provider about the payment of a refused callback. Return True if the event needs no further
         question."""
-        return self._callbacks[event.source].ask_about_refused_callback(event) == common.EVENT_REFUSED_ANSWERED
+        return self._callbacks[event.source].ask_about_refused_callback(event) == notices.EVENT_REFUSED_ANSWERED
 
     def _ask_about_events(self, event_state: str, ask_about_event: Callable[[PaymentEvent], bool]) -> int:
         """Call `ask_about_event` for a batch of events with the state `event_state`, beginning after the last event
@@ -252,7 +252,7 @@ class NoticeReceiver:
         """
         matched_count, batch = (
             0,
-            self._read_events_with_state(common.EVENT_UNMATCHED, after_id=self._last_unmatched_id),
+            self._read_events_with_state(notices.EVENT_UNMATCHED, after_id=self._last_unmatched_id),
         )
         self._last_unmatched_id = batch[-1].id if len(batch) == MAX_NOTICES_PER_RUN else 0
         unanswered_by_source = Counter[str]()
@@ -261,10 +261,10 @@ class NoticeReceiver:
                 continue
             with skip_failures(f"unmatched notice {event.id}"):
                 if event.source not in self._handlers:
-                    matched_count += self._signed_notices.retry_unmatched_event(event) != common.EVENT_UNMATCHED
+                    matched_count += self._signed_notices.retry_unmatched_event(event) != notices.EVENT_UNMATCHED
                 elif (payment := self._find_payment(event)) is not None:
                     unanswered_by_source[event.source] += 1  # also if the question fails with an exception
-                    is_answered = self._ask_provider(replace(event, payment_id=payment.id)) != common.EVENT_QUEUED
+                    is_answered = self._ask_provider(replace(event, payment_id=payment.id)) != notices.EVENT_QUEUED
                     unanswered_by_source[event.source] *= not is_answered
                     matched_count += is_answered
             if unanswered_by_source[event.source] == MAX_CONSECUTIVE_UNANSWERED_QUESTIONS:

@@ -22,8 +22,8 @@ from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import WorkReason
-from console.services.payment_intake import common
-from console.services.payment_intake.common import NoticeEffect, NoticeRefused
+from console.services.payment_intake import notices
+from console.services.payment_intake.notices import NoticeEffect, NoticeRefused
 from console.services.payments.apply_report import ReportWithSource, apply_report
 from console.services.payments.providers import PAYMENT_STATE_BY_NOTICE_TYPE
 from console.services.process.context import ServiceContext
@@ -99,22 +99,22 @@ class SignedNoticeHandler:
         notice = replace(
             parse_notice(normalize_source_name(received_notice.source), received_notice.body), signature=signature
         )
-        common.refuse_future_time(notice.occurred_at, self._context.now(), notice.body, notice.order_no)
+        notices.refuse_future_time(notice.occurred_at, self._context.now(), notice.body, notice.order_no)
         return lambda: self._store_notice(notice)
 
     def _store_notice(self, notice: SignedNotice) -> NoticeEffect:
-        earlier_event = common.find_stored_event(self._context, notice.source, notice.event_id)
+        earlier_event = notices.find_stored_event(self._context, notice.source, notice.event_id)
         if earlier_event is None:
-            event = common.store_event(
+            event = notices.store_event(
                 self._context, notice.source, notice.event_id, lambda tx: self._apply_notice(tx, notice)
             )
             if event is not None:
                 return NoticeEffect(event.state, event.payment_id)
-            earlier_event = common.find_stored_event(self._context, notice.source, notice.event_id)
+            earlier_event = notices.find_stored_event(self._context, notice.source, notice.event_id)
         if earlier_event is None:
-            return NoticeEffect(common.EVENT_REPEATED)
+            return NoticeEffect(notices.EVENT_REPEATED)
         self._open_case_if_contradicted(earlier_event, notice)
-        return NoticeEffect(common.EVENT_REPEATED, earlier_event.payment_id)
+        return NoticeEffect(notices.EVENT_REPEATED, earlier_event.payment_id)
 
     def _open_case_if_contradicted(self, event: PaymentEvent, notice: SignedNotice) -> None:
         """Open a case about the stored event `event` if the genuine notice has the same event id but other content:
@@ -134,7 +134,7 @@ class SignedNoticeHandler:
         """
         context, rule = self._context, WorkReason.CONTRADICTED
         content = f"{notice.type} {notice.order_no} {notice.amount.minor} {notice.amount.currency}"
-        cases_of_event = alerts.find_by_subject(tx.conn, common.NOTICE_KIND, event.id)
+        cases_of_event = alerts.find_by_subject(tx.conn, notices.NOTICE_KIND, event.id)
         earlier_cases = [case for case in cases_of_event if case.rule_id == rule]
         if any(case.observed.split(_CONTENT_SEPARATOR)[0] == content for case in earlier_cases):
             return
@@ -146,11 +146,11 @@ class SignedNoticeHandler:
         )
         observed = _CONTENT_SEPARATOR.join([content, *unacknowledged_contents])
         expected = f"{event.kind} {event.order_no} {event.amount_minor} {event.currency}"
-        if not cases.open_case(tx.conn, rule, common.NOTICE_KIND, event.id, observed, expected, context.now()):
+        if not cases.open_case(tx.conn, rule, notices.NOTICE_KIND, event.id, observed, expected, context.now()):
             raise RunAgain  # another process has just opened one about another content
         digest = hashlib.sha256(notice.body.encode()).hexdigest()
         facts = {"source": event.source, "observed": content, "expected": expected, "sha256": digest}
-        context.record_audit(tx, AuditAction.PAYMENT_CONTRADICTED, event.id, facts, kind=common.NOTICE_KIND)
+        context.record_audit(tx, AuditAction.PAYMENT_CONTRADICTED, event.id, facts, kind=notices.NOTICE_KIND)
 
     def retry_unmatched_event(self, event: PaymentEvent) -> str:
         """Apply the report of a stored signed notice again. The order or payment of the notice was missing when the
@@ -168,7 +168,7 @@ class SignedNoticeHandler:
     def _apply_unmatched_notice(self, tx: Transaction, notice: SignedNotice) -> str:
         event = self._apply_notice(tx, notice)
         if event.payment_id is not None:
-            common.write_event_state(self._context, tx, event.source, event.event_id, event.state, event.payment_id)
+            notices.write_event_state(self._context, tx, event.source, event.event_id, event.state, event.payment_id)
         return event.state
 
     def _report_unverified_event(self, event: PaymentEvent, reason: str) -> None:
@@ -182,7 +182,7 @@ class SignedNoticeHandler:
                 self._sources_without_key.add(event.source)
             return
         observed, expected = f"{event.kind} {event.order_no or event.event_id} {reason}", "a signature that fits"
-        case_arguments = (UNVERIFIED_NOTICE_RULE, common.NOTICE_KIND, event.id, observed[:255], expected)
+        case_arguments = (UNVERIFIED_NOTICE_RULE, notices.NOTICE_KIND, event.id, observed[:255], expected)
         if self._context.write(lambda tx: cases.open_case(tx.conn, *case_arguments, self._context.now())):
             _log.warning("notice %s of %r is not verified: %s", event.id, event.source[:32], reason)
 
@@ -228,7 +228,7 @@ class SignedNoticeHandler:
         header = {name.lower(): value for name, value in received_notice.headers}.get(SIGNATURE_HEADER, "")
         signed_at = _verify_signature(key or "no key", header, received_notice.body)
         is_recent = (
-            abs(self._context.now().timestamp() - (signed_at or 0)) <= common.NOTICE_CLOCK_TOLERANCE.total_seconds()
+            abs(self._context.now().timestamp() - (signed_at or 0)) <= notices.NOTICE_CLOCK_TOLERANCE.total_seconds()
         )
         has_signature = _SIGNATURE_PATTERN.fullmatch(header) is not None
         checks = {
@@ -283,7 +283,7 @@ class SignedNoticeHandler:
         payment = self._find_or_insert_payment(tx, notice) if payment_state is not None else None
         if payment_state is None or payment is None:
             return _make_notice_event(
-                notice, common.EVENT_STORED_ONLY if payment_state is None else common.EVENT_UNMATCHED
+                notice, notices.EVENT_STORED_ONLY if payment_state is None else notices.EVENT_UNMATCHED
             )
         report = _make_report(notice, payment_state)
         outcome_class = (
@@ -299,7 +299,7 @@ class SignedNoticeHandler:
             report, notice.occurred_at, ReportSource.NOTICE, "notice", answer, notice.event_id
         )
         effect = apply_report(self._context, tx, payment, sourced_report, is_read_in_transaction=True).effect
-        return _make_notice_event(notice, common.find_event_state(effect), payment.id)
+        return _make_notice_event(notice, notices.find_event_state(effect), payment.id)
 
     def _find_or_insert_payment(self, tx: Transaction, notice: SignedNotice) -> Payment | None:
         """Return the payment of the notice. If only the notice's order exists, insert the payment and return it.

@@ -23,7 +23,7 @@ from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.domain.tasks.retry_schedules import PAYMENT_POLL_WAITS, PAYMENT_PROBE_WAITS, compute_next_attempt_time
 from console.providers.payments.result_codes import NOT_PAID_YET_REASON
 from console.services.audit import refusals
-from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
+from console.services.credit_checks.part_reader import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.guarded.leases import hold_lease, refuse_running_operation
 from console.services.guarded.operation import OperationSettler
 from console.services.payments import apply_report as reports

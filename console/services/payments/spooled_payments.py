@@ -16,7 +16,7 @@ from console.domain.payments.report_rules import ReportSource
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Operation, OperationState
 from console.services.audit import refusals
-from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
+from console.services.credit_checks.part_reader import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.payments import next_work as payment_work
 from console.services.payments.apply_report import ReportWithSource, apply_report
 from console.services.payments.probe import find_report, read_question_time

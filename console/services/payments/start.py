@@ -34,7 +34,7 @@ from console.domain.usage_problems import UsageProblem
 from console.providers.http.answer_age import OLD_ANSWER_REASON
 from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON
 from console.providers.payments.provider import NO_SUCH_CODE_REASON, CodeDeleter, PaymentProvider
-from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
+from console.services.credit_checks.part_reader import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.guarded import database_fitness, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.database_rollback import make_lost_operation_error

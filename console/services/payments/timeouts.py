@@ -20,7 +20,7 @@ from console.domain.records import Certainty
 from console.domain.tasks.records import Saga
 from console.domain.tasks.retry_schedules import PAYMENT_TIMEOUT_WAITS
 from console.domain.tasks.states import SagaState
-from console.services.credit_checks.readings import find_read_error_code
+from console.services.credit_checks.part_reader import find_read_error_code
 from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status, timeout_start

@@ -25,7 +25,7 @@ from console.domain.reconciliation.row_comparison import (
 )
 from console.domain.records import RECONCILIATION_CASE_RULES
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
-from console.services.credit_checks.readings import find_read_error_code
+from console.services.credit_checks.part_reader import find_read_error_code
 from console.services.payments.apply_report import (
     ReportWithSource,
     is_newest_stored_answer,

@@ -51,8 +51,8 @@ from console.services.reconciliation.journal import (
 )
 from console.services.reconciliation.our_rows import OwnRecordComparison
 from console.services.reconciliation.provider_rows import ProviderHistoryComparison
+from console.services.reconciliation.run_reader import ReconciliationRunReader, find_unsearched_run_ids
 from console.services.reconciliation.sources import FileHistory, HistorySource, NoticeHistory
-from console.services.reconciliation.view import ReconciliationRunReader, find_unsearched_run_ids
 from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.due_tasks import skip_failures
 from console.store.alerts import alerts

@@ -14,7 +14,7 @@ from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
 from console.providers.payments.daily_files import DailyFileFunctions
-from console.services.payment_intake.common import NoticeRefused
+from console.services.payment_intake.notices import NoticeRefused
 from console.services.payment_intake.signed_notices import SignedNoticeHandler, make_provider_payment_id
 from console.services.payments.providers import PAYMENT_STATE_BY_NOTICE_TYPE
 from console.services.process.context import ServiceContext

@@ -33,10 +33,11 @@ from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
+from console.services.credit_checks.details_reader import read_timeline
 from console.services.credit_checks.listed_purchases import ListOutcome, refuse_denial_of_listed_purchase
 from console.services.credit_checks.named_purchases import refuse_denial_of_named_purchase
+from console.services.credit_checks.part_reader import NO_ANSWER_ERROR_CODES
 from console.services.credit_checks.probe import CreditCheckProber
-from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES
 from console.services.credit_checks.resolve import (
     PurchaseResolver,
     find_number_mismatch,
@@ -44,7 +45,6 @@ from console.services.credit_checks.resolve import (
     make_unconfirmed_error,
     read_proof,
 )
-from console.services.credit_checks.view import read_timeline
 from console.services.guarded.desk_answers import (
     find_own_spool_entry,
     is_claim_ended_elsewhere,

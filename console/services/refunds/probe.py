@@ -25,7 +25,7 @@ from console.domain.tasks.retry_schedules import (
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.providers.payments.provider import PaymentCapabilities
 from console.services.audit import refusals
-from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
+from console.services.credit_checks.part_reader import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.guarded.leases import refuse_running_operation
 from console.services.payments.merchants import refuse_record_of_other_merchant
 from console.services.payments.probe import read_question_time

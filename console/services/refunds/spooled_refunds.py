@@ -16,7 +16,7 @@ from console.domain.payments.records import Payment
 from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass
 from console.domain.records import Operation
 from console.services.audit import refusals
-from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
+from console.services.credit_checks.part_reader import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.spooled_payments import find_payment_of_start
 from console.services.payments.unrecorded_refunds import open_case_of_unrecorded_refunds

@@ -27,7 +27,7 @@ from console.domain.reports.daily_close import (
 from console.domain.reports.periods import Period
 from console.domain.reports.refund_funnel import CountAndSum
 from console.domain.usage_problems import UsageProblem
-from console.services.reconciliation.view import find_unsearched_run_ids, read_difference_items
+from console.services.reconciliation.run_reader import find_unsearched_run_ids, read_difference_items
 from console.store.audit import trail
 from console.store.database.sqlalchemy_names import Connection
 from console.store.reconciliation import our_records

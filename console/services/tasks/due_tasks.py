@@ -16,8 +16,8 @@ from console.domain.process import correlation as tracing
 from console.domain.records import CheckState, CreditCheck, Operation, Work, WorkReason, WorkState
 from console.domain.recovery.decision_rules import find_refetch_refusal
 from console.domain.tasks.intervals import BATCH_SIZE as BATCH_SIZE
+from console.services.credit_checks.part_reader import PDF_PART
 from console.services.credit_checks.probe import CreditCheckProber
-from console.services.credit_checks.readings import PDF_PART
 from console.services.credit_checks.refetch import RefetchService
 from console.services.guarded import unsent_operations
 from console.services.guarded.action import ServicesByAction, audit_lapse, record_operation_lapse

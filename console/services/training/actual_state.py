@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from console.domain.payments.records import Payment, Refund
 from console.domain.records import CreditCheck
-from console.services.payment_intake.common import NOTICE_KIND
+from console.services.payment_intake.notices import NOTICE_KIND
 from console.services.training.protocols import ProviderLedger
 from console.store.alerts import alerts
 from console.store.credit_checks import credit_checks

@@ -31,7 +31,7 @@ def has_words_of_person_sql(column: str, path: str) -> str:
     The services remove white space at both ends of a person's words before they store them. So the condition is true
     if the argument contains the stored words, and has only white space before and after them. The services also
     remove other invisible characters, but a desk does so, too, before it sends the words
-    (`services/desk_requests/words.py`).
+    (`services/desk_requests/typed_words.py`).
     """
     words, text = f"CONVERT({column} USING utf8mb4) COLLATE utf8mb4_bin", _make_argument_sql(path)
     text_without_words = (

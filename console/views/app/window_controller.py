@@ -13,7 +13,7 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication
 
 from console.domain.access.read_only import EVERYTHING_SCOPE, ReadOnlySwitch
-from console.services.desk_requests.waiting import RequestWait
+from console.services.desk_requests.request_wait import RequestWait
 from console.views.app.background_refresh import BackgroundRefresh
 from console.views.app.last_screen import LastScreenStorage
 from console.views.app.running_read import RunningReadWatch

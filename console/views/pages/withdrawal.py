@@ -3,7 +3,7 @@
 from PySide6.QtCore import QTimer, Slot
 
 from console.domain.errors import ErrorCode
-from console.services.desk_requests.waiting import RequestWait
+from console.services.desk_requests.request_wait import RequestWait
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel

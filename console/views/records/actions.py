@@ -13,7 +13,7 @@ from console.domain.payments.service_results import RefundDetails, RefundPlan
 from console.domain.records import Certainty, CreditCheck, Operation, OperationState, WorkReason, WorkState
 from console.domain.recovery.decision_rules import find_undecidable_reason, is_decidable_check
 from console.domain.service_results import PurchasePlan
-from console.services.desk_requests.waiting import RequestWait
+from console.services.desk_requests.request_wait import RequestWait
 from console.views.pages.base import Page
 from console.views.pages.withdrawal import WithdrawButton, is_request_withdrawn
 from console.views.presenters import credit_checks as record_words

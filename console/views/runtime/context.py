@@ -28,7 +28,7 @@ from console.domain.process import correlation as tracing
 from console.domain.queues.saved_views import ViewCount
 from console.domain.records import CreditCheck, Person
 from console.domain.recovery.records import WaitingProposal
-from console.services.desk_requests.waiting import RequestWait, report_request_state_to
+from console.services.desk_requests.request_wait import RequestWait, report_request_state_to
 from console.services.process.passwords import use_password_reader
 from console.views.runtime.call_timer import CallTimer
 from console.views.runtime.first_tasks import FirstTask, FirstTaskList

@@ -15,7 +15,7 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.recovery.decision_reasons import DecisionReason, StatedReason
 from console.domain.views.any_record import ResolveResult
 from console.sandbox.server import Sandbox
-from console.services.credit_checks.readings import CreditCheckPartReader, FetchedPart
+from console.services.credit_checks.part_reader import CreditCheckPartReader, FetchedPart
 from console.wording.sentences.catalogue import format_error_message
 from console.wording.timelines import format_event_sentence
 from tests.support.desks import CORPORATION_NUMBERS, MovedClock

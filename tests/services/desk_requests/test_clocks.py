@@ -35,7 +35,7 @@ def test_a_desk_clock_that_is_ahead_raises_an_alert(
         """Return a request id of a desk whose clock is 5 s ahead."""
         return str(UUID(int=UUID(made()).int + (5_000 << 80)))
 
-    monkeypatch.setattr("console.services.desk_requests.asking.make_request_id", make_request_id_of_fast_clock)
+    monkeypatch.setattr("console.services.desk_requests.desk_calls.make_request_id", make_request_id_of_fast_clock)
     with place.open_desk(sandbox, person="op-a", desk=2) as desk, keep_executing_desk_requests(worker):
         desk.recovery.give_up_take("credit-check", 1)
         desk_id = desk._context.spool.desk_id
@@ -64,7 +64,7 @@ def test_a_clock_alert_counts_requests_of_each_person(
         desk_id = desk._context.spool.desk_id
     made = request_records.make_request_id
     monkeypatch.setattr(
-        "console.services.desk_requests.asking.make_request_id",
+        "console.services.desk_requests.desk_calls.make_request_id",
         lambda: str(UUID(int=UUID(made()).int + (5_000 << 80))),
     )
     with place.open_desk(sandbox, person="op-a", desk=2) as desk, keep_executing_desk_requests(worker):

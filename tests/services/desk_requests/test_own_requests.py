@@ -23,7 +23,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.desk_requests.own_requests import LISTED_REQUEST_AGE_SECONDS
-from console.services.desk_requests.waiting import RequestWait, report_request_state_to
+from console.services.desk_requests.request_wait import RequestWait, report_request_state_to
 from console.store.desk_requests import requests
 from tests.services.desk_requests.test_execution import store_request, take_next_request
 from tests.support.invented import invent_numbers

@@ -15,7 +15,7 @@ from console.domain.errors import ConsoleError
 from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, TimelinePage
 from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.records import CreditCheck, PurchaseRequest
-from console.services.audit.read_log import RecordOpeningLog
+from console.services.audit.opening_log import RecordOpeningLog
 from console.services.evidence.timeline import TimelineService, iterate_events, read_related_records
 from console.wording import timelines
 from tests.support.desks import MovedClock

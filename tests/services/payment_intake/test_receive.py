@@ -16,7 +16,7 @@ from console.domain.payments.records import Payment, PaymentImport, ReceivedNoti
 from console.domain.payments.service_results import NoticeResult
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty
-from console.services.payment_intake.common import LATE_ANSWER_PERIOD
+from console.services.payment_intake.notices import LATE_ANSWER_PERIOD
 from console.services.payment_intake.receive import MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
 from console.services.payments.probe import PaymentProber
 from tests.providers.payments.parts import PROVIDER_TEST_VECTORS

@@ -23,7 +23,7 @@ from console.domain.recovery.decision_reasons import DecisionReason, StatedReaso
 from console.sandbox import SandboxControl
 from console.sandbox.server import Sandbox
 from console.services.desk_requests import execution
-from console.services.desk_requests.asking import RemoteRequestIdService
+from console.services.desk_requests.desk_calls import RemoteRequestIdService
 from console.services.guarded.answer_serialization import CallAnswer
 from console.settings.settings import Settings
 from console.store.desk_requests import requests

@@ -12,7 +12,7 @@ from console.domain.allowed_action import AllowedAction
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.payments.states import DONE_OUTSIDE, RefundState
 from console.domain.recovery.left_open import LeftOpenReason
-from console.services.refunds import view
+from console.services.refunds import details_reader
 from console.wiring.exports import make_export_table
 from console.wording.sentences.text_context import FileTextContext
 from tests.support.outside_days import read_today
@@ -199,7 +199,7 @@ def test_the_exported_approvals_have_every_waiting_refund(desk: RefundDesk, monk
     """The exported list of approvals has all refunds that wait for a decision, also if they are more than one page of
     the screen.
     """
-    monkeypatch.setattr(view, "MAX_APPROVAL_INBOX_ROWS", 2)
+    monkeypatch.setattr(details_reader, "MAX_APPROVAL_INBOX_ROWS", 2)
     ids = [desk.request_refund(desk.make_paid_payment(f"ORD-{number}")).id for number in range(5)]
     with desk.console.acting_as("lead-b"):
         context = FileTextContext("en", desk.context.now)
@@ -211,7 +211,7 @@ def test_the_approvals_are_cut_only_if_more_refunds_wait(desk: RefundDesk, monke
     """The approval page has all refunds that wait for a decision if they are exactly its largest number. If one more
     refund waits, the page says that it has only the oldest.
     """
-    monkeypatch.setattr(view, "MAX_APPROVAL_INBOX_ROWS", 2)
+    monkeypatch.setattr(details_reader, "MAX_APPROVAL_INBOX_ROWS", 2)
     ids = [desk.request_refund(desk.make_paid_payment(f"ORD-{number}")).id for number in range(2)]
     with desk.console.acting_as("lead-b"):
         inbox = desk.refunds.read_inbox()

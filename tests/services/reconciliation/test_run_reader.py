@@ -16,7 +16,7 @@ from console.domain.reconciliation.service_results import (
 from console.services.guarded.leases import acquire_lease
 from console.services.process.context import act_as
 from console.services.process.failpoints import FailpointReached
-from console.services.reconciliation.view import ReconciliationRunReader
+from console.services.reconciliation.run_reader import ReconciliationRunReader
 from console.store.alerts import alerts
 from console.store.operations import leases
 from console.store.reconciliation import runs as reconciliations

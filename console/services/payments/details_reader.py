@@ -26,8 +26,8 @@ from console.domain.records import LeaseHolder
 from console.domain.tasks.records import AlertItem
 from console.domain.tasks.saga_progress import SagaProgress, make_saga_progress
 from console.services.annotations.annotations import read_annotations
-from console.services.audit.read_log import RecordOpeningLog
-from console.services.credit_checks.view import ActionReader, read_timeline
+from console.services.audit.opening_log import RecordOpeningLog
+from console.services.credit_checks.details_reader import ActionReader, read_timeline
 from console.services.evidence.timeline import read_newest_events
 from console.services.payments import timeout_start
 from console.services.payments.next_work import require_payment_after_lapse

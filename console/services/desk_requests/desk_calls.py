@@ -44,8 +44,8 @@ from console.services.desk_requests.own_requests import (
     parse_stored_answer,
     withdraw,
 )
-from console.services.desk_requests.waiting import get_current_wait
-from console.services.desk_requests.words import strip_typed_words
+from console.services.desk_requests.request_wait import get_current_wait
+from console.services.desk_requests.typed_words import strip_typed_words
 from console.services.guarded import answer_serialization
 from console.services.guarded.operation import StepReporter
 from console.services.guarded.request_ids import (

@@ -33,8 +33,8 @@ from console.domain.process.lease_names import make_refund_lease_name
 from console.domain.records import LeaseHolder, Person
 from console.domain.recovery.decision_rules import find_decision_refusal, find_withdrawal_refusal
 from console.services.annotations.annotations import read_annotations
-from console.services.audit.read_log import RecordOpeningLog
-from console.services.credit_checks.view import ActionReader, read_timeline
+from console.services.audit.opening_log import RecordOpeningLog
+from console.services.credit_checks.details_reader import ActionReader, read_timeline
 from console.services.evidence.timeline import read_newest_events
 from console.services.payments.providers import (
     PaymentProviders,

@@ -23,7 +23,7 @@ from console.domain.records import (
 from console.domain.recovery.decision_rules import find_renewal_refusal
 from console.domain.views.any_record import CreditCheckDetails, find_last_call
 from console.services.annotations.annotations import read_annotations
-from console.services.audit.read_log import RecordOpeningLog
+from console.services.audit.opening_log import RecordOpeningLog
 from console.services.credit_checks import records as check_records
 from console.services.process.context import ServiceContext
 from console.services.records.completer import RecordsCompleter, complete_record
