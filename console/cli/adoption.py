@@ -121,9 +121,8 @@ def build_adoption_plan_json(plan: "AdoptionPlan", translator: Translator) -> "J
 
 def format_adoption_plan_lines(plan: "AdoptionPlan", translator: Translator) -> Iterator[str]:
     """Yield the answer of `db adopt --dry-run` as sentences: the counts of rows by the result that the adoption will
-    have for them, such as duplicate or unreadable (see AdoptionRowCounts), the steps, and the obstacles. For an
-    adopted table, only say that there is nothing to do.
-    """
+    have for them, such as duplicate or unreadable (see AdoptionRowCounts), the steps, and the obstacles. If the table
+    is already adopted, yield only a sentence that there is nothing to do."""
     if plan.state == "adopted":
         yield translator("cli.adopt.nothing", table=plan.table, rows=plan.row_counts.row_count)
         return
@@ -183,9 +182,8 @@ def build_adoption_result_json(result: "AdoptionResult") -> "JsonObject":
 
 def format_adoption_result_lines(result: "AdoptionResult", translator: Translator) -> Lines:
     """Return the answer of `db adopt` as sentences: the counts of rows, such as those that this run has adopted or
-    marked as duplicates (see AdoptionResult), and the next command. If this run has changed nothing, only say that
-    there is nothing to do.
-    """
+    marked as duplicates (see AdoptionResult), and the next command. If this run has changed nothing, return only a
+    sentence that there is nothing to do."""
     has_changes = (
         result.steps or result.adopted_row_count or result.duplicate_row_count or result.unreadable_row_count
     )

@@ -13,7 +13,7 @@ from console.cli.process.command_words import find_command_word
 from console.cli.process.garbage_collection import pause_garbage_collection
 from console.cli.process.output import AnswerWriter, wants_json, write_pipes_in_utf8
 from console.cli.process.stderr_log import LOG_ATTRIBUTES_OF_BUG, log_on_stderr
-from console.cli.process.stop_signals import stop_at_end_of_console
+from console.cli.process.stop_signals import handle_windows_end_events_as_break
 from console.cli.text_output.translator import Translator
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import correlation as tracing
@@ -91,7 +91,7 @@ def _run_and_answer_command(arguments: Sequence[str], writer: AnswerWriter, *, i
         if is_last_command and arguments and find_command_word(arguments) != "open":
             interrupts.raise_at_stop_signals()
         if is_last_command:
-            stop_at_end_of_console()
+            handle_windows_end_events_as_break()
         interrupts.unblock_stop_signals()
         _run_command_or_window(arguments, writer, is_last_command=is_last_command)
     except (Exception, KeyboardInterrupt) as ending:

@@ -28,16 +28,16 @@ _MAX_LISTED_DIFFERENCES = 50
 @dataclass(frozen=True, slots=True)
 class ReportWithPaymentNumbers:
     """The value that the command `reconcile` returns: the report of the reconciliation, and the payment numbers that
-    people use. The payment numbers are stored by a text such as "payment 17", where 17 is the id of the payment.
-    """
+    people use. `number_by_payment` has the payment numbers by a text such as "payment 17", where 17 is the id of the
+    payment."""
 
     report: "ReconcileReport"
     number_by_payment: Mapping[str, str]
 
     def get_payment_number(self, difference: "ReconciliationDifference") -> str:
         """Return the payment number that people use for the payment of a difference. If this database lacks the
-        payment, or if the payment numbers could not be read, return the key of the row in the provider's history.
-        """
+        payment, or if the payment numbers could not be read, return `difference.row_key`, which identifies the row in
+        the provider's history."""
         return self.number_by_payment.get(f"payment {difference.payment_id}", difference.row_key)
 
 

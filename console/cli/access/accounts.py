@@ -29,11 +29,12 @@ class ApplyAccountsCommand:
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        """Read the file that lists the people and write them to the database; with `--dry-run`, only write the SQL
-        as the answer.
+        """Read the file that lists the people and write them to the database; with `--dry-run`, only write the SQL as
+        the answer.
 
         Raises ConsoleError `usage` for an invalid file, `bad_profile` for a missing password, `not_allowed` if the
-        connected account may not create accounts, and another error if the database can't be opened.
+        connected account may not create accounts, and the errors of `console.app.open_console` if the database can't
+        be opened.
         """
         content = _read_accounts_file(Path(args.file))
         with watch_for_repeated_command(args, writer) as repeat_mark, open_console_with_passwords(writer) as console:

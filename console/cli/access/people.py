@@ -33,8 +33,8 @@ def _enable_person(console: "Console", args: Namespace, _: AnswerWriter) -> "Per
 
 def build_person_access_json(access: "PersonAccess", _translate: TranslateFunction) -> JsonObject:
     """Return a person with the state of the person's access as a JSON object. The field `awaiting` is `second_person`
-    while a second administrator must still request to enable the person.
-    """
+    after one administrator has requested to enable the person and until another administrator requests it too;
+    otherwise it is null."""
     disabling = access.disabling
     return {
         "name": access.person.name,

@@ -1,4 +1,5 @@
-"""The JSON object of an error. Most errors have no record in their details, so they load no module of records."""
+"""The JSON object of an error. Most errors have no record in their details, so the modules of records are imported
+only for an error with a record."""
 
 from console.cli.json_output.values import JsonObject, TranslateFunction, build_value_json
 from console.domain.errors import ConsoleError

@@ -43,7 +43,8 @@ __all__ = [
 
 
 def build_record_details_json(record_details: "AnyRecordDetails", translate: TranslateFunction) -> JsonObject:
-    """Return the answer of the command `show` as JSON: the record with explanation, timeline and evidence."""
+    """Return the answer of the command `show` as JSON: the result of `record_details.build_details_json`. The module
+    `record_details` is imported by this call only, because it imports the views of all kinds."""
     # imported here, because it imports the views of all kinds, and other commands start faster without them
     from console.cli.json_output.record_details import build_details_json
 
@@ -67,9 +68,9 @@ _COMPANY_TOTAL_FIELDS = ("currency", "paid_minor", "refunded_minor", "sending_mi
 
 
 def build_corporation_json(facts: "CorporationFacts | None") -> JsonObject | None:
-    """Return the registry data of one corporation as JSON; None if this desk has no registry, or if the registry
-    doesn't contain the number.
-    """
+    """Return the result of `registry.build_corporation_json`: the registry data of one corporation as JSON; None if
+    this desk has no registry, or if the registry doesn't contain the number. The module `registry` is imported only
+    if there are facts."""
     if facts is None:
         return None
     # imported here, because commands on a desk without a registry start faster without it
@@ -214,8 +215,7 @@ def build_refetch_json(result: "RefetchResult", translate: TranslateFunction) ->
 
 def build_resolution_json(result: "ResolveResult", translate: TranslateFunction) -> JsonObject:
     """Return the answer of the command `resolve` as JSON: the record. The field `awaiting` is `second_person` while a
-    second person must still agree.
-    """
+    second person must still agree, otherwise null."""
     return {**build_record_json(result.record, translate), "awaiting": result.awaiting}
 
 

@@ -1,4 +1,5 @@
-"""Functions that write values of any type as JSON. They know no record, so an answer without records loads none."""
+"""Functions that write values of any type as JSON. The module imports no module of records, so that the program
+needn't load these modules for an answer without records."""
 
 import json
 from collections.abc import Callable, Mapping

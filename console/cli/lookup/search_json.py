@@ -18,9 +18,13 @@ _JSON_LIST_NAME_BY_RECORD_KIND = {
 
 
 def build_search_json(result: SearchResult, translate: TranslateFunction) -> JsonObject:
-    """Return the result of a search as JSON. `more` names the lists that don't contain all matches (`items`: the
-    corporations), `partial` those for which not all records were searched. `exact` is the record that the whole text
-    identifies (`SearchResult.exact_match`), null if there is none.
+    """Return the result of a search as JSON: the found corporations in `items`, and the found records in one list for
+    each kind.
+
+    - `more`: the names of the lists that don't contain all matches
+    - `partial`: the names of the lists of which the search has read only a part of the records
+    - `exact`: kind and id of the record that the whole text identifies (`SearchResult.exact_match`), null if there is
+      none
     """
     cut_record_lists = [
         _JSON_LIST_NAME_BY_RECORD_KIND[kind] for kind, group in result.groups.items() if group.has_more

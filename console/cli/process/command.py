@@ -48,11 +48,10 @@ class ServiceCommand(Generic[ValueT]):
     format_lines: Callable[[ValueT, Translator], Lines]
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        """Open the services, make the call and write the returned value. If the request id was used by an earlier
-        call, the answer says that it is the stored answer of that call. A ConsoleError of the call isn't raised, but
-        written as the answer, with the related records of its record. Raises the errors of
-        `watch_for_repeated_command` and `open_console_with_passwords`.
-        """
+        """Open the services, make the call and write the returned value. If an earlier call used the same request id,
+        the answer says that it is the stored answer of that call. If the call raises a ConsoleError, the error is
+        written as the answer and isn't raised; a record in the error's detail is completed with its related records.
+        Raises the errors of `watch_for_repeated_command` and `open_console_with_passwords`."""
         with watch_for_repeated_command(args, writer) as repeat_mark, open_console_with_passwords(writer) as console:
             interrupts.raise_if_interrupt_pending()
             try:

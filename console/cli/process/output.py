@@ -86,9 +86,9 @@ class AnswerWriter:
         self._is_long_running = False
 
     def write_ready_answer(self, build_json: "Callable[[], JsonObject]", make_lines: Callable[[], Lines]) -> None:
-        """Write the answer of a command that runs until it is stopped, at the moment when it is ready for use: the
-        result of `build_json` with `--json`, otherwise the lines that `make_lines` returns. After this answer only
-        the exit status reports how the command ended."""
+        """Write the answer of a command that runs until it is stopped. The command calls this method when it is ready
+        for use. The answer is the result of `build_json` with `--json`, otherwise the lines that `make_lines`
+        returns. After this answer only the exit status reports how the command ended."""
         self._is_long_running = True
         self.write_answer(build_json, make_lines)
 
@@ -107,9 +107,9 @@ class AnswerWriter:
 
     def write_error(self, error: ConsoleError) -> None:
         """Write the answer of a failed command: with `--json` as a JSON object to stdout, otherwise as a sentence to
-        stderr. If the command has already written its answer, this error isn't written. Only for a long-running
-        command is it then written to stderr, and the command ends with the exit status of this error.
-        """
+        stderr. If the command has already written an answer, that answer stays the only one: the error of a
+        long-running command is written to stderr and sets the exit status of the command; any other error is at most
+        logged."""
         message = self._format_error(error)
         if self.has_answered and self._is_long_running:
             self.exit_status = error.exit_status

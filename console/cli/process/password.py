@@ -39,9 +39,8 @@ def ask_secret_at_terminal(translator: Translator, question_key: str, **facts: o
 
 
 def read_stdin_line() -> str | None:
-    """Return the first line of standard input, on which a program passes a secret; None if there is no line, if it
-    isn't valid text, or if standard input can't be read, such as a folder.
-    """
+    """Return the first line of standard input, on which a program passes a secret. Return None if there is no line,
+    if the line isn't valid text, or if standard input can't be read, for example because it is a folder."""
     try:
         entered_line = sys.stdin.readline(_MAX_SECRET_LENGTH) if sys.stdin is not None else ""
     except (OSError, UnicodeDecodeError):
@@ -51,8 +50,7 @@ def read_stdin_line() -> str | None:
 
 def protect_password_descriptor(settings: "Settings") -> None:
     """Prevent child processes from inheriting the file descriptor of the password. If the descriptor isn't open,
-    remove it from the environment, because another file could get its number later.
-    """
+    remove the environment variable with its number, because another file could get this number later."""
     if settings.operator_password_fd is not None:
         try:
             os.set_inheritable(settings.operator_password_fd, False)
@@ -61,10 +59,12 @@ def protect_password_descriptor(settings: "Settings") -> None:
 
 
 def read_password(settings: "Settings", translator: Translator) -> str | None:
-    """Return the password with which the person confirms a decision; None if there is none. It is read from the file
-    descriptor that an environment variable names; the descriptor is then closed and the variable removed. Without
-    such a variable, the person types the password at the terminal. Raises InterruptedBeforeAction at the first signal
-    (such as Ctrl+C) while the program waits for the password.
+    """Return the password with which the person confirms a decision. If an environment variable names a file
+    descriptor, read the password from it, close it and remove the variable. Otherwise the person types the password
+    at the terminal. Return None if there is no password: the descriptor was already used or has none, or there is no
+    terminal, or the person enters none.
+
+    Raises Interrupted at the first signal (such as Ctrl+C) while the program waits for the password.
     """
     descriptor = settings.operator_password_fd
     if descriptor is not None and os.environ.pop(PASSWORD_DESCRIPTOR_VARIABLE, None) is None:

@@ -22,12 +22,11 @@ _event_handlers: list[Callable[[int], object]] = []
 """The handlers that Windows may call until this process ends. Python would free them otherwise."""
 
 
-def stop_at_end_of_console() -> None:
-    """On Windows, let the end of the console window, of the person's session or of the system act like Ctrl+Break
-    (SIGBREAK), so that a command or the worker has some seconds to store the answer of a provider. Must be called
-    after the first handler of a signal was set. On other systems, do nothing, because the process gets SIGHUP or
-    SIGTERM.
-    """
+def handle_windows_end_events_as_break() -> None:
+    """On Windows, handle three events like Ctrl+Break (SIGBREAK): the person closes the terminal's window, the person
+    signs out of Windows, or Windows shuts down. A command or the worker then has some seconds to store the answer of
+    a provider. Must be called after the first handler of a signal was set. On other systems, do nothing, because
+    there the process gets SIGHUP or SIGTERM."""
     if sys.platform == "win32":
         import ctypes
         from ctypes import wintypes

@@ -108,9 +108,8 @@ def _read_cause_groups(console: "Console", queue: str, record_filter: RecordFilt
 
 def parse_queue_filter(console: "Console", text: str) -> RecordFilter:
     """Return the filter that a text typed by the acting person means. Raises ConsoleError `usage` for a word that
-    isn't a filter operator, for an operator whose value can't be understood or that a later one replaces by another
-    value, and for a text that is too long.
-    """
+    isn't a filter operator with its value, for a value that can't be understood, for an operator that occurs twice
+    with different values, and for a text that is too long."""
     parsed_filter = console.recovery.parse_filter(text)
     require_usable_filter([*parsed_filter.words.split(), *parsed_filter.unusable_words], parsed_filter.replaced_words)
     return parsed_filter.record_filter

@@ -61,9 +61,9 @@ def _parse_saved_view_content(args: Namespace) -> ViewContent:
 def require_usable_filter(
     problems: Sequence[str], replaced: Sequence[str], operators: Sequence[str] = FILTER_OPERATORS
 ) -> None:
-    """Raise ConsoleError `usage` if a typed filter has parts that can't be read (`problems`), or operators that a
-    later one replaces by another value (`replaced`): the person may have meant both, and would get other records. The
-    error names the `operators` that are allowed."""
+    """Raise ConsoleError `usage` if a typed filter has parts that can't be read (`problems`), or operators that occur
+    twice with different values (`replaced`), because the filter would use only the last value. The error names the
+    parts or operators; for unreadable parts it also names the allowed `operators`."""
     if problems:
         raise ConsoleError(
             ErrorCode.USAGE,

@@ -28,8 +28,7 @@ def _set_limit(console: "Console", args: Namespace, _: AnswerWriter) -> "Limit":
 
 def build_limit_json(limit: "Limit", translate: TranslateFunction) -> JsonObject:
     """Return a limit as a JSON object. The field `awaiting` is `second_person` while a second administrator must
-    still agree to a proposed value.
-    """
+    still agree to a proposed value, otherwise null."""
     awaited_step = None if limit.proposed is None else "second_person"
     return {**build_attributes_json(limit, _LIMIT_FIELDS, translate), "awaiting": awaited_step}
 

@@ -50,8 +50,8 @@ class WorkerCommand:
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Run the worker until it is stopped or, with `--once`, run every due task once. Raises ConsoleError
         `not_allowed` if the database account may not run due tasks; `bad_profile` if a setting is missing or the
-        receiver of notices can't use its address; another error if the database can't be opened.
-        """
+        receiver of notices can't use its address; and the errors of `console.app.open_console` if the database can't
+        be opened."""
         if args.once:
             ServiceCommand(_run_due_tasks, cli_json.build_due_tasks_json, cli_text.format_due_tasks_lines).run(
                 args, writer

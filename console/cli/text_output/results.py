@@ -97,9 +97,8 @@ def format_refused_record_lines(record: object, translator: Translator) -> Lines
 
 
 def format_record_details_lines(record_details: "AnyRecordDetails", translator: Translator) -> Lines:
-    """Return the answer of the command `show` as text: the record, its explanation, its next step and its
-    timeline.
-    """
+    """Return the answer of the command `show` as text: the lines of `record_details.format_details_lines`. The module
+    `record_details` is imported by this call only, because it imports the views of all kinds."""
     # imported here, because it imports the views of all kinds, and other commands start faster without them
     from console.cli.text_output.record_details import format_details_lines
 
@@ -147,9 +146,8 @@ def format_corporation_section(
     facts: "CorporationFacts | None", records: Iterable[AnyRecord], translator: Translator
 ) -> Lines:
     """Return the registry data of a corporation number, and the company names in `records` that differ from the
-    official one. `facts` is None if this desk has no registry; in this case, return a line about the data that a
-    registry would add.
-    """
+    official one. If this desk has no registry (`facts` is None), return one line instead, which describes the data
+    that a registry would add."""
     if facts is None:
         return ("", translator("corporation.absent"))
     # imported here, because commands on a desk without a registry start faster without it

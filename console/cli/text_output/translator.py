@@ -16,10 +16,10 @@ Lines = Iterable[str]
 
 
 class Translator:
-    """Returns sentences in the language of one command. Until the settings are read, this is the language of
-    CONSOLE_LANGUAGE or else of the operating system; after that, the language of the settings. A call
-    `translator(key, name=value)` returns the text of the wording key `key`, with its placeholders replaced by the
-    given facts."""
+    """Returns sentences in the language of one command. Until the settings are read, this is the language in the
+    environment variable CONSOLE_LANGUAGE, or else the language of the operating system; after that, the language of
+    the settings. A call `translator(key, name=value)` returns the text of the wording key `key`, with its
+    placeholders replaced by the given facts."""
 
     def __init__(self) -> None:
         from console.settings.settings import detect_system_language
@@ -36,8 +36,8 @@ class Translator:
         return wording.translate(key, self.language, **{"now": self._clock.now(), **facts})
 
     def use_readable_language(self) -> None:
-        """If the sentences of the language can't be read, because the installation is damaged, use those of the other
-        language."""
+        """Use the other language (Japanese or English) if the sentences of the present language can't be read,
+        because the installation is damaged."""
         from console.wording.sentences import catalogue as wording
 
         self.language = wording.find_readable_language(self.language)

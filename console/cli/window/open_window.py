@@ -59,11 +59,10 @@ def show_window(console: "Console") -> int:
 
 @contextmanager
 def record_stop_signals() -> Iterator[Callable[[], bool]]:
-    """Yield a function that returns True after SIGINT, SIGTERM or SIGHUP has arrived. The signal handler only
-    records the signal, because an exception from the handler could interrupt an import of Qt, Qt's event loop would
-    ignore the exception, and PySide crashes (SIGSEGV) if it comes while PySide converts the arguments of a method
-    that Qt calls, for example headerData of a model.
-    """
+    """Context manager: yield a function that returns True after SIGINT, SIGTERM or SIGHUP has arrived. The signal
+    handler only records the signal and raises no exception. An exception could interrupt an import of Qt; Qt's event
+    loop would ignore it; and PySide crashes (SIGSEGV) if an exception arrives while PySide converts the arguments of
+    a method that Qt calls, such as `headerData` of a model."""
     received_signals: list[int] = []
     numbers = interrupts.list_stop_signals()
     earlier_handlers = {

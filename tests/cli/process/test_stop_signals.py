@@ -23,7 +23,7 @@ kernel32 = SimpleNamespace(SetConsoleCtrlHandler=lambda handler, is_added: handl
 ctypes.windll = SimpleNamespace(kernel32=kernel32)
 sys.platform = "win32"
 with stop_signals.handle_stop_signals_as_interrupt():
-    stop_signals.stop_at_end_of_console()
+    stop_signals.handle_windows_end_events_as_break()
     ((handler, is_added),) = handlers
     assert is_added
     if event in (0, 1):
