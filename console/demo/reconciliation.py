@@ -51,7 +51,7 @@ def _register_provider_only_payments(sandbox: "Sandbox", random_source: random.R
 
 def _announce_daily_file(console: "Console", sandbox: "Sandbox", day: date) -> None:
     """Announce the daily file of `day` to the console by a notice in PayPay's format."""
-    url = sandbox.control.payments_control.publish_recon_file(day.isoformat(), must_notify=False)
+    url = sandbox.control.payments_control.publish_reconciliation_file(day.isoformat(), must_notify=False)
     notice = {
         "notification_type": "file.created",
         "notification_id": str(uuid.uuid4()),

@@ -16,7 +16,7 @@ from console.sandbox.control.client import SandboxControl
 from console.sandbox.control.notice_sender import NoticeSender
 from console.sandbox.control.payments import PaymentControl
 from console.sandbox.environment.clock import get_machine_time
-from console.sandbox.faults.exchange import CallInProgress
+from console.sandbox.faults.call_in_progress import CallInProgress
 from console.sandbox.faults.state import SandboxState
 from console.sandbox.http.call_log import LoggedCall
 from console.sandbox.http.calls import ProviderCall, Router
@@ -25,9 +25,9 @@ from console.sandbox.http.listener import LISTENER_HOST, STOP_WAIT_SECONDS, Sand
 from console.sandbox.http.messages import HttpReply, HttpRequest, make_error_reply
 from console.sandbox.payments.ledger import PaymentLedger
 from console.sandbox.paypay.api import SimulatedPayPay
-from console.sandbox.registry.published import PublishedRegistry
+from console.sandbox.registry.published_registry import PublishedRegistry
 from console.sandbox.registry.web_api import SimulatedRegistry
-from console.sandbox.rules.registry import NO_FAULT
+from console.sandbox.rules.fault_table import NO_FAULT
 from console.sandbox.rules.rules import FaultInstruction, InvalidFaultRule, parse_instruction_from_header
 
 

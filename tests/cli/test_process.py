@@ -160,7 +160,7 @@ def test_an_interrupted_purchase_is_unknown(terminal: Terminal, sandbox: Sandbox
     with start_process(
         terminal, "--json", "purchase", CORPORATION_NUMBER, "--client", "1", CONSOLE_TIME_SCALE="1"
     ) as process:
-        reached = sandbox.control.wait_until_reached(MAX_WAIT_SECONDS / 2, held=1)
+        reached = sandbox.control.wait_until_counts_reached(MAX_WAIT_SECONDS / 2, held=1)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=MAX_WAIT_SECONDS)
     assert reached, err
@@ -180,7 +180,7 @@ def test_repeated_ctrl_c_gives_one_answer(terminal: Terminal, sandbox: Sandbox) 
     """
     sandbox.control.add_fault("hang_after_charge", call="purchase", times=1)
     with start_process(terminal, "--json", "purchase", CORPORATION_NUMBER, "--client", "1") as process:
-        assert sandbox.control.wait_until_reached(MAX_WAIT_SECONDS / 2, held=1)
+        assert sandbox.control.wait_until_counts_reached(MAX_WAIT_SECONDS / 2, held=1)
         assert process.stdout is not None
         pressed = 0
         deadline = time.monotonic() + MAX_WAIT_SECONDS

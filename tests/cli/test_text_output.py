@@ -15,7 +15,7 @@ from console.cli.refunds.limits import format_limit_list_lines
 from console.cli.servers.demo import DEMO_PEOPLE, render_sample_report_pdf
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Translator
-from console.demo.samples import CheckSample, generate_checks, write_samples
+from console.demo.samples import CheckSample, generate_credit_checks, write_samples
 from console.domain.explanations.payments import explain_payment
 from console.domain.payments.limits import Limit
 from console.domain.payments.records import PaymentRelations
@@ -32,7 +32,7 @@ from tests.support.desks import make_environment
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[tuple[Console, list[CheckSample]]]:
     """Yield a console with many sample credit checks, and a list with one sample of each kind of sample."""
-    made = generate_checks(
+    made = generate_credit_checks(
         3,
         datetime.now(UTC),
         lambda number: (content.make_company_name(number), content.get_credit_verdict(number)),

@@ -97,7 +97,7 @@ def check_late_answer(stage: SignalTestStage, action: str, *, is_decided: bool) 
     stage.sandbox.control.add_fault(_FAULT_BY_ACTION[action], call=_PROVIDER_CALL_BY_ACTION[action], times=1)
     with start_children(execute_and_send_ending, [(environment, action, late.subject)]) as (child,):
         assert child.wait_for_report() == "open"
-        assert stage.sandbox.control.wait_until_reached(held=1)
+        assert stage.sandbox.control.wait_until_counts_reached(held=1)
         stopped_at = _stop_process(child)
         assert late.find_and_store_record_id()
         wait_until(lambda: late.read_shown_state()[1] is Certainty.UNKNOWN, "its lease to run out")

@@ -95,7 +95,7 @@ def test_a_purchase_exits_with_4_if_its_database_file_is_missing_at_the_answer(
     assert terminal.run("lookup", CORPORATION_NUMBER)[0] == 0
     sandbox.control.add_fault("hang_after_charge", call="purchase", number=CORPORATION_NUMBER)
     with terminal.start("purchase", CORPORATION_NUMBER, "--client", "1", TIME_SCALE="1") as buying:
-        assert sandbox.control.wait_until_reached(held=1, timeout_seconds=MAX_WAIT_SECONDS)
+        assert sandbox.control.wait_until_counts_reached(held=1, timeout_seconds=MAX_WAIT_SECONDS)
         (home / "console.db").rename(home / "elsewhere.db")
         sandbox.control.release_calls()
         status, error = read_result(buying)
@@ -170,7 +170,7 @@ def test_a_signal_during_the_providers_call_ends_the_command(
     """
     sandbox.control.add_fault("hang_after_charge", call="purchase", number=CORPORATION_NUMBER)
     with terminal.start("purchase", CORPORATION_NUMBER, "--client", "1", TIME_SCALE="1") as buying:
-        assert sandbox.control.wait_until_reached(held=1, timeout_seconds=MAX_WAIT_SECONDS)
+        assert sandbox.control.wait_until_counts_reached(held=1, timeout_seconds=MAX_WAIT_SECONDS)
         for number in signal_numbers:
             buying.send_signal(number)
         status, error = read_result(buying)

@@ -305,7 +305,7 @@ def test_a_run_of_a_closed_dialog_is_opened_again_and_stopped(
     dialog = wait_for_plan(person, person.wait_for_dialog(BulkDialog))
     person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    assert sandbox.control.wait_until_reached(held=1)
+    assert sandbox.control.wait_until_counts_reached(held=1)
     person.press("Esc")
     person.wait_without_dialog()
     unfinished = open_unfinished_work_dialog(person.frame)
@@ -349,7 +349,7 @@ def test_a_window_that_closes_leaves_the_rest_to_the_program(
     dialog = wait_for_plan(person, person.wait_for_dialog(BulkDialog))
     person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    assert sandbox.control.wait_until_reached(held=1)
+    assert sandbox.control.wait_until_counts_reached(held=1)
     assert person.opening.context.running_acting_calls == ()
     person.press("Esc")
     for task in person.opening.runner._running_tasks:

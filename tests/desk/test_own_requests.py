@@ -95,7 +95,7 @@ def test_a_purchase_taken_by_a_worker_continues(
     sandbox.control.add_fault("hang", call="purchase")
     person = open_window()
     dialog, button = open_waiting_purchase(person)
-    assert sandbox.control.wait_until_reached(held=1)
+    assert sandbox.control.wait_until_counts_reached(held=1)
     person.wait_until(lambda: not button.isEnabled())
     assert "can't be withdrawn" in button.shown_reason
     assert button.shown_reason in read_visible_texts(dialog)

@@ -204,7 +204,7 @@ def test_a_running_purchase_keeps_its_claim(harm_scene: AttackedDatabase) -> Non
     harm_scene.sandbox.control.add_fault("hang_after_charge", call="purchase", number=number)
     with ThreadPoolExecutor(1) as pool:
         buying = pool.submit(lambda: harm_scene.buy("op-a", number))
-        assert harm_scene.sandbox.control.wait_until_reached(held=1, call="purchase", number=number)
+        assert harm_scene.sandbox.control.wait_until_counts_reached(held=1, call="purchase", number=number)
         (record,) = harm_scene.get_desk("op-b").lookup.find_records(number).credit_checks
         harm_scene.attack_as_each_role(make_not_bought_attacks(record))
         harm_scene.attack_as_each_role(make_column_attacks(record), WRITING_PEOPLE)

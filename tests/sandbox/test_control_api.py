@@ -14,7 +14,7 @@ import pytest
 
 from console.sandbox import Sandbox, SandboxControl, run_sandbox
 from console.sandbox.control.client import SandboxError
-from console.sandbox.rules.registry import FAULT_BY_NAME, FaultKind
+from console.sandbox.rules.fault_table import FAULT_BY_NAME, FaultKind
 from tests.sandbox.caller import CORPORATION_NUMBER, Caller
 from tests.sandbox.faults import test_holds as test_faults_waiting
 from tests.sandbox.faults import test_pdfs as test_faults_pdf
@@ -140,9 +140,9 @@ def test_unknown_settings_are_refused(control: SandboxControl, settings: dict[st
 
 
 def test_a_wait_for_a_call_ends_after_its_time(control: SandboxControl) -> None:
-    """`wait_until_reached` returns False if the expected event doesn't come within the given time."""
-    assert control.wait_until_reached(0.01, charges=1) is False
-    assert control.wait_until_reached(0.01) is True
+    """`wait_until_counts_reached` returns False if the expected event doesn't come within the given time."""
+    assert control.wait_until_counts_reached(0.01, charges=1) is False
+    assert control.wait_until_counts_reached(0.01) is True
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from console.app import Console, open_console
 from console.cli.servers.demo import render_sample_report_pdf
-from console.demo.samples import CheckSample, generate_checks, write_samples
+from console.demo.samples import CheckSample, generate_credit_checks, write_samples
 from console.domain.corporation_number import is_well_formed
 from console.domain.records import Person
 from console.sandbox.alarmbox import companies as content
@@ -35,7 +35,7 @@ def describe_company(number: str) -> tuple[str, str]:
 @cache
 def make_samples(count: int = 400) -> tuple[CheckSample, ...]:
     """Return this number of sample credit checks for seed 1."""
-    return generate_checks(1, datetime.now(UTC), describe_company, count)
+    return generate_credit_checks(1, datetime.now(UTC), describe_company, count)
 
 
 @pytest.fixture
@@ -48,11 +48,11 @@ def console(tmp_path: Path) -> Iterator[Console]:
 
 def test_the_same_seed_makes_the_same_records() -> None:
     """Two runs with the same seed give equal records; another seed gives other records."""
-    first, second = (generate_checks(7, NOW, describe_company, 300) for _ in range(2))
+    first, second = (generate_credit_checks(7, NOW, describe_company, 300) for _ in range(2))
     assert repr(first[:50]) == repr(second[:50])
     assert [s.corporation_number for s in first] == [s.corporation_number for s in second]
     assert [s.corporation_number for s in first] != [
-        s.corporation_number for s in generate_checks(8, NOW, describe_company, 300)
+        s.corporation_number for s in generate_credit_checks(8, NOW, describe_company, 300)
     ]
 
 
@@ -61,7 +61,7 @@ def test_two_thousand_samples_have_every_kind() -> None:
     future. They include each kind of credit check that support staff may see, such as running, unknown, superseded
     and duplicate.
     """
-    made = generate_checks(1, NOW, describe_company)
+    made = generate_credit_checks(1, NOW, describe_company)
     kinds = Counter(sample.sample_kind for sample in made)
     assert len(made) == 2_000
     assert [sample.begun_at for sample in made] == sorted(sample.begun_at for sample in made)

@@ -14,7 +14,7 @@ from console.cli.json_output import results as cli_json
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Translator
 from console.demo import payments as demo_payments
-from console.demo.samples import PaymentSample, generate_checks, generate_payments, write_samples
+from console.demo.samples import PaymentSample, generate_credit_checks, generate_payments, write_samples
 from console.domain.payments.states import RefundState
 from console.sandbox import Sandbox, start_sandbox
 from console.settings.settings import Settings
@@ -44,10 +44,12 @@ def sample_payment_desk(tmp_path: Path) -> Iterator[tuple[Console, Sandbox]]:
 
 def test_the_same_seed_makes_the_same_payments() -> None:
     """Two runs of one seed give equal payments."""
-    first, second = (generate_payments(7, NOW, generate_checks(7, NOW, describe_company, 100), 80) for _ in range(2))
+    first, second = (
+        generate_payments(7, NOW, generate_credit_checks(7, NOW, describe_company, 100), 80) for _ in range(2)
+    )
     assert repr(first) == repr(second)
     assert len(first) == 80
-    assert [made.at for made in first] == sorted(made.at for made in first)
+    assert [made.begun_at for made in first] == sorted(made.begun_at for made in first)
     assert max(made.latest_event_at for made in first) <= NOW
 
 
@@ -149,4 +151,4 @@ def test_events_of_samples_are_in_order(sample_payment_desk: tuple[Console, Sand
             entries = console.recovery.read_timeline("refund", str(refund.id)).events
             decided_at = [event.at for event in entries if event.what == "approval"]
             assert len(decided_at) == len(refund.checkers)
-            assert all(at > refund.at for at in decided_at)
+            assert all(at > refund.requested_at for at in decided_at)

@@ -88,7 +88,7 @@ class ReconciledDay:
 
     def announce_file(self) -> None:
         """Deliver PayPay's notice that the daily file of this day is available."""
-        url = self.scene.money.publish_recon_file(self.day.isoformat(), must_notify=False)
+        url = self.scene.money.publish_reconciliation_file(self.day.isoformat(), must_notify=False)
         notice = {
             "notification_type": "file.created",
             "notification_id": str(uuid4()),

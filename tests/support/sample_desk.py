@@ -13,7 +13,7 @@ from console.demo.samples import (
     CLIENT_IDS,
     CheckSample,
     PaymentSample,
-    generate_checks,
+    generate_credit_checks,
     generate_payments,
     write_samples,
 )
@@ -86,7 +86,7 @@ def open_sample_desk(
 def _insert_samples(
     console: Console, sandbox: Sandbox, now: datetime, count: int
 ) -> tuple[tuple[CheckSample, ...], tuple[PaymentSample, ...]]:
-    samples = generate_checks(
+    samples = generate_credit_checks(
         SAMPLE_SEED,
         now,
         lambda number: (content.make_company_name(number), content.get_credit_verdict(number)),

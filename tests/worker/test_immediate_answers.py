@@ -67,7 +67,7 @@ def test_a_provider_that_hangs_delays_no_notice(
     hold_answers(provider)
     with run_receiver(scene.taker, threads_per_pool=1, queue_length=1) as receiver:
         deliver_notice(scene, receiver, provider, numbers[0])
-        assert scene.control.wait_until_reached(held=1)
+        assert scene.control.wait_until_counts_reached(held=1)
         for number in numbers:
             deliver_notice(scene, receiver, provider, number)
         assert receiver.deliver_notice(scene.make_bank_notice("e-1", "ORD-9")).status == 200
@@ -94,7 +94,7 @@ def test_a_hanging_provider_does_not_delay_the_stop_of_the_receiver(
     hold_answers("paypay")
     with run_receiver(scene.taker, drain_timeout_seconds=1) as receiver:
         deliver_notice(scene, receiver, "paypay", "ORD-1")
-        assert scene.control.wait_until_reached(held=1)
+        assert scene.control.wait_until_counts_reached(held=1)
         receiver.end()
     assert read_events(scene) == [("queued", payment_id)]
     release_answers(scene)

@@ -182,11 +182,11 @@ def _write_sample_records(
     """Write the sample records to the database and register them at the simulated providers. Return the sample credit
     checks and payments.
     """
-    from console.demo.samples import generate_checks, generate_payments, write_samples
+    from console.demo.samples import generate_credit_checks, generate_payments, write_samples
     from console.sandbox.alarmbox import companies as content
 
     now = SystemClock().now()
-    samples = generate_checks(
+    samples = generate_credit_checks(
         SAMPLE_SEED, now, lambda number: (content.make_company_name(number), content.get_credit_verdict(number))
     )
     payments = generate_payments(SAMPLE_SEED, now, samples)

@@ -1,9 +1,9 @@
 """Sample credit checks, payments and refunds in every state, for the demo and for benchmarks. The same seed always
 gives the same samples.
 
-`generate_checks` and `generate_payments` return samples in memory, and `write_samples` writes them to a database. The
-caller should also register each sample's `report` at the simulated provider. Then the samples can be re-fetched, and
-a person can decide about a sample by the id that the provider has given to it.
+`generate_credit_checks` and `generate_payments` return samples in memory, and `write_samples` writes them to a
+database. The caller should also register each sample's `report` at the simulated provider. Then the samples can be
+re-fetched, and a person can decide about a sample by the id that the provider has given to it.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from datetime import datetime
 from console.demo.samples import payment_recipes as money_kinds
 from console.demo.samples.credit_check_factory import CLIENT_IDS, CheckSample, CheckSampleFactory, CompanyDescriber
 from console.demo.samples.credit_check_recipes import CHECK_SAMPLE_RECIPES
-from console.demo.samples.credit_check_writer import PdfRenderer, write_samples
 from console.demo.samples.payment_factory import PaymentSample, PaymentSampleFactory
+from console.demo.samples.sample_writer import PdfRenderer, write_samples
 
 __all__ = [
     "CLIENT_IDS",
@@ -22,12 +22,12 @@ __all__ = [
     "PdfRenderer",
     "CheckSample",
     "write_samples",
-    "generate_checks",
+    "generate_credit_checks",
     "generate_payments",
 ]
 
 
-def generate_checks(
+def generate_credit_checks(
     seed: int, now: datetime, describe: CompanyDescriber, count: int = 2_000
 ) -> tuple[CheckSample, ...]:
     """Return `count` sample credit checks, oldest first, with ids from 1; more than `count` if the recipes yield
@@ -61,4 +61,4 @@ def generate_payments(
     )
     sample_list = [payment for recipe in money_kinds.PAYMENT_SAMPLE_RECIPES for payment in recipe(factory)]
     sample_list += [money_kinds.make_complete_payment(factory) for _ in range(count - len(sample_list))]
-    return tuple(sorted(sample_list, key=lambda payment: payment.at))
+    return tuple(sorted(sample_list, key=lambda payment: payment.begun_at))

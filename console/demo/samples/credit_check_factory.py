@@ -39,7 +39,7 @@ class SampleEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class SampleAnswer:
+class SampleEvidenceItem:
     """One item of evidence about a sample record: an answer of the provider, or a statement of a person. `source` is
     the provider's call, such as "alarmbox.purchase", or "person". `actor` is the person or program that stored the
     item. `summary` is a short text such as "HTTP 201 SUCCEEDED answered", `body` the content.
@@ -61,12 +61,13 @@ class CheckSample:
     `journal_state` is (state, outcome class, reason) of its purchase in the journal, None for a row of another
     application. `is_running`: the purchase is running, under a lease that is valid. `column_values` are columns that
     differ from those of a plain record. `report` is the provider's report, None if nothing was purchased;
-    `is_denied_by_provider`: the provider no longer has it. `missing_parts` are the parts of the report that were not
-    received.
+    `is_denied_by_provider`: the provider no longer has the report. `missing_parts` are the parts of the report that
+    were not received.
 
     `newer_sample` is the purchase that replaced it, `original_sample` the purchase of which it is a duplicate;
     `pdf_version_count` is the number of versions of its PDF. `proposed_by` is the person who has proposed a decision
-    (None: no proposal); `status` is the stored state; `events` and `answers` are its audit entries and its evidence.
+    (None: no proposal); `status` is the stored state; `events` and `evidence_items` are its audit entries and its
+    evidence. `operation_id` is "" for a row of another application; `id` is 0 until the sample has its id.
     """
 
     sample_kind: str
@@ -86,7 +87,7 @@ class CheckSample:
     proposed_by: str | None = None
     pdf_version_count: int = 1
     events: list[SampleEvent] = field(default_factory=list)
-    answers: list[SampleAnswer] = field(default_factory=list)
+    evidence_items: list[SampleEvidenceItem] = field(default_factory=list)
     operation_id: str = ""
     id: int = 0
 
@@ -197,8 +198,8 @@ def add_purchase_events(sample: CheckSample) -> None:
     report, at, buyer = sample.report, sample.begun_at, sample.buyer
     assert report is not None  # noqa: S101 - for the type checker
     body = make_purchase_body(report)
-    sample.answers.append(
-        SampleAnswer(at + ONE_SECOND, buyer, "alarmbox.purchase", "HTTP 201 SUCCEEDED answered", body)
+    sample.evidence_items.append(
+        SampleEvidenceItem(at + ONE_SECOND, buyer, "alarmbox.purchase", "HTTP 201 SUCCEEDED answered", body)
     )
     event_facts = {"provider_id": report.credit_check_id}
     sample.events.append(SampleEvent(at + ONE_SECOND, buyer, AuditAction.CREDIT_CHECK_BOUGHT, event_facts))
@@ -218,5 +219,7 @@ def add_ending_event(sample: CheckSample, audit_action: AuditAction, reason: str
     the action of the audit entry, `reason` its reason."""
     at, (_, outcome, cause) = sample.begun_at + delay_seconds * ONE_SECOND, sample.journal_state or ("", None, None)
     status = f"HTTP {cause[5:]} " if cause and cause.startswith("http_") else ""
-    sample.answers.append(SampleAnswer(at, sample.buyer, "alarmbox.purchase", f"{status}{outcome} {cause}"))
+    sample.evidence_items.append(
+        SampleEvidenceItem(at, sample.buyer, "alarmbox.purchase", f"{status}{outcome} {cause}")
+    )
     sample.events.append(SampleEvent(at, sample.buyer, audit_action, reason=reason))

@@ -8,8 +8,8 @@ from console.demo.samples.credit_check_factory import (
     CLIENT_IDS,
     CheckSample,
     CheckSampleFactory,
-    SampleAnswer,
     SampleEvent,
+    SampleEvidenceItem,
     add_ending_event,
     add_purchase_events,
     make_needs_review_columns,
@@ -71,7 +71,7 @@ def _make_checks_with_proposed_outcome(factory: CheckSampleFactory) -> Iterator[
         sample.proposed_by = "op-a"
         at = sample.begun_at + timedelta(hours=2)
         words = "提供元の画面を確認: 該当する購入なし"
-        sample.answers.append(SampleAnswer(at, "op-a", "person", words, words))
+        sample.evidence_items.append(SampleEvidenceItem(at, "op-a", "person", words, words))
         sample.events.append(SampleEvent(at, "op-a", AuditAction.CREDIT_CHECK_RESOLVE_PROPOSED, {"as": "error"}))
         yield sample
 
@@ -116,7 +116,7 @@ def _replace_number_and_client(
     """Give the purchased sample another corporation number and client, and return it."""
     sample.corporation_number, sample.client_id = corporation_number, client
     sample.report = factory.make_report(corporation_number, sample.begun_at)
-    sample.events, sample.answers = sample.events[:1], []
+    sample.events, sample.evidence_items = sample.events[:1], []
     add_purchase_events(sample)
     return sample
 
@@ -127,7 +127,7 @@ def _make_check_decided_as_not_bought(factory: CheckSampleFactory) -> CheckSampl
     sample.journal_state = ("failed", "FAILED_DEFINITE", "resolved_by_people")
     sample.status, sample.column_values = "error", {"error_code": "resolved_by_people"}
     at = sample.begun_at + timedelta(hours=20)
-    sample.answers.append(SampleAnswer(at, "lead-b", "person", "provider's letter no. 26-118"))
+    sample.evidence_items.append(SampleEvidenceItem(at, "lead-b", "person", "provider's letter no. 26-118"))
     sample.events += [
         SampleEvent(at - timedelta(hours=3), "op-a", AuditAction.CREDIT_CHECK_RESOLVE_PROPOSED, {"as": "error"}),
         SampleEvent(
@@ -253,8 +253,10 @@ def _make_contradicted_checks(factory: CheckSampleFactory) -> Iterator[CheckSamp
         sample.column_values = make_needs_review_columns(WorkReason.CONTRADICTED)
         at = sample.begun_at + timedelta(days=2)
         sample.events.append(SampleEvent(at, "op-a", AuditAction.CREDIT_CHECK_CONTRADICTED, {"observed": "http_404"}))
-        sample.answers.append(
-            SampleAnswer(at, "op-a", "alarmbox.detail", "HTTP 404 NOT_FOUND http_404", '{"message":"not found"}')
+        sample.evidence_items.append(
+            SampleEvidenceItem(
+                at, "op-a", "alarmbox.detail", "HTTP 404 NOT_FOUND http_404", '{"message":"not found"}'
+            )
         )
         sample.is_denied_by_provider = True
         yield sample
@@ -288,7 +290,7 @@ def _make_check_of_other_program(sample: CheckSample, written_number: str) -> Ch
     """Change the sample to a row that another application wrote: with the corporation number in the spelling
     `written_number`, and without an operation of this program. Return the sample."""
     sample.journal_state, sample.operation_id = None, ""
-    sample.corporation_number, sample.events, sample.answers = written_number, [], []
+    sample.corporation_number, sample.events, sample.evidence_items = written_number, [], []
     return sample
 
 

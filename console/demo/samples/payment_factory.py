@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from console.demo.samples.credit_check_factory import ONE_SECOND, JournalState, SampleAnswer, SampleEvent
+from console.demo.samples.credit_check_factory import ONE_SECOND, JournalState, SampleEvent, SampleEvidenceItem
 from console.demo.samples.provider_answers import (
     make_payment_body,
     make_paypay_refusal_body,
@@ -48,14 +48,14 @@ class RefundSample:
     it was never sent. `column_values` are columns that differ from those of a plain request.
 
     `provider_refund_number` is the id that the provider has given to the refund; None if it has given none. `maker`
-    has requested the refund at the time `at`, `checkers` have approved it. `operation_id` is "" if it was never sent,
-    `id` is 0 until it is written to the database. `is_from_set_aside`: it gives back money that is set aside.
-    `events` and `answers` are its audit entries and its evidence.
+    has requested the refund at the time `requested_at`, `checkers` have approved it. `operation_id` is "" if it was
+    never sent, `id` is 0 until it is written to the database. `is_from_set_aside`: it gives back money that is set
+    aside. `events` and `evidence_items` are its audit entries and its evidence.
     """
 
     amount_minor: int
     maker: str
-    at: datetime
+    requested_at: datetime
     reason: str
     status: RefundState = RefundState.REQUESTED
     checkers: tuple[str, ...] = ()
@@ -65,7 +65,7 @@ class RefundSample:
     journal_state: JournalState | None = None
     column_values: dict[str, Any] = field(default_factory=dict)
     events: list[SampleEvent] = field(default_factory=list)
-    answers: list[SampleAnswer] = field(default_factory=list)
+    evidence_items: list[SampleEvidenceItem] = field(default_factory=list)
     is_from_set_aside: bool = False
     operation_id: str = ""
     id: int = 0
@@ -74,9 +74,9 @@ class RefundSample:
 @dataclass(slots=True)
 class PaymentSample:
     """One sample payment with its order and refunds; `sample_kind` names the situation that it shows.
-    `corporation_number` is the corporation number, `at` the beginning of the payment, `order_no` the order's number,
-    `merchant_payment_id` our payment number, `provider_payment_id` the id that the provider has given to the payment
-    (None: none yet).
+    `corporation_number` is the corporation number, `begun_at` the beginning of the payment, `order_no` the order's
+    number, `merchant_payment_id` our payment number, `provider_payment_id` the id that the provider has given to the
+    payment (None: none yet).
 
     `sandbox_state` is its state at the simulated provider, None if the simulated provider doesn't have it;
     `sandbox_amount_minor` is the simulated provider's amount if it differs from the price. `amount_minor` is the
@@ -86,14 +86,14 @@ class PaymentSample:
 
     `case_texts` is (rule, observed, expected) of a case, None without a case. `journal_state` is (state, outcome
     class, reason) of the payment's operation in the journal. `events` are audit events of the order and the payment,
-    each with its record kind; `answers` are the evidence. The ids are 0 or None until the sample is written to the
-    database.
+    each with its record kind; `evidence_items` are its evidence. The ids are 0 or None until the sample is written to
+    the database.
     """
 
     sample_kind: str
     provider: str
     corporation_number: str
-    at: datetime
+    begun_at: datetime
     order_no: str
     merchant_payment_id: str
     amount_minor: int
@@ -109,7 +109,7 @@ class PaymentSample:
     order_column_values: dict[str, Any] = field(default_factory=dict)
     refunds: list[RefundSample] = field(default_factory=list)
     events: list[tuple[str, SampleEvent]] = field(default_factory=list)
-    answers: list[SampleAnswer] = field(default_factory=list)
+    evidence_items: list[SampleEvidenceItem] = field(default_factory=list)
     case_texts: tuple[str, str, str] | None = None
     journal_state: JournalState = ("done", "SUCCEEDED", "answered")
     operation_id: str = ""
@@ -125,7 +125,7 @@ class PaymentSample:
     @property
     def latest_event_at(self) -> datetime:
         """The time of the newest event of the sample, or its start time if it has no events."""
-        return max([self.at, *(event.at for _, event in self.events)])
+        return max([self.begun_at, *(event.at for _, event in self.events)])
 
     @property
     def sandbox_payment(self) -> dict[str, Any] | None:
@@ -139,7 +139,7 @@ class PaymentSample:
                 "key": refund.idempotency_key,
                 "amount_minor": refund.amount_minor,
                 "state": refund.sandbox_state,
-                "at": _format_utc(refund.at),
+                "at": _format_utc(refund.requested_at),
                 "id": refund.provider_refund_number,
             }
             for refund in self.refunds
@@ -150,7 +150,7 @@ class PaymentSample:
             "number": self.merchant_payment_id,
             "amount_minor": self.sandbox_amount_minor or self.amount_minor,
             "state": self.sandbox_state,
-            "at": _format_utc(self.at),
+            "at": _format_utc(self.begun_at),
             "id": self.provider_payment_id,
             "refunds": refunds,
         }
@@ -220,8 +220,10 @@ class PaymentSampleFactory:
         sample.add_event(PAYMENT_KIND, at + ONE_SECOND, "worker", AuditAction.PAYMENT_BEGUN, provider=provider)
         body = make_start_body(provider, reference, sample.amount_minor, sample.column_values["handle"], at)
         status = 201 if provider == "paypay" else 200
-        sample.answers.append(
-            SampleAnswer(at + ONE_SECOND, "worker", f"{provider}.start", f"HTTP {status} SUCCEEDED answered", body)
+        sample.evidence_items.append(
+            SampleEvidenceItem(
+                at + ONE_SECOND, "worker", f"{provider}.start", f"HTTP {status} SUCCEEDED answered", body
+            )
         )
         if provider == "atom":
             sample.provider_payment_id = self._make_next_provider_payment_id(provider)
@@ -278,9 +280,11 @@ class PaymentSampleFactory:
             sample.provider_payment_id,
             sample.amount_minor,
             provider_state,
-            sample.at,
+            sample.begun_at,
         )
-        sample.answers.append(SampleAnswer(at, "worker", f"{sample.provider}.payment", f"HTTP 200 {outcome}", body))
+        sample.evidence_items.append(
+            SampleEvidenceItem(at, "worker", f"{sample.provider}.payment", f"HTTP 200 {outcome}", body)
+        )
 
     def add_requested_refund(
         self, sample: PaymentSample, amount_minor: int, at: datetime, maker: str = ""
@@ -383,7 +387,7 @@ class PaymentSampleFactory:
         else:
             body = make_paypay_refusal_body("CANCELED_USER", "Canceled user") if reason == "payer_left" else ""
         call = "refund_status" if audit_action is AuditAction.REFUND_COMPLETED else "refund"
-        refund.answers.append(SampleAnswer(at, "lead-b", f"{sample.provider}.{call}", summary, body))
+        refund.evidence_items.append(SampleEvidenceItem(at, "lead-b", f"{sample.provider}.{call}", summary, body))
 
     def _make_provider_refund_id(self, sample: PaymentSample, refund: RefundSample) -> str | None:
         """Return the id that the provider gives to the refund: PayPay uses our idempotency key as the id, Atom gives

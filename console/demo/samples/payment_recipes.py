@@ -3,7 +3,12 @@
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-from console.demo.samples.credit_check_factory import ONE_SECOND, SampleAnswer, SampleEvent, make_needs_review_columns
+from console.demo.samples.credit_check_factory import (
+    ONE_SECOND,
+    SampleEvent,
+    SampleEvidenceItem,
+    make_needs_review_columns,
+)
 from console.demo.samples.payment_factory import ORDER_KIND, PAYMENT_KIND, PaymentSample, PaymentSampleFactory
 from console.domain.audit.actions import AuditAction
 from console.domain.payments.records import OrderState
@@ -48,9 +53,9 @@ def _make_unknown_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSam
             else make_needs_review_columns(WorkReason.PROBES_ENDED)
         )
         sample.events.clear()
-        at = sample.at + timedelta(seconds=31)
+        at = sample.begun_at + timedelta(seconds=31)
         sample.add_event(PAYMENT_KIND, at, "worker", AuditAction.PAYMENT_UNKNOWN, reason="read_timeout")
-        sample.answers = [SampleAnswer(at, "worker", f"{provider}.start", "UNKNOWN read_timeout")]
+        sample.evidence_items = [SampleEvidenceItem(at, "worker", f"{provider}.start", "UNKNOWN read_timeout")]
         yield sample
 
 
@@ -71,7 +76,7 @@ def _make_unpaid_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSamp
         )
         word = {"paypay": ("CREATED", "FAILED"), "atom": ("OTS0301", "OTS0600")}[sample.provider][is_failed]
         failed_at, expired_at = (
-            sample.at + timedelta(minutes=7),
+            sample.begun_at + timedelta(minutes=7),
             sample.column_values["payment_expires_at"] + ONE_SECOND,
         )
         at = failed_at if is_failed else expired_at
@@ -163,7 +168,7 @@ def _add_open_case(sample: PaymentSample, rule: str, observed: str, expected: st
 def _make_reversed_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield a payment that the bank has reversed two days after it was paid."""
     sample = factory.make_paid_payment("reversed", factory.pick_office_hour_instant(8, 30), "atom")
-    at = sample.at + timedelta(days=2)
+    at = sample.begun_at + timedelta(days=2)
     sample.status, sample.sandbox_state = PaymentState.REVERSED, "reversed"
     sample.column_values |= factory.make_provider_columns(sample, "OTS0001", at)
     sample.add_event(
@@ -188,7 +193,7 @@ def _make_payments_with_set_aside(factory: PaymentSampleFactory) -> Iterator[Pay
         _add_open_case(sample, WorkReason.SET_ASIDE, observed, f"at most {sample.limit_minor} {sample.currency}")
         if turn:
             factory.add_requested_refund(
-                sample, sample.set_aside_minor, sample.at + timedelta(hours=3), "op-a"
+                sample, sample.set_aside_minor, sample.begun_at + timedelta(hours=3), "op-a"
             ).is_from_set_aside = True
         yield sample
 
@@ -209,7 +214,7 @@ def _make_payments_with_requested_refund(factory: PaymentSampleFactory) -> Itera
             sample, 660_000 if two_checkers else sample.amount_minor // 2, factory.pick_instant_ago(30, 2_000), maker
         )
         refund.column_values = (
-            {"checkers_needed": 2, "sends_after": refund.at + timedelta(minutes=15)} if two_checkers else {}
+            {"checkers_needed": 2, "sends_after": refund.requested_at + timedelta(minutes=15)} if two_checkers else {}
         )
         yield sample
 
@@ -220,7 +225,7 @@ def _make_payments_with_decided_refund(factory: PaymentSampleFactory) -> Iterato
     sample = factory.make_paid_payment("refund_approved", factory.pick_office_hour_instant(3, 20), "paypay", 330_000)
     refund = factory.add_approved_refund(sample, 220_000, factory.pick_instant_ago(10, 11))
     refund.column_values = {
-        "sends_after": refund.at + timedelta(minutes=15),
+        "sends_after": refund.requested_at + timedelta(minutes=15),
         **make_scheduled_work_columns(WorkReason.COOLING_OFF, factory.now),
     }
     refund.column_values["work_at"] = refund.column_values["sends_after"]
@@ -229,14 +234,16 @@ def _make_payments_with_decided_refund(factory: PaymentSampleFactory) -> Iterato
         sample = factory.make_paid_payment(
             f"refund_{status}", factory.pick_office_hour_instant(8, 60), PROVIDER_NAMES[turn % 2]
         )
-        refund = factory.add_requested_refund(sample, sample.amount_minor, sample.at + timedelta(hours=20), "op-a")
+        refund = factory.add_requested_refund(
+            sample, sample.amount_minor, sample.begun_at + timedelta(hours=20), "op-a"
+        )
         decider = {RefundState.REJECTED: "lead-b", RefundState.WITHDRAWN: "op-a", RefundState.EXPIRED: "worker"}[
             status
         ]
         refund.status = status
         if status is RefundState.REJECTED:
             refund.column_values = {"declined_because": "注文どおり納品済みです (delivered as ordered)"}
-        decided_at = refund.at + timedelta(hours=72 if status is RefundState.EXPIRED else 2)
+        decided_at = refund.requested_at + timedelta(hours=72 if status is RefundState.EXPIRED else 2)
         refund.events.append(
             SampleEvent(
                 decided_at,
@@ -281,7 +288,7 @@ def _make_payments_with_sent_refund(factory: PaymentSampleFactory) -> Iterator[P
     refund = factory.add_sent_refund(
         sample,
         sample.amount_minor,
-        sample.at + timedelta(days=1),
+        sample.begun_at + timedelta(days=1),
         RefundState.FAILED,
         ("failed", "FAILED_DEFINITE", "payer_left"),
     )
@@ -302,7 +309,7 @@ def _make_refunded_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSa
         is_full_refund = turn % 2 == 0
         parts = (sample.amount_minor,) if is_full_refund else (sample.amount_minor // 4, sample.amount_minor // 5)
         for n, minor in enumerate(parts):
-            factory.add_completed_refund(sample, minor, sample.at + timedelta(days=1 + 2 * n))
+            factory.add_completed_refund(sample, minor, sample.begun_at + timedelta(days=1 + 2 * n))
         if is_full_refund:
             sample.order_status = OrderState.REFUNDED
             ended_at = sample.refunds[-1].events[-1].at

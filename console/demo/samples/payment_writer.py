@@ -37,7 +37,7 @@ _REFUND_REQUEST_COLUMNS = ("checkers_needed", "sends_after")
 _REFUND_SENDING_COLUMNS = ("first_sent_at", "last_sent_at", "sent_count")
 
 
-def write_samples(context: ServiceContext, tx: Transaction, samples: Sequence[PaymentSample]) -> None:
+def write_payment_samples(context: ServiceContext, tx: Transaction, samples: Sequence[PaymentSample]) -> None:
     """Write the payments with their orders, refunds, operations, evidence and cases. The ids of the written payments,
     orders and refunds are stored in the samples.
     """
@@ -99,8 +99,8 @@ def _add_order(conn: Connection, sample: PaymentSample) -> None:
         sample.order_status,
     )
     events = [event for kind, event in sample.events if kind == ORDER_KIND]
-    entered_at = rows.find_instant_of_state(ORDER_KIND, sample.order_status, events, sample.at)
-    sample.order_id = orders.insert_order(conn, replace(new_order, state_since=entered_at), sample.at)
+    entered_at = rows.find_instant_of_state(ORDER_KIND, sample.order_status, events, sample.begun_at)
+    sample.order_id = orders.insert_order(conn, replace(new_order, state_since=entered_at), sample.begun_at)
     work = {name: value for name, value in sample.order_column_values.items() if name.startswith("work_")}
     order = orders.find(conn, sample.order_id)
     if work and order is not None:
@@ -113,10 +113,10 @@ def _add_payment(conn: Connection, sample: PaymentSample) -> None:
     new_payment = NewPayment(
         sample.provider, sample.merchant_payment_id, sample.currency, sample.amount_minor, sample.order_id,
         sample.corporation_number,
-        begun_at=sample.at, expires_at=sample.column_values.get("payment_expires_at"),
+        begun_at=sample.begun_at, expires_at=sample.column_values.get("payment_expires_at"),
         operation_id=sample.operation_id,
     )  # fmt: skip
-    sample.id = payments.insert_payment(conn, new_payment, sample.at)
+    sample.id = payments.insert_payment(conn, new_payment, sample.begun_at)
     values = {"payer_ref": sample.payer, **sample.column_values}
     if sample.provider_payment_id:
         values["provider_payment_id"] = sample.provider_payment_id
@@ -140,7 +140,7 @@ def _find_instant_of_state(sample: PaymentSample, state: PaymentState) -> dateti
     there is none."""
     events = [event for kind, event in sample.events if kind == PAYMENT_KIND]
     is_unknown = sample.column_values.get("certainty") == Certainty.UNKNOWN
-    return rows.find_instant_of_state(PAYMENT_KIND, state, events, sample.at, is_unknown=is_unknown)
+    return rows.find_instant_of_state(PAYMENT_KIND, state, events, sample.begun_at, is_unknown=is_unknown)
 
 
 def _write_saga(conn: Connection, sample: PaymentSample) -> None:
@@ -188,7 +188,7 @@ def _add_refund(conn: Connection, sample: PaymentSample, refund: RefundSample) -
     """Insert `refund`, a refund of the sample, into the database, and move it through request, decision and
     submission up to its state."""
     payments.reserve_amount(
-        conn, sample.id, refund.amount_minor, refund.at, is_from_set_aside=refund.is_from_set_aside
+        conn, sample.id, refund.amount_minor, refund.requested_at, is_from_set_aside=refund.is_from_set_aside
     )
     request_columns = {
         name: refund.column_values[name] for name in _REFUND_REQUEST_COLUMNS if name in refund.column_values
@@ -196,14 +196,14 @@ def _add_refund(conn: Connection, sample: PaymentSample, refund: RefundSample) -
     new_refund = NewRefund(
         sample.id, sample.order_id, refund.amount_minor, sample.currency, refund.maker, refund.reason,
         _format_payment_facts_at_request(sample, refund), "[]",
-        decide_by=refund.at + _REFUND_DECISION_PERIOD,
+        decide_by=refund.requested_at + _REFUND_DECISION_PERIOD,
         set_aside_id=sample.set_aside_id if refund.is_from_set_aside else None,
         **{"checkers_needed": 1, **request_columns},
     )  # fmt: skip
-    refund.id = refunds.insert_refund(conn, new_refund, refund.at)
+    refund.id = refunds.insert_refund(conn, new_refund, refund.requested_at)
     set_aside = set_asides.find(conn, sample.set_aside_id or 0) if refund.is_from_set_aside else None
     if set_aside is not None:
-        set_asides.change_set_aside(conn, set_aside, refund.at, SetAsideState.REFUNDING, refund.id)
+        set_asides.change_set_aside(conn, set_aside, refund.requested_at, SetAsideState.REFUNDING, refund.id)
     approved_at = [event.at for event in refund.events if event.action is AuditAction.REFUND_APPROVED]
     for person, at in zip(refund.checkers, approved_at, strict=True):
         refunds.insert_vote(conn, refund.id, person, at)
@@ -264,7 +264,7 @@ def _format_payment_facts_at_request(sample: PaymentSample, refund: RefundSample
 
 def _list_earlier_refunds(sample: PaymentSample, refund: RefundSample) -> list[RefundSample]:
     """Return the refunds of the sample that existed when `refund` was requested."""
-    return [earlier for earlier in sample.refunds if earlier.at < refund.at]
+    return [earlier for earlier in sample.refunds if earlier.requested_at < refund.requested_at]
 
 
 # -- journal, evidence, cases
@@ -273,7 +273,7 @@ def _list_earlier_refunds(sample: PaymentSample, refund: RefundSample) -> list[R
 def _make_payment_operation_row(context: ServiceContext, sample: PaymentSample) -> ColumnValues:
     subject = (PAYMENT_KIND, sample.id)
     return rows.make_operation_row(
-        context, subject, sample.operation_id, sample.corporation_number, sample.at, sample.journal_state
+        context, subject, sample.operation_id, sample.corporation_number, sample.begun_at, sample.journal_state
     )
 
 
@@ -286,11 +286,11 @@ def _make_refund_operation_row(context: ServiceContext, sample: PaymentSample, r
 
 
 def _make_evidence_rows(sample: PaymentSample) -> Iterator[ColumnValues]:
-    for answer in sample.answers:
-        yield rows.make_answer_row(answer, (PAYMENT_KIND, sample.id), sample.operation_id)
+    for item in sample.evidence_items:
+        yield rows.make_evidence_row(item, (PAYMENT_KIND, sample.id), sample.operation_id)
     for refund in sample.refunds:
-        for answer in refund.answers:
-            yield rows.make_answer_row(answer, (REFUND_KIND, refund.id), refund.operation_id)
+        for item in refund.evidence_items:
+            yield rows.make_evidence_row(item, (REFUND_KIND, refund.id), refund.operation_id)
 
 
 def _make_case_row(sample: PaymentSample) -> ColumnValues:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Table, insert
 
-from console.demo.samples.credit_check_factory import JournalState, SampleAnswer, SampleEvent
+from console.demo.samples.credit_check_factory import JournalState, SampleEvent, SampleEvidenceItem
 from console.domain.transitions.audit_actions import ACTIONS_BY_ENTERED_STATE, UNKNOWN_OUTCOME_KEY
 from console.services.process.context import ServiceContext
 from console.store.database import boot_clock
@@ -30,17 +30,16 @@ def make_operation_row(
     context: ServiceContext,
     subject: RecordKey,
     operation_id: str,
-    number: str,
+    corporation_number: str,
     at: datetime,
     journal_state: JournalState,
     operator_name: str = "worker",
     duration_seconds: int = 2,
 ) -> ColumnValues:
-    """Return the row of the operation `operation_id`, which began on the record `subject` at the time `at`. `number`
-    is the corporation number of the record, `journal_state` is the operation's (state, outcome class, reason),
-    `operator_name` the person or program that acted. If the operation is done or failed, it ended `duration_seconds`
-    seconds after `at`.
-    """
+    """Return the row of the operation `operation_id`, which began on the record `subject` at the time `at`.
+    `corporation_number` is that of the record, `journal_state` is the operation's (state, outcome class, reason),
+    `operator_name` is the person or program that acted. If the operation is done or failed, it ended
+    `duration_seconds` seconds after `at`."""
     operation_state, outcome_class, reason = journal_state
     ended_at = at + timedelta(seconds=duration_seconds) if operation_state in ("done", "failed") else None
     return {
@@ -48,7 +47,7 @@ def make_operation_row(
         "action": MONEY_ACTION_BY_KIND[subject[0]],
         "subject_kind": subject[0],
         "subject_id": subject[1],
-        "corporation_number": number,
+        "corporation_number": corporation_number,
         "state": operation_state,
         "idempotency_key": f"sample:{operation_id}",
         "fingerprint": operation_id.replace("-", ""),
@@ -76,19 +75,19 @@ def find_instant_of_state(
     return max((event.at for event in events if event.action in actions), default=begun_at)
 
 
-def make_answer_row(answer: SampleAnswer, subject: RecordKey, operation_id: str) -> ColumnValues:
-    """Return an answer as a row of evidence about the record `subject`. `operation_id` is the id of the operation to
-    which the answer belongs; "" for none."""
+def make_evidence_row(item: SampleEvidenceItem, subject: RecordKey, operation_id: str) -> ColumnValues:
+    """Return an item of evidence about the record `subject` as a row of the table of evidence. `operation_id` is the
+    id of the operation to which the item belongs; "" for none."""
     return {
         "subject_kind": subject[0],
         "subject_id": subject[1],
         "operation_id": operation_id or None,
-        "at": convert_to_naive_utc(answer.at),
-        "source": answer.source,
-        "who": answer.actor,
-        "sha256": sha256(answer.body.encode()).hexdigest(),
-        "summary": answer.summary,
-        "body": answer.body,
+        "at": convert_to_naive_utc(item.at),
+        "source": item.source,
+        "who": item.actor,
+        "sha256": sha256(item.body.encode()).hexdigest(),
+        "summary": item.summary,
+        "body": item.body,
     }
 
 

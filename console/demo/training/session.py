@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from console.app import open_console
 from console.demo.payments import register_merchant
-from console.demo.training.invented_world import CLIENT_IDS, INVENTED_PEOPLE, SandboxTrainingActors
 from console.demo.training.ledger import SandboxLedger
+from console.demo.training.training_actors import CLIENT_IDS, INVENTED_PEOPLE, SandboxTrainingActors
 from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.clock import SystemClock
 from console.domain.errors import ConsoleError

@@ -16,7 +16,7 @@ from console.sandbox.faults.state import SandboxState
 from console.sandbox.http.calls import CallHandler, ProviderCall, ProviderRoute, make_route
 from console.sandbox.http.messages import HttpReply, HttpRequest, make_error_reply, make_json_reply
 from console.sandbox.registry.rows import RegistryRow
-from console.sandbox.rules.registry import FAULT_BY_NAME
+from console.sandbox.rules.fault_table import FAULT_BY_NAME
 from console.sandbox.rules.rules import InvalidFaultRule, read_fault_rule
 
 CONTROL_PATH_PREFIX = "/_sandbox/"
@@ -169,7 +169,7 @@ class ControlApi:
             case "now":
                 state.clock.set_time(datetime.fromisoformat(value) if value else None)
             case "today":
-                state.clock.fix_today(date.fromisoformat(value) if value else None)
+                state.clock.set_today(date.fromisoformat(value) if value else None)
             case "advance_seconds":
                 state.clock.advance(float(value))
             case "credentials":

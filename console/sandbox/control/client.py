@@ -103,11 +103,11 @@ class SandboxControl:
         corporation number). Return the number of released calls."""
         return int(self._call_sandbox("POST", "release", {"call": call, "number": number})["released"])
 
-    def wait_until_reached(self, timeout_seconds: float = 300.0, **expected_counts: Any) -> bool:
-        """Wait until the counts are at least the counts in `expected_counts`: `held` calls, `charges`, accepted
-        `refunds`, handled `notices` and received `requests`. `call` restricts held calls and requests, `number`
-        restricts held calls and charges. Return False if the counts aren't reached within `timeout_seconds`.
-        """
+    def wait_until_counts_reached(self, timeout_seconds: float = 300.0, **expected_counts: Any) -> bool:
+        """Wait until each count is at least the count of the same name in `expected_counts`: `held` calls, `charges`,
+        accepted `refunds`, handled `notices`, received `requests`. Two more names restrict what is counted: `call`
+        restricts the held calls and the requests, `number` the held calls and the charges. Return True when the
+        counts are reached, False if they aren't within `timeout_seconds`."""
         answer = self._call_sandbox(
             "GET", "wait", query={"timeout": timeout_seconds, **expected_counts}, timeout_seconds=timeout_seconds + 60
         )

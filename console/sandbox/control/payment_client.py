@@ -85,7 +85,7 @@ class PaymentClient:
         )
         return answer["media_type"], answer["body"].encode()
 
-    def publish_recon_file(self, day: str, *, must_notify: bool = False) -> str:
+    def publish_reconciliation_file(self, day: str, *, must_notify: bool = False) -> str:
         """Return the URL at which the simulated PayPay's reconciliation file of the Japanese day `day` (`2026-11-20`)
         can be downloaded for two hours. It is the file of the merchant that was registered last. With `must_notify`
         PayPay's notice about the file is sent too, to the address that `set_notice_addresses` has set.

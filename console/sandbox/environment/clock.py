@@ -13,9 +13,8 @@ def get_machine_time() -> datetime:
 
 
 class SandboxClock:
-    """Clock of one sandbox. `set_time` sets the clock, which then continues from that time; `fix_today` changes only
-    the day of `today`, on which credit checks are purchased.
-    """
+    """Clock of one sandbox. `set_time` sets the clock, which then continues from that time; `set_today` sets only the
+    day that `today` returns, on which credit checks are purchased."""
 
     def __init__(self, get_time: Callable[[], datetime] = get_machine_time) -> None:
         self._get_time = get_time
@@ -27,7 +26,7 @@ class SandboxClock:
         return self._get_time() + self._offset
 
     def today(self) -> date:
-        """Return the current day in Japan, or the day that `fix_today` has fixed."""
+        """Return the current day in Japan, or the day that `set_today` has set."""
         return self._fixed_today or self.now().astimezone(JST).date()
 
     def set_time(self, instant: datetime | None) -> None:
@@ -38,8 +37,9 @@ class SandboxClock:
         """Move the clock forward by this number of seconds."""
         self._offset += timedelta(seconds=seconds)
 
-    def fix_today(self, day: date | None) -> None:
-        """Fix the day that `today` returns; with None the day follows the clock again."""
+    def set_today(self, day: date | None) -> None:
+        """Set the day that `today` returns. The day then doesn't change until the next call; with None it follows the
+        clock again."""
         self._fixed_today = day
 
 

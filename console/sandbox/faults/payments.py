@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from console.sandbox.atom.exact_json import JSON_NUMBER_MARK, convert_to_paise, format_amount
-from console.sandbox.faults.exchange import CallInProgress
+from console.sandbox.faults.call_in_progress import CallInProgress
 from console.sandbox.http.messages import HttpReply, JsonObject, encode_json
-from console.sandbox.rules.registry import ATOM_CALLS, PAYPAY_CALLS, register_fault
+from console.sandbox.rules.fault_table import ATOM_CALLS, PAYPAY_CALLS, register_fault
 
 PAYMENT_PROVIDER_CALLS = (*PAYPAY_CALLS, *ATOM_CALLS)
 REFUND_CALLS = ("paypay_refund", "atom_refund")

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from itertools import chain
 
 from console.sandbox.alarmbox import pdf
-from console.sandbox.faults.exchange import CallInProgress
+from console.sandbox.faults.call_in_progress import CallInProgress
 from console.sandbox.faults.responses import change_checks_in_answer
 from console.sandbox.http.messages import JsonObject
-from console.sandbox.rules.registry import PDF_CALLS, register_fault
+from console.sandbox.rules.fault_table import PDF_CALLS, register_fault
 
 PDF_PLACEHOLDER = "@the file goes here@"
 WINDOWS_EXECUTABLE_CONTENT = (

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from console.sandbox.alarmbox.companies import make_company_name
-from console.sandbox.faults.exchange import CallInProgress
+from console.sandbox.faults.call_in_progress import CallInProgress
 from console.sandbox.http.messages import HttpReply, JsonObject, encode_json
-from console.sandbox.rules.registry import CREDIT_CHECK_CALLS, DETAIL_CALLS, register_fault
+from console.sandbox.rules.fault_table import CREDIT_CHECK_CALLS, DETAIL_CALLS, register_fault
 
 MAINTENANCE_HTML_PAGE = (
     b"<!doctype html><html><head><title>Maintenance</title></head><body><h1>Please wait</h1></body></html>"

@@ -13,7 +13,7 @@ from console.sandbox.environment.settings import SandboxSettings
 from console.sandbox.http.call_log import CallLog
 from console.sandbox.payments.ledger import PaymentLedger
 from console.sandbox.paypay.authentication import RegisteredPayPayKeys
-from console.sandbox.registry.published import PublishedRegistry
+from console.sandbox.registry.published_registry import PublishedRegistry
 from console.sandbox.rules.holds import HeldCalls
 from console.sandbox.rules.rules import FaultRulebook
 
@@ -48,7 +48,7 @@ class SandboxState:
         self.held_calls.drop_calls()
         self.settings.reset()
         self.clock.set_time(None)
-        self.clock.fix_today(None)
+        self.clock.set_today(None)
         self.ledger.clear()
         self.payment_ledger.delete_all_payments()
         self.call_log.clear()
@@ -74,7 +74,8 @@ class SandboxState:
 
     def must_refuse_too_fast_call(self, provider: str) -> bool:
         """Return True if a call to the provider must be refused, because less than the setting `spacing_seconds` has
-        passed since its last accepted call. Otherwise record the present call as accepted and return False."""
+        passed since the provider's last accepted call. Otherwise record the present call as accepted and return
+        False."""
         with self._pace_lock:
             now = time.monotonic()
             if now < self._next_start.get(provider, 0.0):

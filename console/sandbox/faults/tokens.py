@@ -1,13 +1,12 @@
-"""Faults of authorization: a code with another state; tokens that expire, that are revoked, or that are not
-rotated.
-"""
+"""Faults of authorisation: an authorisation code that AlarmBox sends with another `state` than the one of the
+request; tokens that expire, that are revoked, or that a refresh doesn't replace."""
 
 import re
 from dataclasses import replace
 
 from console.sandbox.alarmbox.oauth import make_oauth_refusal
-from console.sandbox.faults.exchange import CallInProgress
-from console.sandbox.rules.registry import AUTHORIZE_CALLS, CREDIT_CHECK_CALLS, TOKEN_CALLS, register_fault
+from console.sandbox.faults.call_in_progress import CallInProgress
+from console.sandbox.rules.fault_table import AUTHORIZE_CALLS, CREDIT_CHECK_CALLS, TOKEN_CALLS, register_fault
 
 
 @register_fault("token_expired", "401; the access token has ended, a refresh helps", "nothing", CREDIT_CHECK_CALLS)

@@ -2,10 +2,10 @@
 caller.
 """
 
-from console.sandbox.faults.exchange import CallInProgress
+from console.sandbox.faults.call_in_progress import CallInProgress
 from console.sandbox.http.messages import HttpReply, make_error_reply
+from console.sandbox.rules.fault_table import TOKEN_CALLS, register_fault
 from console.sandbox.rules.holds import HoldEnding
-from console.sandbox.rules.registry import TOKEN_CALLS, register_fault
 
 REDIRECT_TARGET_PATH = "/elsewhere"
 SECONDS_OPTION_NAMES = ("seconds",)

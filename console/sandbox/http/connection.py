@@ -20,10 +20,9 @@ are u_short on Windows and int on other systems."""
 _connection_numbers = count(1)
 
 
-class SandboxServer(ThreadingHTTPServer, ABC):
-    """Base class of the listener, with the methods that a connection calls. `answer_request` handles a request
-    and writes the answer to the connection.
-    """
+class ListenerBase(ThreadingHTTPServer, ABC):
+    """Base class of the sandbox's listener, with the methods that a connection calls. `answer_request` handles a
+    request and writes the answer to the connection."""
 
     answer_request: Callable[[HttpRequest, "SandboxConnection"], None]
 
@@ -39,7 +38,7 @@ class SandboxConnection(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: "SandboxServer"
+    server: "ListenerBase"
 
     def setup(self) -> None:
         super().setup()

@@ -12,7 +12,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 from weakref import WeakSet
 
-from console.sandbox.http.connection import SandboxConnection, SandboxServer
+from console.sandbox.http.connection import ListenerBase, SandboxConnection
 from console.sandbox.http.messages import HttpRequest
 
 LISTENER_HOST = "127.0.0.1"
@@ -20,7 +20,7 @@ STOP_WAIT_SECONDS = 2.0
 log = logging.getLogger("console.sandbox")
 
 
-class SandboxListener(SandboxServer):
+class SandboxListener(ListenerBase):
     """Accepts connections until it is stopped. It can refuse connections for some seconds, like a provider that can't
     be reached.
     """
@@ -71,8 +71,8 @@ class SandboxListener(SandboxServer):
         self.server_close()
 
     def begin_outage(self, duration_seconds: float) -> None:
-        """Close the port for some seconds. Return as soon as connections are refused. During an outage, do nothing:
-        the duration of the outage stays."""
+        """Close the port for `duration_seconds`. Return as soon as connections are refused. If an outage is running
+        already, do nothing; its duration doesn't change."""
         if self._refusing_event.is_set():
             return
         self._accepting_event.clear()

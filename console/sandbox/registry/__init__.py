@@ -13,8 +13,8 @@ from console.sandbox.registry.changes import (
     reopen_company,
 )
 from console.sandbox.registry.files import write_difference_file, write_whole_file
+from console.sandbox.registry.invented_registry import InventedRegistry
 from console.sandbox.registry.rows import RegistryRow, make_company_row
-from console.sandbox.registry.whole import InventedRegistry
 
 __all__ = [
     "InventedRegistry",

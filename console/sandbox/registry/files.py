@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from console.sandbox.registry.changes import invent_changes
+from console.sandbox.registry.invented_registry import ROWS_PER_BLOCK, InventedRegistry
 from console.sandbox.registry.places import PREFECTURES
 from console.sandbox.registry.rows import RegistryRow, format_csv_line
-from console.sandbox.registry.whole import ROWS_PER_BLOCK, InventedRegistry
 
 Encoding = Literal["utf-8", "shift_jis"]
 _CODEC_BY_ENCODING = {"utf-8": "utf-8", "shift_jis": "cp932"}

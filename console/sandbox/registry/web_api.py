@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 from console.sandbox.http.calls import ProviderCall, ProviderRoute, make_route
 from console.sandbox.http.messages import HttpReply, HttpRequest, RequestRefused
-from console.sandbox.registry.published import PublishedRegistry
+from console.sandbox.registry.published_registry import PublishedRegistry
 from console.sandbox.registry.rows import (
     FULL_WIDTH_DIGITS_TABLE,
     WEB_API_FIELD_NAMES,

@@ -13,7 +13,7 @@ from typing import Any
 
 from console.sandbox.http.calls import ProviderCall
 from console.sandbox.http.messages import JsonObject
-from console.sandbox.rules.registry import FAULT_BY_NAME, NOTICE_CALLS, PROVIDER_CALL_NAMES, FaultKind
+from console.sandbox.rules.fault_table import FAULT_BY_NAME, NOTICE_CALLS, PROVIDER_CALL_NAMES, FaultKind
 
 
 class InvalidFaultRule(ValueError):
@@ -254,9 +254,9 @@ def read_fault_rule(body: JsonObject) -> FaultRule:
 
 
 def parse_instruction_from_header(text: str, call: ProviderCall) -> FaultInstruction | None:
-    """Return the fault that the caller of a provider requests in the header `X-Sandbox-Fault`. `text` is an action,
-    or a rule as JSON, of which only the first action and the fault's settings count. None if the fault can't be
-    applied to the call.
+    """Return the fault that the caller of a provider requests in the header `X-Sandbox-Fault`; None if the fault
+    can't be applied to the call. `text` is the value of the header: an action, or a rule as JSON, of which only the
+    first action and the fault's settings count.
 
     Raises `ValueError` for damaged JSON, `InvalidFaultRule` for an invalid action or rule.
     """

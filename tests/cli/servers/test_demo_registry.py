@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from console.demo import registry as demo_registry
-from console.demo.samples import generate_checks
+from console.demo.samples import generate_credit_checks
 from console.domain.registry.corporations import ChangedFact
 from console.sandbox import start_sandbox
 from console.sandbox.alarmbox.companies import get_credit_verdict, make_company_name
@@ -31,7 +31,7 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
     simulated Web-API has published the same changes.
     """
     monkeypatch.setattr(demo_registry, "REGISTRY_ROW_COUNT", 3_000)
-    samples = generate_checks(1, NOW, lambda number: (make_company_name(number), get_credit_verdict(number)))
+    samples = generate_credit_checks(1, NOW, lambda number: (make_company_name(number), get_credit_verdict(number)))
     bought = [sample.corporation_number for sample in reversed(samples) if sample.status == "success"]
     numbers = [*(sample.corporation_number for sample in samples), "0000000000001"]
     plan = demo_registry.plan_demo_registry(1, NOW.date(), numbers, bought)

@@ -8,7 +8,7 @@ from typing import TypeVar
 from console.app import open_console
 from console.cli import replay
 from console.cli.servers import demo
-from console.demo.samples import CheckSample, PaymentSample, generate_checks, generate_payments, write_samples
+from console.demo.samples import CheckSample, PaymentSample, generate_credit_checks, generate_payments, write_samples
 from console.domain.clock import SystemClock
 from console.domain.records import CheckReport
 from console.services.evidence.pack_verification import iterate_packs, verify_pack
@@ -27,7 +27,7 @@ def render_pdf(report: CheckReport, revision: int) -> bytes:
 def list_answer_kinds(sample: CheckSample | PaymentSample) -> Iterator[tuple[str, str]]:
     """Yield the call and the outcome of each stored answer of the sample and of its refunds."""
     refunds = sample.refunds if isinstance(sample, PaymentSample) else []
-    for answer in [*sample.answers, *(answer for refund in refunds for answer in refund.answers)]:
+    for answer in [*sample.evidence_items, *(answer for refund in refunds for answer in refund.evidence_items)]:
         yield answer.source, answer.summary
 
 
@@ -47,7 +47,7 @@ def test_the_packs_of_the_samples_are_decided_as_recorded(tmp_path: Path) -> Non
     a payment with its refunds, are replayed without a difference.
     """
     now = SystemClock().now()
-    all_checks = generate_checks(demo.SAMPLE_SEED, now, describe_company, 400)
+    all_checks = generate_credit_checks(demo.SAMPLE_SEED, now, describe_company, 400)
     checks = choose_samples(check for check in all_checks if not (check.newer_sample or check.original_sample))
     payments = choose_samples(generate_payments(demo.SAMPLE_SEED, now, all_checks))
     with open_console(Settings.load(make_environment(tmp_path / "home", "http://127.0.0.1:9"))) as console:

@@ -12,7 +12,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import PurchaseRequest
 from console.providers.alarmbox.client import AlarmBox, AlarmBoxConfig, make_alarmbox_adapter
 from console.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, SandboxControl
-from console.sandbox.rules.registry import FAULT_BY_NAME
+from console.sandbox.rules.fault_table import FAULT_BY_NAME
 from tests.providers.parts import CountingRateLimiter, MemoryTokens
 
 CORPORATION_NUMBER = "1180301018771"

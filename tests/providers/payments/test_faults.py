@@ -11,7 +11,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.sandbox import SandboxControl
 from console.sandbox.atom.merchant import MESSAGE_BY_RESPONSE_CODE
 from console.sandbox.paypay.responses import RESULT_BY_CODE
-from console.sandbox.rules.registry import FAULT_BY_NAME
+from console.sandbox.rules.fault_table import FAULT_BY_NAME
 from tests.providers.sandbox_adapters import AdaptersAtSandbox
 
 SUCCEEDED = OutcomeClass.SUCCEEDED
@@ -228,5 +228,5 @@ def test_a_late_refund_is_found_by_a_later_probe(control: SandboxControl, provid
     assert adapters.send_call(f"{provider}_refund").kind is UNKNOWN
     assert adapters.send_call(probe).kind is NOT_FOUND
     control.release_calls()
-    assert control.wait_until_reached(refunds=1)
+    assert control.wait_until_counts_reached(refunds=1)
     assert adapters.send_call(probe).kind is SUCCEEDED

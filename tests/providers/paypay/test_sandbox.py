@@ -297,7 +297,7 @@ def test_unknown_notices_are_other_hints_and_incomplete_ones_are_refused(control
     with pytest.raises(UnreadableJson):
         read_notice(make_notice(control, PAYPAY_ORDER_NUMBER)[:-20])
     file = b'{"notification_type":"file.created","notification_id":"8d0f","fileType":"transaction_recon","path":"%s"}'
-    url = control.payments_control.publish_recon_file("2026-11-20").encode()
+    url = control.payments_control.publish_reconciliation_file("2026-11-20").encode()
     assert isinstance(read_notice(file % url), ReconciliationFileHint)
 
 
@@ -306,7 +306,7 @@ def test_the_daily_file_of_paypay_lists_the_payments_and_refunds(control: Sandbo
     adapters = AdaptersAtSandbox(control)
     adapters.make_refunds()
     control.payments_control.read_ledger()  # what was accepted is executed when it is looked at
-    url = control.payments_control.publish_recon_file(adapters.now.astimezone(JST).date().isoformat())
+    url = control.payments_control.publish_reconciliation_file(adapters.now.astimezone(JST).date().isoformat())
 
     def fetch_file() -> Outcome[bytes]:
         return fetch_daily_file(
@@ -359,8 +359,8 @@ def test_at_most_two_calls_of_an_adapter_run_at_once(control: SandboxControl) ->
     control.add_fault("hang", call="paypay_payment", times="always")
     with ThreadPoolExecutor(3) as pool:
         calls = [pool.submit(adapters.paypay.read_payment, adapters.question) for _ in range(3)]
-        assert control.wait_until_reached(held=2)
-        assert not control.wait_until_reached(0.2, held=3)
+        assert control.wait_until_counts_reached(held=2)
+        assert not control.wait_until_counts_reached(0.2, held=3)
         control.clear_faults()
         control.release_calls()
         assert all(one.result().kind is OutcomeClass.SUCCEEDED for one in calls)

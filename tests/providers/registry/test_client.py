@@ -15,7 +15,7 @@ from console.providers.registry.responses import read_difference_part
 from console.sandbox import Sandbox, start_sandbox
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 from console.sandbox.registry import InventedRegistry, close_company, delete_company, make_company_row, merge_company
-from console.sandbox.registry.published import FIRST_WHOLE_FILE_DAY
+from console.sandbox.registry.published_registry import FIRST_WHOLE_FILE_DAY
 from console.sandbox.registry.rows import format_csv_line
 from tests.providers.parts import CountingRateLimiter
 from tests.providers.raw_server import (

@@ -39,7 +39,7 @@ def test_a_held_call_is_listed_and_released(
     the call before or after the release."""
     control.add_fault(fault, call="purchase")
     waiting = executor.submit(caller.buy_check)
-    assert control.wait_until_reached(held=1)
+    assert control.wait_until_counts_reached(held=1)
     assert control.count_charges() == charges_before_release
     assert [
         (held_call["call"], held_call["number"], held_call["fault"]) for held_call in control.read_state()["held"]
@@ -49,7 +49,7 @@ def test_a_held_call_is_listed_and_released(
         assert isinstance(waiting.exception(), ConnectionError)
     else:
         assert waiting.result().status == 201
-    assert control.wait_until_reached(charges=1)
+    assert control.wait_until_counts_reached(charges=1)
 
 
 @pytest.mark.parametrize(("fault", "charge_count"), [("hang", 0), ("hang_after_charge", 1), ("late_charge", 1)])
@@ -81,12 +81,12 @@ def test_a_fault_charges_after_its_answer(caller: Caller, control: SandboxContro
     control.add_fault("late_charge:503", call="purchase")
     assert caller.buy_check().status == 503
     assert control.count_charges() == 0
-    assert control.wait_until_reached(held=1)
+    assert control.wait_until_counts_reached(held=1)
     control.release_calls()
-    assert control.wait_until_reached(charges=1)
+    assert control.wait_until_counts_reached(charges=1)
     control.add_fault("late_charge:500", call="purchase", seconds=0.02)
     assert caller.buy_check().status == 500
-    assert control.wait_until_reached(charges=2)
+    assert control.wait_until_counts_reached(charges=2)
 
 
 def test_a_release_answers_only_held_calls_about_its_corporation_number(
@@ -98,7 +98,7 @@ def test_a_release_answers_only_held_calls_about_its_corporation_number(
         executor.submit(caller.buy_check, CORPORATION_NUMBER),
         executor.submit(caller.buy_check, OTHER_CORPORATION_NUMBER),
     )
-    assert control.wait_until_reached(held=2)
+    assert control.wait_until_counts_reached(held=2)
     assert control.release_calls(number=CORPORATION_NUMBER) == 1
     assert one.result().status == 201
     assert not other.done()
@@ -132,7 +132,7 @@ def test_a_reset_drops_held_calls(caller: Caller, control: SandboxControl, execu
     """If the sandbox is reset while calls hang, these calls end without a charge."""
     control.add_fault("late_charge", call="purchase")
     waiting = executor.submit(caller.buy_check)
-    assert control.wait_until_reached(held=1)
+    assert control.wait_until_counts_reached(held=1)
     control.reset()
     assert isinstance(waiting.exception(), CONNECTION_END_ERRORS)
     assert control.count_charges() == 0
@@ -153,7 +153,7 @@ def test_a_stopped_sandbox_ends_its_threads_at_once(executor: ThreadPoolExecutor
         executor.submit(caller.buy_check, number)
         for number in (CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER, CORPORATION_NUMBER)
     ]
-    assert control.wait_until_reached(held=2, requests=3, call="purchase")
+    assert control.wait_until_counts_reached(held=2, requests=3, call="purchase")
     sandbox.stop()
     sandbox.stop()
     assert all(isinstance(each.exception(), Exception) for each in waiting)

@@ -13,7 +13,7 @@ from console.sandbox import Sandbox
 from console.sandbox.atom.merchant import MESSAGE_BY_RESPONSE_CODE
 from console.sandbox.control.client import SandboxError
 from console.sandbox.paypay.responses import RESULT_BY_CODE
-from console.sandbox.rules.registry import ATOM_CALLS, FAULT_BY_NAME, PAYPAY_CALLS
+from console.sandbox.rules.fault_table import ATOM_CALLS, FAULT_BY_NAME, PAYPAY_CALLS
 from tests.sandbox.atom_caller import ORDER_NUMBER as ATOM_ORDER_NUMBER
 from tests.sandbox.atom_caller import AtomCaller, decrypt_json_answer, get_status_code
 from tests.sandbox.caller import Answer
@@ -284,9 +284,9 @@ def test_a_fault_makes_a_refund_later_without_an_answer(gateways: SandboxGateway
     gateways.control.add_fault("late_charge:503", call="paypay_refund", payment=ORDER_NUMBER)
     assert gateways.call_by_name("paypay_refund").status == 503
     assert get_status_and_code(gateways.call_by_name("paypay_refund_details")) == (404, "NO_SUCH_REFUND_ORDER")
-    assert gateways.control.wait_until_reached(held=1, call="paypay_refund", number="RFD-1")
+    assert gateways.control.wait_until_counts_reached(held=1, call="paypay_refund", number="RFD-1")
     gateways.control.release_calls()
-    assert gateways.control.wait_until_reached(refunds=1)
+    assert gateways.control.wait_until_counts_reached(refunds=1)
     assert gateways.call_by_name("paypay_refund_details").status == 200
 
 

@@ -87,7 +87,7 @@ def pay_and_wait_for_notice(
     control: SandboxControl, provider: str, number: str = "P-1", state: str = "paid", notice_count: int = 1
 ) -> None:
     control.payments_control.change_payment_state(provider, number, state)
-    assert control.wait_until_reached(notices=notice_count)
+    assert control.wait_until_counts_reached(notices=notice_count)
 
 
 def test_a_paypay_webhook_states_payment_and_order(control: SandboxControl, receiver: NoticeReceiver) -> None:
@@ -126,7 +126,7 @@ def test_a_webhook_is_repeated_until_it_is_answered_200(control: SandboxControl,
     control.change_settings(notice_retries=0)
     receiver.statuses = [500]
     assert control.payments_control.send_notice("paypay", "P-1") == 1
-    assert control.wait_until_reached(notices=2)
+    assert control.wait_until_counts_reached(notices=2)
     assert control.payments_control.read_notices()[1]["statuses"] == [500]
 
 
@@ -230,7 +230,7 @@ def test_faults_lose_and_repeat_notices(control: SandboxControl, receiver: Notic
     assert receiver.bodies == []
     for notice_count, received in ((2, 3), (3, 5)):
         control.payments_control.send_notice("paypay", "P-1")
-        assert control.wait_until_reached(notices=notice_count)
+        assert control.wait_until_counts_reached(notices=notice_count)
         assert len(receiver.bodies) == received
     assert len(set(receiver.bodies)) == 1
 
@@ -242,15 +242,15 @@ def test_faults_delay_and_reorder_notices(control: SandboxControl, receiver: Not
     register_payment(control, "paypay")
     control.add_fault("notice_late", number="P-1")
     control.payments_control.change_payment_state("paypay", "P-1", "authorized")
-    assert control.wait_until_reached(held=1, call="paypay_webhook")
+    assert control.wait_until_counts_reached(held=1, call="paypay_webhook")
     assert receiver.bodies == []
     control.release_calls()
-    assert control.wait_until_reached(notices=1)
+    assert control.wait_until_counts_reached(notices=1)
     assert receiver.parsed_notices[0]["state"] == "AUTHORIZED"
     control.add_fault("notice_overtaken")
     control.payments_control.send_notice("paypay", "P-1")
     control.payments_control.change_payment_state("paypay", "P-1", "paid")
-    assert control.wait_until_reached(notices=3)
+    assert control.wait_until_counts_reached(notices=3)
     assert [notice["state"] for notice in receiver.parsed_notices] == ["AUTHORIZED", "COMPLETED", "AUTHORIZED"]
 
 
@@ -267,7 +267,7 @@ def test_a_fault_sends_a_malformed_notice(control: SandboxControl, receiver: Not
     pay_and_wait_for_notice(control, "paypay")
     for notice_count in (2, 3):
         control.payments_control.send_notice("paypay", "P-1")
-        assert control.wait_until_reached(notices=notice_count)
+        assert control.wait_until_counts_reached(notices=notice_count)
     with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
         json.loads(receiver.bodies[0])
     assert len(receiver.bodies[1]) == 3000
@@ -287,7 +287,7 @@ def test_a_notice_without_a_receiver_is_not_sent(control: SandboxControl, receiv
     control.change_settings(notice_retries=0)
     control.payments_control.set_notice_addresses(paypay="http://127.0.0.1:1/x")
     control.payments_control.send_notice("paypay", "P-1")
-    assert control.wait_until_reached(notices=1)
+    assert control.wait_until_counts_reached(notices=1)
     assert control.payments_control.read_notices()[0]["statuses"] == [None]
 
 
@@ -318,8 +318,8 @@ def test_a_daily_file_covers_one_japanese_day(
     payment = sandbox.payment_ledger.find_payment("paypay", "DAY")
     assert payment is not None
     sandbox.payment_ledger.accept_refund(payment, "R-1", 1000)
-    url = control.payments_control.publish_recon_file("2026-11-20", must_notify=True)
-    assert control.wait_until_reached(notices=1)
+    url = control.payments_control.publish_reconciliation_file("2026-11-20", must_notify=True)
+    assert control.wait_until_counts_reached(notices=1)
     notice = receiver.parsed_notices[0]
     assert (notice["notification_type"], notice["fileType"], notice["path"]) == (
         "file.created",
@@ -343,7 +343,7 @@ def test_a_daily_file_covers_one_japanese_day(
 
 def test_the_address_of_a_daily_file_is_signed_and_expires(sandbox: Sandbox, control: SandboxControl) -> None:
     """The URL of PayPay's daily file is signed and valid for two hours."""
-    path = control.payments_control.publish_recon_file("2026-11-20").removeprefix(sandbox.url)
+    path = control.payments_control.publish_reconciliation_file("2026-11-20").removeprefix(sandbox.url)
     connection = Caller(sandbox)
     assert connection.send_request("GET", path).status == 200
     other_day, no_time = path.replace("20261120", "20261121"), path.replace("sig=", "sig=-")

@@ -24,7 +24,7 @@ from console.sandbox.registry import (
     write_whole_file,
 )
 from console.sandbox.registry.files import Encoding
-from console.sandbox.registry.published import PublishedRegistry
+from console.sandbox.registry.published_registry import PublishedRegistry
 
 WHOLE_FILE_DAY = date(2026, 10, 30)
 DIFFERENCE_DAY = date(2026, 11, 2)

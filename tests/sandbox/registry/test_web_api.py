@@ -20,7 +20,7 @@ from console.sandbox.registry import (
     make_company_row,
     rename_company,
 )
-from console.sandbox.registry.published import FIRST_WHOLE_FILE_DAY, FIRST_WHOLE_FILE_ROW_COUNT
+from console.sandbox.registry.published_registry import FIRST_WHOLE_FILE_DAY, FIRST_WHOLE_FILE_ROW_COUNT
 from console.sandbox.registry.rows import WEB_API_FIELD_NAMES, add_check_digit
 from tests.sandbox.caller import Answer, Caller
 

@@ -35,7 +35,7 @@ def hanging_purchase(console: Console, sandbox: Sandbox) -> Iterator[Future[Cred
     sandbox.control.add_fault("hang", call="purchase", number=FIRST_NUMBER)
     with ThreadPoolExecutor(1) as thread:
         buying = thread.submit(console.credit_checks.purchase, make_request(FIRST_NUMBER))
-        assert sandbox.control.wait_until_reached(held=1)
+        assert sandbox.control.wait_until_counts_reached(held=1)
         try:
             yield buying
         finally:

@@ -259,7 +259,7 @@ def test_the_answer_for_a_killed_desk_is_marked(
     with keep_executing_desk_requests(worker):
         child = subprocess.Popen(command, env=place.make_environment(sandbox.url, "op-a", 5), stdout=subprocess.PIPE)
         try:
-            assert sandbox.control.wait_until_reached(held=1)
+            assert sandbox.control.wait_until_counts_reached(held=1)
         finally:
             child.kill()
             child.communicate()

@@ -11,7 +11,7 @@ import pytest
 
 from console.app import Console, open_console
 from console.cli.servers.demo import SAMPLE_SEED, render_sample_report_pdf
-from console.demo.samples import generate_checks, generate_payments, write_samples
+from console.demo.samples import generate_credit_checks, generate_payments, write_samples
 from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import mask_payer
@@ -50,7 +50,7 @@ def place_with_records(place: Place, clock: MovedClock) -> Place:
         "CONSOLE_OPERATOR": "",
     }
     with open_console(load_settings(settings), clock) as owner:
-        samples = generate_checks(
+        samples = generate_credit_checks(
             SAMPLE_SEED,
             clock.now(),
             lambda number: (companies.make_company_name(number), companies.get_credit_verdict(number)),

@@ -82,7 +82,7 @@ def test_the_first_of_two_imports_sets_the_number(scene: PaymentDesk) -> None:
     scene.control.add_fault("hang", call="paypay_payment")
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(read_import_error, scene, corporation_number=CORPORATION_NUMBERS[0])
-        assert scene.control.wait_until_reached(held=1)
+        assert scene.control.wait_until_counts_reached(held=1)
         first = import_payment(scene, corporation_number=CORPORATION_NUMBERS[1])
         scene.control.release_calls()
         assert slow.result().detail["problem"] == "other_corporation_number"

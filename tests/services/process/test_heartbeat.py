@@ -236,7 +236,7 @@ def test_a_lease_is_kept_while_a_provider_hangs(place: Place, call_name: str) ->
             )
             asking = Thread(target=lambda: ignore_refusal(lambda: act(slow)), daemon=True)
             asking.start()
-            assert stage.sandbox.control.wait_until_reached(held=1)
+            assert stage.sandbox.control.wait_until_counts_reached(held=1)
             first = _read_lease_end(stage.maker, name)
             assert first is not None
             begun = time.monotonic()

@@ -24,7 +24,7 @@ def test_a_refund_decided_as_failed_that_arrives_stops_the_next_one(desk: Refund
     assert desk.read_refund(first).state is RefundState.FAILED
     second = desk.request_refund(payment, "120")
     desk.control.release_calls()
-    assert desk.control.wait_until_reached(refunds=1)
+    assert desk.control.wait_until_counts_reached(refunds=1)
     assert call_and_get_code(lambda: desk.approve_refund(second, person="lead-c")) == "in_progress"
     assert len(desk.list_provider_keys(payment)) == 1, "a second refund was sent"
     assert desk.read_refund(first).work.reason == "contradicted"
@@ -57,7 +57,7 @@ def test_an_acknowledged_refund_that_arrived_counts_as_refunded(desk: RefundDesk
     desk.resolve_refund(first, "failed", "op-e")
     desk.resolve_refund(first, "failed", "lead-b")
     desk.control.release_calls()
-    assert desk.control.wait_until_reached(refunds=1)
+    assert desk.control.wait_until_counts_reached(refunds=1)
     small = desk.request_refund(payment, str(2_000 // per_unit))
     assert call_and_get_code(lambda: desk.approve_refund(small)) == "in_progress"
     desk.withdraw_refund(small)
@@ -92,7 +92,7 @@ def test_a_list_without_an_acknowledged_refund_stops_the_next_refund(desk: Refun
     desk.resolve_refund(first, "failed", "op-e")
     desk.resolve_refund(first, "failed", "lead-b")
     desk.control.release_calls()
-    assert desk.control.wait_until_reached(refunds=1)
+    assert desk.control.wait_until_counts_reached(refunds=1)
     desk.probe_refund(first)
     desk.insert_team()
     acknowledge_contradiction(desk)
@@ -130,7 +130,7 @@ def test_a_refusal_of_a_repeat_is_no_proof(desk: RefundDesk, refusal: str, answe
     )
     if answer == "made":
         desk.control.release_calls()
-        assert desk.control.wait_until_reached(refunds=1)
+        assert desk.control.wait_until_counts_reached(refunds=1)
     # The answer about the payment is of a moment before.
     unpaid_back = {"data.status": "COMPLETED", "data.refunds": None}
     desk.control.add_fault("set_fields", call="paypay_payment", times=1, fields=unpaid_back)

@@ -229,7 +229,7 @@ def test_a_refund_that_arrives_late_is_found_and_not_sent_twice(desk: RefundDesk
     desk.move_clock(seconds=61)
     assert call_and_get_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
     control.release_calls()
-    assert control.wait_until_reached(refunds=1)
+    assert control.wait_until_counts_reached(refunds=1)
     desk.move_clock(seconds=200)
     assert desk.probe_refund(refund).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
     assert len(desk.list_provider_keys(payment)) == 1

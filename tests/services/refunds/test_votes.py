@@ -410,7 +410,7 @@ def test_an_interrupt_before_the_vote_stores_no_vote(desk: RefundDesk, control: 
     control.add_fault("hang", call="paypay_payment")
 
     def interrupt_main_thread() -> None:
-        assert control.wait_until_reached(held=1)
+        assert control.wait_until_counts_reached(held=1)
         signal.pthread_kill(main, signal.SIGINT)
 
     main = current_thread().ident or 0

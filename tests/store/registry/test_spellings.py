@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from console.domain.registry.legal_forms import remove_legal_form
-from console.sandbox.registry.whole import InventedRegistry
+from console.sandbox.registry.invented_registry import InventedRegistry
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from tests.store.registry.files import WHOLE_FILE_NAME, make_corporation_number, make_row, write_file

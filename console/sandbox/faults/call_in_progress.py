@@ -5,15 +5,15 @@ from collections.abc import Iterable
 from console.sandbox.faults.state import SandboxState
 from console.sandbox.http.calls import ProviderCall
 from console.sandbox.http.messages import CallerConnection, HttpReply, RequestRefused
+from console.sandbox.rules.fault_table import NO_FAULT
 from console.sandbox.rules.holds import HoldEnding
-from console.sandbox.rules.registry import NO_FAULT
 from console.sandbox.rules.rules import FaultInstruction
 
 
 class CallInProgress:
-    """A provider call in progress, with the connection on which the sandbox answers it. The function of a fault gets
-    this object. The function decides if it calls `execute_call`, and writes the bytes of the answer.
-    """
+    """A provider call in progress, with the connection on which the sandbox answers it. The sandbox passes this
+    object to the function of the call's fault. That function may call `execute_call` to cause the effect of the call,
+    and writes the bytes of the answer."""
 
     def __init__(
         self,

@@ -7,8 +7,8 @@ from itertools import chain
 from threading import Lock
 
 from console.sandbox.registry.changes import invent_changes
+from console.sandbox.registry.invented_registry import InventedRegistry
 from console.sandbox.registry.rows import RegistryRow
-from console.sandbox.registry.whole import InventedRegistry
 
 FIRST_WHOLE_FILE_DAY = date(2026, 10, 30)
 FIRST_WHOLE_FILE_ROW_COUNT = 1_000

@@ -45,7 +45,7 @@ PROVIDER_CALL_NAMES = (
 
 FaultFunction = Callable[[Any], None]
 """Function that answers one provider call with a fault. Its argument is a `CallInProgress`; the type isn't named
-here, because the module `console.sandbox.faults.exchange` imports this module.
+here, because the module `console.sandbox.faults.call_in_progress` imports this module.
 """
 FaultFunctionT = TypeVar("FaultFunctionT", bound=FaultFunction)
 

@@ -1,5 +1,6 @@
-"""The actions of the payers, the shop, the providers and the colleagues of a training. They use the ordinary
-services and the ordinary interfaces of the simulated providers, so that each exercise arises as in real work."""
+"""The payers, the shop, the providers and the colleagues of a training, and their actions. The actions use the
+ordinary services and the ordinary interfaces of the simulated providers, so that each exercise arises as in real
+work."""
 
 import json
 import secrets
@@ -119,7 +120,7 @@ class SandboxTrainingActors:
         """Publish PayPay's daily file of the Japanese day `days_ago` days before today, send PayPay's notice about
         it, and return the day (ISO format)."""
         day = self._compute_day_before_today(days_ago).isoformat()
-        url = self._payment_control.publish_recon_file(day)
+        url = self._payment_control.publish_reconciliation_file(day)
         notice = {
             "notification_type": "file.created",
             "notification_id": str(uuid4()),

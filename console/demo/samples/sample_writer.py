@@ -14,8 +14,8 @@ from console.demo.samples.record_rows import (
     ColumnValues,
     find_instant_of_state,
     insert_rows,
-    make_answer_row,
     make_case_row,
+    make_evidence_row,
     make_operation_row,
 )
 from console.domain.calendar_days import get_end_of_japanese_day, get_start_of_japanese_day
@@ -71,7 +71,7 @@ def write_samples(
 
     def write_samples_and_audit_trail(tx: Transaction) -> None:
         _write_samples_in_transaction(tx, context, samples, people_of, documents_by_sample_id)
-        money_writer.write_samples(context, tx, payments)
+        money_writer.write_payment_samples(context, tx, payments)
         checks = ((event, CREDIT_CHECK_KIND, sample.id) for sample in samples for event in sample.events)
         _write_audit_trail(context, tx, [*checks, *money_writer.list_audit_events(payments)])
 
@@ -221,8 +221,8 @@ def _make_operation_row(context: ServiceContext, sample: CheckSample) -> ColumnV
 
 
 def _make_evidence_rows(sample: CheckSample) -> Iterator[ColumnValues]:
-    for answer in sample.answers:
-        yield make_answer_row(answer, (CREDIT_CHECK_KIND, sample.id), sample.operation_id)
+    for item in sample.evidence_items:
+        yield make_evidence_row(item, (CREDIT_CHECK_KIND, sample.id), sample.operation_id)
 
 
 def _make_document_rows(
