@@ -683,7 +683,8 @@ def _find_visible_range(widget: QWidget) -> tuple[int, int]:
 
 def format_approval_title(details: RefundDetails, context: WindowContext) -> str:
     """Return the title of a request. For a person who can still approve the request, the title asks whether to
-    approve it. For the maker, it is a title for own requests. For a refund that was sent or has ended, and for a
+    approve it. For the maker, it is a title for own requests. For a person without the right to approve, it names the
+    request. For a refund that was sent or has ended, and for a
     person who has already approved the request, the title names the refund and its amount."""
     amount = wording.format_amount(details.record.amount_minor, details.record.currency)
     has_approved = any(is_same_person(name, context.operator or "") for name in details.record.checkers)
@@ -693,6 +694,8 @@ def format_approval_title(details: RefundDetails, context: WindowContext) -> str
         )
     if is_same_person(details.record.maker, context.operator or ""):  # a maker is never asked to approve
         return context.translate("approvals.own_title", amount=amount)
+    if context.find_missing_right_reason("refund_approve"):
+        return context.translate("approvals.request_title", amount=amount)
     return context.translate("dialog.approve.title", amount=amount)
 
 

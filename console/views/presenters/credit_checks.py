@@ -172,8 +172,11 @@ def format_explanation(explanation: Explanation, context: WindowContext) -> tupl
 
 
 def format_next_step(step: NextStep, context: WindowContext) -> str:
-    """Return the sentence about the next step of a record, in the window's language."""
-    return context.translate(step.code, **step.facts)
+    """Return the sentence about the next step of a record, in the window's language. For a person who only reads,
+    such as an auditor, a step that somebody must do names the roles that do it."""
+    sentence = context.translate(step.code, **step.facts)
+    is_for_others = (step.action is not None or step.asks_others_first) and context.is_acting_person_only_reader
+    return context.translate("next.by_others", step=sentence) if is_for_others else sentence
 
 
 def make_entry_timeline_line(entry: TimelineEntry, context: WindowContext, zone: timezone = JST) -> TimelineLine:

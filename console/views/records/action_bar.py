@@ -32,6 +32,7 @@ from console.views.widgets.controls.action_row import ActionRow
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.record_parts import ExplanationForm
 from console.wording.records import format_proposal_reason, get_proposed_state_word, get_record_kind
+from console.wording.sentences.formats import join_sentences
 
 DecidableDetails: TypeAlias = CreditCheckDetails | PaymentDetails | RefundDetails | OperationDetails
 """Details of a record or operation with an outcome that people can decide: one person proposes it, and a second
@@ -312,6 +313,8 @@ class ActionButtons(QObject):
         else:
             key = "record.no_action_now" if reason and needs_nothing else "record.nothing_to_press"
             text = self._context.translate(key, reason=reason)
+            if self._context.is_acting_person_only_reader:
+                text = join_sentences((text, self._context.translate("record.reader_can")), self._context.translate)
             explanation_form.show_action_widgets(
                 FlowLabel(text, "body", "muted", wraps_lines=True), *_make_note_labels(note)
             )

@@ -569,6 +569,12 @@ class WindowContext(QObject):
         return self.format_needed_role(ROLES_BY_RIGHT[right], authorised_people)
 
     @property
+    def is_acting_person_only_reader(self) -> bool:
+        """True if the acting person may read records but do nothing with them, as an auditor. False until the
+        operators are read."""
+        return bool(self.find_missing_right_reason("probe")) and not self.find_missing_right_reason("audit_any")
+
+    @property
     def does_everyone_have_all_roles(self) -> bool:
         """True if every person has every role, because the database has no accounts and no registered operators. On a
         database without accounts, this is also True until the operators are read (`are_people_read`)."""

@@ -16,6 +16,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from console.domain.access.permissions import APPROVER, AUDITOR
 from console.domain.allowed_action import AllowedAction
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
@@ -28,7 +29,7 @@ from console.domain.payments.service_results import (
     RuleCheck,
 )
 from console.domain.payments.states import RefundState
-from console.domain.records import Certainty
+from console.domain.records import Certainty, Person
 from console.domain.recovery.records import WaitingProposal
 from console.domain.registry.facts import REGISTRY_PUBLISHER, CorporationFacts
 from console.views.approvals.cards import PROPOSAL_CARD_KIND
@@ -675,3 +676,17 @@ def test_an_empty_page_of_set_asides_offers_no_refund(appearance: object) -> Non
     assert page.request_button.isHidden()
     assert "R" not in {key for keys, _ in page.hint_bar.key_hints for key in keys}
     assert page.table_or_empty_state.currentWidget() is page.table_or_empty_state.empty_state
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("lead-b", "Approve refund of ¥8,500?"), ("aud-e", "Refund request of ¥8,500")]
+)
+def test_only_an_approver_is_asked_to_approve(qtbot: QtBot, name: str, expected: str) -> None:
+    """The title of a request asks an approver to approve it. A person who may not approve reads which request it
+    is."""
+    context = make_window_context()
+    context.change_operator(name)
+    context.replace_people(
+        (Person("lead-b", frozenset({APPROVER}), may_buy=False), Person("aud-e", frozenset({AUDITOR}), may_buy=False))
+    )
+    assert format_approval_title(make_refund_details(), context) == expected

@@ -15,6 +15,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog
 from pytestqt.qtbot import QtBot
 
+from console.domain.access.permissions import AUDITOR, OPERATOR
 from console.domain.allowed_action import AllowedAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explained_state import NextStep, WorkBadge
@@ -25,9 +26,10 @@ from console.domain.explanations.payments import (
 from console.domain.payments.records import Payment, PaymentRelations
 from console.domain.payments.service_results import PaymentDetails
 from console.domain.payments.states import DONE_OUTSIDE, PaymentState, RefundState
-from console.domain.records import Certainty, TimelineEntry, Work, WorkReason, WorkState
+from console.domain.records import Certainty, Person, TimelineEntry, Work, WorkReason, WorkState
 from console.domain.tasks.records import Take
 from console.views.money.payment_page import PaymentPage
+from console.views.presenters.credit_checks import format_next_step
 from console.views.records.action_bar import ActionButtons
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.header import make_explanation_form
@@ -609,6 +611,29 @@ def test_no_action_is_called_recommended_if_the_record_needs_nothing(page: Payme
         buttons._show_helpful_actions(shown, (), form, "Away.", "")
         texts = [label.plain for label in form.findChildren(TextLabel)]
         assert page.context.translate(key, reason="Away.") in texts
+
+
+def test_a_person_who_only_reads_sees_who_does_the_step(page: PaymentPage) -> None:
+    """The next step asks an operator to act. An auditor reads who does it, and what an auditor can do instead."""
+    context = page.context
+    step = NextStep("next.payment_probe", action="probe")
+    sentence = context.translate("next.payment_probe")
+    people = (
+        Person("aud-e", frozenset({AUDITOR}), may_buy=False),
+        Person("op-a", frozenset({OPERATOR}), may_buy=False),
+    )
+    texts: dict[str, list[str]] = {}
+    for name, expected in (("op-a", sentence), ("aud-e", context.translate("next.by_others", step=sentence))):
+        context.change_operator(name)
+        context.replace_people(people)
+        assert format_next_step(step, context) == expected
+        assert format_next_step(replace(step, action=None), context) == sentence
+        page.show_route(PaymentRoute(5))
+        assert page.details is not None
+        page.action_bar._show_helpful_actions(page.details, (), page.form, "Away.", "")
+        texts[name] = [label.plain for label in page.form.findChildren(TextLabel)]
+    instead = context.translate("record.reader_can")
+    assert [any(text.endswith(instead) for text in texts[name]) for name in ("op-a", "aud-e")] == [False, True]
 
 
 def test_nobody_probes_an_unasked_payment_without_connection(page: PaymentPage) -> None:
