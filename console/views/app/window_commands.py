@@ -273,14 +273,14 @@ def _make_export_command(frame: WindowFrame) -> WindowCommand:
             return ""
         return frame.context.translate("reason.no_list")
 
-    def choose_export_path() -> None:
+    def ask_path_and_export_list() -> None:
         if exporter is not None:
-            exporter.choose_export_path()
+            exporter.ask_path_and_export_list()
 
     return WindowCommand(
         "export",
         _make_title_function("command.export"),
-        choose_export_path,
+        ask_path_and_export_list,
         shortcut=EXPORT_SHORTCUT,
         find_refusal=find_refusal,
     )

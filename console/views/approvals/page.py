@@ -170,7 +170,7 @@ class ApprovalsPage(Page):
     def _connect_signals(self) -> None:
         self.list_panel.card_selected.connect(self._show_selected_card)
         self.list_panel.card_list.detail_focus_requested.connect(self._open_proposal_or_focus_request)
-        self.list_panel.export_button.clicked.connect(self.exporter.choose_export_path)
+        self.list_panel.export_button.clicked.connect(self.exporter.ask_path_and_export_list)
         self.proposal_panel.record_requested.connect(self._open_proposal_or_focus_request)
         self.list_panel.card_list.scroll_requested.connect(self.request_panel.scroll_one_page)
         self.request_panel.list_requested.connect(self._focus_list)

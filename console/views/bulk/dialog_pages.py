@@ -25,7 +25,7 @@ from console.views.pages.permission_buttons import block_button_while_read_only
 from console.views.pages.whole_text_line import add_whole_text_line
 from console.views.presenters import bulk as bulk_words
 from console.views.presenters.columns import measure_column_width
-from console.views.records.columns import format_name_with_kind, measure_name_with_kind
+from console.views.records.columns import format_name_with_kind, measure_width_of_name_with_kind
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage
 from console.views.tables.columns import Column, StateCell
@@ -328,7 +328,7 @@ def _make_bulk_row_columns(
             format_position,
             "amount",
         ),
-        Column("record", translate("column.record"), measure_name_with_kind(context), format_record, "data"),
+        Column("record", translate("column.record"), measure_width_of_name_with_kind(context), format_record, "data"),
         Column("company", translate("column.corporation"), 136, format_company),
         state_column,
         Column("why", translate("column.reason"), 220, format_reason, is_stretched=True),

@@ -201,7 +201,7 @@ class PdfPage(Page):
             (self.zoom_in_button.clicked, self.zoom_in),
             (self.text_button.clicked, self.toggle_text_view),
             (self.compare_button.clicked, self._compare_versions),
-            (self.save_button.clicked, self.choose_save_path),
+            (self.save_button.clicked, self.ask_path_and_save_copy),
             (self.print_button.clicked, self.print_document),
             (self.fit_width_button.clicked, self.fit_page_width),
             (self.fit_page_button.clicked, self.fit_whole_page),
@@ -216,7 +216,7 @@ class PdfPage(Page):
             ("PgDown", self.show_next_page),
             ("T", self.toggle_text_view),
             ("C", self._compare_versions),
-            ("Ctrl+S", self.choose_save_path),
+            ("Ctrl+S", self.ask_path_and_save_copy),
             (PRINT_SHORTCUT, self.print_document),
             ("W", self.fit_page_width),
             ("H", self.fit_whole_page),
@@ -660,8 +660,8 @@ class PdfPage(Page):
         self.page_printer.print_pdf(self.route.record_id, self.route.sha256)
 
     @Slot()
-    def choose_save_path(self) -> None:
-        """Open the dialog in which the person selects the path for a copy of the shown PDF."""
+    def ask_path_and_save_copy(self) -> None:
+        """Open the dialog in which the person selects the path for a copy of the shown PDF, then write the copy."""
         name = f"{make_pdf_file_stem(self.route.record_id)}.pdf"
         save_copy = partial(self._save_copy, self.route)  # another PDF may be shown when the path has been chosen
         ask_for_save_path(self, self.context.translate("action.save_pdf"), "pdf", save_copy, name)

@@ -52,13 +52,13 @@ class ListExporter(QObject):
         self._request: ExportRequest | None = None
         self._file_writer = BackgroundFileWriter(context, parent, "export", context.translate("action.export"))
         self.button = KeyButton(context.translate("action.export"), EXPORT_SHORTCUT, binds_key=False)
-        self.button.clicked.connect(self.choose_export_path)
+        self.button.clicked.connect(self.ask_path_and_export_list)
         if head is not None:
             head.add_button(self.button)
         self.page_printer = PagePrinter(context, parent)
         if isinstance(parent, Page):
             parent.bind_shortcut(PRINT_SHORTCUT, self.print_list)
-            parent.bind_shortcut(EXPORT_SHORTCUT, self.choose_export_path)
+            parent.bind_shortcut(EXPORT_SHORTCUT, self.ask_path_and_export_list)
 
     @property
     def is_running(self) -> bool:
@@ -89,9 +89,9 @@ class ListExporter(QObject):
             self._show_refusal("reason.no_print")
 
     @Slot()
-    def choose_export_path(self) -> None:
-        """Open the dialog in which the person selects the path of the new file. Do nothing if an export is running.
-        If there is nothing to export, a page shows this."""
+    def ask_path_and_export_list(self) -> None:
+        """Open the dialog in which the person selects the path of the new file, then write the list to this file. Do
+        nothing if an export is running. If there is nothing to export, a page shows this."""
         export_other = self._find_other_export()
         if export_other is not None:
             export_other()

@@ -83,8 +83,9 @@ class MentionDoneButton(QWidget):
         self.done_button.clicked.connect(self._mark_done)
         self.setLayout(make_row(self.done_button, ReasonLabel(self.done_button, self), None))
 
-    def enable_for_row(self, row: object) -> None:
-        """Enable the button if `row`, the selected row of the table, is a mention; otherwise disable it."""
+    def update_for_row(self, row: object) -> None:
+        """Enable the button if `row`, the selected row of the table (None for no row), is a mention and the acting
+        person has the right `note`; otherwise disable the button with the reason."""
         self._mention = row if isinstance(row, Mention) else None
         reason = self._context.find_missing_right_reason("note") or (
             "" if self._mention else self._context.translate("reason.mention_choose")

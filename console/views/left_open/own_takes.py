@@ -63,7 +63,7 @@ class OwnTakeButtons(QWidget):
         reason = ReasonLabel(self.give_back_button, self)
         self.setLayout(make_row(self.give_back_button, self.hand_over_button, reason, None))
 
-    def enable_for_row(self, row: object) -> None:
+    def update_for_row(self, row: object) -> None:
         """Enable the buttons if the acting person has taken the record, or owns the incident, of `row`, the
         selected row; otherwise disable them. None means that no row is selected."""
         self._taken_subject = _find_taken_subject(row, self._context.operator or "")

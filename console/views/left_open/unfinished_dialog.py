@@ -39,7 +39,7 @@ from console.views.presenters.columns import measure_column_width
 from console.views.presenters.drafts import continue_draft
 from console.views.presenters.own_work import OwnWorkGroup, list_own_work
 from console.views.presenters.records import shorten_identifier
-from console.views.records.columns import format_name_with_kind, measure_name_with_kind
+from console.views.records.columns import format_name_with_kind, measure_width_of_name_with_kind
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, make_route_to_record
 from console.views.runtime.tasks import Failure
@@ -455,9 +455,9 @@ class UnfinishedWorkDialog(DialogFrame):
         item = table.current_item if has_rows else None
         self.main_button.setVisible(has_rows)
         self.own_takes.setVisible(has_rows and table in (self.leases_and_takes_table, self.own_items_table))
-        self.own_takes.enable_for_row(item)
+        self.own_takes.update_for_row(item)
         self.mention_buttons.setVisible(has_rows and table is self.mentions_table)
-        self.mention_buttons.enable_for_row(item)
+        self.mention_buttons.update_for_row(item)
         if item is None:
             self.disable_main_button(translate("dialog.unfinished.open_off"))
             if not has_rows:
@@ -704,7 +704,7 @@ def _make_operation_columns(context: WindowContext) -> list[Column]:
 
     return [
         Column("since", translate("column.since"), 112, format_since, "data"),
-        Column("record", translate("column.record"), measure_name_with_kind(context), format_record, "data"),
+        Column("record", translate("column.record"), measure_width_of_name_with_kind(context), format_record, "data"),
         Column("number", translate("column.number_short"), 128, format_number, "data"),
         Column("state", translate("column.state"), 104, make_state_cell, "state"),
         Column(

@@ -397,7 +397,7 @@ class CompanyPanel(QWidget):
         """Return True if the visible list or the list of open items has a row."""
         return bool(self._get_visible_table().all_rows or self.open_items.focus_stops)
 
-    def list_records_for_keys(self) -> list[ShownRecord]:
+    def list_records_for_shortcuts(self) -> list[ShownRecord]:
         """Return the records to which keys of the page can apply: those of the visible list and the open items."""
         rows = self._get_visible_table().all_rows if self.visible_list_name else ()
         return [*rows, *filter(case_words.is_record_open, self.all_records)]

@@ -13,7 +13,7 @@ from console.domain.evidence.timeline import TimelineEventKind
 from console.domain.views.company import MAX_ROWS_ON_COMPANY_PAGE, CompanyDocument, CompanyEvent
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
-from console.views.records.columns import measure_name_with_kind
+from console.views.records.columns import measure_width_of_name_with_kind
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordRef
@@ -184,7 +184,9 @@ def _make_record_column(context: WindowContext, name_record: Callable[[RecordRef
     def format_name(row: Any) -> str:
         return name_record(_make_row_record_ref(row))
 
-    return Column("record", context.translate("column.record"), measure_name_with_kind(context), format_name, "data")
+    return Column(
+        "record", context.translate("column.record"), measure_width_of_name_with_kind(context), format_name, "data"
+    )
 
 
 def _make_time_column(context: WindowContext, get_instant: Callable[[Any], datetime]) -> Column:

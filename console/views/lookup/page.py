@@ -210,7 +210,7 @@ class LookupPage(Page):
         self.exporter.update_button()
         shown_widget = self.result_stack.currentWidget()
         is_company = shown_widget is self.company_panel
-        records = self.company_panel.list_records_for_keys() if is_company else []
+        records = self.company_panel.list_records_for_shortcuts() if is_company else []
         has_rows = self.company_panel.has_rows_to_open() if is_company else False
         is_offered = {
             "key.open": has_rows or isinstance(shown_widget, FoundRecordsPanel | CompanyList),
@@ -246,7 +246,7 @@ class LookupPage(Page):
         if request is None or request.name is ListName.COMPANIES:
             self.show_key_refusal(self.context.translate("bundle.none"))
         else:
-            self.evidence_bundle.choose_bundle_path(partial(_list_export_refs, request))
+            self.evidence_bundle.ask_path_and_write_bundle(partial(_list_export_refs, request))
 
     # -- lookup
 

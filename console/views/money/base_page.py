@@ -67,7 +67,7 @@ class MoneyPage(RecordPage[MoneyDetailsT]):
         self._scroll_timer.timeout.connect(self._scroll_to_payer)
         self.unmasking = PayerUnmasking(context, self)
         self.unmasking.changed.connect(self._show_unmasked_texts)
-        self.money_panel.part_opened.connect(self.open_money_part)
+        self.money_panel.part_opened.connect(self.open_rows_of_money_part)
         self.money_panel.copied.connect(self.action_handlers.show_copied_toast)
         self.money_panel.setVisible(self.shows_amounts)
         self._order_link = LinkButton(context.translate("action.open_order"), has_arrow=True, role="small")
@@ -159,7 +159,7 @@ class MoneyPage(RecordPage[MoneyDetailsT]):
         self.unmasking.mask_texts()
         super().hideEvent(event)
 
-    def open_money_part(self, part_key: str) -> None:
+    def open_rows_of_money_part(self, part_key: str) -> None:
         """Show the rows from which the amount of this part results. `part_key` is the key of the part (a field of
         MoneyParts). Implemented by the pages that show the parts."""
 

@@ -189,7 +189,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         if isinstance(refund_id, int):
             self.context.navigate(RefundRoute(refund_id, (), self.sidebar_key))
 
-    def open_money_part(self, part_key: str) -> None:
+    def open_rows_of_money_part(self, part_key: str) -> None:
         """Show the rows from which the amount of this part results. For the paid and the reversed amount, and for an
         amount given back outside, open the tab with the provider's answers and people's evidence; for money set
         aside, open the page of all money set aside; for any other part, open the refunds and select the newest refund

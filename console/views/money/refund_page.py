@@ -94,7 +94,7 @@ class RefundPage(MoneyPage[RefundDetails]):
             return sending_time
         return f"{sending_time}\n{self.context.translate('case.sent_again', n=record.sent_count)}"
 
-    def open_money_part(self, part_key: str) -> None:
+    def open_rows_of_money_part(self, part_key: str) -> None:
         """Open the page of the payment, which shows the rows of all parts of the payment's amount."""
         if self.details is not None:
             self.context.navigate(PaymentRoute(self.details.payment.id, (), self.sidebar_key))

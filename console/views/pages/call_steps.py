@@ -31,14 +31,14 @@ class ReachedStep:
 
 
 class ReachedStepCollector:
-    """Collects the steps of a running call. The call's background thread calls `report`; the GUI thread reads
+    """Collects the steps of a running call. The call's background thread calls `report_step`; the GUI thread reads
     `reached_steps`."""
 
     def __init__(self, context: WindowContext) -> None:
         self._context = context
         self.reached_steps: list[ReachedStep] = []
 
-    def report(self, code: str) -> None:
+    def report_step(self, code: str) -> None:
         """Store that the call has reached the step `code` (see ReachedStep) at the present time."""
         self.reached_steps.append(ReachedStep(code, self._context.now()))
 

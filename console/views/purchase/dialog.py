@@ -76,7 +76,7 @@ class PurchaseDialog(DialogFrame):
     def _buy_check(self) -> None:
         if self.is_busy:
             return
-        context, request, report = self._context, self.form.make_request(), self._steps.report
+        context, request, report = self._context, self.form.make_request(), self._steps.report_step
         self._draft.stop_storing()
         self.set_busy(context.translate("dialog.purchase.busy"))
         self.show_title(context.translate("dialog.purchase.asking_title"), self._format_subtitle())

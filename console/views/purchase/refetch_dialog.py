@@ -100,7 +100,7 @@ class RefetchDialog(DialogFrame):
         if self.is_busy:
             return
         context, record = self._context, self._record
-        detail, pdf, report = self.detail_box.isChecked(), self.pdf_box.isChecked(), self._steps.report
+        detail, pdf, report = self.detail_box.isChecked(), self.pdf_box.isChecked(), self._steps.report_step
         self.set_busy(context.translate("dialog.refetch.busy"))
         self.hint.show_text("")
         self.show_title(

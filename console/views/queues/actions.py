@@ -160,7 +160,7 @@ class QueuePageActions(QObject):
         instead."""
         if name == "evidence_pack" and self._selection:
             request = self._selection.make_bulk_request(BulkAction.NOTE)  # the records are the same for each action
-            self.evidence_bundle.choose_bundle_path(
+            self.evidence_bundle.ask_path_and_write_bundle(
                 partial(_list_refs_of_selection, request.list_records), request.record_count
             )
             return

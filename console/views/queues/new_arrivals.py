@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from console.domain.views.any_record import QueueItem, QueuePage
 from console.views.pages.fitted_table import FittedTable
 from console.views.presenters.records import make_record_ref
-from console.views.queues.rows import QueueListQuery, QueueRow, make_words_check
+from console.views.queues.rows import QueueListQuery, QueueRow, make_word_matcher
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordRef
@@ -87,7 +87,7 @@ class QueueArrivals(QObject):
 
         self._compared_query = query
         # The database evaluates the conditions of the filter, but not the searched words.
-        has_words = make_words_check(query.words)
+        has_words = make_word_matcher(query.words)
         shown_refs = [
             make_record_ref(row.item.record) for row in table.rows.iterate_loaded_rows() if isinstance(row, QueueRow)
         ][:_MAX_SEARCHED_ROWS]

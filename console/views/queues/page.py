@@ -411,7 +411,7 @@ class QueuesPage(Page):
 
     def _make_table(self, queue: str, *, is_grouped: bool) -> FittedTable:
         context = self.context
-        group = queue_rows.make_heading_function(context) if is_grouped else None
+        group = queue_rows.make_work_heading_function(context) if is_grouped else None
         columns = queue_rows.make_queue_columns(context, queue, is_grouped=is_grouped)
         columns = arrange_columns(columns, self.columns.get_chosen_column_keys(queue))
         if self.by_cause:

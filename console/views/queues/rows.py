@@ -216,7 +216,7 @@ def _get_credit_check(row: QueueRow) -> CreditCheck:
     return record
 
 
-def make_heading_function(context: WindowContext) -> Callable[[QueueRow], RowGroup]:
+def make_work_heading_function(context: WindowContext) -> Callable[[QueueRow], RowGroup]:
     """Return a function that gets a row and returns the heading (RowGroup) above all rows with the same badge of
     work."""
 
@@ -272,7 +272,7 @@ class QueueListQuery:
             filter_text,
             chosen_records,
             record_filter=self.record_filter,
-            has_words=make_words_check(self.words),
+            has_words=make_word_matcher(self.words),
         )
 
 
@@ -341,7 +341,7 @@ def _list_searched_texts(record: ShownRecord) -> tuple[str, ...]:
     return record.provider_refund_key or "", record.provider_refund_id or "", f"r-{record.id}"
 
 
-def make_words_check(words: str) -> Callable[[QueueItem], bool] | None:
+def make_word_matcher(words: str) -> Callable[[QueueItem], bool] | None:
     """Return a function that returns True if the searched words occur in a text of an item of the queue. Return None
     instead of a function if no words are searched."""
     filter_text = _fold_text(words)

@@ -50,7 +50,7 @@ def format_name_with_kind(record: ShownRecord, context: WindowContext) -> str:
     )
 
 
-def measure_name_with_kind(context: WindowContext) -> int:
+def measure_width_of_name_with_kind(context: WindowContext) -> int:
     """Return the width (px at text scale 1.0) of a column with the names of `format_name_with_kind`."""
     return _measure_name(context.translate("case.title.payment", number=_LONG_RECORD_NUMBER))
 
@@ -202,7 +202,7 @@ def _make_name_column(factory: _RecordColumnFactory) -> Column:
         )
 
     if factory.has_several_kinds:
-        width = measure_name_with_kind(context)
+        width = measure_width_of_name_with_kind(context)
     elif factory.has_only_checks:
         width = _measure_name(context.translate("record.short", id=88_888))
     else:

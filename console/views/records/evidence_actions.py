@@ -51,7 +51,7 @@ class EvidenceExportActions(QObject):
         if name == "copy_story":
             self.copy_timeline(kind, id, record_title)
         elif name == "evidence_pack":
-            self.choose_pack_path(kind, id, record_title)
+            self.ask_path_and_write_pack(kind, id, record_title)
         return name in EVIDENCE_EXPORT_ACTIONS
 
     # -- as text
@@ -75,7 +75,7 @@ class EvidenceExportActions(QObject):
 
     # -- as a file
 
-    def choose_pack_path(self, kind: str, id: int, record_title: str) -> None:
+    def ask_path_and_write_pack(self, kind: str, id: int, record_title: str) -> None:
         """Ask the person for the path of a new file, then write the evidence pack of the record to it. Do nothing
         while a pack of the same record is being written. `record_title` is the title of the record in messages."""
         if (kind, id) in self._records_in_progress:

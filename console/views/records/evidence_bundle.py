@@ -40,7 +40,7 @@ class EvidenceBundleExport(QObject):
         """True while an evidence bundle is being written."""
         return self._file_writer.is_running
 
-    def choose_bundle_path(self, read_records: RecordReader, count: int | None = None) -> None:
+    def ask_path_and_write_bundle(self, read_records: RecordReader, count: int | None = None) -> None:
         """Ask the person for the path of a new file, then write the evidence packs of the records that
         `read_records` returns. `count` is the number of records; None if it isn't known. If the person lacks
         the right, show the reason. Do nothing while an export runs.
@@ -63,7 +63,7 @@ class EvidenceBundleExport(QObject):
     @Slot(str)
     def write_bundle_to(self, path: str) -> None:
         """Write one file at `path` with the evidence packs of the records that the function passed to
-        `choose_bundle_path` returns. Do nothing if no function was passed, or while an export runs."""
+        `ask_path_and_write_bundle` returns. Do nothing if no function was passed, or while an export runs."""
         context, read_records = self._context, self._read_records
         if read_records is None or self.is_running:
             return

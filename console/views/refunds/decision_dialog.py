@@ -46,7 +46,7 @@ class _DecisionDialog(DialogFrame):
         )
         super().__init__(
             translate(f"dialog.{self.decision_name}.title", amount=amount_text),
-            format_dialog_subtitle(context, details),
+            format_decision_subtitle(context, details),
             cancel_text=translate("action.cancel"),
             main_button_text=translate(f"dialog.{self.decision_name}.act", amount=amount_text),
             kind="danger" if self.decision_name == "reject" else "primary",
@@ -159,7 +159,7 @@ class _DecisionDialog(DialogFrame):
         main_button_text = translate("action.open_refund")
         self.show_outcome(
             title,
-            format_dialog_subtitle(self._context, self._details),
+            format_decision_subtitle(self._context, self._details),
             content,
             close_text=translate("action.close"),
             main_button_text=main_button_text,
@@ -394,7 +394,7 @@ def make_decision_content(context: WindowContext, refund: Refund | None, result_
     return content
 
 
-def format_dialog_subtitle(context: WindowContext, details: RefundDetails) -> str:
+def format_decision_subtitle(context: WindowContext, details: RefundDetails) -> str:
     """Return the subtitle of a decision dialog: the number, order, corporation and provider of the payment, and the
     maker and time of the refund request."""
     payment = details.payment

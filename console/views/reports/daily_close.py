@@ -243,7 +243,7 @@ class DailyCloseSection(ReportSection):
         return self._daily_close is not None and not self.is_writing
 
     @Slot()
-    def choose_close_path(self) -> None:
+    def ask_path_and_write_close(self) -> None:
         """Ask the person for the path of a new file, then write the shown daily close to it. Do nothing if the
         section can't write it (see `can_write`)."""
         close = self._daily_close

@@ -125,7 +125,9 @@ class ReportsPage(Page):
         """Return the function that asks for the path of a file and writes the shown daily close to it. Return None
         if the visible section is another one, or if it can't write the close at present."""
         section = self.section
-        return section.choose_close_path if isinstance(section, DailyCloseSection) and section.can_write else None
+        return (
+            section.ask_path_and_write_close if isinstance(section, DailyCloseSection) and section.can_write else None
+        )
 
     def _show_section_failure(self, section: ReportSection, failure: Failure) -> None:
         """Show that the figures of `section` could not be read, unless the person has opened another tab meanwhile:

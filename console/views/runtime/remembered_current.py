@@ -57,13 +57,13 @@ class RememberedCurrentItem(_ItemView):
         self._remember_index()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        was_visible = self.is_current_item_visible_in(self._height_before_resize)
+        was_visible = self.is_current_item_visible_in_height(self._height_before_resize)
         super().resizeEvent(event)
         self._height_before_resize = self.viewport().height()
-        if was_visible and not self.is_current_item_visible_in(self._height_before_resize):
+        if was_visible and not self.is_current_item_visible_in_height(self._height_before_resize):
             self.scroll_to_current_item()
 
-    def is_current_item_visible_in(self, height_px: int) -> bool:
+    def is_current_item_visible_in_height(self, height_px: int) -> bool:
         """Return True if the whole current item would be visible if the visible part of the list were `height_px` px
         high. If this part is shorter than the item, return True if the top of the item is at the upper end of the
         part.

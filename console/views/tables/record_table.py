@@ -222,14 +222,14 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         last_row = self.rowAt(bottom)
         self.rows.set_visible_rows(first_row, last_row if last_row >= 0 else self.rows.rowCount() - 1)
 
-    def is_current_item_visible_in(self, height_px: int) -> bool:
+    def is_current_item_visible_in_height(self, height_px: int) -> bool:
         row = self.currentIndex().row()  # by its row, because the cell of a hidden column has no rectangle
         return row >= 0 and 0 <= self.rowViewportPosition(row) <= max(0, height_px - self.rowHeight(row))
 
     def _is_current_row_visible(self) -> bool:
         """Return True if the whole current row is visible. In a table that is shorter than a row, return True if the
         top of the current row is visible."""
-        return self.is_current_item_visible_in(self.viewport().height())
+        return self.is_current_item_visible_in_height(self.viewport().height())
 
     def scroll_to_current_item(self) -> None:
         if self.currentIndex().isValid() and not self._is_current_row_visible():

@@ -109,9 +109,9 @@ def test_the_refusal_of_a_left_open_row_names_its_record(qtbot: QtBot, monkeypat
     mention = Mention(3, "op-a", NOW, Note(1, "payment", 7, "op-b", "@op-a look", NOW))
     monkeypatch.setattr(dialog._context, "operator", "op-a")
     dialog._number_by_record.update({"payment 6": "ORD-6", "payment 7": "ORD-7"})
-    dialog.own_takes.enable_for_row(take)
+    dialog.own_takes.update_for_row(take)
     dialog.own_takes._give_back_subject()
     assert "ORD-6" in dialog._bar_by_name["act"].sentence
-    dialog.mention_buttons.enable_for_row(mention)
+    dialog.mention_buttons.update_for_row(mention)
     dialog.mention_buttons._mark_done()
     assert "ORD-7" in dialog._bar_by_name["act"].sentence

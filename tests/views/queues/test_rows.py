@@ -25,10 +25,10 @@ from console.views.queues.rows import (
     QueueRow,
     get_row_record_ref,
     list_hideable_column_keys,
-    make_heading_function,
     make_queue_columns,
     make_row_reader,
-    make_words_check,
+    make_word_matcher,
+    make_work_heading_function,
 )
 from console.views.runtime.page_fetch import FetchedPage
 from console.views.runtime.routes import RECORD_QUEUE_NAMES
@@ -50,7 +50,7 @@ def test_groups_count_their_rows_once_the_whole_queue_is_here() -> None:
         [make_check(1, work=REVIEW_WORK), make_check(2, work=REVIEW_WORK), make_check(3, work=SCHEDULED_WORK)]
     )
     page = make_row_reader(QueueListQuery("unknown"))(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
-    group = make_heading_function(make_window_context())
+    group = make_work_heading_function(make_window_context())
     assert [(group(row).word, group(row).count_text) for row in page.rows] == [
         ("Needs a person", "2"),
         ("Needs a person", "2"),
@@ -74,7 +74,7 @@ def test_each_row_stands_below_the_heading_of_its_badge() -> None:
     services._items = items
     page = make_row_reader(QueueListQuery("unknown"))(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
     context = make_window_context()
-    group = make_heading_function(context)
+    group = make_work_heading_function(context)
     headings = [(group(row).word, group(row).count_text) for row in page.rows]
     badges = [wording.get_badge_word(f"work.{row.item.explanation.work}", "en") for row in page.rows]
     assert headings == [(badge, str(len(WorkState))) for badge in badges]
@@ -101,7 +101,7 @@ def test_a_text_finds_names_numbers_and_records(text: str) -> None:
 @pytest.mark.parametrize("typed", ["Aー10442", "Ａ－１０４４２", "a‐10442"])
 def test_any_dash_of_a_payment_number_finds_the_payment(typed: str) -> None:
     """Every character that a keyboard gives for a hyphen finds the hyphen of a number."""
-    payment, has_words = make_payment(), make_words_check(typed)
+    payment, has_words = make_payment(), make_word_matcher(typed)
     assert has_words is not None
     assert has_words(QueueItem(payment, explain_payment(payment, NOW), payment.state_since))
 
@@ -202,7 +202,7 @@ def test_an_export_has_the_filter_of_its_list() -> None:
 def test_spaces_of_a_name_hide_no_row(typed: str) -> None:
     """A typed name finds its row, however many spaces the stored name has, and of which width they are."""
     items = QueueServices([replace(make_check(17), company_name="みなと　　商会 東京")]).read_queue("review").items
-    has_words = make_words_check(parse_filter(typed).words)
+    has_words = make_word_matcher(parse_filter(typed).words)
     assert has_words is not None
     assert has_words(items[0])
 

@@ -317,7 +317,7 @@ def check_export_of_daily_close(page: ReportsPage) -> None:
     assert page.findChildren(QFileDialog) == []
     assert translate("reason.no_print") in [label.plain for label in page.findChildren(TextLabel)]
     assert "Ctrl+P" not in [key for keys, _ in page.hint_bar.key_hints for key in keys]
-    page.exporter.choose_export_path()
+    page.exporter.ask_path_and_export_list()
     (dialog,) = page.findChildren(QFileDialog)
     assert dialog.windowTitle() == translate("close.write")
     dialog.reject()
@@ -447,7 +447,7 @@ def test_the_daily_close_is_shown_and_exported(
     section.unknown_table.opened.emit(unknown[0])
     assert opened
     check_export_of_daily_close(page)
-    page.exporter.choose_export_path()
+    page.exporter.ask_path_and_export_list()
     dialog = section.findChildren(QFileDialog)[-1]
     section._day_edit.setText("2026-11-02")
     section._day_edit.returnPressed.emit()  # as a read that ends while the dialog is open

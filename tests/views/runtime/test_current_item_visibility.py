@@ -20,7 +20,7 @@ def test_the_current_line_of_a_timeline_stays_visible(qtbot: QtBot) -> None:
     timeline.setCurrentIndex(timeline.model().index(9, 0))
 
     def is_visible() -> bool:
-        return timeline.is_current_item_visible_in(timeline.viewport().height())
+        return timeline.is_current_item_visible_in_height(timeline.viewport().height())
 
     assert is_visible()
     for height_px, is_hidden in ((8 * 32, False), (5 * 32, True), (12 * 32, False)):

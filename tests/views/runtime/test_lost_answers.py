@@ -273,7 +273,7 @@ def prepare_end_mention(window: PersonWindow) -> ClickFunction:
     author.recovery.add_note("credit-check", record.id, f"@{me}")
     buttons = MentionDoneButton(window.context, lambda _title, _failure: None, lambda kind, id: f"{kind} {id}")
     buttons.setParent(window.parent)
-    buttons.enable_for_row(window.desk.mentions.list_open_mentions()[0])
+    buttons.update_for_row(window.desk.mentions.list_open_mentions()[0])
     return buttons.done_button.click
 
 

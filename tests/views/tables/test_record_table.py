@@ -168,13 +168,13 @@ def test_the_current_row_stays_in_sight_while_the_table_is_hidden(
     current row, which was the last visible one before, is visible then."""
     view = make_record_table(9)
     view.go_to_row(8)
-    assert view.is_current_item_visible_in(view.viewport().height())
+    assert view.is_current_item_visible_in_height(view.viewport().height())
     for height_px in (28 + 3 * 32, 28 + 6 * 32, 28 + 2 * 32):
         view.hide()
         view.resize(600, height_px)
         view.show()
         qtbot.waitUntil(lambda: view.height() == view.viewport().height() + 28)
-        assert view.is_current_item_visible_in(view.viewport().height()), height_px
+        assert view.is_current_item_visible_in_height(view.viewport().height()), height_px
 
 
 def test_scrolling_reads_the_visible_pages(make_record_table: MakeTableFunction) -> None:
@@ -309,7 +309,7 @@ def test_the_rows_stay_when_their_height_changes(
     assert view.rowAt(0) == 9
     appearance.set_text_scale(2.0)
     assert view.rowAt(0) in (9, 10)
-    assert view.is_current_item_visible_in(view.viewport().height())
+    assert view.is_current_item_visible_in_height(view.viewport().height())
     view.verticalScrollBar().setValue(view.verticalScrollBar().value() + view.rowHeight(0) * 8)
     top_row = view.rowAt(0)
     appearance.set_density("compact")

@@ -89,7 +89,7 @@ class FocusRingMover(QObject):
         if self._ring is not None and gap is not None:
             self._ring.surround_widget(new_widget, gap)
 
-    def refresh(self) -> None:
+    def refresh_ring(self) -> None:
         """Show the focus ring with its new gap, because the attribute `focus_ring_gap_px` of the focused widget has
         changed."""
         self._move_ring(None, QApplication.focusWidget())
@@ -108,4 +108,4 @@ def refresh_focus_ring() -> None:
     app = QApplication.instance()
     rings = app.findChild(FocusRingMover) if app else None
     if rings is not None:
-        rings.refresh()
+        rings.refresh_ring()
