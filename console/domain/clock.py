@@ -75,7 +75,7 @@ class TimeScale:
         factor."""
         return unscaled_seconds / self.factor
 
-    def scale_delta(self, unscaled_duration: timedelta) -> timedelta:
+    def scale_duration(self, unscaled_duration: timedelta) -> timedelta:
         """Return the duration for which to wait: `unscaled_duration`, the duration in production, divided by the
         factor."""
         return unscaled_duration / self.factor

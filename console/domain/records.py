@@ -332,7 +332,8 @@ class Operation:
 
     @property
     def is_lost_without_effect(self) -> bool:
-        """True for a lost operation that certainly had no effect: it blocks nothing, and there is nothing to ask."""
+        """True for a lost operation that certainly had no effect: it blocks nothing, and a probe would learn nothing
+        new."""
         return self.source == "desk" and self.state is OperationState.FAILED
 
 

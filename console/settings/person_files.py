@@ -21,9 +21,10 @@ def get_person_file_path(home: Path, person: str, suffix: str) -> Path:
     )
 
 
-def make_preferences_file(home: Path, person: str) -> NamedValuesFile:
+def get_preferences_file(home: Path, person: str) -> NamedValuesFile:
     """Return the object that reads and changes the file of this person's preferences: language, appearance, and sizes
-    of windows and columns. The file contains no names, no typed texts and no secrets; the first change creates it.
+    of windows and columns. The call doesn't touch the file; the first change creates it. The file contains no names,
+    no typed texts and no secrets.
     """
     return NamedValuesFile(get_person_file_path(home, person, ".preferences.json"))
 
@@ -33,7 +34,7 @@ def read_preferences(home: Path, person: str) -> NamedValues:
     so that the window can still open.
     """
     try:
-        return make_preferences_file(home, person).read()
+        return get_preferences_file(home, person).read()
     except (ConsoleError, OSError):
         log.warning("the preferences can't be read", exc_info=True)
         return NamedValues()

@@ -40,6 +40,7 @@ def format_bulk_reason(code: str | None, person: str | None, context: TextContex
 
 
 def format_bulk_row_reason(row: BulkRow, context: TextContext) -> str:
+    """Return the sentence for the stored reason of a processed row; "" for a row without a reason."""
     return format_bulk_reason(*split_reason_and_person(row.reason), context)
 
 

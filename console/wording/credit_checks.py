@@ -18,16 +18,18 @@ def get_company_name_of_credit_check(record: CreditCheck, context: TextContext) 
     if record.company_name:
         return record.company_name
     entry = record.registry_entry
-    return format_registry_name(entry.corporation.name, context) if entry is not None else ""
+    return format_official_name_with_mark(entry.corporation.name, context) if entry is not None else ""
 
 
-def format_registry_name(official_name: str, context: TextContext) -> str:
+def format_official_name_with_mark(official_name: str, context: TextContext) -> str:
     """Return an official name with the mark which says that the name is from the corporation registry; "" for an
     empty name."""
     return context.translate("corporation.marked_name", name=official_name) if official_name else ""
 
 
 def get_result_word(record: CreditCheck, context: TextContext) -> str:
+    """Return the word for the result of a credit check. A result that this program doesn't know is returned
+    unchanged; "" if the credit check has no result."""
     return (
         context.translate(f"result.{record.result}") if record.result in ("ok", "hold", "ng") else record.result or ""
     )

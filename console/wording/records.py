@@ -247,7 +247,7 @@ def get_record_company_name(record: ShownRecord, context: TextContext) -> str:
     if isinstance(record, CreditCheck):
         return check_words.get_company_name_of_credit_check(record, context)
     entry = record.registry_entry
-    return check_words.format_registry_name(entry.corporation.name, context) if entry is not None else ""
+    return check_words.format_official_name_with_mark(entry.corporation.name, context) if entry is not None else ""
 
 
 def format_company_or_title(record: ShownRecord, context: TextContext) -> str:

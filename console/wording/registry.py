@@ -90,12 +90,12 @@ def format_registry_publisher(translate: TranslateFunction) -> str:
     return translate("corporation.publisher", publisher=REGISTRY_PUBLISHER, licence=REGISTRY_LICENCE)
 
 
-def list_registry_notices(
+def list_registry_warnings(
     facts: CorporationFacts, our_names: Iterable[str | None], translate: TranslateFunction
 ) -> tuple[str, ...]:
-    """Return the notices that a person must read about a record's corporation: the corporation is closed; its
-    successors; its official name differs from `our_names` (the names on our record); or the registry doesn't contain
-    its number. Return no notices for an open corporation of the same name."""
+    """Return the warnings that a person must read about a record's corporation, each as a text: the corporation is
+    closed; it was merged into its successors; its official name differs from `our_names` (the names on our record);
+    or the registry doesn't contain its number. Empty for an open corporation with one of these names."""
     corporation = facts.corporation
     if corporation is None:
         return (translate("corporation.unknown_number", day=facts.registry_date.isoformat()),)
@@ -111,12 +111,12 @@ def list_registry_notices(
     return tuple(notice for notice in notices if notice)
 
 
-def list_notices_of_entry(
+def list_registry_warnings_of_entry(
     entry: RegistryEntry, our_names: Iterable[str | None], translate: TranslateFunction
 ) -> tuple[str, ...]:
-    """Return the notices of `list_registry_notices` for a corporation whose successors were not read."""
+    """Return the notices of `list_registry_warnings` for a corporation whose successors were not read."""
     facts = CorporationFacts(entry.corporation.number, entry.registry_date, entry.corporation)
-    return list_registry_notices(facts, our_names, translate)
+    return list_registry_warnings(facts, our_names, translate)
 
 
 def format_corporation_facts_line(facts: CorporationFacts, translate: TranslateFunction) -> str:

@@ -30,7 +30,7 @@ def format_search_notes(result: SearchResult, translate: Callable[..., str]) -> 
     """
     for problem in result.query.problems:
         yield format_search_problem(problem, translate)
-    for kind, group in result.groups.items():
+    for kind, group in result.records_by_kind.items():
         note = format_missing_records_note(group, translate)
         if note:
             yield translate("export.note.of_kind", kind=translate(f"search.group.{kind}"), note=note)

@@ -6,7 +6,7 @@ from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QApplication
 
 from console.app import Console
-from console.settings.person_files import make_preferences_file
+from console.settings.person_files import get_preferences_file
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.help.help_dialog import HelpDialog
 from console.views.home.first_tasks_panel import FirstTasksPanel
@@ -140,7 +140,7 @@ def test_a_person_ends_the_first_tasks_by_keyboard(
     person.wait_until_read()
     assert not get_panel(person).isVisible()
     person.close()
-    assert make_preferences_file(console.settings.home, "op-a").read().values["first_tasks_ended"] is True
+    assert get_preferences_file(console.settings.home, "op-a").read().values["first_tasks_ended"] is True
     assert not get_panel(open_window()).isVisible()
 
 
@@ -191,7 +191,7 @@ def test_only_a_new_person_sees_first_tasks(
     """A person who has preferences of an earlier window, or a damaged file of preferences, isn't new and sees no
     first tasks. Another person at the same desk is new and sees them.
     """
-    file = make_preferences_file(console.settings.home, "op-a")
+    file = get_preferences_file(console.settings.home, "op-a")
     file.change({"theme": "light"})
     person = open_window()
     assert not get_panel(person).isVisible()

@@ -16,7 +16,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QHeaderView
 
 from console.app import Console
-from console.settings.person_files import get_person_file_path, make_preferences_file
+from console.settings.person_files import get_person_file_path, get_preferences_file
 from console.views.app.appearance_choices import (
     apply_and_store_density,
     apply_and_store_text_size,
@@ -91,7 +91,7 @@ def test_a_change_is_written_while_the_window_is_open(console: Console, open_win
     person = open_window()
     choose_all_preferences(person)
     wait_until_written(person)
-    values = make_preferences_file(console.settings.home, "op-a").read().values
+    values = get_preferences_file(console.settings.home, "op-a").read().values
     assert (values["theme"], values["density"], values["text_size"]) == ("dark", "compact", 125)
     assert values["language"] == person.opening.context.language
 
@@ -146,9 +146,9 @@ def test_each_person_has_own_preferences(console: Console, open_window: OpenWind
     apply_and_store_density(other.opening.context, "comfortable")
     wait_until_written(other)
     home = console.settings.home
-    assert make_preferences_file(home, "lead-b").read().values["density"] == "comfortable"
-    assert "theme" not in make_preferences_file(home, "lead-b").read().values
-    assert make_preferences_file(home, "op-a").read().values["density"] == "compact"
+    assert get_preferences_file(home, "lead-b").read().values["density"] == "comfortable"
+    assert "theme" not in get_preferences_file(home, "lead-b").read().values
+    assert get_preferences_file(home, "op-a").read().values["density"] == "compact"
     other.opening.context.change_operator("op-a")
     other.wait_until(lambda: current_appearance().density == "compact")
 
@@ -159,7 +159,7 @@ def test_two_windows_of_one_person_keep_both_changes(console: Console, open_wind
     apply_and_store_density(other.opening.context, "compact")
     wait_until_written(one)
     wait_until_written(other)
-    values = make_preferences_file(console.settings.home, "op-a").read().values
+    values = get_preferences_file(console.settings.home, "op-a").read().values
     assert (values["theme"], values["density"]) == ("high_contrast", "compact")
 
 
@@ -167,7 +167,7 @@ def test_an_unreadable_preferences_file_is_reported_and_set_aside(console: Conso
     """If a newer program has written the preferences, the window opens with the defaults, and says under which name
     the old file is stored.
     """
-    file = make_preferences_file(console.settings.home, "op-a")
+    file = get_preferences_file(console.settings.home, "op-a")
     file.change({"theme": "dark"})
     file.path.write_text(json.dumps({"version": 99, "values": {"theme": "dark"}}))
     person = open_window()
@@ -180,7 +180,7 @@ def test_an_unreadable_drafts_file_has_its_own_message(console: Console, open_wi
     """If both the file of drafts and visits and the file of preferences are unreadable, each has its own message, and
     both messages are shown.
     """
-    preferences = make_preferences_file(console.settings.home, "op-a")
+    preferences = get_preferences_file(console.settings.home, "op-a")
     preferences.change({"theme": "dark"})
     console.person_state.change_entries({"visits": {"at": "2026-10-31T09:00:00+00:00", "value": []}})
     state = get_person_file_path(console.settings.home, "op-a", ".state")
@@ -212,7 +212,7 @@ INVALID_PREFERENCES = {
 
 
 def test_invalid_preferences_are_replaced_by_defaults(console: Console, open_window: OpenWindow) -> None:
-    make_preferences_file(console.settings.home, "op-a").change(INVALID_PREFERENCES)
+    get_preferences_file(console.settings.home, "op-a").change(INVALID_PREFERENCES)
     person = open_window()
     appearance = current_appearance()
     assert (appearance.theme, appearance.density, appearance.scale) == ("light", "comfortable", 1.0)
@@ -266,7 +266,7 @@ def test_preferences_are_in_their_file_after_a_kill(tmp_path: Path) -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "chosen\n"
-        file = make_preferences_file(home, "op-a")
+        file = get_preferences_file(home, "op-a")
         while file.read().values.get("text_size") != 150:
             assert process.poll() is None
         process.send_signal(signal.SIGKILL)

@@ -47,7 +47,7 @@ def test_the_time_scale_divides_every_wait() -> None:
     """The time scale divides each wait."""
     assert TimeScale().factor == 1
     assert TimeScale(4).scale_seconds(60) == 15
-    assert TimeScale(4).scale_delta(timedelta(minutes=1)) == timedelta(seconds=15)
+    assert TimeScale(4).scale_duration(timedelta(minutes=1)) == timedelta(seconds=15)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from console.domain.payments.states import (
     RESERVING_REFUND_STATES,
     PaymentState,
     RefundState,
-    find_payment_path,
+    find_payment_state_path,
 )
 from console.domain.records import CheckState, OperationState, Person
 from console.domain.tasks import retry_schedules as schedules
@@ -204,7 +204,7 @@ PATHS_BETWEEN_STATES = {
 def test_only_harmless_steps_are_added_between_two_states(path_ends: tuple[PaymentState, PaymentState]) -> None:
     """If a report skips states, the program may add the waiting states, a success and a verified callback between two
     known states. It never adds a failure, an expiry or the receipt of a callback."""
-    assert find_payment_path(*path_ends) == PATHS_BETWEEN_STATES[path_ends]
+    assert find_payment_state_path(*path_ends) == PATHS_BETWEEN_STATES[path_ends]
 
 
 def test_a_schedule_has_one_wait_per_attempt_and_an_end() -> None:

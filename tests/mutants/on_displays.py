@@ -225,8 +225,8 @@ SENTENCE_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant(
         "the facts of a company that were told are not stored",
         "console/store/registry/watched_corporations.py",
-        '        "new_facts": format_facts(facts),\n',
-        '        "new_facts": format_facts(row.facts or facts),\n',
+        '        "new_facts": format_watched_facts(facts),\n',
+        '        "new_facts": format_watched_facts(row.facts or facts),\n',
         _COMPANIES_TESTS,
     ),
     _make_mutant(
@@ -438,7 +438,7 @@ SENTENCE_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant(
         "nothing among the newest records is told as nothing",
         "console/domain/lookup/search_result.py",
-        "        return any(group.is_partial for group in self.groups.values())\n",
+        "        return any(group.is_partial for group in self.records_by_kind.values())\n",
         "        return False\n",
         ("tests/desk/test_nothing_found.py",),
     ),

@@ -18,12 +18,12 @@ from console.settings.named_values_file import (
     NamedValuesFile,
     UnreadableNamedValuesFile,
 )
-from console.settings.person_files import get_person_file_path, make_preferences_file, read_preferences
+from console.settings.person_files import get_person_file_path, get_preferences_file, read_preferences
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> NamedValuesFile:
-    return make_preferences_file(tmp_path, "op-a")
+    return get_preferences_file(tmp_path, "op-a")
 
 
 def test_stored_values_are_read_back_and_other_lines_kept(file: NamedValuesFile) -> None:
@@ -39,7 +39,7 @@ def test_stored_values_are_read_back_and_other_lines_kept(file: NamedValuesFile)
 
 def test_two_windows_keep_each_others_values(tmp_path: Path) -> None:
     """Two windows change different values of one file: each writes only its own changes, so no value is lost."""
-    one, other = make_preferences_file(tmp_path, "op-a"), make_preferences_file(tmp_path, "op-a")
+    one, other = get_preferences_file(tmp_path, "op-a"), get_preferences_file(tmp_path, "op-a")
     one.change({"theme": "dark", "density": "compact"})
     other.change({"theme": "light"})
     one.change({"text_size": 150})
@@ -47,7 +47,7 @@ def test_two_windows_keep_each_others_values(tmp_path: Path) -> None:
 
 
 def _write_values_repeatedly(home: Path, name: str) -> None:
-    file = make_preferences_file(home, "op-a")
+    file = get_preferences_file(home, "op-a")
     for number in range(40):
         file.change({name: number, "both": name * 1000})
 
@@ -59,7 +59,7 @@ def test_processes_that_write_at_once_corrupt_nothing(tmp_path: Path) -> None:
     ]
     for process in processes:
         process.start()
-    file = make_preferences_file(tmp_path, "op-a")
+    file = get_preferences_file(tmp_path, "op-a")
     while any(process.is_alive() for process in processes):
         assert file.read().renamed_path is None
     for process in processes:
@@ -183,7 +183,7 @@ def test_a_reader_reads_the_old_file_or_the_new_one(file: NamedValuesFile, monke
 def test_an_unwritable_folder_of_values_is_reported(tmp_path: Path) -> None:
     (tmp_path / "people").write_text("a file where the folder belongs")
     with pytest.raises(ConsoleError) as caught:
-        make_preferences_file(tmp_path, "op-a").change({"theme": "dark"})
+        get_preferences_file(tmp_path, "op-a").change({"theme": "dark"})
     assert caught.value.code == ErrorCode.STORAGE_FULL
     assert read_preferences(tmp_path, "op-a").values == {}, "a window opens without preferences"
 

@@ -450,7 +450,7 @@ def read_stored_rows(stage: ChoiceStage, refs: Iterable[RecordRef]) -> list[tupl
 def check_search_results(stage: ChoiceStage, number: str) -> None:
     """Search for `number`, and check that each found record is explained as in its own row of a list."""
     now = stage.context.now()
-    groups = stage.console.lookup.search(number).groups.values()
+    groups = stage.console.lookup.search(number).records_by_kind.values()
     records = [record for group in groups for record in group.records]
     assert records
     rows = read_rows(stage, ((_KIND_BY_CLASS[type(record)], record.id) for record in records))

@@ -206,7 +206,7 @@ def _format_corporation_lines(entry: "RegistryEntry", translator: Translator) ->
     a line that names the registry as the source of these notices and of the corporation's name."""
     from console.wording import registry as registry_words  # imported here: a desk may have no registry
 
-    yield from registry_words.list_notices_of_entry(entry, (), translator)
+    yield from registry_words.list_registry_warnings_of_entry(entry, (), translator)
     yield registry_words.format_registry_source(entry.registry_date, translator)
 
 

@@ -27,11 +27,11 @@ def build_search_json(result: SearchResult, translate: TranslateFunction) -> Jso
       none
     """
     cut_record_lists = [
-        _JSON_LIST_NAME_BY_RECORD_KIND[kind] for kind, group in result.groups.items() if group.has_more
+        _JSON_LIST_NAME_BY_RECORD_KIND[kind] for kind, group in result.records_by_kind.items() if group.has_more
     ]
     records = {
         _JSON_LIST_NAME_BY_RECORD_KIND[kind]: [build_record_json(record, translate) for record in group.records]
-        for kind, group in result.groups.items()
+        for kind, group in result.records_by_kind.items()
     }
     exact_match = None if result.exact_match is None else {"kind": result.exact_match[0], "id": result.exact_match[1]}
     return {
@@ -42,7 +42,7 @@ def build_search_json(result: SearchResult, translate: TranslateFunction) -> Jso
         "exact": exact_match,
         "more": [*(["items"] if result.companies.has_more else []), *cut_record_lists],
         "partial": [
-            _JSON_LIST_NAME_BY_RECORD_KIND[kind] for kind, group in result.groups.items() if group.is_partial
+            _JSON_LIST_NAME_BY_RECORD_KIND[kind] for kind, group in result.records_by_kind.items() if group.is_partial
         ],
         **_build_search_query_json(result.query),
     }

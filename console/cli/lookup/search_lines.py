@@ -34,7 +34,7 @@ def _format_search_sections(result: SearchResult, translator: Translator) -> Ite
         yield translator("search.no_records")
     if result.query.words or not result.query.has_conditions:
         yield from format_registry_matches_lines(result.companies, translator)
-    for kind, group in result.groups.items():
+    for kind, group in result.records_by_kind.items():
         yield from format_section_lines(
             f"search.group.{kind}", tuple(_format_record_group_lines(group, translator)), translator
         )

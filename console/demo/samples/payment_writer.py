@@ -15,7 +15,7 @@ from console.demo.samples.payment_factory import ORDER_KIND, PAYMENT_KIND, REFUN
 from console.demo.samples.record_rows import ColumnValues
 from console.domain.audit.actions import AuditAction
 from console.domain.payments.records import Payment, SetAsideState
-from console.domain.payments.states import PaymentState, RefundState, find_payment_path
+from console.domain.payments.states import PaymentState, RefundState, find_payment_state_path
 from console.domain.records import Certainty
 from console.domain.tasks.saga_progress import DONE_FACT_KEY
 from console.domain.tasks.states import SagaState
@@ -121,7 +121,7 @@ def _add_payment(conn: Connection, sample: PaymentSample) -> None:
     if sample.provider_payment_id:
         values["provider_payment_id"] = sample.provider_payment_id
     first_state = PaymentState.COMPLETED if sample.status is PaymentState.REVERSED else sample.status
-    path = find_payment_path(PaymentState.INITIALIZING, first_state)
+    path = find_payment_state_path(PaymentState.INITIALIZING, first_state)
     payments.move_payment_along_path(
         conn, _read_payment(conn, sample), path, _find_instant_of_state(sample, first_state), **values
     )

@@ -1,4 +1,5 @@
-"""Names of the commands that disable and enable people. Desk requests, proposals and audit entries have them."""
+"""Names of the commands that disable and enable people. Desk requests, proposals and audit entries contain these
+names."""
 
 OPERATOR_KIND = "operator"
 """Kind of a person as the subject of an audit entry, of a desk request and of a proposal."""

@@ -75,8 +75,8 @@ TASKS_CAUSE = Cause("task", 0)
 @dataclass(frozen=True, slots=True)
 class AffectedRecord:
     """A record that an incident affects. `number` is our number of a payment or order, or the corporation number of a
-    credit check; None for a refund. `amount` is added to the sum of the incident; it is None if another affected
-    record already counts the same money.
+    credit check; None for a refund. `amount` is added to the sum of the incident; it is None for a credit check, and
+    if another affected record already counts the same money.
     """
 
     kind: str
@@ -243,7 +243,7 @@ def compute_incident_status(
     or RESOLVE later, or if the incident has become worse since. A snooze also ends at its time.
     """
     owner, owner_since = _find_owner_and_start(steps)
-    last_step = find_last_state_step(steps)
+    last_step = find_last_state_change(steps)
     if not has_open_alert:
         return IncidentStatus(
             IncidentState.CLOSED, owner, owner_since, resolution=_find_resolution_in_force(last_step)
@@ -265,8 +265,9 @@ _STATE_CHANGING_ACTIONS = frozenset(
 """The actions that change the state of an incident; the others change only its owner."""
 
 
-def find_last_state_step(steps: Sequence[IncidentStep]) -> IncidentStep | None:
-    """Return the last of an incident's steps that changed its state; None if only its owner was changed."""
+def find_last_state_change(steps: Sequence[IncidentStep]) -> IncidentStep | None:
+    """Return the last of an incident's steps that changed the state of the incident; None if no step changed it
+    (steps such as a take change only the owner)."""
     return next((step for step in reversed(steps) if step.action in _STATE_CHANGING_ACTIONS), None)
 
 

@@ -193,7 +193,7 @@ class _GracePeriods:
         return (
             rule in self.open_rules
             or since > self.now
-            or self.now - since >= self.scale.scale_delta(GRACE_PERIOD_BY_ALERT_RULE[rule])
+            or self.now - since >= self.scale.scale_duration(GRACE_PERIOD_BY_ALERT_RULE[rule])
         )
 
 

@@ -6,9 +6,9 @@ from enum import StrEnum
 class AuditAction(StrEnum):
     """Action of an audit entry, stored in the column `what`. The values are fixed, because databases, hash chains and
     evidence packs contain them. The catalogue of wordings has a sentence `timeline.<value>` for each. A value with a
-    verb in its base form, such as `refund.approve`, mostly names an attempt that was refused; the past form
-    (`refund.approved`) names an act that was done. A guarded action also writes audit entries with the actions
-    `<action>.started` and `<action>.lapsed`.
+    verb in its past form, such as `refund.approved`, names an act that was done. With the base form
+    (`refund.approve`), an entry usually reports that the program refused the act. A guarded action also writes audit
+    entries with the actions `<action>.started` and `<action>.lapsed`.
 
     `AuditAction(text)` accepts any text, also one that isn't declared here. For example, another version of the
     program may have begun an operation whose action this version doesn't declare.

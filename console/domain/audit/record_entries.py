@@ -21,7 +21,7 @@ _ACTIONS_WITHOUT_EFFECT_ON_RECORD: Collection[str] = frozenset(
 _PREFIXES_OF_ALERT_ACTIONS = ("alert.", "incident.")
 
 
-def reports_event(entry: TimelineEntry) -> bool:
+def does_entry_report_event(entry: TimelineEntry) -> bool:
     """True if the entry reports an event: a change of the record, or of its notes, takes or alerts. False if it only
     reports that a person has read or copied the record, or that the program refused an attempt."""
     return entry.result != "refused" and not entry.what.endswith(_SUFFIXES_OF_READING_ACTIONS)
@@ -35,7 +35,7 @@ def find_last_writer(history: Sequence[TimelineEntry]) -> str | None:
         (
             entry.actor
             for entry in reversed(history)
-            if reports_event(entry)
+            if does_entry_report_event(entry)
             and entry.what not in _ACTIONS_WITHOUT_EFFECT_ON_RECORD
             and not entry.what.startswith(_PREFIXES_OF_ALERT_ACTIONS)
         ),

@@ -188,7 +188,7 @@ no end in the journal.
 """
 
 
-def reports_provider_call(event: TimelineEvent) -> bool:
+def does_event_report_provider_call(event: TimelineEvent) -> bool:
     """Return True if the event of a payment, an order or a refund reports a call to the provider: its beginning, its
     answer or its end."""
     return event.event_kind in _CALL_EVENT_KINDS or event.what in _CALL_AUDIT_ACTIONS

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from console.domain.lookup.search_query import DAY_OPERATOR
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.queues.filter_text import list_known_providers
+from console.domain.queues.filter_text import list_all_provider_names
 from console.domain.queues.filters import NO_OWNER, FilterCertainty
 from console.domain.record_kinds import RECORD_KINDS
 from console.domain.records import Certainty, CheckState, WorkState
@@ -161,7 +161,7 @@ def _list_value_completions(
     each value whose words in the person's language (from `list_words`) begin with it. With `matches_codes`, it is
     also completed to each value that itself begins with it."""
     earlier_text, comma, partial_value = values.rpartition(",")
-    offered_values = list_known_providers() if operator == "provider" else OFFERED_VALUES_BY_OPERATOR[operator]
+    offered_values = list_all_provider_names() if operator == "provider" else OFFERED_VALUES_BY_OPERATOR[operator]
     if matches_codes and partial_value in offered_values:
         return
     earlier_values = earlier_text.split(",")

@@ -100,7 +100,7 @@ def parse_registry_query(text: str) -> RegistryQuery:
     """Return the query of the corporation registry that a typed text means. Any text is accepted; characters after
     the first 500 are ignored."""
     query_text = _clean_query_text(text[: LONGEST_QUERY_CHARACTERS * 2])[:LONGEST_QUERY_CHARACTERS]
-    number = find_number_in_text(query_text)
+    number = find_corporation_number_in_text(query_text)
     words = tuple(map(_read_word_or_half_post_code, query_text.split()))
     whole_word = _read_word(query_text)
     digits = "".join(query_text.translate(_HYPHEN_FOLDING).replace("-", "").split())
@@ -117,7 +117,7 @@ def parse_registry_query(text: str) -> RegistryQuery:
     )
 
 
-def find_number_in_text(text: str) -> str | None:
+def find_corporation_number_in_text(text: str) -> str | None:
     """Return the corporation number (13 digits) in a typed text, also one without its check digit or together with
     words; None if there is none.
     """

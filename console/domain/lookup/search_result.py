@@ -46,7 +46,7 @@ class SearchResult:
     exact_match: SearchSubject | None = None
 
     @property
-    def groups(self) -> dict[str, FoundRecords]:
+    def records_by_kind(self) -> dict[str, FoundRecords]:
         """The found records by kind, in the order in which lists show the kinds."""
         return {
             "payment": self.payments,
@@ -58,9 +58,9 @@ class SearchResult:
     @property
     def is_partial(self) -> bool:
         """True if the records of at least one kind were not all examined, so that there may be further matches."""
-        return any(group.is_partial for group in self.groups.values())
+        return any(group.is_partial for group in self.records_by_kind.values())
 
     @property
     def records(self) -> Iterator[FilteredRecord]:
         """Yield the found records of all kinds."""
-        return (record for group in self.groups.values() for record in group.records)
+        return (record for group in self.records_by_kind.values() for record in group.records)

@@ -61,8 +61,8 @@ def compare_order_sides(
     order: Order, payment: Payment | None, known_provider_state: PaymentState | None, now: datetime
 ) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
     """Return the three compared sides of an order: `payment` (one of its payments), the last report of the payment's
-    provider, and the order itself (`compare_payment_sides`). If `payment` is None, because the order has no payment,
-    the first two sides don't exist.
+    provider, and the order itself, as `compare_payment_sides` returns them. If `payment` is None, because the order
+    has no payment, the first two sides don't exist.
     """
     if payment is not None:
         return compare_payment_sides(payment, order, known_provider_state, now)

@@ -17,7 +17,7 @@ from console.domain.payments.states import (
     PAID_STATES,
     WAITING_STATES,
     PaymentState,
-    find_payment_path,
+    find_payment_state_path,
 )
 from console.domain.records import Certainty, WorkReason
 
@@ -92,7 +92,8 @@ class ReportSource(StrEnum):
 class ReportEffect:
     """Effect of a provider's report on a payment.
 
-    `new_states` has the new states in order, each step in the transition table. `booked_amount` is the amount that is
+    `new_states` has the states that the payment gets one after another; the transition table allows each of these
+    changes. `booked_amount` is the amount that is
     booked when the payment becomes payment_success. `unknown_reason` is the reason for which the outcome is unknown.
     `case_rule` is the rule id of a case for a person, and `case_observed` the text of this case. `is_newest_report`:
     the report is newer than the report whose state and amount the payment has stored.
@@ -216,7 +217,7 @@ def _compute_success_effect(
         return ReportEffect(unknown_reason=CROSSED_ANSWERS_REASON, is_newest_report=False)
     elif has_newer_failure and report_source is not ReportSource.CALLBACK:  # so the payment was reversed
         path, case_rule, observed = (
-            (*path, *find_payment_path(path[-1], PaymentState.REVERSED)),
+            (*path, *find_payment_state_path(path[-1], PaymentState.REVERSED)),
             WorkReason.REVERSED,
             payment.provider_state or "",
         )
@@ -284,7 +285,7 @@ def _find_further_capture_case(report: PaymentReport) -> tuple[str | None, str]:
 
 def _list_states_after_success(state: PaymentState, report_source: ReportSource) -> tuple[PaymentState, ...]:
     """Return the states through which a report of success from this source moves a payment that is not paid yet."""
-    paid_path = find_payment_path(state, PaymentState.PAYMENT_SUCCESS)
+    paid_path = find_payment_state_path(state, PaymentState.PAYMENT_SUCCESS)
     return paid_path + _list_states_after_paid(PaymentState.PAYMENT_SUCCESS, report_source)
 
 
@@ -293,7 +294,7 @@ def _list_states_after_paid(state: PaymentState, report_source: ReportSource) ->
     was received and that its signature is valid. A read or a decision of people proves that the payment is completed.
     """
     if report_source in (ReportSource.READ, ReportSource.PEOPLE):
-        return find_payment_path(state, PaymentState.COMPLETED)
+        return find_payment_state_path(state, PaymentState.COMPLETED)
     if report_source is ReportSource.CALLBACK and state is PaymentState.PAYMENT_SUCCESS:
         return (PaymentState.CALLBACK_RECEIVED, PaymentState.SIGNATURE_VERIFIED)
     if report_source is ReportSource.CALLBACK and state is PaymentState.CALLBACK_RECEIVED:
@@ -314,7 +315,7 @@ def _compute_unassigned_end_effect(payment: Payment, report: PaymentReport) -> R
 def _compute_failure_effect(payment: Payment, report: PaymentReport, report_source: ReportSource) -> ReportEffect:
     """Return the effect of a report that the payment has failed."""
     if payment.state in WAITING_STATES:
-        return ReportEffect(find_payment_path(payment.state, PaymentState.PAYMENT_FAILED))
+        return ReportEffect(find_payment_state_path(payment.state, PaymentState.PAYMENT_FAILED))
     if payment.state not in PAID_STATES:
         return ReportEffect()
     if (
@@ -330,7 +331,7 @@ def _compute_failure_effect(payment: Payment, report: PaymentReport, report_sour
         return _make_contradiction_effect(report)  # perhaps a part of it: nobody knows what stays at the shop
     if _may_be_failed_attempt(report.provider_state, report_source):
         return _make_contradiction_effect(report)
-    path = find_payment_path(payment.state, PaymentState.REVERSED)
+    path = find_payment_state_path(payment.state, PaymentState.REVERSED)
     return ReportEffect(path, case_rule=WorkReason.REVERSED, case_observed=report.provider_state)
 
 
@@ -374,7 +375,7 @@ def _compute_waiting_effect(payment: Payment, report: PaymentReport, report_sour
     if payment.state in PAID_STATES or payment.state in ENDED_UNPAID_STATES:
         return ReportEffect(is_newest_report=payment.state in ENDED_UNPAID_STATES)
     return ReportEffect(
-        find_payment_path(payment.state, PaymentState.USER_PAYMENT) if payment.state in WAITING_STATES else ()
+        find_payment_state_path(payment.state, PaymentState.USER_PAYMENT) if payment.state in WAITING_STATES else ()
     )
 
 

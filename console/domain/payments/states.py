@@ -102,9 +102,9 @@ PAYMENT_TRANSITIONS: Mapping[PaymentState, frozenset[PaymentState]] = {
 """The allowed changes of a payment's state: the states that may follow each state."""
 
 
-def find_payment_path(start: PaymentState, target: PaymentState) -> tuple[PaymentState, ...]:
-    """Return the states after `start` up to `target`, each step in the table `PAYMENT_TRANSITIONS`; empty if there is
-    no path.
+def find_payment_state_path(start: PaymentState, target: PaymentState) -> tuple[PaymentState, ...]:
+    """Return the states that lead from `start` to `target`: without `start`, with `target` as the last one. Each
+    state may follow the one before it by the table `PAYMENT_TRANSITIONS`. Empty if there is no such path.
 
     The console didn't observe the states between `start` and `target`. So the path contains only states that every
     payment with these two states has certainly had: token_generated, user_payment and payment_success.

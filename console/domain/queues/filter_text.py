@@ -190,10 +190,10 @@ def _parse_codes(text: str, allowed_codes: frozenset[str] | None = None) -> froz
 
 
 def _add_provider_condition(record_filter: RecordFilter, text: str) -> RecordFilter:
-    return replace(record_filter, providers=_parse_codes(text, frozenset(list_known_providers())))
+    return replace(record_filter, providers=_parse_codes(text, frozenset(list_all_provider_names())))
 
 
-def list_known_providers() -> tuple[str, ...]:
+def list_all_provider_names() -> tuple[str, ...]:
     """Return the names of all providers: first the provider of credit checks, then the payment providers."""
     return (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names())
 

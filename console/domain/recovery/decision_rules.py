@@ -17,7 +17,7 @@ from console.domain.payments.states import (
     WAITING_STATES,
     PaymentState,
     RefundState,
-    find_payment_path,
+    find_payment_state_path,
 )
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkReason, WorkState
 from console.domain.transitions.tables import ENDED_REFUND_STATES
@@ -210,12 +210,13 @@ def is_perhaps_paid_after_end(payment: Payment) -> bool:
     return has_ended and (payment.certainty is Certainty.UNKNOWN or payment.work.reason == WorkReason.CONTRADICTED)
 
 
-def find_decision_path(state: PaymentState, target: PaymentState) -> tuple[PaymentState, ...]:
-    """Return the states through which a decision changes a payment from `state` to `target`, each step in the
-    table `PAYMENT_TRANSITIONS`; empty if there is no such path, or for a reversal of a payment that isn't paid."""
+def find_decision_state_path(state: PaymentState, target: PaymentState) -> tuple[PaymentState, ...]:
+    """Return the states through which a decision changes a payment from `state` to `target`: without `state`, with
+    `target` as the last one, as `find_payment_state_path` returns them. Empty if there is no such path, or if
+    `target` is REVERSED and the payment isn't paid."""
     if target is PaymentState.REVERSED and state in WAITING_STATES | ENDED_UNPAID_STATES:
         return ()  # nothing was paid that could be reversed
-    return find_payment_path(state, target)
+    return find_payment_state_path(state, target)
 
 
 def find_payment_decision_refusal(payment: Payment, target: PaymentState) -> str | None:
@@ -227,7 +228,7 @@ def find_payment_decision_refusal(payment: Payment, target: PaymentState) -> str
     # outside is still at the provider.
     is_refunded = 0 < payment.captured_minor <= payment.refunded_minor
     is_reversal = target is PaymentState.REVERSED and payment.state in PAID_STATES and not is_refunded
-    if target is not payment.state and not find_decision_path(payment.state, target):
+    if target is not payment.state and not find_decision_state_path(payment.state, target):
         return "no_such_step"
     return None if is_open or is_reversal else find_undecidable_reason(payment)
 

@@ -54,8 +54,8 @@ class ChoiceRule:
     """One row of the decision table: the choice `choice_name`, and the right that a person needs for it. The first of
     `refusal_finders` that excludes the choice gives the reason. `list_evidence` returns the kinds of evidence for the
     choice; `needs_second_person` returns True if two people are needed; `compute_effect` returns the effect of the
-    choice; `find_warning` returns a wording key that the person must confirm first, or None. `target_state` is the
-    state into which a decision brings the record.
+    choice; `find_warning` returns the wording key of a sentence that the person must confirm first, None for no
+    sentence. `target_state` is the state into which a decision brings the record.
     """
 
     choice_name: str

@@ -137,14 +137,14 @@ def convert_watched_facts_to_json(facts: WatchedFacts) -> Mapping[str, object]:
     return facts_object | {name: value for name, value in optional_facts.items() if value}
 
 
-def format_facts(facts: WatchedFacts) -> str:
+def format_watched_facts(facts: WatchedFacts) -> str:
     """Return the facts as the JSON text that the database stores."""
     return json.dumps(convert_watched_facts_to_json(facts), ensure_ascii=False, separators=(",", ":"))
 
 
-def parse_facts(text: str) -> WatchedFacts:
+def parse_watched_facts(text: str) -> WatchedFacts:
     """Return the facts that a JSON text contains. Raises ValueError, KeyError, TypeError or AttributeError for a
-    text that `format_facts` didn't write.
+    text that `format_watched_facts` didn't write.
     """
     facts_object = json.loads(text)
     closure_object, successor = facts_object["closed"], facts_object["successor"]

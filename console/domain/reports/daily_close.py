@@ -276,12 +276,12 @@ def make_close_facts(close: DailyClose) -> Facts:
         "unknown": unknown_names[:MAX_STORED_UNKNOWN_NAMES],
         "unknown_count": len(unknown_names),
         "unknown_sha256": _hash_names(unknown_names),
-        "reconciliation": None if run is None else format_reconciliation(run),
+        "reconciliation": None if run is None else format_reconciliation_counts(run),
         "final": close.is_final,
     }
 
 
-def format_reconciliation(run: CloseReconciliation) -> str:
+def format_reconciliation_counts(run: CloseReconciliation) -> str:
     """Return two counts of a reconciliation as text: the payments that agree / the differences, such as `120 / 3`."""
     return f"{run.matched_count} / {run.difference_count}"
 

@@ -148,6 +148,6 @@ def is_task_overdue(task: ScheduledTask, now: datetime, scale: TimeScale) -> boo
         return True
     if is_task_running(task) and task.begun_at is not None:
         longest_run_time = max(LONGEST_RUN_TIME, 2 * task.interval)
-        has_hung = now - scale.scale_delta(longest_run_time) > task.begun_at
-        return has_hung or now - scale.scale_delta(longest_run_time + task.interval) > task.next_at
-    return now - scale.scale_delta(max(OVERDUE_GRACE_PERIOD, task.interval)) > task.next_at
+        has_hung = now - scale.scale_duration(longest_run_time) > task.begun_at
+        return has_hung or now - scale.scale_duration(longest_run_time + task.interval) > task.next_at
+    return now - scale.scale_duration(max(OVERDUE_GRACE_PERIOD, task.interval)) > task.next_at

@@ -164,7 +164,7 @@ class ReconcileReport:
 
     `matched` to `different_amount` are numbers of payments. `run_id` is None for a dry run, which writes nothing.
     `refused` is the number of rejected rows. `is_missing_unknown` is True if one of them has prevented the search for
-    payments that are missing at the provider, so that `missing_there` is 0 without being known.
+    payments that are missing at the provider; `missing_there` is then 0, although payments may be missing.
     `differences` has the first 1,000 differences, `cases` the cases about them and the alerts about the run.
     `evidence_id` is the evidence of the first file of the provider that the run has read; None if it has read none.
     `ended_at` is None while the run has not ended.

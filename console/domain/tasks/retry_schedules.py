@@ -55,7 +55,7 @@ def compute_next_attempt_time(
     """
     if attempt_count >= len(schedule):
         return None
-    return now + scale.scale_delta(schedule[attempt_count])
+    return now + scale.scale_duration(schedule[attempt_count])
 
 
 def compute_next_attempt_time_of_endless_schedule(
@@ -64,4 +64,4 @@ def compute_next_attempt_time_of_endless_schedule(
     """Return the instant at which the next attempt is due after `attempt_count` attempts, counted from the instant
     `now`. `schedule` has the wait before each attempt; its last wait is repeated without end. `scale` divides the
     waits in tests."""
-    return now + scale.scale_delta(schedule[min(attempt_count, len(schedule) - 1)])
+    return now + scale.scale_duration(schedule[min(attempt_count, len(schedule) - 1)])

@@ -47,7 +47,7 @@ class CreditCheckDetails:
     corporation: "CorporationFacts | None" = None
 
 
-def find_last_call(evidence: Sequence[EvidenceItem]) -> EvidenceItem | None:
+def find_evidence_of_last_call(evidence: Sequence[EvidenceItem]) -> EvidenceItem | None:
     """Return the newest evidence of a call to AlarmBox, also if AlarmBox didn't answer the call; None if there was no
     call. `evidence` is the evidence of a credit check, oldest first."""
     return next((item for item in reversed(evidence) if item.source.startswith("alarmbox.")), None)
@@ -61,7 +61,7 @@ AnyRecordDetails: TypeAlias = "CreditCheckDetails | OperationDetails | OrderDeta
 class QueueItem:
     """A record in a queue with its explanation. `since` is the instant (UTC) at which the record got its present
     state, None if no such instant is stored. `owner` is the person whose take of the record is running; None for no
-    take. `mismatch` is set only in the queue of disagreeing records: it has the states and amounts that our
+    take. `mismatch` is set only in the queue of records with a mismatch: it has the states and amounts that our
     database, the provider and the order state.
     """
 

@@ -177,7 +177,7 @@ class AffectedRecordReader:
         """Return the records of the queue that are older than its limit, at most MAX_AFFECTED_RECORDS_PER_CAUSE, and
         the number of further such records. `lapsed_ids` has, by kind, the ids of the records whose operation has
         lapsed."""
-        age_limit = self._context.scale.scale_delta(AGE_LIMITS[queue_name])
+        age_limit = self._context.scale.scale_duration(AGE_LIMITS[queue_name])
         record_filter = RecordFilter(age=AgeRange(at_least=age_limit))
         return self._read_filtered_queues(conn, {queue_name: record_filter}, lapsed_ids)
 

@@ -192,7 +192,7 @@ class AlertRuleEvaluator:
         """
         now = self._context.now()
         grace_period_end, latest_plausible_time = (
-            now - self._context.scale.scale_delta(LONGEST_GRACE_PERIOD),
+            now - self._context.scale.scale_duration(LONGEST_GRACE_PERIOD),
             now + CLOCK_TOLERANCE,
         )
         last_id, order_ids = position.last_reread_change_id, frozenset[int]()

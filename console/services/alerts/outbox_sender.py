@@ -106,7 +106,7 @@ class OutboxSender:
     def _read_due_events(self) -> tuple[OutboxEvent, ...]:
         now, longest_wait = (
             self._context.now(),
-            self._context.scale.scale_delta(OUTBOX_RETRY_WAITS[-1] * (1 + RETRY_JITTER_FRACTION)),
+            self._context.scale.scale_duration(OUTBOX_RETRY_WAITS[-1] * (1 + RETRY_JITTER_FRACTION)),
         )
         with self._context.database.read() as conn:
             return outbox.list_due_events(
@@ -133,7 +133,7 @@ class OutboxSender:
         and varies at random by RETRY_JITTER_FRACTION."""
         wait = OUTBOX_RETRY_WAITS[min(event.attempts, len(OUTBOX_RETRY_WAITS) - 1)]
         jitter_factor = 1 + RETRY_JITTER_FRACTION * (secrets.randbelow(2001) - 1000) / 1000
-        return self._context.now() + self._context.scale.scale_delta(wait * jitter_factor)
+        return self._context.now() + self._context.scale.scale_duration(wait * jitter_factor)
 
     # Alert
 
@@ -147,7 +147,7 @@ class OutboxSender:
         is_old = (
             unpublished_counts.oldest_created_at is not None
             and context.now() - unpublished_counts.oldest_created_at
-            > context.scale.scale_delta(UNPUBLISHED_EVENT_ALERT_AGE)
+            > context.scale.scale_duration(UNPUBLISHED_EVENT_ALERT_AGE)
         )
         if is_old and not open_alert and unpublished_counts.oldest_created_at is not None:
             observed = (
@@ -166,7 +166,7 @@ class OutboxSender:
         context = self._context
         if context.database.is_server and WORKER not in context.read_person().roles:
             return
-        attempts_end = context.now() - context.scale.scale_delta(OTHER_PUBLISHER_PERIOD)
+        attempts_end = context.now() - context.scale.scale_duration(OTHER_PUBLISHER_PERIOD)
         with context.database.read() as conn:
             open_alert = alerts.list_open_alerts_of_rule(conn, ALERT_RULE, 1)
             if context.database.is_server and open_alert and outbox.has_retry_after(conn, attempts_end):

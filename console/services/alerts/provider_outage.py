@@ -83,7 +83,7 @@ class ProviderOutageAlerts:
         """True if `call_count` calls without a usable answer since the time `since` are enough for an alert."""
         return (
             call_count >= MIN_CONSECUTIVE_FAILED_CALLS
-            and self._context.now() - since >= self._context.scale.scale_delta(SHORTEST_OUTAGE)
+            and self._context.now() - since >= self._context.scale.scale_duration(SHORTEST_OUTAGE)
         )
 
     def _write_alerts(

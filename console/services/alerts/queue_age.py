@@ -41,7 +41,7 @@ class QueueAgeAlerts:
         since_by_old_queue = {
             name: since
             for name, since in oldest_instants.items()
-            if since is not None and now - since > context.scale.scale_delta(AGE_LIMITS[name])
+            if since is not None and now - since > context.scale.scale_duration(AGE_LIMITS[name])
         }
         since_by_newly_old_queue = {
             name: since

@@ -42,7 +42,7 @@ class TakeService:
         no such record, and in_progress if another person has the take."""
         context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)
-        name, until = context.make_holder().operator, now + context.scale.scale_delta(TAKE_DURATION)
+        name, until = context.make_holder().operator, now + context.scale.scale_duration(TAKE_DURATION)
         earlier_take = takes.read_takes(tx.conn, kind, (record_id,), now).get(record_id)
         if not takes.take_record(tx.conn, kind, record_id, name, now, until):
             raise _make_record_taken_error(

@@ -21,7 +21,7 @@ from console.domain.records import (
     TimelineEntry,
 )
 from console.domain.recovery.decision_rules import find_renewal_refusal
-from console.domain.views.any_record import CreditCheckDetails, find_last_call
+from console.domain.views.any_record import CreditCheckDetails, find_evidence_of_last_call
 from console.services.annotations.annotations import read_annotations
 from console.services.audit.opening_log import RecordOpeningLog
 from console.services.credit_checks import records as check_records
@@ -96,7 +96,7 @@ class CreditCheckDetailsReader:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             check_records.require_record(conn, record_id)
-            return find_last_call(evidence.find_by_subject(conn, CREDIT_CHECK_KIND, record_id))
+            return find_evidence_of_last_call(evidence.find_by_subject(conn, CREDIT_CHECK_KIND, record_id))
 
     def read_pdf(self, record_id: int, sha256: str | None = None) -> bytes:
         """Return the content of the credit check's PDF with this SHA-256 (None: of its current PDF). Writes an audit

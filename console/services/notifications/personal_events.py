@@ -13,7 +13,7 @@ from console.domain.alerts.incidents import (
     IncidentState,
     IncidentStep,
     WakeReason,
-    find_last_state_step,
+    find_last_state_change,
 )
 from console.domain.annotations.mentions import Mention, MentionSource
 from console.domain.bulk.records import DISCARDED_REASON
@@ -155,7 +155,7 @@ def _list_incident_events(incident: Incident, person: str) -> Iterator[PersonalE
         key = f"incident/{id}/handed/{last_owner_step.position}"
         yield PersonalEvent(PersonalEventKind.HAND_OVER, key, "incident", INCIDENT_KIND, id, incident.number)
     if incident.state is IncidentState.OPEN and _has_become_worse(incident, person):
-        last_state_step = find_last_state_step(incident.steps)
+        last_state_step = find_last_state_change(incident.steps)
         set_aside = "" if last_state_step is None else f"{last_state_step.incident_id}.{last_state_step.position}"
         key = f"incident/{id}/worse/{incident.extent.newest_alert_id}/{incident.woken_by or ''}/{set_aside}"
         yield PersonalEvent(PersonalEventKind.INCIDENT, key, "worse", INCIDENT_KIND, id, incident.number)

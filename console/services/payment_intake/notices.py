@@ -126,7 +126,7 @@ def is_late_answer_possible(context: ServiceContext, event: PaymentEvent) -> boo
     time (`received_at` is in the future, because a clock was ahead). The provider's answer may then be older than the
     notice."""
     age = compute_age(event.received_at, context.now())
-    return age is None or age < context.scale.scale_delta(LATE_ANSWER_PERIOD)
+    return age is None or age < context.scale.scale_duration(LATE_ANSWER_PERIOD)
 
 
 def find_final_effect(

@@ -40,7 +40,7 @@ from console.domain.reason import ForeignText
 from console.domain.records import RESOLVED_BY_PEOPLE_CAUSE, Certainty, OperationState, WorkReason
 from console.domain.recovery.decision_reasons import PersonEvidence, StatedReason
 from console.domain.recovery.decision_rules import (
-    find_decision_path,
+    find_decision_state_path,
     find_done_outside_refusal,
     find_payment_decision_refusal,
     make_stale_view_error,
@@ -475,7 +475,7 @@ class PaymentResolver:
         There are three cases. Failed: release the amount that the payment reserves on its account, and begin the saga
         that cancels its order. Reversed: subtract the reversed amount from the account. Completed, of a payment that
         is stored as paid: its amount is booked already."""
-        path = find_decision_path(payment.state, target)
+        path = find_decision_state_path(payment.state, target)
         if payment.account_minor and target in ENDED_UNPAID_STATES:
             account_money.release_amount(tx, payment)
         values = {"certainty": Certainty.KNOWN, "error_code": RESOLVED_BY_PEOPLE_CAUSE, "account_minor": 0}

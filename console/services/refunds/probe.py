@@ -215,7 +215,7 @@ class RefundProber:
     def _was_sent_long_ago(self, refund: Refund, min_age_seconds: float, now: datetime) -> bool:
         """True if at least `min_age_seconds` have passed between the last sending of the refund and `now`. Both times
         are by the clock of the database, because the clock of the sending machine or of this machine may be wrong."""
-        margin = self._context.scale.scale_delta(timedelta(seconds=min_age_seconds))
+        margin = self._context.scale.scale_duration(timedelta(seconds=min_age_seconds))
         return refund.last_sent_at is not None and now - refund.last_sent_at >= margin
 
     def _record_unsettled_answer(
@@ -260,7 +260,7 @@ class RefundProber:
         """Postpone the refund's probe until the time limit of the call that sent the refund has passed. Until
         then, the request may still reach the provider."""
         context, sent_at = self._context, refund.last_sent_at or self._context.now()
-        at = sent_at + context.scale.scale_delta(timedelta(seconds=capabilities.refund_probe_delay_seconds))
+        at = sent_at + context.scale.scale_duration(timedelta(seconds=capabilities.refund_probe_delay_seconds))
         work = refunds.make_work_values(replace(refund.work, at=at))
         context.write(lambda tx: refunds.change_refund(tx.conn, refund, context.now(), **work))
 
@@ -422,7 +422,7 @@ class RefundProber:
         """Open a case about an accepted refund that the provider has not completed within SLOW_REFUND_AGE after it
         was sent."""
         context, now, sent_at = self._context, self._context.now(), refund.last_sent_at
-        if sent_at is None or now - sent_at < context.scale.scale_delta(SLOW_REFUND_AGE):
+        if sent_at is None or now - sent_at < context.scale.scale_duration(SLOW_REFUND_AGE):
             return
         if cases.open_case(
             tx.conn, WorkReason.REFUND_SLOW, REFUND_KIND, refund.id, refund.provider_state or "", "completed", now

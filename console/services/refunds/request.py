@@ -476,7 +476,7 @@ class RefundRequestService:
                 [_make_signal_facts(signal) for signal in signals], ensure_ascii=False, default=str
             ),
             checkers_needed=needed_checker_count,
-            decide_by=now + self._context.scale.scale_delta(REFUND_DECISION_TIME_LIMIT),
+            decide_by=now + self._context.scale.scale_duration(REFUND_DECISION_TIME_LIMIT),
             sends_after=refund_rules.find_cooling_off_end(
                 self._context, payment, amount_minor, refund_facts.limits, now
             ),

@@ -396,7 +396,7 @@ def find_cooling_off_end(
         seconds = refund_limits.cooling_off_seconds
     elif seconds == 0 and amount_minor <= refund_limits.cooling_off_above:
         return None
-    return requested_at + context.scale.scale_delta(timedelta(seconds=seconds))
+    return requested_at + context.scale.scale_duration(timedelta(seconds=seconds))
 
 
 def find_remaining_cooling_off_end(

@@ -82,6 +82,6 @@ def read_time_to_truth(conn: Connection, now: datetime, scale: TimeScale) -> Tim
     results_by_kind = []
     for kind, waits in PROBE_SCHEDULES.items():
         unknown_outcomes, is_complete = time_to_truth.read_unknown_outcomes(conn, kind, period)
-        schedule = scale.scale_delta(sum(waits, timedelta()))
+        schedule = scale.scale_duration(sum(waits, timedelta()))
         results_by_kind.append(compute_time_to_truth(kind, unknown_outcomes, schedule, now, is_complete=is_complete))
     return TimeToTruthReport(period, tuple(results_by_kind), now)

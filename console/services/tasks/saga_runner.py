@@ -197,7 +197,7 @@ class SagaRunner:
     def postpone_step_without_attempt(self, saga: Saga, reason: str, wait: timedelta) -> Saga:
         """Schedule the saga's present step again after `wait`, without counting an attempt. `reason` is stored
         with the saga. Return the saga afterwards."""
-        now, at = self._context.now(), self._context.now() + self._context.scale.scale_delta(wait)
+        now, at = self._context.now(), self._context.now() + self._context.scale.scale_duration(wait)
         return self._write_change_unless_taken_over(
             saga,
             lambda tx, current_saga: sagas.postpone_step(

@@ -105,13 +105,13 @@ class _TaskRun:
         """Return the time of the task's next run, counted from `now` and not from the time in the row, which a
         wrong clock may have stored."""
         if self.error is not None:
-            return now + context.scale.scale_delta(
+            return now + context.scale.scale_duration(
                 compute_wait_after_failures(self.interval.duration, self.task.failures + 1)
             )
         if self.should_stop():
             return now  # due immediately, so that another worker continues
         is_batch_full = 0 < self.interval.batch_size <= self.handled_record_count
-        return now + context.scale.scale_delta(
+        return now + context.scale.scale_duration(
             min(FULL_BATCH_INTERVAL, self.interval.duration) if is_batch_full else self.interval.duration
         )
 
@@ -264,7 +264,7 @@ class Scheduler:
         the future than this task ever waits: a process whose clock was ahead must have stored that time."""
         wait = task.next_at - self._context.now()
         scale = self._context.scale
-        return wait <= scale.scale_delta(early_margin) or wait > scale.scale_delta(
+        return wait <= scale.scale_duration(early_margin) or wait > scale.scale_duration(
             compute_longest_wait(get_interval(task.name).duration)
         )
 

@@ -28,7 +28,7 @@ from console.domain.lookup.search_query import DayRange
 from console.domain.lookup.search_result import NOTHING_FOUND, FoundRecords
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.queues.filter_text import list_known_providers
+from console.domain.queues.filter_text import list_all_provider_names
 from console.domain.queues.filters import FilterCertainty, RecordFilter
 from console.domain.records import Certainty, CheckState, WorkState
 from console.store.credit_checks import credit_checks
@@ -310,7 +310,7 @@ def _make_payment_day_conditions(begin: datetime, end: datetime) -> list[ColumnE
     between two instants (UTC without a zone): one for each provider and column."""
     return [
         and_(payment_table.c.provider == provider, column >= literal(begin, Instant), column < literal(end, Instant))
-        for provider in list_known_providers()
+        for provider in list_all_provider_names()
         for column in (payment_table.c.begun_at, payment_table.c.paid_at)
     ]
 

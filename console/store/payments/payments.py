@@ -319,8 +319,8 @@ def change_payment(conn: Connection, payment: Payment, now: datetime, **values: 
 def move_payment_along_path(
     conn: Connection, payment: Payment, path: Sequence[PaymentState], now: datetime, **values: object
 ) -> None:
-    """Change the payment's state through the states of `path` (see `find_payment_path`) one after another, with one
-    write for each. The other columns `values` are written with the last state.
+    """Change the payment's state through the states of `path` (see `find_payment_state_path`) one after another, with
+    one write for each. The other columns `values` are written with the last state.
 
     Raises StaleRow if the row has changed since `payment` was read; IntegrityError and ForbiddenTransition on the
     conditions of `change_payment`.

@@ -14,9 +14,9 @@ from sqlalchemy.exc import IntegrityError
 from console.domain.registry.watched_facts import (
     CompanyChange,
     WatchedFacts,
-    format_facts,
+    format_watched_facts,
     get_corporation_number_of_subject,
-    parse_facts,
+    parse_watched_facts,
 )
 from console.domain.tasks.records import Alert
 from console.store.database import unreadable_rows
@@ -96,7 +96,7 @@ def insert_rows(conn: Connection, rows: Iterable[WatchedCorporation], now: datet
     values = [
         {
             "corporation_number": row.number,
-            "facts": format_facts(row.facts),
+            "facts": format_watched_facts(row.facts),
             "registry_date": row.registry_date.isoformat(),
             "changed_at": convert_to_naive_utc(now),
         }
@@ -128,8 +128,8 @@ def store_facts(
     values = {
         "row_number": row.number,
         "version_as_read": row.version,
-        "new_facts": format_facts(facts),
-        "new_facts_before": None if earlier_facts is None else format_facts(earlier_facts),
+        "new_facts": format_watched_facts(facts),
+        "new_facts_before": None if earlier_facts is None else format_watched_facts(earlier_facts),
         "new_registry_date": registry_date.isoformat(),
         "written_at": convert_to_naive_utc(now),
     }
@@ -175,6 +175,6 @@ def _make_watched_corporation(
 
 def _parse_facts(text: str) -> WatchedFacts | None:
     try:
-        return parse_facts(text) if text else None
+        return parse_watched_facts(text) if text else None
     except unreadable_rows.READ_ERRORS:
         return None

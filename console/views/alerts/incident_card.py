@@ -148,7 +148,7 @@ class IncidentCard(Surface):
         entry, translate = incident.main_alert.registry_entry, self._context.translate
         if entry is None:
             return ()
-        notices = registry_words.list_notices_of_entry(entry, (), translate)
+        notices = registry_words.list_registry_warnings_of_entry(entry, (), translate)
         source = registry_words.format_registry_source(entry.registry_date, translate)
         return (
             *(TextLabel(notice, "small", "care", wraps_lines=True, is_selectable=True) for notice in notices),

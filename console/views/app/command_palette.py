@@ -352,7 +352,7 @@ class CommandPalette(QObject):
             record for record in self._found_records if not (has_words and case_words.is_record_open(record))
         ]
         groups.append(self._make_record_group("lookup.open_matters", open_records, shown_keys))
-        for kind in search_result.groups:
+        for kind in search_result.records_by_kind:
             of_kind = [record for record in remaining_records if case_words.get_record_kind(record) == kind]
             groups.append(self._make_record_group(f"search.group.{kind}", of_kind, shown_keys))
         groups += [] if companies_first else [self._make_company_group()]
@@ -426,8 +426,8 @@ class CommandPalette(QObject):
         """Return a group with one entry, which opens the lookup page with all found records. Return an empty group if
         the search box already lists all found records."""
         translate = self._context.translate
-        counts = [len(group.records) for group in result.groups.values()]
-        has_more = any(group.has_more for group in result.groups.values())
+        counts = [len(group.records) for group in result.records_by_kind.values()]
+        has_more = any(group.has_more for group in result.records_by_kind.values())
         if not has_more and max(counts) <= _MAX_ENTRIES_PER_GROUP:
             return ResultGroup("", ())
         key = "search.rest_more" if has_more else "search.rest"

@@ -490,7 +490,7 @@ class RefundRequestPanel(QScrollArea):
             if facts.corporation is not None
             else wording.format_corporation_number(facts.number)
         )
-        notices = registry_words.list_registry_notices(facts, (), context.translate)
+        notices = registry_words.list_registry_warnings(facts, (), context.translate)
         text = "\n".join((name, *notices))
         return [(context.translate("column.corporation"), text)]
 

@@ -78,7 +78,7 @@ class FoundRecordsPanel(QWidget):
         """Show the records of `result`, and the texts about them. `is_automatic` is True if the program has searched
         again without a request of the person, see StaticTable.show_rows."""
         self._result, translate = result, self._context.translate
-        records, groups = list(result.records), result.groups.values()
+        records, groups = list(result.records), result.records_by_kind.values()
         title = translate("search.found_for", text=result.query.text[:40], n=len(records))
         self._title_label.show_text(title)
         self.table.setAccessibleName(title)
@@ -89,7 +89,7 @@ class FoundRecordsPanel(QWidget):
 
     def _make_row_group(self, record: ShownRecord) -> RowGroup:
         kind = case_words.get_record_kind(record)
-        group = self._result.groups[kind]
+        group = self._result.records_by_kind[kind]
         title = self._context.translate(f"search.group.{kind}")
         count = f"{len(group.records)}+" if group.has_more else str(len(group.records))
         return RowGroup(kind, title, case_words.ICON_BY_RECORD_KIND[kind], "text", count)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timezone
 
 from console.domain.calendar_days import JST
-from console.domain.evidence.timeline import reports_provider_call
+from console.domain.evidence.timeline import does_event_report_provider_call
 from console.domain.payments.consistency import find_money_part_of_refund
 from console.domain.payments.provider_registry import get_time_zone
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
@@ -82,7 +82,9 @@ class MoneyTabs(RecordTabs):
         context, timeline_page, zone = self._context, details.newest_events, _find_time_zone(details)
         events = words.list_shown_events(timeline_page)
         event_lines = [words.make_event_timeline_line(event, timeline_page, context, zone) for event in events]
-        call_lines = [line for event, line in zip(events, event_lines, strict=True) if reports_provider_call(event)]
+        call_lines = [
+            line for event, line in zip(events, event_lines, strict=True) if does_event_report_provider_call(event)
+        ]
         earlier_events_lines = words.make_earlier_events_lines(timeline_page, context)
         lines = [*make_planned_lines(details.record, context), *event_lines, *earlier_events_lines]
         call_lines.extend(earlier_events_lines)

@@ -10,7 +10,7 @@ from console.domain.audit.record_entries import find_last_writer
 from console.domain.explained_state import Explanation
 from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceItem, WorkReason, is_attempt_overdue
 from console.domain.recovery.decision_rules import has_expired, is_decidable_check
-from console.domain.views.any_record import CreditCheckDetails, find_last_call
+from console.domain.views.any_record import CreditCheckDetails, find_evidence_of_last_call
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext
@@ -54,7 +54,7 @@ def make_compared_sides(
 ) -> tuple[RecordSideState, RecordSideState, RecordSideState]:
     """Return the contents of the three panels on the page of a credit check: the state in this database, the state
     at the provider, and the order's panel, which only says that a credit check has no order."""
-    last_call = find_last_call(details.evidence)
+    last_call = find_evidence_of_last_call(details.evidence)
     provider_side = _make_provider_side(details.record, details.explanation, last_call, context)
     return _make_our_side(details, context), provider_side, _make_order_side(context)
 

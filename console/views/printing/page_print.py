@@ -22,7 +22,7 @@ from console.views.printing.print_job import (
 )
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure, ProgressReporter
-from console.wording.exports.titles import format_export_filter, format_list_title, format_selection
+from console.wording.exports.titles import format_export_filter, format_list_title, format_selection_line
 
 if TYPE_CHECKING:
     from PySide6.QtPrintSupport import QPrintDialog, QPrinter
@@ -141,7 +141,7 @@ class PagePrinter(QObject):
             if request.chosen_records is not None:
                 selected_count = request.chosen_records.count
                 row_count = selected_count if printed_list.is_cut else len(printed_list.rows)
-                notes.append(format_selection(selected_count, row_count, translate))
+                notes.append(format_selection_line(selected_count, row_count, translate))
             if printed_list.is_cut:
                 notes.append(translate("print.cut", n=len(printed_list.rows)))
             notes += printed_list.notes

@@ -191,7 +191,7 @@ class RecordHeader(Surface):
         `our_name` is missing, the header shows the official name beside the title, marked as a name from the
         registry."""
         translate = self._context.translate
-        notices = () if facts is None else registry_words.list_registry_notices(facts, (our_name,), translate)
+        notices = () if facts is None else registry_words.list_registry_warnings(facts, (our_name,), translate)
         self.registry_notice_label.show_text(wording.join_facts(notices, translate))
         self.registry_notice_label.setVisible(bool(notices))
         self.registry_label.show_text(

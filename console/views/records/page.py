@@ -10,7 +10,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Slot
 from PySide6.QtWidgets import QLayout, QWidget
 
 from console.domain.access.permissions import is_same_person
-from console.domain.audit.record_entries import find_new_entries, reports_event
+from console.domain.audit.record_entries import does_entry_report_event, find_new_entries
 from console.domain.explained_state import OPEN_ALERT_ACTION, Explanation, WorkBadge
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.service_results import OrderDetails
@@ -539,7 +539,7 @@ class RecordPage(Page, Generic[DetailsT]):
         if not self.has_changed(earlier_details, details):
             return
         new_entries = find_new_entries(earlier_details.timeline, details.timeline)
-        last_entry = next(filter(reports_event, reversed(new_entries)), None)
+        last_entry = next(filter(does_entry_report_event, reversed(new_entries)), None)
         if last_entry is not None and not is_same_person(last_entry.actor, self.context.operator or ""):
             self.show_change(earlier_details, details, last_entry)
 

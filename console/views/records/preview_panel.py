@@ -250,7 +250,7 @@ class RecordPreview(Surface):
         if entry is None:
             return []
         our_name = record.company_name if isinstance(record, CreditCheck) else None
-        notices = registry_words.list_notices_of_entry(entry, (our_name,), translate)
+        notices = registry_words.list_registry_warnings_of_entry(entry, (our_name,), translate)
         if our_name and not notices:
             return []
         source = TextLabel(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject
 
-from console.settings.person_files import make_preferences_file
+from console.settings.person_files import get_preferences_file
 from console.views.runtime.stored_values import StoredPersonValues, ValueSource
 from console.views.runtime.tasks import Runner
 
@@ -19,7 +19,7 @@ class Preferences(StoredPersonValues):
         self._home = home
 
     def _make_value_source(self, person: str) -> ValueSource:
-        return make_preferences_file(self._home, person)
+        return get_preferences_file(self._home, person)
 
     def get_text(self, preference_name: str, choices: tuple[str, ...] = ()) -> str | None:
         """Return the stored text of this name; None if no text is stored, or if the text isn't one of `choices`. If

@@ -57,11 +57,11 @@ def format_export_description_lines(
     part = format_export_filter(request, context)
     filter_words = [context.translate("export.about.part", part=part)] if part else []
     if request.chosen_records is not None:
-        filter_words.append(format_selection(request.chosen_records.count, row_count, context.translate))
+        filter_words.append(format_selection_line(request.chosen_records.count, row_count, context.translate))
     return (title, *filter_words, context.translate("export.about.written", person=person, at=context.now()), *source)
 
 
-def format_selection(selected_count: int, row_count: int, translate: TranslateFunction) -> str:
+def format_selection_line(selected_count: int, row_count: int, translate: TranslateFunction) -> str:
     """Return the line which says that an exported or printed list has only the selected records. `selected_count` is
     the number of selected records, `row_count` the number of rows in the list. If `row_count` is smaller, because
     selected records had left the list before the program read them, the line has both numbers. Otherwise it has only

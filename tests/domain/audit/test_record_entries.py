@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.domain.audit.record_entries import find_last_writer, find_new_entries, reports_event
+from console.domain.audit.record_entries import does_entry_report_event, find_last_writer, find_new_entries
 from console.domain.records import TimelineEntry
 
 BOOKED_ENTRY = TimelineEntry(datetime(2026, 11, 20, tzinfo=UTC), "worker", "payment.booked")
@@ -30,21 +30,21 @@ def make_later_entry(action: str, result: str = "done") -> TimelineEntry:
 @pytest.mark.parametrize("action", READING_ACTIONS)
 def test_the_entry_of_a_read_is_no_change(action: str) -> None:
     """The audit entry of a read is no change of the record."""
-    assert not reports_event(make_later_entry(action))
+    assert not does_entry_report_event(make_later_entry(action))
     assert find_last_writer((BOOKED_ENTRY, make_later_entry(action))) == "worker"
 
 
 @pytest.mark.parametrize("action", ACTIONS_WITHOUT_STATE_CHANGE)
 def test_a_note_is_an_event_and_no_change_of_its_record(action: str) -> None:
     """The audit entry of a note or take is an event, but no change of the record."""
-    assert reports_event(make_later_entry(action))
+    assert does_entry_report_event(make_later_entry(action))
     assert find_last_writer((BOOKED_ENTRY, make_later_entry(action))) == "worker"
 
 
 def test_a_refused_person_is_not_the_author_of_a_change() -> None:
     """A person whose attempt to move the order was refused isn't named as the author of the payment's version."""
     refused = make_later_entry("payment.move_order", "refused")
-    assert not reports_event(refused)
+    assert not does_entry_report_event(refused)
     assert find_last_writer((BOOKED_ENTRY, refused)) == "worker"
     assert find_last_writer((BOOKED_ENTRY, make_later_entry("payment.probed", "failed"))) == "lead-b"
     assert find_last_writer((refused,)) is None

@@ -22,8 +22,8 @@ from console.domain.payments.states import (
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, Work, WorkReason, WorkState
 from console.domain.recovery.decision_rules import (
     can_probe_ask_provider,
-    find_decision_path,
     find_decision_refusal,
+    find_decision_state_path,
     find_payment_decision_refusal,
     find_purpose_of_known_outcome_decision,
     find_refetch_refusal,
@@ -157,8 +157,8 @@ def test_a_decision_takes_only_allowed_transitions(before: PaymentState) -> None
     """A decision of people changes a payment only along allowed transitions: it reverses only a captured payment, and
     a success is first confirmed.
     """
-    assert find_decision_path(before, PaymentState.COMPLETED) == STEPS_TO_PAID.get(before, ())
-    assert find_decision_path(before, PaymentState.REVERSED) == STEPS_TO_REVERSED.get(before, ())
+    assert find_decision_state_path(before, PaymentState.COMPLETED) == STEPS_TO_PAID.get(before, ())
+    assert find_decision_state_path(before, PaymentState.REVERSED) == STEPS_TO_REVERSED.get(before, ())
 
 
 @pytest.mark.parametrize("work", WorkState)
@@ -175,7 +175,7 @@ def test_people_decide_only_outcomes_with_a_transition(
     """
     payment = replace(PAYMENT, state=before, certainty=certainty, work=Work(work))
     refusal = find_payment_decision_refusal(payment, target)
-    if target is not before and not find_decision_path(before, target):
+    if target is not before and not find_decision_state_path(before, target):
         assert refusal == "no_such_step"
     elif (
         certainty is UNKNOWN

@@ -63,7 +63,7 @@ def test_a_task_is_overdue_after_twice_its_interval(
 ) -> None:
     """A task is overdue when twice its interval has passed since its last end. It is never overdue before the lease
     of a killed worker has expired."""
-    late = INSTANT + scale.scale_delta(allowed)
+    late = INSTANT + scale.scale_duration(allowed)
     assert not is_task_overdue(make_task(interval), late, scale)
     assert is_task_overdue(make_task(interval), late + timedelta(milliseconds=1), scale)
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from console.domain.payments.records import OrderState
-from console.domain.payments.states import PAYMENT_TRANSITIONS, PaymentState, find_payment_path
+from console.domain.payments.states import PAYMENT_TRANSITIONS, PaymentState, find_payment_state_path
 from console.domain.transitions.tables import ORDER_TRANSITIONS
 from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.process.context import WORKER, ServiceContext, act_as
@@ -105,7 +105,7 @@ class OrderHistory:
         assert paying is not None
         if choice % 3 == 0 and PaymentState.EXPIRED in PAYMENT_TRANSITIONS[PaymentState(paying.state)]:
             self._move_payment(paying, PaymentState.EXPIRED)
-        for state in find_payment_path(PaymentState(paying.state), PaymentState.PAYMENT_SUCCESS):
+        for state in find_payment_state_path(PaymentState(paying.state), PaymentState.PAYMENT_SUCCESS):
             self._move_payment(paying, state)
 
     def _move_payment(self, paying: RecordedPayment, state: PaymentState) -> None:

@@ -51,7 +51,7 @@ class AlertRulesDesk:
     def run_after_grace(self) -> int:
         """Move the clock forward by the longest grace period and run the alert rules. Return the number of raised and
         closed alerts."""
-        self.clock.offset += self.scene.context.scale.scale_delta(LONGEST_GRACE_PERIOD)
+        self.clock.offset += self.scene.context.scale.scale_duration(LONGEST_GRACE_PERIOD)
         return self.run_alert_rules()
 
     def list_open_alerts(self) -> list[tuple[str, str | None]]:
@@ -291,7 +291,9 @@ def test_repeated_reads_of_all_orders_find_foreign_changes(
     rules_desk.start_payment()
     for number in range(2, 7):
         rules_desk.scene.insert_order(f"ORD-{number}", 100)
-    rules_desk.clock.offset += rules_desk.scene.context.scale.scale_delta(LONGEST_GRACE_PERIOD) + timedelta(seconds=1)
+    rules_desk.clock.offset += rules_desk.scene.context.scale.scale_duration(LONGEST_GRACE_PERIOD) + timedelta(
+        seconds=1
+    )
     rules_desk.run_alert_rules()  # begins at the first, and ends with what the feed knows
     rules_desk.change_order_as_shop("status = 'paid'")
     assert [rules_desk.run_alert_rules() for _ in range(3)] == [0, 0, 1]
@@ -322,7 +324,7 @@ def test_an_unreadable_change_stops_no_other_check(rules_desk: AlertRulesDesk) -
     place = rules_desk.scene.place
     place.drop_table_triggers("changes")
     place.sql("UPDATE changes SET subject_id = 'of_a_newer_one'")
-    rules_desk.clock.offset += rules_desk.scene.context.scale.scale_delta(2 * AGE_LIMITS["pending"])
+    rules_desk.clock.offset += rules_desk.scene.context.scale.scale_duration(2 * AGE_LIMITS["pending"])
     with pytest.raises(ValueError, match="of_a_newer_one"):
         rules_desk.run_alert_rules()
     assert place.sql("SELECT rule_id FROM alerts") == [("queue_age",)]

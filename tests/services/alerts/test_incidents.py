@@ -31,7 +31,7 @@ def get_acting_name(scene: PaymentDesk) -> str:
 
 def run_rules(scene: PaymentDesk, clock: MovedClock, delay: timedelta = timedelta(minutes=10)) -> None:
     """Move the desk's clock by `delay`, shortened like all waits of the desk, and run the alert rules."""
-    clock.offset += scene.context.scale.scale_delta(delay)
+    clock.offset += scene.context.scale.scale_duration(delay)
     with act_as(WORKER):
         AlertRuleEvaluator(scene.context).update_alerts()
 
@@ -409,6 +409,6 @@ def test_an_incident_with_unread_records_opens_again_when_a_record_is_added(
     scene.place.sql(f"UPDATE payments SET certainty = 'known', version = version + 1 WHERE id = {payments[0]}")
     assert (read_incident().state, read_incident().extent.record_count) == (IncidentState.RESOLVED, 3)
     scene.place.sql(is_unknown.format(f"{payments[0]}, {payments[4]}"))
-    clock.offset += scene.context.scale.scale_delta(25 * timedelta(hours=1))
+    clock.offset += scene.context.scale.scale_duration(25 * timedelta(hours=1))
     assert (read_incident().state, read_incident().woken_by) == (IncidentState.OPEN, WakeReason.WORSE)
     assert scene.console.incidents.count_waiting_incidents() >= 1

@@ -25,7 +25,7 @@ from console.domain.records import (
     WorkState,
 )
 from console.domain.recovery.decision_rules import find_refetch_refusal, find_renewal_refusal
-from console.domain.views.any_record import find_last_call
+from console.domain.views.any_record import find_evidence_of_last_call
 from console.services.credit_checks import outcomes
 from console.store.audit import trail
 from console.store.operations import journal
@@ -453,7 +453,7 @@ def test_an_unknown_purchase_is_probed_or_waits_for_a_person(
     purchase_desk.record_outcome(record, make_answer(OutcomeClass.UNKNOWN, reason))
     work = purchase_desk.read_record().work
     assert (work.state, work.reason, work.attempt) == (state, work_reason, 0)
-    due = purchase_desk.clock.at + purchase_desk.context.scale.scale_delta(timedelta(minutes=1))
+    due = purchase_desk.clock.at + purchase_desk.context.scale.scale_duration(timedelta(minutes=1))
     assert work.at == (due if state is WorkState.SCHEDULED else None)
     purchase_desk.record_outcome(purchase_desk.read_record(), make_answer(OutcomeClass.UNKNOWN, LONG_TEXT))
     assert purchase_desk.read_record().error_code == LONG_TEXT[:64]
@@ -468,7 +468,7 @@ def test_the_last_call_of_a_credit_check_for_a_preview_is_that_of_its_screen(pur
         audit_count = len(trail.list_newest_entries(conn, limit=1_000))
     last_call = purchase_desk.console.credit_checks.read_last_call(record.id)
     assert last_call is not None
-    assert last_call == find_last_call(shown.evidence)
+    assert last_call == find_evidence_of_last_call(shown.evidence)
     with purchase_desk.context.database.read() as conn:
         assert len(trail.list_newest_entries(conn, limit=1_000)) == audit_count
     assert call_for_refusal(lambda: purchase_desk.console.credit_checks.read_last_call(99)).code == "not_found"

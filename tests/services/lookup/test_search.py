@@ -66,7 +66,7 @@ def console(place: Place, connection: Connection) -> Iterator[Console]:
 
 def list_found_records(result: SearchResult) -> set[tuple[str, int]]:
     """Return the kind and id of each record in the search result."""
-    return {(kind, record.id) for kind, group in result.groups.items() for record in group.records}
+    return {(kind, record.id) for kind, group in result.records_by_kind.items() for record in group.records}
 
 
 def test_each_identifier_finds_its_record(console: Console, connection: Connection) -> None:

@@ -125,7 +125,7 @@ def test_the_provider_is_queried_about_a_false_hint_for_a_limited_time(scene: Pa
     payment_id = make_expired_paid_payment(scene)
     scene.control.add_fault("set_fields", call="paypay_payment", fields=OLD_PAYPAY_ANSWER, times="always")
     assert scene.deliver_notice("paypay", "ORD-1").done == "queued"
-    clock.offset += scene.context.scale.scale_delta(LATE_ANSWER_PERIOD)
+    clock.offset += scene.context.scale.scale_duration(LATE_ANSWER_PERIOD)
     scene.run_due_tasks()
     assert scene.place.sql("SELECT done FROM payment_events") == [("unchanged",)]
     call_count = len(scene.control.read_requests(call="paypay_payment"))
@@ -271,7 +271,7 @@ def test_the_provider_is_queried_about_a_missing_payment_for_a_limited_time(
     receiver = scene.machinery.payments._notice_receiver
     assert receiver.confirm_due_notices() == 0
     asked_count = len(questions)
-    clock.offset += scene.context.scale.scale_delta(LATE_ANSWER_PERIOD)
+    clock.offset += scene.context.scale.scale_duration(LATE_ANSWER_PERIOD)
     assert (receiver.confirm_due_notices(), receiver.confirm_due_notices()) == (1, 0)
     assert len(questions) == asked_count + 1
     assert scene.place.sql("SELECT done FROM payment_events") == [(done,)]

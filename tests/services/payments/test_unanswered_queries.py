@@ -68,7 +68,7 @@ def test_a_skipped_payment_counts_no_attempt(overdue_scene: PaymentDesk, clock: 
             0,
         )
         overdue_scene.control.clear_faults()
-        pass_time(overdue_scene, clock, overdue_scene.context.scale.scale_delta(SKIPPED_SAGA_DELAY))
+        pass_time(overdue_scene, clock, overdue_scene.context.scale.scale_duration(SKIPPED_SAGA_DELAY))
     attempts = overdue_scene.place.sql("SELECT attempts FROM sagas ORDER BY attempts")
     assert sum(tries for (tries,) in attempts) == 4 * MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
     _, cancelled = run_task_and_count_queries_and_cancellations(overdue_scene)

@@ -272,7 +272,7 @@ def test_a_search_asks_for_the_servers_time_once_for_all_refunds(console: Consol
         refund = insert_requested_refund(connection, insert_paid_payment(connection, number))
         move_refund_to_state(connection, refund, RefundState.EXPIRED)
     with record_statements(console) as sent:
-        assert len(console.lookup.search("kind:refund").groups["refund"].records) == 2
+        assert len(console.lookup.search("kind:refund").records_by_kind["refund"].records) == 2
     assert sum("SYSDATE" in statement and "FROM" not in statement for statement in sent) == 1
 
 

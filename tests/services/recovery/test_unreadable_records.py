@@ -266,7 +266,7 @@ def test_an_unreadable_row_hides_no_other_record_in_searches(
         groups = (looked_up.orders, looked_up.payments, looked_up.refunds, looked_up.credit_checks)
         return [
             dict(zip(("order", "payment", "refund", "credit-check"), map(len, groups), strict=True)),
-            {kind: len(group.records) for kind, group in search_result.groups.items()},
+            {kind: len(group.records) for kind, group in search_result.records_by_kind.items()},
         ]
 
     whole = {"order": 2, "payment": 2, "refund": 2, "credit-check": 1}
@@ -331,7 +331,9 @@ def test_a_text_in_a_column_of_amounts_hides_no_other_record(
         assert (kind, 1) not in listed
         assert listed
     group = {"orders": "order", "payments": "payment", "refunds": "refund"}[table]
-    searched_ids = [record.id for record in console.lookup.search(CORPORATION_NUMBERS[0]).groups[group].records]
+    searched_ids = [
+        record.id for record in console.lookup.search(CORPORATION_NUMBERS[0]).records_by_kind[group].records
+    ]
     looked_up = [record.id for record in getattr(console.lookup.find_records(CORPORATION_NUMBERS[0]), table)]
     assert searched_ids
     assert sorted(searched_ids) == sorted(looked_up)

@@ -103,13 +103,13 @@ def run_refunds_with_late_effects(count: int, seed: int = 0) -> Counter[str]:
             assert order is not None
             for after in (rule.first_answer_after_seconds, rule.last_answer_after_seconds):
                 if after == rule.last_answer_after_seconds and seconds <= 0:
-                    world.clock.at = sent_at + scale.scale_delta(timedelta(seconds=after + seconds))
+                    world.clock.at = sent_at + scale.scale_duration(timedelta(seconds=after + seconds))
                     world.execute_late_instruction(order)
-                world.clock.at = max(world.clock.at, sent_at + scale.scale_delta(timedelta(seconds=after)))
+                world.clock.at = max(world.clock.at, sent_at + scale.scale_duration(timedelta(seconds=after)))
                 world.call_as(0, MAKER, lambda console: console.refunds.probe(refund))  # noqa: B023  # called at once
             if seconds > 0:
                 assert world.read_refund_row(refund).state is RefundState.APPROVED, world.read_refund_row(refund)
-                world.clock.at += scale.scale_delta(timedelta(seconds=seconds))
+                world.clock.at += scale.scale_duration(timedelta(seconds=seconds))
                 world.ledger.add_refund(order, keeps_keys=True)
             world.call_as(0, MAKER, lambda console: console.recovery.run_all_tasks())
             entries = world.ledger.list_entries(order.key)

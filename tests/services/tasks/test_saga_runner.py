@@ -140,7 +140,7 @@ def test_a_step_that_waits_writes_nothing_and_is_tried_again(saga_desk: SagaDesk
     )
     assert saga.next_at is not None
     gap = saga.next_at - saga_desk.context.now()
-    assert timedelta(0) < gap <= saga_desk.context.scale.scale_delta(20 * MINUTE)
+    assert timedelta(0) < gap <= saga_desk.context.scale.scale_duration(20 * MINUTE)
     assert saga_desk.runner.run(saga) == saga
     saga_desk.clock.offset += 2 * MINUTE
     again = saga_desk.runner.run(saga)
