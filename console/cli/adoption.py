@@ -83,7 +83,7 @@ def build_adoption_plan_json(plan: "AdoptionPlan", translator: Translator) -> "J
     count = plan.row_counts
     return {
         "dry_run": True,
-        "table": plan.table,
+        "table": plan.table_name,
         "state": plan.state,
         "timezone": plan.zone,
         "rows": count.row_count,
@@ -124,9 +124,9 @@ def format_adoption_plan_lines(plan: "AdoptionPlan", translator: Translator) -> 
     have for them, such as duplicate or unreadable (see AdoptionRowCounts), the steps, and the obstacles. If the table
     is already adopted, yield only a sentence that there is nothing to do."""
     if plan.state == "adopted":
-        yield translator("cli.adopt.nothing", table=plan.table, rows=plan.row_counts.row_count)
+        yield translator("cli.adopt.nothing", table=plan.table_name, rows=plan.row_counts.row_count)
         return
-    yield translator("cli.adopt.rows", table=plan.table, rows=plan.row_counts.row_count, timezone=plan.zone)
+    yield translator("cli.adopt.rows", table=plan.table_name, rows=plan.row_counts.row_count, timezone=plan.zone)
     yield from _format_adoption_row_count_lines(plan.row_counts, translator)
     for step in plan.steps:
         yield translator("cli.adopt.step", name=step.change_name)
@@ -168,7 +168,7 @@ def build_adoption_result_json(result: "AdoptionResult") -> "JsonObject":
     """
     return {
         "dry_run": False,
-        "table": result.table,
+        "table": result.table_name,
         "timezone": result.zone,
         "rows": result.row_count,
         "taken_in": result.adopted_row_count,
@@ -188,8 +188,10 @@ def format_adoption_result_lines(result: "AdoptionResult", translator: Translato
         result.steps or result.adopted_row_count or result.duplicate_row_count or result.unreadable_row_count
     )
     if not has_changes:
-        return [translator("cli.adopt.nothing", table=result.table, rows=result.row_count)]
-    lines = [translator("cli.adopted", table=result.table, rows=result.row_count, taken_in=result.adopted_row_count)]
+        return [translator("cli.adopt.nothing", table=result.table_name, rows=result.row_count)]
+    lines = [
+        translator("cli.adopted", table=result.table_name, rows=result.row_count, taken_in=result.adopted_row_count)
+    ]
     if result.duplicate_row_count or result.unreadable_row_count:
         lines.append(
             translator(

@@ -243,7 +243,7 @@ class PaymentService:
             request_id,
             (payment_id,),
             lambda: order_status.set_order_paid_by_person(self._context, payment_id),
-            record_answers.make_order_move_answer_finder(self._context, payment_id),
+            record_answers.make_order_paid_answer_finder(self._context, payment_id),
         )
 
 

@@ -96,7 +96,7 @@ class RefundService:
             request_id,
             (id, expected_version),
             lambda: self._decision_service.approve(id, expected_version, progress),
-            record_answers.make_refund_submit_answer_finder(self._context, id),
+            record_answers.make_refund_approval_answer_finder(self._context, id),
             progress,
         )
 
@@ -140,7 +140,7 @@ class RefundService:
             request_id,
             (id,),
             lambda: self._refund_submitter.submit_refund(id, progress),
-            record_answers.make_refund_submit_answer_finder(self._context, id),
+            record_answers.make_refund_approval_answer_finder(self._context, id),
             progress,
         )
 

@@ -659,7 +659,7 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 _SUBMITTING_FILE,
-                "    if refund_outcomes.is_refused(outcome) and refund_with_payment.refund.sent_count:\n",
+                "    if refund_outcomes.is_refund_refused(outcome) and refund_with_payment.refund.sent_count:\n",
                 "    if False:\n",
             ),
         ),

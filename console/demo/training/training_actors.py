@@ -185,7 +185,7 @@ class SandboxTrainingActors:
         with self._console.acting_as(INVENTED_APPROVER_NAME), suppress(ConsoleError):
             self._console.refunds.approve(refund_id)
 
-    def decline_refund(self, refund_id: int) -> None:
+    def reject_refund(self, refund_id: int) -> None:
         """Reject the refund as the invented approver, with a reason."""
         with self._console.acting_as(INVENTED_APPROVER_NAME):
             self._console.refunds.reject(refund_id, self._translate("training.reason.declined"))

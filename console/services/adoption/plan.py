@@ -88,7 +88,7 @@ class AdoptionPlan:
     estimated_seconds: int
 
     @property
-    def table(self) -> str:
+    def table_name(self) -> str:
         """The name of the table of credit checks that is to be adopted."""
         return legacy_table.TABLE_NAME
 

@@ -73,7 +73,7 @@ class AdoptionResult:
     steps: tuple[str, ...]
 
     @property
-    def table(self) -> str:
+    def table_name(self) -> str:
         """The name of the table of credit checks that was adopted."""
         return legacy_table.TABLE_NAME
 

@@ -72,8 +72,8 @@ class BulkRunReader:
             return bulk.list_latest_runs(conn, max(1, min(limit, 1_000)))
 
     def list_unfinished_and_recent_runs(self) -> tuple[BulkRunWithHolder, ...]:
-        """Return the unfinished bulk runs of all makers, newest first, then the finished ones among the newest
-        _MAX_LISTED_FINISHED_RUNS bulk runs, newest first. Discarded runs are left out."""
+        """Return the unfinished bulk runs of all makers, newest first. After them, return the finished runs among the
+        newest _MAX_LISTED_FINISHED_RUNS bulk runs, newest first. Discarded runs are left out."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             runs = {

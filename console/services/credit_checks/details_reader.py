@@ -72,7 +72,7 @@ class CreditCheckDetailsReader:
             details = CreditCheckDetails(
                 record=record,
                 explanation=explain_credit_check(record, context.now()),
-                timeline=read_timeline(conn, CREDIT_CHECK_KIND, str(record_id)),
+                timeline=read_audit_history(conn, CREDIT_CHECK_KIND, str(record_id)),
                 evidence=evidence_items,
                 documents=evidence.list_documents(conn, CREDIT_CHECK_KIND, record_id, record.pdf_file_path),
                 actions=self._list_actions(conn, record, person),
@@ -179,8 +179,9 @@ def make_no_pdf_error(record_id: int) -> ConsoleError:
     return ConsoleError(ErrorCode.NOT_FOUND, {"kind": "document", "id": str(record_id), "problem": "no_pdf"})
 
 
-def read_timeline(conn: Connection, kind: str, subject_id: str) -> tuple[TimelineEntry, ...]:
-    """Return the history of the record with this kind and id from the audit trail, oldest entry first."""
+def read_audit_history(conn: Connection, kind: str, subject_id: str) -> tuple[TimelineEntry, ...]:
+    """Return the history of the record with this kind and id from the audit trail, oldest entry first. It contains
+    only audit entries; the timeline of a record (`evidence.timeline`) also has the events of other tables."""
     return tuple(
         TimelineEntry(entry.at, entry.who, entry.what, {**entry.detail, "reason": entry.reason}, entry.result)
         for entry in audit.list_entries_of_subject(conn, kind, subject_id)

@@ -177,11 +177,10 @@ def write_successful_purchase(
 
 
 def make_report_values(report: CheckReport, record: CreditCheck, now: datetime) -> dict[str, object]:
-    """Return the column values of a credit check that a provider's report contains, by column name; a field that the
-    report lacks is left out. A date becomes a UTC instant: the purchase date the start of that Japanese day, the
-    expiration date the end of that day. If the report says that the viewing period is over, the expiration is not
-    later than `now`.
-    """
+    """Return the column values that a provider's report gives to the credit check `record`, by column name; a field
+    that the report lacks is left out. A date becomes a UTC instant: the purchase date the start of that Japanese day,
+    the expiration date the end of that day. If the report says that the viewing period is over, the expiration is not
+    later than `now`: it is the expiration in `record` if that is in the past, otherwise `now`."""
     valid_until = compute_valid_until(report, record)
     if report.expired and (valid_until is None or valid_until > now):
         # The provider's statement that the viewing period is over takes precedence over its dates.

@@ -143,7 +143,8 @@ class CreditCheckPurchaseService:
         progress: StepReporter | None = None,
     ) -> "RefetchResult":
         """Re-fetch the detail and the PDF of a bought credit check, as far as `detail` and `pdf` are True; this costs
-        nothing. Return the credit check, the names of its changed fields, and its documents.
+        nothing. Return the credit check, the names of its changed fields, and its documents. The method calls
+        `progress` with the name of each part.
 
         `expected_version` is the version of the credit check on the caller's screen (None: any version). Raises
         not_found if there is no such credit check; not_allowed if the acting person has no right to re-fetch;

@@ -49,6 +49,7 @@ class LockedRequests:
             self._requests_by_id.setdefault(request_id, (person, self._clock.monotonic()))
 
     def remove(self, request_id: str) -> None:
+        """Remove the request with this id; do nothing if it isn't one of the locked requests."""
         with self._mutex:
             self._requests_by_id.pop(request_id, None)
 

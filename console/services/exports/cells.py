@@ -115,8 +115,8 @@ def make_sheet_cell(value: CellValue) -> CellValue:
 
 
 class SheetNames:
-    """The names of the sheets of one XLSX workbook. No two of its names are equal if width and case of the letters
-    aren't compared, because Excel opens no workbook with such names."""
+    """The names of the sheets of one XLSX workbook. Two names always differ in more than the width or case of their
+    letters, because Excel opens no workbook with such equal names."""
 
     def __init__(self) -> None:
         self._used_names = set(_RESERVED_SHEET_NAMES)

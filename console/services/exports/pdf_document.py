@@ -67,8 +67,7 @@ def write_pdf_document(file: BinaryIO, document: ExportDocument) -> None:
 
 def make_cell_text(kind: CellKind, value: CellValue) -> str:
     """Return the text of a table's cell in a PDF: amounts and counts with thousands separators, instants in Japanese
-    time, and a dash (–) for an empty value.
-    """
+    time, and a dash (–) for an empty value. `kind` is the kind of the cell's column, such as text or number."""
     match value:
         case None | "":
             return "–"

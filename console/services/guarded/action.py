@@ -141,7 +141,8 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         subject_id: int | None = None,
         facts: Mapping[str, object] | None = None,
     ) -> ResultT:
-        """Run one attempt of the guarded action until its outcome is recorded; return its result.
+        """Run one attempt of the guarded action until its outcome is recorded; return its result. `progress` is
+        called with the name of each step (see `GuardedPipeline.run`).
 
         `subject_id` (id of the record) and `facts` describe the attempt in the audit entry of a refusal. Raises
         not_allowed if the acting person lacks the action's right, bad_profile if the action has an effect and this

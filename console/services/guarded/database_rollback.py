@@ -223,7 +223,7 @@ def find_open_database_rollback(conn: Connection) -> DatabaseRollback | None:
 
 def count_missing_anchors(spool: Spool, database: Database, database_id: str) -> int:
     """Return the number of this desk's newest anchors (audit entries in its spool) that are missing from the
-    database, for the command `doctor`. Writes nothing.
+    database, for the command `doctor`. `database_id` is the id of the database. Writes nothing.
 
     Always 0 at a desk whose database account may only read, and write desk requests, because such an account can't
     read the whole audit trail.

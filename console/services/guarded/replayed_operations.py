@@ -50,8 +50,9 @@ def was_never_sent(request_id_use: RequestIdUse, answers: Iterable[EvidenceItem]
 def make_unknown_outcome_answer(
     operation: Operation | None, record: "CreditCheck | Payment | Refund | None"
 ) -> CallAnswer:
-    """Return an answer with the error that the outcome of the first call is unknown. `record` is the record that the
-    operation changes; None if it was not found."""
+    """Return an answer with the error that the outcome of the first call is unknown. `operation` is the guarded
+    operation that the first call began, `record` the record that the operation changes; each is None if it was not
+    found."""
     operation_id = None if operation is None else operation.id
     return CallAnswer(
         error=ConsoleError(

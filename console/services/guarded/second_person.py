@@ -193,7 +193,8 @@ def list_ids_without_second_person(
     conn: Connection, kind: str, proposed_ids: Collection[str], count_other_approvers: ApproverCounter
 ) -> frozenset[str]:
     """Return those of `proposed_ids`, the ids of records of this kind with a proposed state, whose proposal no person
-    can confirm now: no approver except the proposer has the right to confirm proposals."""
+    can confirm now: no approver except the proposer has the right to confirm proposals. `count_other_approvers` is a
+    function that `make_approver_counter` has returned."""
     proposals = approvals.read_open_proposals(conn, kind, proposed_ids) if proposed_ids else {}
     return frozenset(
         id for id, (_, proposer) in proposals.items() if count_other_approvers("resolve_second", (proposer,)) == 0

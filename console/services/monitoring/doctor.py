@@ -170,17 +170,16 @@ class HealthCheckService:
             self._opened_resources.close()
 
     def upgrade_schema(self, *, accepts_new_database: bool = False) -> SchemaVersions:
-        """Create or upgrade the schema. Return the versions of the schema before (`from`) and after (`to`); with
-        `accepts_new_database`, both are the version after the upgrade. The method may be called at any time, also by
-        several desks at the same time.
+        """Create or upgrade the schema. Return the versions of the schema before (`from`) and after (`to`). The
+        method may be called at any time, also by several desks at the same time.
 
         With `accepts_new_database`, this desk accepts the present database even if the desk has used another database
-        at this address; a server's schema is not upgraded in this case. Without `accepts_new_database`, raises
-        database_went_back (detail.problem file_missing) if the SQLite file is missing at an address where this desk
-        has used a database before, and database_unreachable (detail.problem no_folder) if the folder of this file is
-        missing. Also raises not_our_database if the tables are those of another program; schema_mismatch if the
-        schema is newer than this program, or too old for an upgrade; database_locked if this process lost the upgrade
-        lock of a server.
+        at this address. A server's schema is not upgraded in this case, and the result has the present version as
+        `from` and as `to`. Without `accepts_new_database`, raises database_went_back (detail.problem file_missing) if
+        the SQLite file is missing at an address where this desk has used a database before, and database_unreachable
+        (detail.problem no_folder) if the folder of this file is missing. Also raises not_our_database if the tables
+        are those of another program; schema_mismatch if the schema is newer than this program, or too old for an
+        upgrade; database_locked if this process lost the upgrade lock of a server.
         """
         spool = Spool(self._settings.home, cipher=None)
         database = Database(self._settings.database_url, without_time_limit=True)

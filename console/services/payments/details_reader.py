@@ -27,7 +27,7 @@ from console.domain.tasks.records import AlertItem
 from console.domain.tasks.saga_progress import SagaProgress, make_saga_progress
 from console.services.annotations.annotations import read_annotations
 from console.services.audit.opening_log import RecordOpeningLog
-from console.services.credit_checks.details_reader import ActionReader, read_timeline
+from console.services.credit_checks.details_reader import ActionReader, read_audit_history
 from console.services.evidence.timeline import read_newest_events
 from console.services.payments import timeout_start
 from console.services.payments.next_work import require_payment_after_lapse
@@ -77,7 +77,7 @@ class PaymentDetailsReader:
             relations = record.relations or PaymentRelations()
             order = relations.order
             holder = _find_lease_holder(conn, record)
-            history = read_timeline(conn, PAYMENT_KIND, str(payment_id))
+            history = read_audit_history(conn, PAYMENT_KIND, str(payment_id))
             corporation = read_facts_of_record(context, conn, record)
             details = PaymentDetails(
                 record=record,
@@ -128,7 +128,7 @@ class PaymentDetailsReader:
                     conn,
                     refunds.find_by_order(conn, order_id, journal.list_lapsed_record_ids(conn, refunds.REFUND_KIND)),
                 ),
-                timeline=read_timeline(conn, orders.ORDER_KIND, str(order_id)),
+                timeline=read_audit_history(conn, orders.ORDER_KIND, str(order_id)),
                 newest_events=read_newest_events(context, conn, orders.ORDER_KIND, order_id),
                 evidence=read_masked_evidence(conn, orders.ORDER_KIND, order_id),
                 sagas=order_sagas,

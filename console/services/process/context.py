@@ -597,7 +597,7 @@ class ServiceContext:
         self, tx: Transaction, kind: str, subject_id: int | str | None, operation_id: str | None = None
     ) -> None:
         """Store the kind and id of the record that this transaction changes, and the id of the operation if there is
-        one, in the row of the call's request id.
+        one, in the row of the call's request id. `subject_id` is None if the call is about no single record.
 
         Do nothing if the call has no request id, or if `operation_id` is None and a transaction of the same call has
         already stored a record. If another call holds the request id now, the next statement or COMMIT raises

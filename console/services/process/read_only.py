@@ -11,9 +11,9 @@ from console.store.database.sqlalchemy_names import Connection
 
 
 def find_read_only_switch(conn: Connection, provider: str | None = None) -> ReadOnlySwitch | None:
-    """Return the read-only switch that is on and stops changes at this provider, or all changes; None if no such
-    switch is on.
-    """
+    """Return the read-only switch that is on and stops changes at `provider`: the switch for everything, or the
+    switch of this provider. If `provider` is None, only the switch for everything counts. Return None if no such
+    switch is on."""
     return find_stopping_switch(read_only_switches.read_switches(conn), provider)
 
 

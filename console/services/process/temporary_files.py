@@ -41,8 +41,8 @@ def open_temporary_folder() -> Iterator[Path]:
 
 
 def get_temporary_folder() -> Path:
-    """Return the folder in which temporary files are created, for an error about it. If no folder could be used, it
-    is the first one that the operating system offers."""
+    """Return the folder in which temporary files are created. Errors about temporary files name this folder. If no
+    folder could be used, return the first one that the operating system offers."""
     try:
         return Path(tempfile.gettempdir())
     except OSError:

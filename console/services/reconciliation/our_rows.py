@@ -85,7 +85,8 @@ class OwnRecordComparison:
         position: str | None,
     ) -> bool:
         """Check that the provider's history contains every payment and refund of ours that was paid or refunded
-        within `span` (first instant and end, UTC). Return True, or False if the process was stopped before the end.
+        within `span` (first instant and end, UTC). Record the results in `run_journal`. Return True, or False if the
+        process was stopped before the end.
 
         `position` is the stored position of an interrupted run, None for a new run. Payments and refunds within
         CLOCK_TOLERANCE of the beginning or end of the span are skipped, because the history of the day before or
@@ -233,8 +234,9 @@ class OwnRecordComparison:
         span: tuple[datetime, datetime],
         position: str | None,
     ) -> bool:
-        """Ask the provider about every payment of ours that began within `span` (first instant and end, UTC), and
-        compare the answers. Return True, or False if the process was stopped before the end.
+        """Ask the provider about every payment of ours that began within `span` (first instant and end, UTC), compare
+        the answers, and record the results in `run_journal`. Return True, or False if the process was stopped before
+        the end.
 
         `position` is the stored position of an interrupted run, None for a new run. Raises an error at the first
         payment for which the provider gives no usable answer; a continued run begins at this payment. The error is

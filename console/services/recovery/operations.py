@@ -33,7 +33,7 @@ from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
-from console.services.credit_checks.details_reader import read_timeline
+from console.services.credit_checks.details_reader import read_audit_history
 from console.services.credit_checks.listed_purchases import ListOutcome, refuse_denial_of_listed_purchase
 from console.services.credit_checks.named_purchases import refuse_denial_of_named_purchase
 from console.services.credit_checks.part_reader import NO_ANSWER_ERROR_CODES
@@ -135,9 +135,9 @@ class OperationRecovery:
         with self._context.database.read() as conn:
             answers = evidence.find_by_operation(conn, operation_id)
             record = joined_reads.find_record(conn, operation.subject_id or 0) if _is_purchase(operation) else None
-            history = read_timeline(conn, OPERATION_KIND, operation_id)
+            history = read_audit_history(conn, OPERATION_KIND, operation_id)
             if operation.subject_id is not None:
-                history = (*read_timeline(conn, operation.subject_kind, str(operation.subject_id)), *history)
+                history = (*read_audit_history(conn, operation.subject_kind, str(operation.subject_id)), *history)
             is_proposed = operation_id in read_proposed_states(self._context, conn, OPERATION_KIND, (operation_id,))
             facts = read_facts_of_record(self._context, conn, operation)
         explanation = self._explain_operation(operation, record)

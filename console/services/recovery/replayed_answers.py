@@ -82,7 +82,7 @@ def make_refund_request_answer_finder(context: ServiceContext) -> AnswerFinder:
     return find_answer
 
 
-def make_refund_submit_answer_finder(context: ServiceContext, refund_id: int) -> AnswerFinder:
+def make_refund_approval_answer_finder(context: ServiceContext, refund_id: int) -> AnswerFinder:
     """Return the function that answers a repeated approval of this refund, which may also have sent the refund. It
     returns the refund, or the error with which the sending ended.
 
@@ -200,9 +200,9 @@ def make_hand_over_answer_finder(context: ServiceContext, kind: str, record_id: 
     return find_answer
 
 
-def make_order_move_answer_finder(context: ServiceContext, payment_id: int) -> AnswerFinder:
-    """Return the function that answers the repeated call that sets the order of this payment to paid. It returns the
-    order in its present form."""
+def make_order_paid_answer_finder(context: ServiceContext, payment_id: int) -> AnswerFinder:
+    """Return the function that answers a repeated call with which a person sets the order of this payment to paid. It
+    returns the order in its present form; None if the payment has no order."""
 
     def find_answer(_: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:

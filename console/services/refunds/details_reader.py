@@ -34,7 +34,7 @@ from console.domain.records import LeaseHolder, Person
 from console.domain.recovery.decision_rules import find_decision_refusal, find_withdrawal_refusal
 from console.services.annotations.annotations import read_annotations
 from console.services.audit.opening_log import RecordOpeningLog
-from console.services.credit_checks.details_reader import ActionReader, read_timeline
+from console.services.credit_checks.details_reader import ActionReader, read_audit_history
 from console.services.evidence.timeline import read_newest_events
 from console.services.payments.providers import (
     PaymentProviders,
@@ -222,7 +222,7 @@ class RefundDetailsReader:
             earlier=self._complete_records(
                 conn, tuple(refund for refund in refund_facts.refunds if refund.id != refund_id)
             ),
-            timeline=read_timeline(conn, REFUND_KIND, str(refund_id)),
+            timeline=read_audit_history(conn, REFUND_KIND, str(refund_id)),
             newest_events=read_newest_events(context, conn, REFUND_KIND, refund_id),
             evidence=read_masked_evidence(conn, REFUND_KIND, refund_id),
             actions=(

@@ -62,7 +62,7 @@ def settle_late_answer(
     is_current = refund.operation_id == operation_id
     if refund.state is not RefundState.SUBMITTING or not (is_current or outcome.kind in OUTCOME_CLASSES_WITH_EFFECT):
         refund_outcomes.compare_late_answer(context, tx, refund, outcome)
-    elif outcome.kind in OUTCOME_CLASSES_WITH_EFFECT or refund_outcomes.is_refused(outcome):
+    elif outcome.kind in OUTCOME_CLASSES_WITH_EFFECT or refund_outcomes.is_refund_refused(outcome):
         refund_outcomes.settle_refund(context, tx, refund, outcome, None, "late_answer")
     elif refund_outcomes.is_certainly_unprocessed(outcome):
         refund_outcomes.end_submission(context, tx, refund, outcome)

@@ -156,7 +156,7 @@ def record_outcome(
     store_answer(context, tx, refund, "refund", outcome)
     if refund.state is not RefundState.SUBMITTING:  # another process has settled the refund meanwhile
         compare_late_answer(context, tx, refund, outcome)
-    elif outcome.kind in OUTCOME_CLASSES_WITH_EFFECT or is_refused(outcome):
+    elif outcome.kind in OUTCOME_CLASSES_WITH_EFFECT or is_refund_refused(outcome):
         write_known_outcome(context, tx, refund, outcome, capabilities)
     elif is_certainly_unprocessed(outcome):
         mark_submission_without_effect(context, tx, refund, outcome.reason)
@@ -171,7 +171,7 @@ def is_certainly_unprocessed(outcome: Outcome[RefundReport]) -> bool:
     return never_sent or outcome.kind in (OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 
 
-def is_refused(outcome: Outcome[RefundReport]) -> bool:
+def is_refund_refused(outcome: Outcome[RefundReport]) -> bool:
     """True if the provider has received the refund and refused it."""
     return outcome.kind is OutcomeClass.FAILED_DEFINITE and outcome.sent is not SendingCertainty.NO
 
@@ -616,7 +616,7 @@ def is_contradicting_answer(refund: Refund, outcome: Outcome[RefundReport]) -> b
     """True if the provider's answer to a submission contradicts the known state of the refund."""
     if outcome.kind in OUTCOME_CLASSES_WITH_EFFECT:
         return refund.state not in (RefundState.SUBMITTING, RefundState.SUBMITTED, RefundState.COMPLETED)
-    return is_refused(outcome) and refund.state is RefundState.COMPLETED
+    return is_refund_refused(outcome) and refund.state is RefundState.COMPLETED
 
 
 def open_case(

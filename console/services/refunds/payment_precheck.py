@@ -73,9 +73,9 @@ class PrecheckAnswers:
 def require_refundable_payment(
     context: ServiceContext, reader: PaymentReader, refund_with_payment: RefundWithPayment
 ) -> PrecheckAnswers:
-    """Read the payment at the provider. Also read the payment's refunds, if the provider lists them in a separate
-    answer. Return the answers, which show whether each question was answered. Raise an error if an answer doesn't
-    allow the refund.
+    """Read the payment of `refund_with_payment` at the provider, with the provider's adapter `reader`. Also read the
+    payment's refunds, if the provider lists them in a separate answer. Return the answers, which show whether each
+    question was answered. Raise an error if an answer doesn't allow the refund.
 
     A missing answer allows the approval, but not the sending. The caller must not send a refund without a list of the
     payment's refunds (`list_failure`), because the database may have lost a refund of another amount, which has

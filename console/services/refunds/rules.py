@@ -329,9 +329,10 @@ def refuse_unsendable_refund(
     context: ServiceContext, conn: Connection, refund_with_payment: RefundWithPayment, reader: PaymentReader
 ) -> None:
     """Raise an error if the approved refund must not be sent now. If the refund breaks a rule, raises the error of
-    `raise_first_broken_rule`. Raises not_allowed if the refund has too few checkers, or if its cooling-off period
-    has not ended. A checker who was disabled after the approval is not counted, because somebody else may have
-    approved the refund in that person's name."""
+    `raise_first_broken_rule`. Raises not_allowed if the refund has too few checkers, or if its cooling-off period has
+    not ended. A checker who was disabled after the approval is not counted, because somebody else may have approved
+    the refund in that person's name. `reader` is the adapter of the payment's provider, which states the provider's
+    own rules."""
     refund = refund_with_payment.refund
     facts = read_facts(context, conn, refund_with_payment.payment, refund.maker)
     raise_first_broken_rule(

@@ -312,7 +312,7 @@ def _query_and_send_refund(refund_with_payment: RefundWithPayment, adapter: Paym
         if earlier_outcome is not None:
             return earlier_outcome
     outcome = adapter.refund(refund_with_payment.refund_instruction)
-    if refund_outcomes.is_refused(outcome) and refund_with_payment.refund.sent_count:
+    if refund_outcomes.is_refund_refused(outcome) and refund_with_payment.refund.sent_count:
         return _confirm_refusal_of_sent_refund(refund_with_payment, adapter, outcome)
     return outcome
 

@@ -23,24 +23,24 @@ _log = logging.getLogger(__name__)
 class InventedApprover:
     """Decides about the refund requests and proposals of the person in training.
 
-    If an exercise has `is_first_request_declined`, the approver declines the first refund request and asks a
+    If an exercise has `is_first_request_rejected`, the approver rejects the first refund request and asks a
     question, as a real approver may do. The person must answer the question in the reason of the next request; a
-    request with an earlier reason is declined again. The approver approves everything else, even if it is wrong,
+    request with an earlier reason is rejected again. The approver approves everything else, even if it is wrong,
     because the provider's ledger shows the mistake.
     """
 
     def __init__(self, context: ServiceContext, actors: TrainingActors, score_file: ScoreFile) -> None:
         self._context, self._actors, self._scores = context, actors, score_file
 
-    def decide(self) -> None:
-        """Decide about the requests and proposals of the person in training that wait now; at most
-        _MAX_APPROVER_DECISIONS waiting requests and as many proposals, of all people, are read. If a service refuses
-        a decision, log this; the next call tries again."""
+    def decide_waiting_requests(self) -> None:
+        """Decide about the requests and proposals of the person in training that wait now. Of the waiting requests of
+        all people, at most _MAX_APPROVER_DECISIONS are read, and as many proposals. If a service refuses a decision,
+        log this; the next call tries again."""
         person = self._scores.person
         with self._context.database.read() as conn:
             now = read_current_time(conn, self._context.now())
             requests = [
-                (refund.id, self._must_decline_refund(conn, refund))
+                (refund.id, self._must_reject_refund(conn, refund))
                 for refund in refunds.list_refunds_waiting_for_decision(conn, now, _MAX_APPROVER_DECISIONS)
                 if refund.maker == person
             ]
@@ -49,9 +49,9 @@ class InventedApprover:
                 for proposal in approvals.list_open_proposals(conn, _MAX_APPROVER_DECISIONS)
                 if proposal.person == person
             ]
-        for refund_id, must_decline in requests:
+        for refund_id, must_reject in requests:
             self._decide_or_log_refusal(
-                self._actors.decline_refund if must_decline else self._actors.approve_refund, refund_id
+                self._actors.reject_refund if must_reject else self._actors.approve_refund, refund_id
             )
         for proposal in proposals:
             self._decide_or_log_refusal(
@@ -64,17 +64,17 @@ class InventedApprover:
         except ConsoleError as refusal:
             _log.info("the invented approver was refused: %s", refusal.code)
 
-    def _must_decline_refund(self, conn: Connection, refund: Refund) -> bool:
+    def _must_reject_refund(self, conn: Connection, refund: Refund) -> bool:
         payment = payments.find(conn, refund.payment_id)
         attempts = self._scores.read_attempts().items()
         keys_of_payment = {
             key for key, attempt in attempts if payment and attempt.facts.get("order") == payment.merchant_payment_id
         }
-        if not any(EXERCISE_DECLARATION_BY_KEY[key].is_first_request_declined for key in keys_of_payment):
+        if not any(EXERCISE_DECLARATION_BY_KEY[key].is_first_request_rejected for key in keys_of_payment):
             return False
-        declined_refunds = [
+        rejected_refunds = [
             (other_refund.reason_code, other_refund.reason.strip())
             for other_refund in refunds.find_by_payment(conn, refund.payment_id)
             if other_refund.state is RefundState.REJECTED and other_refund.maker == refund.maker
         ]
-        return not declined_refunds or (refund.reason_code, refund.reason.strip()) in declined_refunds
+        return not rejected_refunds or (refund.reason_code, refund.reason.strip()) in rejected_refunds

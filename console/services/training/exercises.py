@@ -22,14 +22,14 @@ _STATES_ENDED_WITHOUT_MONEY = frozenset({RefundState.REJECTED, RefundState.WITHD
 class ExerciseDeclaration:
     """The declaration of one training exercise. `create` creates the exercise's records and returns the facts
     about them; its second argument is the number of the person's attempt, from 1. `judge` returns the verdict
-    about the person's work. If `is_first_request_declined`, the invented approver declines the first refund request,
+    about the person's work. If `is_first_request_rejected`, the invented approver rejects the first refund request,
     with a reason.
     """
 
     key: str
     create: Callable[[TrainingActors, int], ExerciseFacts]
     judge: Callable[[ActualRecordReader, ExerciseFacts], TrainingVerdict]
-    is_first_request_declined: bool = False
+    is_first_request_rejected: bool = False
 
 
 # -- credit checks
@@ -255,11 +255,11 @@ EXERCISE_DECLARATIONS = (
     ExerciseDeclaration("missing_pdf", _create_missing_pdf, _judge_missing_pdf),
     ExerciseDeclaration("merged_company", _create_merged_company, _judge_merged_company),
     ExerciseDeclaration(
-        "late_payment", _create_late_payment, _judge_refund_of_amount, is_first_request_declined=True
+        "late_payment", _create_late_payment, _judge_refund_of_amount, is_first_request_rejected=True
     ),
     ExerciseDeclaration("wrong_amount", _create_wrong_amount, _judge_refund_of_amount),
     ExerciseDeclaration(
-        "double_payment", _create_double_payment, _judge_double_payment, is_first_request_declined=True
+        "double_payment", _create_double_payment, _judge_double_payment, is_first_request_rejected=True
     ),
     ExerciseDeclaration("provider_only", _create_payment_only_at_provider, _judge_payment_only_at_provider),
     ExerciseDeclaration("notice_without_payment", _create_notice_without_payment, _judge_notice_without_payment),

@@ -67,7 +67,7 @@ class TrainingActors(Protocol):
         call that sends the refund; empty for no fault."""
         ...
 
-    def decline_refund(self, refund_id: int) -> None:
+    def reject_refund(self, refund_id: int) -> None:
         """Reject a refund as the invented approver, with a reason."""
         ...
 

@@ -162,5 +162,5 @@ class TrainingService:
 
     def make_approver_decide(self) -> None:
         """Let the invented approver decide about the waiting requests and proposals of the person
-        (`InventedApprover.decide`)."""
-        self._approver.decide()
+        (`InventedApprover.decide_waiting_requests`)."""
+        self._approver.decide_waiting_requests()
