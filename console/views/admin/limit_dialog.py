@@ -123,8 +123,8 @@ class LimitDialog(FormDialog):
 
     @Slot()
     def update_submit_button(self) -> None:
-        """Enable or disable the main button, and show whether sending the typed value only proposes it or changes the
-        limit at once."""
+        """Enable or disable the main button, and show the effect of sending the typed value: it becomes a proposal,
+        or it changes the limit at once."""
         if not self.is_busy:
             is_confirmation = self._is_proposed(self._parse_typed_value()) and not self._is_own_proposal
             translate = self.context.translate

@@ -31,7 +31,7 @@ class AcknowledgeAlertsDialog(DialogFrame):
     """The dialog in which a person acknowledges the alerts of an incident, with a note. The note is required only for
     the alert which says that the database has gone back to an earlier state. The acknowledgement closes this alert,
     and also an alert about a changed company; any other acknowledged alert stays open until the facts match again. A
-    sentence in the dialog says whether the alert will close. The typed note is kept as a draft until the service has
+    sentence in the dialog states this effect. The typed note is kept as a draft until the service has
     stored the acknowledgement."""
 
     def __init__(

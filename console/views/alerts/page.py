@@ -72,7 +72,7 @@ class AlertsPage(Page):
 
     - Enter opens the record on which a person removes the cause.
     - I opens a dialog with the incident's details in a low window, which has no room for the panel. In a high window
-      it says where the panel is.
+      it only shows a sentence which says that the panel is below the list.
     - A acknowledges the alerts, Shift+A acknowledges them with a note.
     - Ctrl+Z undoes the person's own acknowledgement.
     - Shift+E reopens an incident that another person has acknowledged.
@@ -481,8 +481,8 @@ class AlertsPage(Page):
     @Slot()
     def open_details(self) -> None:
         """Open a dialog with everything that the panel of the selected incident shows. A low window has no room for
-        this panel. A high window shows it below the list; this method then says so. Without a selected incident,
-        say this instead."""
+        this panel. In a high window, which shows the panel below the list, only show a sentence which says this; also
+        show only a sentence if no incident is selected."""
         incident, translate = self.current_incident, self.context.translate
         if incident is None:
             self.show_key_refusal(translate("act.none_selected"))

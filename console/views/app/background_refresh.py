@@ -151,9 +151,9 @@ class BackgroundRefresh(QObject):
     @Slot()
     def read_change_feed(self) -> None:
         """Read from the change feed which records have changed since the previous call, and emit the context's signal
-        `records_changed` with their kinds and ids. The first call emits nothing. Every fourth call also reads whether
-        a worker is present and, if they may have changed, the read-only switches. While no worker is present, every
-        call does this. Nothing is read while the services aren't open or a previous read of the feed is running.
+        `records_changed` with their kinds and ids. The first call emits nothing. Every fourth call, and while no
+        worker is present every call, also reads the presence of a worker and, if they may have changed, the read-only
+        switches. Nothing is read while the services aren't open or a previous read of the feed is running.
         """
         if not self._mark_call_running_if_allowed("feed"):
             return

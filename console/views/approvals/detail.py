@@ -682,10 +682,10 @@ def _find_visible_range(widget: QWidget) -> tuple[int, int]:
 
 
 def format_approval_title(details: RefundDetails, context: WindowContext) -> str:
-    """Return the title of a request. For a person who can still approve the request, the title asks whether to
-    approve it. For the maker, it is a title for own requests. For a person without the right to approve, it names the
-    request. For a refund that was sent or has ended, and for a
-    person who has already approved the request, the title names the refund and its amount."""
+    """Return the title of a request. For a person who can still approve the request, the title is a question: approve
+    it? For the maker, it is the title of own requests. For a person without the right to approve, it names the
+    request. For a refund that was sent or has ended, and for a person who has already approved the request, it names
+    the refund and its amount."""
     amount = wording.format_amount(details.record.amount_minor, details.record.currency)
     has_approved = any(is_same_person(name, context.operator or "") for name in details.record.checkers)
     if has_approved or details.record.state not in _REFUND_STATES_BEFORE_SENDING:

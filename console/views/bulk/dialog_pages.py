@@ -50,7 +50,8 @@ _ROW_RESULT_FILTERS = (None, NOT_DONE_ROWS_FILTER)
 
 
 class BulkPlanPage(QWidget):
-    """The page of the dialog with the plan of a dry run. The person selects here how many rows the run will execute.
+    """The page of the dialog with the plan of a dry run. The person selects here the number of rows that the run
+    will execute.
 
     Signals:
     - row_limit_changed: the person has selected another number of rows.

@@ -79,8 +79,8 @@ def make_owner_cell(incident: Incident, context: WindowContext) -> StateCell:
 
 def format_owner_sentence(incident: Incident, context: WindowContext) -> str:
     """Return the sentence that names the owner of the incident and the time since which this person owns it. If an
-    open or snoozed incident has no owner, the sentence says this. "" for another incident without an owner, because
-    it needs none."""
+    open or snoozed incident has no owner, return a sentence which says this. Return "" for an incident
+    without an owner in any other state."""
     if incident.owner is None:
         needs_owner = incident.state in (IncidentState.OPEN, IncidentState.SNOOZED)
         return context.translate("incident.nobody_owns") if needs_owner else ""

@@ -78,7 +78,7 @@ def make_request_state_cell(request: OwnRequest, context: WindowContext) -> Stat
 
 def format_worker_answer(request: OwnRequest, context: WindowContext) -> str:
     """Return the text of the worker's answer to the request; for a request without an answer, the text about its
-    state. If the answer is stored but this desk closed before it arrived, the text says this too."""
+    state. If this desk closed before the stored answer arrived, the text says this, too."""
     match request.state:
         case OwnRequestState.WAITING:
             return context.translate("request.waits")

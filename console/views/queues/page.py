@@ -619,8 +619,8 @@ class QueuesPage(Page):
         self.restore_focus()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Remove the filter if the key is Esc and the filter has left no record: the empty list says so. Otherwise
-        Esc goes back to the page before, as on every page."""
+        """If the key is Esc and no record matches the filter, remove the filter; the empty list names this key. In
+        any other case, Esc goes back to the previous page, as on every page."""
         is_list_empty = self.table_stack.currentWidget() is self.empty_state
         if event.key() == Qt.Key.Key_Escape and is_list_empty and not self.query.lists_whole_queue:
             self.filter.clear_filter()

@@ -16,9 +16,9 @@ from console.views.widgets.window.notification_bars import make_failure_bar
 
 
 class SaveViewDialog(DialogFrame):
-    """The dialog in which a person names a new view and chooses whether the team sees the view. If a view of this
-    name exists, the person can choose to replace it. The dialog stores the inputs as a draft until the view is
-    stored.
+    """The dialog in which a person names a new view and chooses if it is a view of the team or their own. If a view
+    of this name exists, the person can choose to replace it. The dialog stores the inputs as a draft until the view
+    is stored.
 
     Signals:
     - view_saved(object): this SavedView has been stored.

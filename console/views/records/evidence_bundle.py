@@ -78,8 +78,8 @@ class EvidenceBundleExport(QObject):
 
     @Slot()
     def cancel(self) -> None:
-        """Cancel the export as soon as the present evidence pack is written. The toast at the end says whether a file
-        was written."""
+        """Cancel the export as soon as the present evidence pack is written. The toast at the end names the written
+        file, or says that no file was written."""
         self._file_writer.cancel()
 
     def _make_bundle_toast(self, written_bundle: "WrittenBundle") -> Toast:

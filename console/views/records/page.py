@@ -688,7 +688,7 @@ class RecordPage(Page, Generic[DetailsT]):
     @Slot(str)
     def run_action_on_record(self, name: str) -> None:
         """Run the action `name` on the record of the page, and remove the bar about an earlier action, such as a
-        refusal. While the page has no record, only show a bar which says why."""
+        refusal. While the page has no record, only show a bar with the reason."""
         shared_actions = (self.evidence, self.collaboration)
         if self.details is None:
             self.show_key_refusal(self._missing_record_reason)

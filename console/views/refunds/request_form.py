@@ -57,9 +57,9 @@ _MAX_TEXT_CHARACTERS = 300
 
 class RefundForm(QWidget):
     """The form with the inputs of a refund request. At first, the amount is the largest amount that the person can
-    request, and the other inputs are empty. If the amounts of the payment, of the provider and of the order disagree,
-    the amount is empty, too, because the person may want to refund the difference instead (decision 0164). If the
-    refund is paid from money set aside, the form selects the reason at first.
+    request, and the other inputs are empty. If the payments of the order exceed its total, or if the amounts of the
+    payment, of the provider and of the order disagree, the amount is empty, too, because several amounts are equally
+    likely (decision 0164). If the refund is paid from money set aside, the form selects the reason at first.
 
     Signals:
     - changed: an input has changed, so `find_disabled_reason` may return another reason.
@@ -447,7 +447,7 @@ class RefundForm(QWidget):
 
     def find_disabled_reason(self) -> str:
         """Return the reason why the person can't continue to the review yet; "" if the person can. If the amount is
-        wrong, the reason only says so, because the form shows the error at the amount field."""
+        wrong, the reason is only that fact, because the form shows the error at the amount field."""
         translate, amount_error = self._context.translate, self._find_amount_problem()
         is_untouched = not self.amount_edit.text() and self._amount_buttons.checkedButton() is None
         self.amount_field.show_error("" if is_untouched else amount_error)

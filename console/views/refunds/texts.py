@@ -101,9 +101,9 @@ def format_cooling_off_period(plan: RefundPlan, context: WindowContext) -> str:
 
 
 def format_checkers(plan: RefundPlan, context: WindowContext) -> str:
-    """Return the text about the people who may approve the refund. The text contains their names if these are known,
-    and says whether one or two approvers are needed. If people are registered, but fewer of them than needed may
-    approve the refund (none, or one of two), the text says this.
+    """Return the text about the people who may approve the refund: their names, if these are known, and the number of
+    approvers that the refund needs (one or two). If people are registered, but fewer of them than needed may approve
+    the refund (none, or one of two), the text states this lack of approvers.
     """
     if context.people and not plan.approvers:
         return context.translate("dialog.refund.asked_no_one")

@@ -79,7 +79,7 @@ class Cancelled(Exception):
 
 class ProgressReporter:
     """The argument of a call that `Runner.run_with_progress` runs. Through it, the call reports its progress and
-    finds out whether it is cancelled.
+    learns that it was cancelled.
     """
 
     def __init__(self, send_value: Callable[[object], None]) -> None:
@@ -244,8 +244,8 @@ class Runner:
     ) -> TaskHandle:
         """Run a call that reports its progress, in a background thread, and return its handle. The call gets a
         ProgressReporter: each value that the call reports is passed to `on_progress` in the GUI thread, and the call
-        can find out whether the person has cancelled it. It can always be cancelled, as a call with `is_cancellable`
-        in `run`. The other arguments have the meaning that they have in `run`.
+        can learn from it that the person has cancelled the call. The call can always be cancelled, like a call of
+        `run` with `is_cancellable`. The other arguments have the meaning that they have in `run`.
         """
         return self._accept_task(Task(call, on_done, on_failed, on_progress, caller, label, key, pool_name, True))
 

@@ -16,8 +16,8 @@ class PaintedTable(QTableView):
     `margin_px` is the space in px before the first column. `current_row`, `hover_row` (under the mouse pointer) and
     `focus_ring_row` (with the focus ring) are row numbers, -1 for none. `pinned_column_count` is the number of
     columns at the left that keep their position while the other columns scroll sideways; it is 0 if the table is wide
-    enough for its columns. `first_column` is the number of the first column that is not hidden, whether or not this
-    column is pinned.
+    enough for its columns. `first_column` is the number of the first column that is not hidden; this column may be
+    pinned.
     """
 
     rows: PagedModel
