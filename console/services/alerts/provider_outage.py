@@ -1,5 +1,6 @@
-"""Raise one alert for each provider (payments or credit checks) that gives no usable answers for some time, and
-resolve the alert after the provider's next usable answer."""
+"""Raise one alert for each provider (payments or credit checks) that is away, and resolve the alert after the
+provider's next usable answer. A provider is away if its last MIN_CONSECUTIVE_FAILED_CALLS calls or more got no usable
+answer, and the first of them was at least SHORTEST_OUTAGE ago."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -40,16 +41,15 @@ def find_outage_start(alert: Alert) -> datetime:
 
 
 class ProviderOutageAlerts:
-    """Decides for each provider if it is away, which means that it has given no usable answers for some time. The
-    decision is made from the stored evidence of all desks' and workers' calls to providers. Raises and resolves the
-    alerts about providers that are away."""
+    """Decides for each provider if it is away (see the module). The decision is made from the stored evidence of the
+    calls of all desks and workers. Raises and resolves the alerts about providers that are away."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
     def update_alerts(self) -> int:
-        """Raise alerts for providers that are away (they have given no usable answers for some time), and resolve
-        the alerts of providers that answer again. Return the number of changed alerts."""
+        """Raise alerts for providers that are away (see the module), and resolve the alerts of providers that have
+        given a usable answer again. Return the number of changed alerts."""
         context = self._context
         with context.database.read() as conn:
             series_by_provider = _find_failed_call_series(conn, context.now())

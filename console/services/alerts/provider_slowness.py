@@ -1,5 +1,6 @@
-"""Raise an alert about each provider that answers slowly, by the median duration of its calls, and resolve the alert
-when the provider is fast again or has received too few calls for some time."""
+"""Raise an alert about each provider that answers slowly: the median duration of its calls within SLOWNESS_PERIOD is
+at least SLOW_RESPONSE_SECONDS. Resolve the alert when the provider is fast again, or when the alert is older than
+ALERT_LIFETIME_WITHOUT_CALLS and the provider received too few calls in this period."""
 
 from collections import Counter
 from collections.abc import Mapping

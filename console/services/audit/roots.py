@@ -1,7 +1,6 @@
 """Roots of the audit trail. Each process adds its audit entries to its own chain. Every hour a due task stores, as a
 root, the last entry (head) of each chain that has new entries; it adds the root to the chain of its own process. If
-the end of a chain is deleted later, its stored head shows this.
-"""
+somebody deletes the end of a chain later, the root still has its head, so that the loss is found."""
 
 from console.services.process.context import ServiceContext
 from console.store.audit import roots as audit_roots

@@ -400,10 +400,10 @@ def _prepare_restored_file(
 
 def record_restore(context: ServiceContext, result: RestoreResult, *, is_repeated: bool = False) -> RestoreResult:
     """Complete a restore: write its audit entry, and begin a new epoch of the Redis cache, so that no process uses an
-    answer that the restored database lacks. Also search for operations that the restored database lacks. If the
-    search finds any (on a server: in every case), guarded operations are refused until a person has acknowledged the
-    alert that the database went back to an earlier state. Return a copy of `result` with the facts of these
-    operations (at most 100) in `lost_operations`, which is empty if no operation is missing.
+    answer that the restored database lacks. Also search for lost operations: operations that the restored database
+    lacks. If the search finds any, guarded operations are refused until a person has acknowledged the alert that the
+    database went back to an earlier state; on a server they are refused in every case. Return a copy of `result` with
+    the facts of the lost operations (at most 100) in `lost_operations`, which is empty if none was found.
 
     `is_repeated` is True for a restore whose process ended early. The audit entry isn't written again if that process
     has written it.

@@ -72,9 +72,9 @@ class DeskStatusService:
         return cache_acting_person()
 
     def list_answer_times(self) -> tuple[tuple[str, datetime], ...]:
-        """Return the name of each provider that has answered lately, with the time of its newest answer to a call of
-        any desk or worker: of a bulk run, a due task, a reconciliation, or a single action. Raises not_allowed if the
-        acting person has no right to read."""
+        """Return the name of each provider that has an answer among the newest stored evidence, with the time of its
+        newest answer. The answer may belong to a call of any desk or worker: of a bulk run, a due task, a
+        reconciliation, or a single action. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return tuple(sorted(evidence.read_newest_answer_times(conn).items()))

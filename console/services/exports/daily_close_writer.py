@@ -43,8 +43,8 @@ class DailyCloseWriter:
         """Write the daily close of the provider and the Japanese day `day`, in the language `language` (`ja` or
         `en`), to the new file `path`, whose suffix names the format (PDF or XLSX), and an audit entry with the
         close's sums and open records. The file gets its name when it is complete and the entry is written; only the
-        present user of the machine can read it. If it can't get its name, a second audit entry says so, and the first
-        one counts as no close. Return a description of the file.
+        present user of the machine can read it. If it can't get its name, a second audit entry with the result
+        `failed` is written, and the first entry counts as no close. Return a description of the file.
 
         Raises not_found for an unknown provider; no_operator if no name of a person is configured; not_allowed if the
         acting person has no right to read; usage (file_exists) if the file exists, (no_folder) if its folder doesn't

@@ -277,11 +277,10 @@ def accept_new_database(database: Database, spool: Spool, database_id: str) -> N
 
 
 def store_alerts_of_backup(database: Database, spool: Spool, database_id: str) -> None:
-    """Store in the spool the resolved alerts of the rule `database_went_back` that a database contains directly after
-    its restore. People acknowledged these alerts before the backup was made, so the acknowledgements say nothing
-    about the operations that this restore loses. The caller calls this function before it compares the restored
-    database with the anchors.
-    """
+    """Store in the spool the keys of the resolved alerts of the rule `database_went_back` that a database contains
+    directly after its restore. People acknowledged these alerts before the backup was made, so the acknowledgements
+    don't count for the operations that this restore loses: the comparison with the anchors ignores the stored alerts.
+    The caller calls this function before that comparison."""
     with database.read() as conn:
         resolved_alerts = anchors.list_resolved_rollback_alert_keys(conn)
     _store_resolved_alerts(spool, database_id, resolved_alerts)

@@ -137,10 +137,10 @@ class CallbackHandler:
 
     def ask_about_refused_callback(self, event: PaymentEvent) -> str:
         """Ask the provider about the payment whose number a refused callback contains, because the callback may be a
-        damaged genuine callback. Return the state (column `done`) that the event has afterwards: `refused_asked` if
-        the provider has answered with the payment's state, if it still has no such payment some time after the
-        callback, or if our database has no payment with this number; otherwise the event's unchanged state.
-        """
+        damaged genuine callback. Store and return the event's new state (column `done`) `refused_asked` in three
+        cases: the provider has answered with the payment's state; it has no such payment and the callback arrived
+        more than LATE_ANSWER_PERIOD ago; or our database has no payment with this number. Otherwise return the
+        event's unchanged state."""
         with self._context.database.read() as conn:
             payment = self.find_payment(conn, event)
         if payment is not None:

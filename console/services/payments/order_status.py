@@ -51,8 +51,8 @@ def set_order_paid_after_payment(context: ServiceContext, payment_id: int) -> No
 
 def set_order_paid(context: ServiceContext, payment_id: int) -> Order:
     """Set the payment's order to paid if the paid payments of the order cover its total. Return the order, changed or
-    not. If the order can't be set to paid, this function may open a case (see `_apply_payment_to_order`). This
-    function calls no provider.
+    not. Open a case about the payment if the payments don't cover the total, if the order is cancelled, or if other
+    payments have already paid the order. This function calls no provider.
 
     Raises not_found if the payment is missing or has no order.
     """

@@ -127,10 +127,11 @@ class PaymentStarter:
         says otherwise; if a notice reports a payment of the order that the database doesn't have; or if the database
         has lost a payment of the order at this provider.
 
-        Before the start, the program asks the provider about the order's earlier payments there that have recently
-        ended unpaid or whose expiry time has passed. It raises in_progress (detail.reason `overdue_payment_unclear`)
-        if it can't ask or gets no clear answer, and provider_auth, rate_limited or provider_unreachable if the
-        provider refuses the credentials, refuses the call because of too many calls, or doesn't answer.
+        Before the start, the program asks the provider about two groups of the order's earlier payments there: those
+        whose expiry time has passed, and those that ended unpaid within MAX_ENDED_PAYMENT_AGE. It raises in_progress
+        (detail.reason `overdue_payment_unclear`) if it can't ask or gets no clear answer, and provider_auth,
+        rate_limited or provider_unreachable if the provider refuses the credentials, refuses the call because of too
+        many calls, or doesn't answer.
         """
         attempt = _StartAttempt(self._context, self._payment_providers, self._payment_prober, order_id, provider)
         return self._start_action.perform(attempt, ignore_step, facts={"order": order_id, "provider": provider[:40]})

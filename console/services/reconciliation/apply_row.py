@@ -240,11 +240,10 @@ class HistoryRowApplier:
     def open_case_of_missing_record(
         self, tx: Transaction, payment_id: int, key: str, observed: str, own_text: str
     ) -> ReconciliationDifference:
-        """Open a case about a payment of ours that the provider doesn't have, or one of whose refunds the provider
-        doesn't have. The provider's complete history or its answer to a question shows that. Return the difference.
-        `key` is the key under which the run stores the difference; `observed` and `own_text` are the texts about the
-        provider's side and our payment.
-        """
+        """Open a case about a payment of ours that the provider doesn't have, or about a payment with a refund that
+        the provider doesn't have. The caller knows this from the provider's complete history or from its answer to a
+        question. Return the difference. `key` is the key under which the run stores the difference; `observed` and
+        `own_text` are the texts about the provider's side and our payment."""
         payment = payment_work.require_payment(tx, payment_id)
         self.open_case(tx, payment, row_comparison.MISSING_THERE_RULE, observed, own_text, is_corrected=False)
         return ReconciliationDifference(

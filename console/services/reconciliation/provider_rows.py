@@ -90,12 +90,12 @@ class ProviderHistoryComparison:
 
     @property
     def context(self) -> ServiceContext:
-        """The service context of this comparison; `_HistoryRowBatch` reads the database with it."""
+        """The service context of this comparison. The batches of rows read the database with it."""
         return self._context
 
     @property
     def row_applier(self) -> HistoryRowApplier:
-        """The object that compares rows and writes the results; `_HistoryRowBatch` uses it."""
+        """The object that compares rows with our records and writes the results. The batches of rows use it."""
         return self._row_applier
 
     def import_missing_payment(self, provider: str, row: HistoryRow) -> None:

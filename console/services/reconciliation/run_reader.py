@@ -154,9 +154,9 @@ def _make_run_items(conn: Connection, runs: Sequence[ReconciliationRun]) -> tupl
 
 def find_unsearched_run_ids(conn: Connection, runs: Sequence[ReconciliationRun]) -> frozenset[int]:
     """Return the ids of those runs that did not search the daily files for our payments, so that they don't know
-    which of our payments are missing at the provider. The reason is a rejected row in a file. Two kinds of refused
-    rows don't prevent the search: a row of ours that can't be read, and a row of the file that can be read but has
-    no payment number of ours."""
+    which of our payments are missing at the provider. The reason is a rejected row in a file. Two kinds of rejected
+    rows don't prevent the search: a row of ours that can't be read, and a row of the file that can be read but has no
+    payment number of ours."""
     return run_views.find_runs_with_rejected_rows(
         conn,
         [run.id for run in runs if not run.missing_there and has_daily_files(run.provider)],

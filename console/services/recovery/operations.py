@@ -162,8 +162,9 @@ class OperationRecovery:
         no right to probe; outcome_unknown if the provider gives no definite answer or can't be asked; in_progress
         while the operation runs or another process has the lease of its record. Also raises provider_auth if the
         provider refuses the credentials, rate_limited if it refuses the call because of too many calls, and
-        provider_unreachable if it doesn't answer. For a lost purchase, also raises evidence_mismatch or
-        already_purchased if its credit check can't be inserted again (`_restore_credit_check`).
+        provider_unreachable if it doesn't answer. For a lost purchase, also raises evidence_mismatch if the answer is
+        about another corporation or another record has its id, and already_purchased if the corporation has another
+        live credit check of the same client.
         """
         with refusals.audit_refusals(
             self._context, AuditAction.OPERATION_PROBE, operation_id[:64], kind=OPERATION_KIND

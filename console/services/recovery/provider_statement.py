@@ -1,4 +1,4 @@
-"""Find the provider's last stored statement about a payment: paid, waiting, failed and so on."""
+"""Find the provider's last stored statement about a payment, such as paid, waiting or failed."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -170,9 +170,8 @@ class QueueReader:
     def read_cause_groups(self, queue_name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
         """Group the records of the queue `queue_name` that the filter selects by the cause of their problem. Return
         for each cause the number of its records and the sums of their amounts, the largest group first. If the queue
-        has too many records, only some of them are counted, and the result says so. Raises usage for an unknown
-        queue.
-        """
+        has too many records, only some of them are counted, and `is_capped` of the result is True. Raises usage for
+        an unknown queue."""
         require_known_queue(queue_name)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)

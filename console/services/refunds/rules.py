@@ -355,10 +355,9 @@ def find_second_checker_reasons(
     facts: RefundFacts, amount_minor: int, payer_refund_count: int, now: datetime
 ) -> tuple[str, ...]:
     """Return the names of the limits and conditions because of which a refund of `amount_minor` (minor units) needs a
-    second approver. Return an empty tuple if one approver is enough. No person has requested the refund yet.
-    `payer_refund_count` is the number of the payer's refunds within PAYER_HISTORY_PERIOD; `now` is the time by the
-    database's clock.
-    """
+    second approver. Return an empty tuple if one approver is enough. This function is for the plan and the request of
+    a refund; a requested refund has a stored number of approvals (`count_needed_checkers`). `payer_refund_count` is
+    the number of the payer's refunds within PAYER_HISTORY_PERIOD; `now` is the time by the database's clock."""
     payment, refund_limits = facts.payment, facts.limits
     checker_facts = SecondCheckerFacts(
         provider=payment.provider,
