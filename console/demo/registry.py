@@ -151,7 +151,7 @@ def _make_registry_companies(seed: int, day: date, numbers: Sequence[str]) -> "t
     same rows."""
     from console.sandbox.alarmbox.companies import make_company_furigana, make_company_name
     from console.sandbox.registry import close_company, make_company_row, merge_company, rename_company
-    from console.sandbox.registry.places import PREFECTURES, TOWN_NAMES
+    from console.sandbox.registry.prefectures import PREFECTURES, TOWN_NAMES
     from console.sandbox.registry.rows import FULL_WIDTH_DIGITS_TABLE
 
     random_source = random.Random(seed)  # noqa: S311 - repeatable on purpose, nothing secret

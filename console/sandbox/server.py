@@ -17,7 +17,7 @@ from console.sandbox.control.notice_sender import NoticeSender
 from console.sandbox.control.payments import PaymentControl
 from console.sandbox.environment.clock import get_machine_time
 from console.sandbox.faults.call_in_progress import CallInProgress
-from console.sandbox.faults.state import SandboxState
+from console.sandbox.faults.sandbox_state import SandboxState
 from console.sandbox.http.call_log import LoggedCall
 from console.sandbox.http.calls import ProviderCall, Router
 from console.sandbox.http.connection import SandboxConnection
@@ -27,8 +27,8 @@ from console.sandbox.payments.ledger import PaymentLedger
 from console.sandbox.paypay.api import SimulatedPayPay
 from console.sandbox.registry.published_registry import PublishedRegistry
 from console.sandbox.registry.web_api import SimulatedRegistry
+from console.sandbox.rules.fault_rules import FaultInstruction, InvalidFaultRule, parse_instruction_from_header
 from console.sandbox.rules.fault_table import NO_FAULT
-from console.sandbox.rules.rules import FaultInstruction, InvalidFaultRule, parse_instruction_from_header
 
 
 class Sandbox:
@@ -42,14 +42,14 @@ class Sandbox:
         payments = PaymentControl(self._state, paypay, self._notice_sender, lambda: self.url)
         self._provider_router = Router(
             (
-                *alarmbox.routes(),
-                *paypay.routes(),
-                *SimulatedAtom(self._state).routes(),
-                *SimulatedRegistry(self._state.registry).routes(),
+                *alarmbox.list_routes(),
+                *paypay.list_routes(),
+                *SimulatedAtom(self._state).list_routes(),
+                *SimulatedRegistry(self._state.registry).list_routes(),
             )
         )
         self._control_router = Router(
-            ControlApi(self._state, alarmbox, payments, self._notice_sender, self.begin_outage).routes()
+            ControlApi(self._state, alarmbox, payments, self._notice_sender, self.begin_outage).list_routes()
         )
         self._listener = SandboxListener(port, self._answer_request)
         self._stopped = Event()

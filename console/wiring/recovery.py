@@ -172,10 +172,10 @@ class RecoveryService:
 
     def run_all_tasks(self) -> "tuple[TaskRun, ...]":
         """Run every task of the scheduler once, including tasks that aren't due, and return the runs. If another
-        process runs a task, this call waits for it; if it still runs the task then, this call doesn't run it, and the
-        count in its result is 0. If tasks fail, the other tasks still run, and the error of the first failed task is
-        raised at the end. Raises not_allowed if the acting person or the database account may not run due tasks.
-        """
+        process is running a task, this call waits for the end of that run for a limited time. If the task is still
+        running in the other process then, this call doesn't run the task, and the count in its result is 0. If tasks
+        fail, the other tasks still run, and the error of the first failed task is raised at the end. Raises
+        not_allowed if the acting person or the database account may not run due tasks."""
         return self._services.request_ids.act_once("run due", None, (), self._services.scheduler.run_all_tasks)
 
     @property

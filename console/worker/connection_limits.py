@@ -166,10 +166,11 @@ class OpenConnections:
     """The open connections of the receiver; each connection has a slot. Connections from a trusted proxy have no
     limit per address, because they come from many senders.
 
-    If no slot is free, the receiver closes a connection that waits for a complete request, and the new connection
-    gets its slot. If the limit of the new connection's address is reached, this is the connection of that address
-    that has waited longest; if only the total limit is reached, it is the longest-waiting connection of the address
-    with the most connections. So idle connections can't prevent a sender of another address from connecting.
+    If no slot is free, the receiver closes a connection that waits for a complete request, and gives its slot to the
+    new connection. If the limit of the new connection's address is reached, the receiver closes the connection of
+    that address that has waited longest. If only the total limit is reached, it closes the longest-waiting connection
+    of the address with the most connections. So idle connections can't prevent a sender of another address from
+    connecting.
 
     An address whose requests are refused too often gets no slot for some time.
     """

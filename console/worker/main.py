@@ -12,7 +12,7 @@ from types import FrameType
 from console import __version__
 from console.app import Console
 from console.domain.process import interrupts
-from console.worker.lock_thread import BlockingSessionsThread
+from console.worker.blocking_sessions_thread import BlockingSessionsThread
 from console.worker.request_threads import DeskRequestThreads
 from console.worker.task_threads import DueTaskThreads
 

@@ -24,7 +24,7 @@ from console.domain.calendar_days import JST
 from console.domain.payments.provider_messages import PaymentQuestion
 from console.domain.provider_outcome import OutcomeClass
 from console.providers.alarmbox import responses as alarmbox
-from console.providers.http import response_classes
+from console.providers.http import answer_outcomes
 from console.providers.payments.provider import PaymentProvider
 from console.sandbox.server import Sandbox
 from console.services.evidence import recorded_calls
@@ -267,7 +267,7 @@ def test_a_replay_names_the_call_that_a_changed_rule_decides_otherwise(
     """If a changed rule takes a provider's refusal for an unknown outcome, the replay reports the call with that
     answer, its recorded and its present outcome.
     """
-    table = {**response_classes.PURCHASE_STATUS_CLASSES, 422: OutcomeClass.UNKNOWN}
+    table = {**answer_outcomes.PURCHASE_STATUS_CLASSES, 422: OutcomeClass.UNKNOWN}
     monkeypatch.setattr(alarmbox, "PURCHASE_STATUS_CLASSES", table)
     (difference,) = replay_pack(packs / "refused.zip", tmp_path)["differ"]
     assert difference["call"] == "alarmbox.purchase"

@@ -149,7 +149,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "5xx is a failure",
         (
             SourceChange(
-                "console/providers/http/response_classes.py",
+                "console/providers/http/answer_outcomes.py",
                 "class_by_status.get(answer.status, OutcomeClass.UNKNOWN)",
                 "class_by_status.get(answer.status, OutcomeClass.FAILED_DEFINITE)",
             ),

@@ -11,14 +11,14 @@ from collections.abc import Callable
 from console.domain.provider_outcome import Outcome
 from console.domain.records import CheckReport, PurchaseRequest
 from console.providers.credit_checks.provider import CreditCheckCapabilities, PdfAnswer
-from console.providers.http.rate_limiter import RateLimiter
-from console.providers.http.response_classes import (
+from console.providers.http.answer_outcomes import (
     PURCHASE_STATUS_CLASSES,
     READ_STATUS_CLASSES,
     AnswerConverter,
     UnusableAnswer,
     make_answer_converter,
 )
+from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
 from console.providers.http.strict_json import parse_json_object
 from console.providers.http.transport import HttpTransport

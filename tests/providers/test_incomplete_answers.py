@@ -18,7 +18,7 @@ from console.providers.alarmbox.responses import make_detail_converter, make_lis
 from console.providers.atom.responses import make_atom_converter
 from console.providers.atom.status_codes import AtomCall
 from console.providers.credit_checks.tokens import CredentialsRefused, TokenAnswerLost, TokenUnavailable
-from console.providers.http.response_classes import AnswerConverter, UnusableAnswer
+from console.providers.http.answer_outcomes import AnswerConverter, UnusableAnswer
 from console.providers.http.strict_json import UnreadableJson
 from console.providers.http.transport import HttpAnswer
 from console.providers.paypay.responses import make_paypay_answer_converter

@@ -16,7 +16,7 @@ from console.sandbox import Sandbox, SandboxControl, run_sandbox
 from console.sandbox.control.client import SandboxError
 from console.sandbox.rules.fault_table import FAULT_BY_NAME, FaultKind
 from tests.sandbox.caller import CORPORATION_NUMBER, Caller
-from tests.sandbox.faults import test_holds as test_faults_waiting
+from tests.sandbox.faults import test_held_calls as test_faults_waiting
 from tests.sandbox.faults import test_pdfs as test_faults_pdf
 from tests.sandbox.faults import test_responses as test_faults_answers
 from tests.sandbox.faults import test_transport as test_faults_line

@@ -23,14 +23,14 @@ from console.domain.payments.provider_messages import (
 from console.domain.payments.provider_registry import HistoryKind, NoticeKind
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
-from console.providers.http.rate_limiter import RateLimiter
-from console.providers.http.response_classes import (
+from console.providers.http.answer_outcomes import (
     PURCHASE_STATUS_CLASSES,
     READ_STATUS_CLASSES,
     StatusTable,
     UnusableAnswer,
     make_answer_converter,
 )
+from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
 from console.providers.http.strict_json import UnreadableJson, parse_json_object
 from console.providers.http.transport import HttpAnswer, HttpTransport

@@ -17,7 +17,7 @@ from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, details
 from console.domain.reason import Reason
 from console.domain.records import TimelineEntry, WorkReason
 from console.domain.setting_problems import SettingProblem
-from console.providers.http import failure_classes as failures
+from console.providers.http import failure_outcomes as failures
 from console.services.refunds import late_outcomes
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences.catalogue import read_sentences

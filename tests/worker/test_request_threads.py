@@ -8,7 +8,7 @@ import pytest
 from console.domain.desk_requests.records import DeskRequestState, TakenDeskRequest
 from console.domain.desk_requests.rules import PRESENCE_LEASE_NAME
 from console.sandbox.server import Sandbox
-from console.worker.lock_thread import (
+from console.worker.blocking_sessions_thread import (
     PAUSE_BETWEEN_LOCK_PASSES_OF_STANDBY_SECONDS,
     PAUSE_BETWEEN_LOCK_PASSES_SECONDS,
     BlockingSessionsThread,

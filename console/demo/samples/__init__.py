@@ -49,9 +49,9 @@ def generate_payments(
     seed: int, now: datetime, samples: Sequence[CheckSample], count: int = 120
 ) -> tuple[PaymentSample, ...]:
     """Return `count` sample payments with their orders and refunds, oldest first; more than `count` if the recipes
-    yield more. Each kind of situation occurs; all other samples are paid. They belong to corporations of the newest
-    credit checks in `samples` that this application purchased; if there are none, to newly made corporation numbers.
-    """
+    yield more. Each kind of situation occurs; all other samples are paid. The payments belong to the corporations of
+    the newest credit checks in `samples` that this application purchased. If there is no such credit check, they get
+    newly made corporation numbers."""
     bought_numbers = [
         sample.corporation_number for sample in samples if sample.journal_state and sample.status == "success"
     ][-count // 2 :]

@@ -53,10 +53,10 @@ def get_trainee_name(settings: Settings) -> str:
 def open_training(
     settings: Settings, *, approver_pause_seconds: float = APPROVER_PAUSE_SECONDS
 ) -> "Iterator[Console]":
-    """Start simulated providers and yield the services of a new training, with `console.training`. Of `settings`,
-    those of the person's desk, only home, name and language are used: no database server and no credentials. The
-    invented approver decides every `approver_pause_seconds` seconds. At the end of the block everything except the
-    score is deleted.
+    """Start simulated providers and yield the services of a new training, with `console.training`. `settings` are
+    those of the person's desk; only its home folder, the person's name and the language are used, so that the
+    training reaches no database server and no real provider. Every `approver_pause_seconds` seconds, the invented
+    approver decides what the person has requested. At the end of the block everything except the score is deleted.
 
     Raises ConsoleError `bad_profile` if the desk's person has the name of an invented person, or if the settings of
     the training would reach a database server or a real provider.

@@ -58,16 +58,16 @@ class SandboxTrainingActors:
         return make_invented_corporation_number()
 
     def make_merged_corporation_numbers(self) -> tuple[str, str]:
-        """Return the numbers of a merged corporation and of its successor, for neither of which a check was bought
-        yet."""
+        """Return the numbers of a merged corporation and of its successor. No credit check of these two corporations
+        was bought yet."""
         if self._used_pair_count == len(self._merged_pairs):
             self.publish_merged_corporations()
         self._used_pair_count += 1
         return self._merged_pairs[self._used_pair_count - 1]
 
     def publish_merged_corporations(self) -> None:
-        """Import a corporation registry with MERGED_PAIR_COUNT new merged corporations and their successors. Those of
-        earlier calls stay in the registry, because records of earlier attempts name them."""
+        """Import a corporation registry with MERGED_PAIR_COUNT new merged corporations and their successors. The
+        merged corporations of earlier calls stay in the registry, because records of earlier attempts name them."""
         pairs = [*self._merged_pairs, *make_merged_pairs()]
         import_merged_corporations(self._console, self._folder, pairs)
         self._merged_pairs = pairs

@@ -12,8 +12,8 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertai
 from console.providers.alarmbox.oauth import AlarmBoxConfig, AlarmBoxOAuth
 from console.providers.alarmbox.responses import make_evidence_text
 from console.providers.credit_checks.tokens import CredentialsRefused, TokenPair, TokenStore, TokenUnavailable
+from console.providers.http.answer_outcomes import AnswerConverter
 from console.providers.http.rate_limiter import RateLimiter
-from console.providers.http.response_classes import AnswerConverter
 from console.providers.http.single_request import SingleRequest, get_error_reason, make_unsent_outcome, send_once
 from console.providers.http.transport import HttpTransport
 

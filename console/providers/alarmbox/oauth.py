@@ -17,8 +17,8 @@ from console.providers.credit_checks.tokens import (
     TokenUnavailable,
 )
 from console.providers.http.answer_age import OLD_ANSWER_REASON
+from console.providers.http.answer_outcomes import is_readable_refusal
 from console.providers.http.rate_limiter import RateLimiter
-from console.providers.http.response_classes import is_readable_refusal
 from console.providers.http.strict_json import UnreadableJson, parse_json_object
 from console.providers.http.transport import HttpAnswer, HttpTransport, TransportFailure
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from console.providers.http.response_classes import UnusableAnswer
+from console.providers.http.answer_outcomes import UnusableAnswer
 
 LARGEST_PDF_BYTES = 32 << 20
 _PIECE_BYTES = 256 << 10

@@ -14,7 +14,7 @@ from console.domain.records import CheckReport, is_valid_credit_check_id
 from console.providers.alarmbox.pdf_extraction import decode_pdf, separate_pdf_text
 from console.providers.credit_checks.provider import PURCHASED_WITHOUT_ID_REASON, PdfAnswer
 from console.providers.http import list_pages
-from console.providers.http.response_classes import (
+from console.providers.http.answer_outcomes import (
     LIST_STATUS_CLASSES,
     PURCHASE_STATUS_CLASSES,
     READ_STATUS_CLASSES,

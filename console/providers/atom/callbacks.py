@@ -21,7 +21,7 @@ from console.providers.atom.payment_attempts import read_attempt_report, read_ba
 from console.providers.atom.request_bodies import AtomMerchant
 from console.providers.atom.signing import are_signatures_equal, compute_signature
 from console.providers.atom.status_codes import PAYMENT_CODE_MEANINGS, AtomCall, find_code_verdict
-from console.providers.http.response_classes import UnusableAnswer
+from console.providers.http.answer_outcomes import UnusableAnswer
 from console.providers.http.strict_json import UnreadableJson
 from console.providers.payments.notices import SignedCallback
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from console.domain.money import InvalidAmountText, Money, make_money_from_number, parse_money
 from console.providers.atom.request_bodies import ATOM_CURRENCY, ExactNumber, encode_json
-from console.providers.http.response_classes import UnusableAnswer
+from console.providers.http.answer_outcomes import UnusableAnswer
 from console.providers.http.strict_json import UnreadableJson, parse_json_object, require_storable_texts
 
 Fields = dict[str, object]

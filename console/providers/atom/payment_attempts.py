@@ -19,7 +19,7 @@ from console.providers.atom.envelopes import (
 )
 from console.providers.atom.signing import parse_india_time
 from console.providers.atom.status_codes import PAYMENT_CODE_MEANINGS, AtomCall, find_code_verdict
-from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON, UnusableAnswer
+from console.providers.http.answer_outcomes import REFUSED_BUT_MADE_REASON, UnusableAnswer
 from console.providers.http.strict_json import UnreadableJson
 from console.providers.payments.result_codes import CodeVerdict, make_unknown_verdict
 

@@ -9,7 +9,7 @@ from console.domain.clock import Clock, TimeScale
 from console.domain.process import correlation as tracing
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.providers.atom.status_codes import FailureCause, find_failure_cause
-from console.providers.http.failure_classes import CUT_REASON
+from console.providers.http.failure_outcomes import CUT_REASON
 
 T = TypeVar("T")
 

@@ -43,7 +43,7 @@ from console.providers.atom.status_codes import (
     find_remark_verdict,
     find_status_verdict,
 )
-from console.providers.http.response_classes import (
+from console.providers.http.answer_outcomes import (
     REFUSAL_OUTCOME_CLASSES,
     REFUSED_BUT_MADE_REASON,
     TOO_MANY_REQUESTS_STATUS,
@@ -324,9 +324,12 @@ def make_refund_list_reader(
     provider_payment_id: str, payment_amount: Money | None
 ) -> AnswerReader[tuple[ListedRefund, ...]]:
     """Return the function that reads all refunds in a REFUNDSTATUS answer, except those that Atom reports as failed.
-    `provider_payment_id` is the id that Atom has given to the payment; `payment_amount` is the amount of the payment,
-    None if it isn't known. Two refunds with the same key and different numbers of Atom are two refunds, because Atom
-    may execute a repeated request again. If Atom has no data, the outcome is NOT_FOUND. The answer is unusable if a
+    `provider_payment_id` is the id that Atom has given to the payment. `payment_amount` is the amount of the payment
+    (None: not known); a listed number that can mean rupees or paise means paise if it would exceed this amount in
+    rupees.
+
+    Entries with the same idempotency key and different refund numbers of Atom are different refunds, because Atom may
+    execute a repeated request again. If Atom has no data, the outcome is NOT_FOUND. The answer is unusable if a
     refund has no idempotency key (`no_id`), or if its key or its number can't be an id (`bad_id`).
     """
 

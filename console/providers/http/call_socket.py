@@ -17,7 +17,7 @@ from console.domain.clock import Clock
 from console.domain.network.url_policy import is_ip_address
 from console.domain.process import sending_permission
 from console.domain.process.daemon_threads import DaemonThread, DaemonTimer
-from console.providers.http.failure_classes import AddressNotAllowed
+from console.providers.http.failure_outcomes import AddressNotAllowed
 
 Resolver = Callable[..., Sequence[tuple[Any, ...]]]
 """Function that resolves host names, with the signature of `socket.getaddrinfo`."""

@@ -16,7 +16,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from console.providers.http.call_socket import CallSocket
-from console.providers.http.failure_classes import AnswerTooLarge
+from console.providers.http.failure_outcomes import AnswerTooLarge
 
 MAX_HEAD_BYTES = 256 << 10
 """Largest size of the status line and the headers of an answer, with those of its interim answers."""

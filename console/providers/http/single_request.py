@@ -15,8 +15,8 @@ from console.domain.process.log_events import LogEvent
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.providers.credit_checks.tokens import CredentialsRefused, TokenUnavailable
 from console.providers.http.answer_age import OLD_ANSWER_REASON
+from console.providers.http.answer_outcomes import AnswerConverter
 from console.providers.http.rate_limiter import RateLimiter
-from console.providers.http.response_classes import AnswerConverter
 from console.providers.http.transport import MEBIBYTE, HttpAnswer, HttpTransport, TransportFailure
 
 T = TypeVar("T")

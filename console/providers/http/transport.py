@@ -15,7 +15,7 @@ from console.domain.process import interrupts, sending_permission
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.answer_age import NO_CACHE_HEADERS, AnswerDates, was_stored_before_request
 from console.providers.http.call_socket import CallSocket, Resolver
-from console.providers.http.failure_classes import (
+from console.providers.http.failure_outcomes import (
     OUT_OF_RESOURCES_REASON,
     AnswerTooLarge,
     TransportFailure,

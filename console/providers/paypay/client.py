@@ -21,8 +21,8 @@ from console.domain.payments.provider_messages import (
     StartedPayment,
 )
 from console.domain.provider_outcome import Outcome
+from console.providers.http.answer_outcomes import AnswerConverter, format_storable_text
 from console.providers.http.rate_limiter import RateLimiter
-from console.providers.http.response_classes import AnswerConverter, format_storable_text
 from console.providers.http.single_request import SingleRequest, get_error_reason, make_unsent_outcome, send_once
 from console.providers.http.transport import HttpTransport
 from console.providers.payments.provider import NotFoundRule, PaymentCapabilities

@@ -21,9 +21,9 @@ from console.domain.money import Money
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
-from console.providers.http.failure_classes import CUT_REASON
+from console.providers.http.answer_outcomes import UNREADABLE_REASON
+from console.providers.http.failure_outcomes import CUT_REASON
 from console.providers.http.rate_limiter import RateLimiter
-from console.providers.http.response_classes import UNREADABLE_REASON
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
 from console.providers.http.transport import MEBIBYTE, HttpAnswer, HttpTransport
 from console.providers.payments.daily_files import HistoryRowIndex

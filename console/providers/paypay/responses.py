@@ -19,7 +19,7 @@ from console.domain.payments.provider_messages import (
 from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.providers.http import list_pages
-from console.providers.http.response_classes import (
+from console.providers.http.answer_outcomes import (
     REFUSAL_OUTCOME_CLASSES,
     REFUSED_BUT_MADE_REASON,
     TOO_MANY_REQUESTS_STATUS,

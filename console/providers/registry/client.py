@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 from console.domain.clock import Clock, TimeScale
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.registry.corporations import Corporation
+from console.providers.http.answer_outcomes import StatusTable, make_answer_converter
 from console.providers.http.rate_limiter import RateLimiter
-from console.providers.http.response_classes import StatusTable, make_answer_converter
 from console.providers.http.single_request import SingleRequest, send_once
 from console.providers.http.transport import MEBIBYTE, HttpTransport
 from console.providers.registry.responses import DifferencePart, read_corporations, read_difference_part

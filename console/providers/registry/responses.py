@@ -11,7 +11,7 @@ from datetime import date
 
 from console.domain.corporation_number import is_well_formed
 from console.domain.registry.corporations import CloseCause, Closure, Corporation, CorporationEvent, CorporationKind
-from console.providers.http.response_classes import UnusableAnswer
+from console.providers.http.answer_outcomes import UnusableAnswer
 from console.providers.http.strict_json import UnreadableJson
 
 FIELDS_PER_ROW = 30

@@ -29,7 +29,7 @@ from console.sandbox.http.messages import (
     make_error_reply,
     make_json_reply,
 )
-from console.sandbox.rules.holds import HeldCalls
+from console.sandbox.rules.held_calls import HeldCalls
 
 PROVIDER_NAME = "alarmbox"
 FIRST_CREDIT_CHECK_ID = 100_001
@@ -79,7 +79,7 @@ class SimulatedAlarmBox:
             self._check_ids = count(FIRST_CREDIT_CHECK_ID)
             self._checks: dict[int, StoredCreditCheck] = {}
 
-    def routes(self) -> tuple[ProviderRoute, ...]:
+    def list_routes(self) -> tuple[ProviderRoute, ...]:
         """Return the HTTP routes of the simulated AlarmBox."""
         return (
             make_route("GET", "/oauth/authorize", self._parse_authorize_call),

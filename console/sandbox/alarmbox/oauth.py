@@ -94,7 +94,7 @@ class TokenIssuer:
         token request.
 
         Raises `RequestRefused` with an OAuth error if the OAuth client, the code or the refresh token is unknown or
-        not valid, or if the `grant_type` is neither of an authorization code nor of a refresh token.
+        not valid, or if the `grant_type` is another than `authorization_code` and `refresh_token`.
         """
         with self._lock:
             self._require_known_client(form)

@@ -51,7 +51,7 @@ class SimulatedAtom:
         self._payment_ledger = state.payment_ledger
         self._token_ids = count(FIRST_PAYMENT_TOKEN_ID)
 
-    def routes(self) -> tuple[ProviderRoute, ...]:
+    def list_routes(self) -> tuple[ProviderRoute, ...]:
         """Return the HTTP routes of the simulated Atom."""
         return (
             make_route("POST", "/ots/aipay/auth", self._parse_auth_call),

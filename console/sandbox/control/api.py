@@ -12,12 +12,12 @@ from console.sandbox.alarmbox.api import SimulatedAlarmBox, make_credit_check_fi
 from console.sandbox.control.notice_sender import NoticeSender
 from console.sandbox.control.payments import PaymentControl
 from console.sandbox.environment.clock import format_instant
-from console.sandbox.faults.state import SandboxState
+from console.sandbox.faults.sandbox_state import SandboxState
 from console.sandbox.http.calls import CallHandler, ProviderCall, ProviderRoute, make_route
 from console.sandbox.http.messages import HttpReply, HttpRequest, make_error_reply, make_json_reply
 from console.sandbox.registry.rows import RegistryRow
+from console.sandbox.rules.fault_rules import InvalidFaultRule, read_fault_rule
 from console.sandbox.rules.fault_table import FAULT_BY_NAME
-from console.sandbox.rules.rules import InvalidFaultRule, read_fault_rule
 
 CONTROL_PATH_PREFIX = "/_sandbox/"
 MAX_WAIT_SECONDS = 600.0
@@ -43,7 +43,7 @@ class ControlApi:
         self._notice_sender = notice_sender
         self._set_outage = set_outage
 
-    def routes(self) -> tuple[ProviderRoute, ...]:
+    def list_routes(self) -> tuple[ProviderRoute, ...]:
         """Return the HTTP routes of the control API."""
         table: dict[tuple[str, str], Callable[[HttpRequest], HttpReply]] = {
             ("GET", "state"): self._read_state,
@@ -66,7 +66,7 @@ class ControlApi:
             ("GET", "wait"): self._wait_until_reached,
             ("POST", "registry/whole"): self._publish_whole_registry,
             ("POST", "registry/differences"): self._publish_difference,
-            **self._payments.endpoints(),
+            **self._payments.map_endpoints(),
         }
         return tuple(
             make_route(method, CONTROL_PATH_PREFIX + path, _answer_invalid_requests_with_400(act))

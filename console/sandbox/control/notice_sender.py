@@ -12,12 +12,12 @@ from uuid import uuid4
 from console.sandbox.atom.responses import make_callback_data, make_encrypted_callback
 from console.sandbox.environment.clock import format_instant
 from console.sandbox.faults.call_in_progress import CallInProgress
-from console.sandbox.faults.state import SandboxState
+from console.sandbox.faults.sandbox_state import SandboxState
 from console.sandbox.http.messages import HttpReply, JsonObject, encode_json
 from console.sandbox.payments.ledger import Payment
 from console.sandbox.payments.notices import NoticeCall, SimulatedNotice, make_transaction_notice
+from console.sandbox.rules.fault_rules import FaultInstruction
 from console.sandbox.rules.fault_table import NO_FAULT
-from console.sandbox.rules.rules import FaultInstruction
 
 NOTICE_CALL_NAME_BY_PROVIDER = {"paypay": "paypay_webhook", "atom": "atom_callback"}
 FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from console.sandbox.control.notice_sender import NoticeSender
-from console.sandbox.faults.state import SandboxState
+from console.sandbox.faults.sandbox_state import SandboxState
 from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject, make_json_reply
 from console.sandbox.payments.ledger import Payment, Refund
 from console.sandbox.paypay.api import SimulatedPayPay
@@ -33,8 +33,8 @@ class PaymentControl:
         self._notice_sender = notice_sender
         self._get_sandbox_url = get_sandbox_url
 
-    def endpoints(self) -> dict[tuple[str, str], RequestHandler]:
-        """Return the endpoints by HTTP method and by path after the control API's prefix."""
+    def map_endpoints(self) -> dict[tuple[str, str], RequestHandler]:
+        """Return the handler of each endpoint, by HTTP method and by the path after the control API's prefix."""
         return {
             ("GET", "payments"): self._read_payments,
             ("POST", "payments"): self._register_payment,

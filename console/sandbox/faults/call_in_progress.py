@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
-from console.sandbox.faults.state import SandboxState
+from console.sandbox.faults.sandbox_state import SandboxState
 from console.sandbox.http.calls import ProviderCall
 from console.sandbox.http.messages import CallerConnection, HttpReply, RequestRefused
+from console.sandbox.rules.fault_rules import FaultInstruction
 from console.sandbox.rules.fault_table import NO_FAULT
-from console.sandbox.rules.holds import HoldEnding
-from console.sandbox.rules.rules import FaultInstruction
+from console.sandbox.rules.held_calls import HoldEnding
 
 
 class CallInProgress:

@@ -11,7 +11,7 @@ from console.sandbox.faults.payments import change_field_values
 from console.sandbox.http.messages import HttpReply
 from console.sandbox.payments.notices import NoticeCall, SimulatedNotice
 from console.sandbox.rules.fault_table import NOTICE_CALLS, register_fault
-from console.sandbox.rules.holds import HoldEnding
+from console.sandbox.rules.held_calls import HoldEnding
 
 ATOM_CALLBACK_CALLS = ("atom_callback",)
 NOTICE_TIME_FIELDS = ("paid_at", "authorized_at", "merchTxnDate", "txnInitDate", "txnCompleteDate")

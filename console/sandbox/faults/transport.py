@@ -5,7 +5,7 @@ caller.
 from console.sandbox.faults.call_in_progress import CallInProgress
 from console.sandbox.http.messages import HttpReply, make_error_reply
 from console.sandbox.rules.fault_table import TOKEN_CALLS, register_fault
-from console.sandbox.rules.holds import HoldEnding
+from console.sandbox.rules.held_calls import HoldEnding
 
 REDIRECT_TARGET_PATH = "/elsewhere"
 SECONDS_OPTION_NAMES = ("seconds",)

@@ -41,7 +41,7 @@ class SimulatedPayPay:
         self._refund_intake = PayPayRefundIntake(state)
         self.recon_files = ReconciliationFileMaker(state)
 
-    def routes(self) -> tuple[ProviderRoute, ...]:
+    def list_routes(self) -> tuple[ProviderRoute, ...]:
         """Return the HTTP routes of the simulated PayPay."""
         return (
             make_route("POST", "/v2/codes", self._parse_create_code_call),

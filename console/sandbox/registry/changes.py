@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from console.sandbox.registry.invented_registry import FIRST_ASSIGNMENT_DAY, InventedRegistry
-from console.sandbox.registry.places import PREFECTURES, TOWN_NAMES
+from console.sandbox.registry.name_words import FIRST_WORDS_OF_NAMES, SECOND_WORDS_OF_NAMES
+from console.sandbox.registry.prefectures import PREFECTURES, TOWN_NAMES
 from console.sandbox.registry.rows import FULL_WIDTH_DIGITS_TABLE, RegistryRow, add_check_digit
 from console.sandbox.registry.special_rows import make_closed_row, make_merged_row
-from console.sandbox.registry.words import FIRST_WORDS_OF_NAMES, SECOND_WORDS_OF_NAMES
 
 LEGAL_FORMS_OF_NEW_COMPANIES = ("株式会社", "有限会社", "合同会社", "医療法人社団", "宗教法人")
 MAX_NEW_ROWS_PER_DAY = 1_000_000

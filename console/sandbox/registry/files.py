@@ -9,7 +9,7 @@ from typing import Literal
 
 from console.sandbox.registry.changes import invent_changes
 from console.sandbox.registry.invented_registry import ROWS_PER_BLOCK, InventedRegistry
-from console.sandbox.registry.places import PREFECTURES
+from console.sandbox.registry.prefectures import PREFECTURES
 from console.sandbox.registry.rows import RegistryRow, format_csv_line
 
 Encoding = Literal["utf-8", "shift_jis"]

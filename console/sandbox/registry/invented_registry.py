@@ -9,7 +9,13 @@ from datetime import date, timedelta
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from console.sandbox.registry.places import PREFECTURES, TOWN_NAMES, Prefecture
+from console.sandbox.registry.name_words import (
+    BUILDING_KIND_WORDS,
+    BUILDING_NAMES,
+    FIRST_WORDS_OF_NAMES,
+    SECOND_WORDS_OF_NAMES,
+)
+from console.sandbox.registry.prefectures import PREFECTURES, TOWN_NAMES, Prefecture
 from console.sandbox.registry.rows import (
     FULL_WIDTH_DIGITS_TABLE,
     RegistryRow,
@@ -20,12 +26,6 @@ from console.sandbox.registry.special_rows import (
     SPECIAL_ROW_RANDOM_NUMBER_LIMIT,
     make_merged_row,
     make_special_row,
-)
-from console.sandbox.registry.words import (
-    BUILDING_KIND_WORDS,
-    BUILDING_NAMES,
-    FIRST_WORDS_OF_NAMES,
-    SECOND_WORDS_OF_NAMES,
 )
 
 FIRST_ASSIGNMENT_DAY = date(2015, 10, 5)

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from datetime import date, timedelta
 
-from console.sandbox.registry.places import PREFECTURES
-from console.sandbox.registry.rows import FULL_WIDTH_DIGITS_TABLE, RegistryRow
-from console.sandbox.registry.words import (
+from console.sandbox.registry.name_words import (
     FIRST_WORDS_OF_NAMES,
     FOREIGN_CORPORATION_NAMES,
     MUNICIPAL_BODY_NAMES,
     SECOND_WORDS_OF_NAMES,
     STATE_BODY_NAMES,
 )
+from console.sandbox.registry.prefectures import PREFECTURES
+from console.sandbox.registry.rows import FULL_WIDTH_DIGITS_TABLE, RegistryRow
 
 SPECIAL_ROW_RANDOM_NUMBER_LIMIT = 8_192
 """A row is special if its random number of 16 bits is below this number, which is true for one row in eight."""

@@ -49,7 +49,7 @@ class SimulatedRegistry:
     def __init__(self, published_registry: PublishedRegistry) -> None:
         self._published = published_registry
 
-    def routes(self) -> tuple[ProviderRoute, ...]:
+    def list_routes(self) -> tuple[ProviderRoute, ...]:
         """Return the HTTP routes of the simulated Web-API."""
         return (
             make_route("GET", "/4/num", self._parse_number_call),

@@ -20,7 +20,7 @@ from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, EvidenceItem, is_valid_credit_check_id
 from console.providers.credit_checks.provider import PURCHASED_WITHOUT_ID_REASON, CreditCheckReader
-from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON
+from console.providers.http.answer_outcomes import REFUSED_BUT_MADE_REASON
 from console.services.credit_checks.listed_purchases import may_report_be_of_purchase_sent_at
 from console.services.credit_checks.outcomes import LATE_PURCHASE_CALL_NAME, PURCHASE_CALL_NAME
 from console.services.credit_checks.part_reader import find_read_error_code

@@ -17,8 +17,8 @@ from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.process.interrupts import INTERRUPT_REASON
 from console.domain.provider_outcome import OutcomeClass, is_success_status
 from console.providers.http.answer_age import OLD_ANSWER_REASON
-from console.providers.http.failure_classes import BROKEN_ANSWER_REASONS
-from console.providers.http.response_classes import UNREADABLE_REASON
+from console.providers.http.answer_outcomes import UNREADABLE_REASON
+from console.providers.http.failure_outcomes import BROKEN_ANSWER_REASONS
 from console.services.evidence.pack import LARGEST_PACK_BYTES
 from console.services.evidence.pack_verification import UNREADABLE_FILE_ERRORS, iterate_json_objects
 from console.store.documents.storage_protocol import LARGEST_DOCUMENT_BYTES
@@ -35,7 +35,7 @@ _HTTP_STATUS_PATTERN = re.compile(r"HTTP ([1-5][0-9]{2}) ")
 _REQUEST_ID_LINE_PATTERN = re.compile(r"X-REQUEST-ID: ([!-~]{1,200})\n")
 _PDF_PLACEHOLDER_PATTERN = re.compile(r"<pdf ([0-9]{1,9}) bytes>")
 _LONGEST_STORED_ANSWER_CHARACTERS = 65_536
-"""Largest number of characters of an answer in the evidence; a longer answer was cut (`http/response_classes.py`)."""
+"""Largest number of characters of an answer in the evidence; a longer answer was cut (`http/answer_outcomes.py`)."""
 
 _ANSWER_FILE_PATTERN = re.compile(r"answers/[^/]+/[0-9]{12}\.json")
 _MAX_EVENTS = 200_000

@@ -13,7 +13,7 @@ from console.domain.errors.details import AnyRecord
 from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT
 from console.domain.setting_problems import SettingProblem
 from console.providers.http.answer_age import OLD_ANSWER_REASON
-from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON
+from console.providers.http.answer_outcomes import REFUSED_BUT_MADE_REASON
 from console.services.process.context import ServiceContext
 from console.store.audit import trail as audit
 from console.store.database.sqlalchemy_names import Connection

@@ -13,8 +13,8 @@ from console.domain.process.sending_permission import STOPPED_BEFORE_SENDING_REA
 from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import OperationState
 from console.providers.http.answer_age import OLD_ANSWER_REASON
-from console.providers.http.failure_classes import BROKEN_ANSWER_REASONS, OUT_OF_RESOURCES_REASON
-from console.providers.http.response_classes import UNREADABLE_REASON
+from console.providers.http.answer_outcomes import UNREADABLE_REASON
+from console.providers.http.failure_outcomes import BROKEN_ANSWER_REASONS, OUT_OF_RESOURCES_REASON
 from console.store.database import boot_clock
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection

@@ -20,8 +20,8 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.reconciliation.provider_rows import HistoryRow
 from console.domain.setting_problems import SettingProblem
-from console.providers.http.failure_classes import TOO_LARGE_REASON
-from console.providers.http.response_classes import UNREADABLE_REASON
+from console.providers.http.answer_outcomes import UNREADABLE_REASON
+from console.providers.http.failure_outcomes import TOO_LARGE_REASON
 from console.providers.payments.daily_files import DailyFileFunctions
 from console.providers.payments.plugin import ProviderPlugin
 from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES

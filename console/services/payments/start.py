@@ -32,7 +32,7 @@ from console.domain.records import RESOLVED_BY_PEOPLE_CAUSE, Certainty, Operatio
 from console.domain.recovery.decision_rules import is_perhaps_paid_after_end
 from console.domain.usage_problems import UsageProblem
 from console.providers.http.answer_age import OLD_ANSWER_REASON
-from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON
+from console.providers.http.answer_outcomes import REFUSED_BUT_MADE_REASON
 from console.providers.payments.provider import NO_SUCH_CODE_REASON, CodeDeleter, PaymentProvider
 from console.services.credit_checks.part_reader import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.guarded import database_fitness, late_answers

@@ -9,8 +9,8 @@ import pytest
 from console.domain.clock import SystemClock
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.answer_age import was_stored_before_request
+from console.providers.http.answer_outcomes import READ_STATUS_CLASSES, make_answer_converter
 from console.providers.http.rate_limiter import RateLimiter
-from console.providers.http.response_classes import READ_STATUS_CLASSES, make_answer_converter
 from console.providers.http.single_request import SingleRequest, send_once
 from console.providers.http.transport import HttpTransport
 from tests.providers.parts import CountingRateLimiter

@@ -33,7 +33,7 @@ from console.store.access.lock_holders import (
 from console.store.access.server_accounts import MAX_CONNECTIONS
 from console.store.constraints import fitness
 from console.store.database.engine import Database
-from console.worker.lock_thread import BlockingSessionsThread
+from console.worker.blocking_sessions_thread import BlockingSessionsThread
 from console.worker.request_threads import REQUEST_THREAD_COUNT
 from tests.support.invented import invent_numbers
 from tests.support.places import Place, ServerPlace

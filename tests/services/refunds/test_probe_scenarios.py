@@ -15,12 +15,12 @@ from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, CheckState, PurchaseRequest
 from console.providers.atom.aes import derive_key, encrypt_text
-from console.providers.http.failure_classes import TransportFailure, classify_exception
+from console.providers.http.failure_outcomes import TransportFailure, classify_exception
 from console.providers.http.transport import HttpAnswer, HttpTransport
 from console.sandbox.environment import credentials
 from console.sandbox.server import Sandbox
 from console.services.refunds.idempotency_key import find_refund_key
-from tests.providers.http.test_failure_classes import make_exception_chain
+from tests.providers.http.test_failure_outcomes import make_exception_chain
 from tests.providers.payments.parts import PROVIDER_TEST_VECTORS
 from tests.support.desks import CORPORATION_NUMBERS, open_desk
 from tests.support.refund_desks import RefundDesk

@@ -14,8 +14,8 @@ from console.sandbox.http.call_log import CallLog
 from console.sandbox.payments.ledger import PaymentLedger
 from console.sandbox.paypay.authentication import RegisteredPayPayKeys
 from console.sandbox.registry.published_registry import PublishedRegistry
-from console.sandbox.rules.holds import HeldCalls
-from console.sandbox.rules.rules import FaultRulebook
+from console.sandbox.rules.fault_rules import FaultRulebook
+from console.sandbox.rules.held_calls import HeldCalls
 
 
 class SandboxState:

@@ -1,4 +1,5 @@
-"""Classification of failed calls: the exception and its causes show if a byte of the request can have been sent."""
+"""Outcome of a failed call. The exception that ended the call, and its causes, show if a byte of the request can have
+been sent."""
 
 import errno
 from collections.abc import Iterator

@@ -18,7 +18,7 @@ import urllib3
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
-from console.providers.http.failure_classes import AnswerTooLarge, classify_exception
+from console.providers.http.failure_outcomes import AnswerTooLarge, classify_exception
 
 PROVIDER_TEST_VECTORS = json.loads((Path(__file__).parents[2] / "vectors/provider_vectors.json").read_text("utf-8"))
 TRANSPORT_VECTORS = PROVIDER_TEST_VECTORS["classify_transport"]
