@@ -14,8 +14,8 @@ _END_OF_JAPANESE_DAY_IN_UTC = time(15)
 
 
 def parse_day(text: str) -> date:
-    """Return the day that a text such as `2026-11-20` means. Raises ValueError for any other text, also for the other
-    notations of ISO 8601 (`20261120`, `2026-W47-5`): people could misread such a text as another day.
+    """Return the day that a text such as `2026-11-20` means. Raises ValueError for any other text, including the
+    other notations of ISO 8601 (`20261120`, `2026-W47-5`): people could misread such a text as another day.
     """
     if not re.fullmatch(_DAY_PATTERN, text):
         raise ValueError("no day")

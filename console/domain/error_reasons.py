@@ -1,4 +1,5 @@
-"""Closed sets of the values of `reason` and `problem` in `ConsoleError.detail`: one enumeration for each error code.
+"""Closed sets of the values of `reason` and `problem` in `ConsoleError.detail`. An error code whose errors have
+different reasons or problems has one enumeration.
 
 The values are fixed, because scripts read them as `error.detail`. The catalogue of wordings has a sentence
 `error.<code>.<reason>` for most of them. So that the program starts quickly, the problems are divided into modules by
@@ -221,11 +222,11 @@ class AlreadyDecidedReason(Reason):
 
 
 class NothingToResolveReason(Reason):
-    """Reasons of the error `nothing_to_resolve` (`detail.reason`): why people have nothing to decide about a record,
-    or can't set an order to paid. ORDER_FOLLOWS_PAYMENTS: the program derives the state of an order from its
-    payments. ORDER_NOT_COVERED: the paid amount is less than the order's total. PAID_BY_CALLBACK_ONLY: only a
-    callback reports the payment as paid. OUTCOME_EXPECTED: the outcome is unknown, but the program still expects to
-    learn it.
+    """Reasons of the error `nothing_to_resolve` (`detail.reason`): the fact because of which people have nothing to
+    decide about a record, or can't set an order to paid. ORDER_FOLLOWS_PAYMENTS: the program derives the state of an
+    order from its payments. ORDER_NOT_COVERED: the paid amount is less than the order's total. PAID_BY_CALLBACK_ONLY:
+    only a callback reports the payment as paid. OUTCOME_EXPECTED: the outcome is unknown, but the program still
+    expects to learn it.
     """
 
     ORDER_FOLLOWS_PAYMENTS = "order"

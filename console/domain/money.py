@@ -93,9 +93,10 @@ def parse_money(text: str, currency: str) -> Money:
 
 
 def parse_typed_money(text: str, currency: str) -> Money:
-    """Return the amount that a person has typed or pasted into a field for an amount of this currency: also with
-    full-width digits, with the sign of the currency, and with commas that group the digits as in Japan or India.
-    Raises InvalidAmountText for any other text. `123,45` is refused: its comma may be a decimal comma.
+    """Return the amount that a person has typed or pasted into a field for an amount of this currency. In addition to
+    the texts that `parse_money` accepts, the text may have full-width digits, the sign of the currency, and commas
+    that group the digits as in Japan or India. Raises InvalidAmountText for any other text. `123,45` is refused: its
+    comma may be a decimal comma.
     """
     plain_text = unicodedata.normalize("NFKC", text).strip()
     sign, unit = _SIGN_AND_UNIT_BY_CURRENCY.get(currency, ("", ""))

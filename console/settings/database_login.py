@@ -86,7 +86,8 @@ class DatabaseSignIn(HiddenSecrets):
     @property
     def account_source(self) -> AccountSource | None:
         """The source of the account in use: entered by a person (`asked`), from the URL or the environment (`given`),
-        or from the keyring (`kept`). None while no account is in use, as before the first call of `database_url`."""
+        or from the keyring (`kept`). None while no account is in use, for example before the first call of
+        `database_url`."""
         return self._account_in_use[1] if self._account_in_use else None
 
     def has_configured_account(self) -> bool:

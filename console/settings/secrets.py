@@ -146,8 +146,9 @@ class SecretStore(HiddenSecrets):
         """Return the secret with this name from the environment variables, otherwise (with `must_ask_keyring`) from
         the keyring; None if it is missing.
 
-        Raises ConsoleError `bad_profile` if the keyring can't be read or its secret is unusable (`_parse_secret`),
-        and ValueError for a text that can't be the name of a secret.
+        Raises ConsoleError `bad_profile` if the keyring can't be read, or if its secret is empty or has a line break
+        or another character that no provider's secret has; and ValueError for a text that can't be the name of a
+        secret.
         """
         if not re.fullmatch(_SECRET_NAME_PATTERN, secret_name):
             raise ValueError(f"not the name of a secret: {secret_name!r}")

@@ -120,8 +120,8 @@ class Settings:
         """Read the settings from `env` (None: the environment of the process) and from `profile.toml` in the home
         folder, and return them. No file or folder is created.
 
-        Raises ConsoleError `bad_profile` for an invalid setting, with detail.variable and detail.problem; for the
-        profile file also with file and line.
+        Raises ConsoleError `bad_profile` for an invalid setting, with the facts `variable` and `problem`; if the
+        setting is in the profile file, also with `file` and `line`.
         """
         return load_settings(os.environ if env is None else env)
 

@@ -164,8 +164,8 @@ def compute_signed_amount(record: ShownRecord) -> tuple[int | None, str | None]:
 
 
 def is_paid_amount_unknown(payment: Payment) -> bool:
-    """Return True while it is unknown whether the payer has paid, so that the screens must not show a paid amount,
-    not even 0."""
+    """True if the payment's outcome is unknown and no captured amount is stored: the payer may have paid or not, so
+    the screens must show neither an amount nor 0 as paid."""
     return payment.certainty is Certainty.UNKNOWN and not payment.captured_minor
 
 
@@ -226,8 +226,8 @@ def get_record_provider_name(record: ShownRecord, context: TextContext) -> str:
 
 
 def mask_payer(text: str | None) -> str:
-    """Return the masked form of a payer's reference, as the domain function masks it; a masked reference is returned
-    unchanged. Return "" for None.
+    """Return the masked form of the text by which a provider identifies a payer, as the function `mask_payer` of the
+    domain returns it, but "" instead of None. A masked text is returned unchanged.
     """
     return payment_records.mask_payer(text) or ""
 

@@ -270,7 +270,7 @@ class BadBackupDetail(TypedDict, total=False):
     """Facts of the error `bad_backup`. `file` is the file of the backup that has the problem, or the folder of the
     backup. If a newer program wrote the file, `found` is its format version and `needed` the newest format version
     that this program reads. If the backup is of another kind of database than this desk's, `hint` is the kind of the
-    backup.
+    database in the backup.
     """
 
     problem: BackupProblem

@@ -1,1 +1,1 @@
-"""Events of a record in the order of time."""
+"""Timelines: the events of a record, sorted by time."""

@@ -1,9 +1,9 @@
 """Explain the state and next step of payments, orders and refunds, as wording keys with facts.
 
 Lists, screens, alerts and the terminal show the same explanation, with its badges. The explanation depends only on
-the given record and its relations. It advises no step that a service would refuse. Each work reason in
-`_NEXT_STEP_CODE_BY_WORK_REASON` has its own sentences. For any other work reason, a general sentence asks a person to
-look at the record and names the reason (`work.reason.*`).
+the given record and its relations. It advises no step that a service would refuse. Most work reasons of a payment
+have sentences of their own. For any other work reason, a general sentence asks a person to look at the record and
+names the reason (`work.reason.*`).
 """
 
 from collections.abc import Iterable, Mapping

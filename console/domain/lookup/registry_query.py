@@ -118,8 +118,8 @@ def parse_registry_query(text: str) -> RegistryQuery:
 
 
 def find_corporation_number_in_text(text: str) -> str | None:
-    """Return the corporation number (13 digits) in a typed text, also one without its check digit or together with
-    words; None if there is none.
+    """Return the corporation number (13 digits) in a typed text; None if there is none. The number may be typed
+    without its check digit, and together with words.
     """
     number = read_corporation_number(text)
     if isinstance(number, CorporationNumber):

@@ -65,8 +65,8 @@ class BaseUrl:
 
 
 def parse_private_network(text: str) -> Network:
-    """Return the private network that a text of the settings names. Raises ValueError for a network that isn't within
-    one of `_PRIVATE_NETWORKS`.
+    """Return the private network that a text of the settings names. Raises ValueError for a text that is no network,
+    and for a network that isn't within 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10 or fc00::/7.
     """
     network = ip_network(text)
     if not any(

@@ -205,9 +205,9 @@ def list_paid_order_payments(payment: Payment, currency: str | None = None) -> l
 
 def compute_overpaid_minor(payment: Payment, order: Order | None, order_payments: Iterable[Payment]) -> int:
     """Return the part of a payment's refundable amount (minor units) by which the payments of its order exceed the
-    order's total. `order_payments` are all payments of the order, also the payment itself. Money that is refunded,
-    reserved for a refund or set aside doesn't count. The result is 0 if the payment has no order, or if the order has
-    another currency."""
+    order's total. `order_payments` are all payments of the order, including the payment itself. Money that is
+    refunded, reserved for a refund or set aside doesn't count. The result is 0 if the payment has no order, or if the
+    order has another currency."""
     if order is None or order.currency != payment.currency:
         return 0
     counted_payments = list_unrefunded_payments(payment, order_payments)

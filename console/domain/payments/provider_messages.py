@@ -93,7 +93,7 @@ class RefundReport:
 
 @dataclass(frozen=True, slots=True)
 class ListedRefund:
-    """One refund in a provider's list of a payment's refunds, also one that this program didn't send. `key` is its
+    """One refund in a provider's list of a payment's refunds; another program may have sent it. `key` is its
     idempotency key. `amount` is the refunded amount. If the unit of the listed number is ambiguous, it is the largest
     possible amount; if the provider stated no readable amount, it is None.
     """

@@ -108,8 +108,9 @@ class OrderDetails:
 
 @dataclass(frozen=True, slots=True)
 class RiskSignal:
-    """A risk signal of a refund: `rule` names the signal, `facts` are the values in its text, `kind` and `id` name
-    the record that causes the signal, and `answer` is the maker's comment.
+    """A risk signal of a refund. `rule` names the signal, `facts` are the values in its text. `kind` and `id` name
+    the record that causes the signal; None if no single record causes it. `answer` is the maker's comment on the
+    signal; None without a comment.
     """
 
     rule: str

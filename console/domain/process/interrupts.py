@@ -191,8 +191,8 @@ def defer_signals_while_printing() -> Iterator[None]:
 
 def stop_raising_at_signals() -> None:
     """Inside `handle_signals`, let no later signal raise an exception: the command has written its result, and the
-    process ends soon with its exit status. An exception could come between two steps of `_install_handlers` and undo
-    their effect. Outside of `handle_signals`, do nothing."""
+    process ends soon with its exit status. Without this call, an exception could interrupt the end of the block and
+    leave the signal handlers in a wrong state. Outside of `handle_signals`, do nothing."""
     _signal_state.has_written_result = _is_handler_installed()
 
 

@@ -188,8 +188,8 @@ def _could_row_be_about_refund(refund: Refund, at: datetime) -> bool:
 
 def find_completion_time(refund: Refund) -> datetime | None:
     """Return the time at which the program learned that the provider had completed the refund; None if the refund
-    isn't completed, or if the provider has not reported on it. This is the earlier one of `told_at`, which each later
-    report renews, and `state_since`.
+    isn't completed, or if the provider has not reported on it. It is the earlier of the times `told_at` and
+    `state_since` of the refund: each later report renews `told_at`, and another write can renew `state_since`.
     """
     if refund.state is not RefundState.COMPLETED or refund.told_at is None:
         return None

@@ -84,9 +84,10 @@ class ReconciliationRunItem:
 
 @dataclass(frozen=True, slots=True)
 class ReconciledFile:
-    """A provider's file that a reconciliation run has read, with the sums of its payments and refunds in yen. The
-    optional fields are None if an older version of the program read the file. `earlier_run_ids` has the ids of
-    earlier runs that read a file with the same content.
+    """A provider's file that a reconciliation run has read, with the sums of its payments (`paid_minor`) and of its
+    refunds (`refunded_minor`) in yen. The size in bytes, the number of rows and the sums are None if an older version
+    of the program read the file. `earlier_run_ids` has the ids of earlier runs that read a file with the same
+    content.
     """
 
     day: date

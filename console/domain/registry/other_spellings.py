@@ -72,8 +72,8 @@ _KANJI_BY_CIRCLE = str.maketrans("○◯", "〇〇")
 
 
 def list_other_spellings(text: str) -> Iterator[str]:
-    """Yield other spellings of a text, the most probable first; at most _MAX_SPELLINGS. Yield nothing if the text
-    has no other spelling. Two spellings with the same words in comparison form count as one."""
+    """Yield other spellings of a text, the most probable first; at most eight. Yield nothing if the text has no other
+    spelling. Two spellings with the same words in comparison form count as one."""
     return islice(_list_different_spellings(unicodedata.normalize("NFKC", text)), _MAX_SPELLINGS)
 
 

@@ -141,9 +141,8 @@ def _make_second_reading(text: str) -> str:
 
 
 def may_have_second_reading(text: str) -> bool:
-    """True if the text has one of _CONTEXT_DEPENDENT_CHARACTERS, such as ケ or 々, whose reading can depend on the
-    neighbouring characters. Only for such a text does `list_comparison_forms` look for a second reading; it may find
-    none.
+    """True if the text has a character whose reading can depend on the neighbouring characters, such as ケ or 々.
+    Only for such a text does `list_comparison_forms` look for a second reading; it may find none.
 
     か and half-width ｶ and ｹ are not among these characters, because a typed query is converted to カ and ケ before
     (`console.domain.lookup.registry_query`). The terms of the search index depend on these characters, so a new one

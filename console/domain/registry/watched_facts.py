@@ -108,7 +108,8 @@ def compute_corporation_subject_id(corporation_number: str) -> int:
 
 
 def get_corporation_number_of_subject(subject_id: int) -> str:
-    """Return the corporation number (13 digits) of the `subject_id` that an alert about a changed corporation has."""
+    """Return the corporation number (13 digits) that the number `subject_id` stands for in an alert about a changed
+    corporation."""
     return f"{subject_id:013d}"
 
 

@@ -111,8 +111,8 @@ def get_interval(task_name: str) -> TaskInterval:
 
 
 def compute_early_margin(interval: timedelta) -> timedelta:
-    """Return the time by which a task with the interval `interval` runs early if another task is due. So one run of
-    the due tasks runs several of them, with fewer transactions.
+    """Return the longest time by which a task with the interval `interval` may run early. It runs early only if
+    another task is due: one run of the due tasks then runs both, with fewer transactions.
     """
     return interval * _LARGEST_EARLY_SHARE
 

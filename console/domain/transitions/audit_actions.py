@@ -1,6 +1,6 @@
 """Table of the audit actions which report that a record entered a state, or that its outcome became unknown. When a
-database of an older version is upgraded, the column `state_since` of a record gets the time of its newest such audit
-entry. The demo sets this column of its records in the same way.
+database of an older version is upgraded, the column `state_since` of a record gets the time of the newest audit entry
+of the record with one of these actions. The demo sets this column of its records in the same way.
 """
 
 from collections.abc import Mapping

@@ -246,9 +246,9 @@ def _list_record_kinds_of_error(detail: Mapping[str, object]) -> tuple[str, ...]
 
 
 def convert_amount_facts(facts: Mapping[str, object]) -> Mapping[str, object]:
-    """Return the facts with the amounts among them (the facts of _AMOUNT_FACT_NAMES: integers in minor units)
-    converted to Money. The fact `minor` stays, and is returned as Money under the name `amount`. If the facts contain
-    no known currency, return them unchanged."""
+    """Return the facts with the amounts among them converted to Money. The amounts are the facts `minor`, `left`,
+    `limit` and `today`, if they are integers in minor units. `minor` stays an integer, and the result has its Money
+    under the name `amount`. If the facts contain no known currency, return them unchanged."""
     currency = facts.get("currency")
     if currency not in MINOR_DIGITS_BY_CURRENCY:
         return facts
