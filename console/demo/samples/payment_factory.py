@@ -129,9 +129,8 @@ class PaymentSample:
 
     @property
     def sandbox_payment(self) -> dict[str, Any] | None:
-        """The payment in the form in which the sandbox registers it; None if the simulated provider doesn't have
-        it.
-        """
+        """The arguments, by name, with which `PaymentClient.register_payment` registers this payment at the sandbox;
+        None if the simulated provider doesn't have the payment."""
         if self.sandbox_state is None:
             return None
         refunds = [
@@ -147,7 +146,7 @@ class PaymentSample:
         ]
         return {
             "provider": self.provider,
-            "number": self.merchant_payment_id,
+            "payment_number": self.merchant_payment_id,
             "amount_minor": self.sandbox_amount_minor or self.amount_minor,
             "state": self.sandbox_state,
             "at": _format_utc(self.begun_at),

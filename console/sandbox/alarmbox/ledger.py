@@ -81,12 +81,16 @@ class ChargeLedger:
         with self._lock:
             return [charge for charge in self._charges.values() if corporation_number in (None, charge.number)]
 
-    def export_json(self, number: str | None = None) -> JsonObject:
+    def export_json(self, corporation_number: str | None = None) -> JsonObject:
         """Return the total, the counts of charges by corporation number, and the charges as JSON, for one
         corporation number or all (None)."""
-        charges = self.list_charges_of_number(number)
+        charges = self.list_charges_of_number(corporation_number)
         return {
             "total": len(charges),
-            "by_number": {number: self.count_charges_of_number(number)} if number else self.count_charges_by_number(),
+            "by_number": (
+                {corporation_number: self.count_charges_of_number(corporation_number)}
+                if corporation_number
+                else self.count_charges_by_number()
+            ),
             "entries": [asdict(charge) for charge in charges],
         }

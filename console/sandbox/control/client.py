@@ -57,15 +57,16 @@ class SandboxControl:
         numbers of charges and calls."""
         return self._call_sandbox("GET", "state")
 
-    def read_ledger(self, number: str | None = None) -> dict[str, Any]:
-        """Return the charges for credit checks as `total`, `by_number` and `entries`, for one corporation number or
-        all numbers (None).
+    def read_ledger(self, corporation_number: str | None = None) -> dict[str, Any]:
+        """Return the charges for credit checks as `total`, `by_number` and `entries`, for `corporation_number`
+        or for all corporation numbers (None).
         """
-        return self._call_sandbox("GET", "ledger", query={"number": number})
+        return self._call_sandbox("GET", "ledger", query={"number": corporation_number})
 
-    def count_charges(self, number: str | None = None) -> int:
-        """Return the number of charges for credit checks, for one corporation number or all numbers (None)."""
-        return int(self.read_ledger(number)["total"])
+    def count_charges(self, corporation_number: str | None = None) -> int:
+        """Return the number of charges for credit checks of the corporation `corporation_number`, or of all
+        corporations (None)."""
+        return int(self.read_ledger(corporation_number)["total"])
 
     def read_requests(
         self, call: str | None = None, number: str | None = None, after_seq: int = 0

@@ -5,27 +5,34 @@ from typing import Any
 
 
 class PaymentClient:
-    """Client for the payments of a sandbox. `provider` is paypay or atom, `number` the merchant's payment id; amounts
-    are in minor units (yen, paise).
-    """
+    """Client for the payments of a sandbox. `provider` is paypay or atom, `payment_number` is the merchant's payment
+    id; amounts are in minor units (yen, paise)."""
 
     def __init__(self, call_sandbox: Callable[..., dict[str, Any]]) -> None:
         self._call_sandbox = call_sandbox
 
     def register_payment(
-        self, provider: str, number: str, amount_minor: int, state: str = "paid", **more_fields: Any
+        self, provider: str, payment_number: str, amount_minor: int, state: str = "paid", **more_fields: Any
     ) -> dict[str, Any]:
-        """Register a payment with the merchant's payment id `number`, as if it was begun outside of the sandbox;
-        return the payment. docs/sandbox.md lists the further fields."""
-        body = {"provider": provider, "number": number, "amount_minor": amount_minor, "state": state, **more_fields}
+        """Register a payment with the merchant's payment id `payment_number`, as if it was begun outside of the
+        sandbox. Return the payment. `more_fields` are further fields of the payment, which docs/sandbox.md lists."""
+        body = {
+            "provider": provider,
+            "number": payment_number,
+            "amount_minor": amount_minor,
+            "state": state,
+            **more_fields,
+        }
         return self._call_sandbox("POST", "payments", body)
 
-    def change_payment_state(self, provider: str, number: str, new_state: str, **more_fields: Any) -> dict[str, Any]:
-        """Change the state of the payment with the merchant's payment id `number` (to paid, failed, expired,
-        reversed, …) in place of the payer or the bank; return the payment. `more_fields` are further fields of the
+    def change_payment_state(
+        self, provider: str, payment_number: str, new_state: str, **more_fields: Any
+    ) -> dict[str, Any]:
+        """Change the state of the payment with the merchant's payment id `payment_number` (to paid, failed, expired,
+        reversed, …) in place of the payer or the bank. Return the payment. `more_fields` are further fields of the
         request `payments/move`, which docs/sandbox.md lists, such as `at`."""
         return self._call_sandbox(
-            "POST", "payments/move", {"provider": provider, "number": number, "to": new_state, **more_fields}
+            "POST", "payments/move", {"provider": provider, "number": payment_number, "to": new_state, **more_fields}
         )
 
     def change_refund_state(self, key: str, new_state: str, **more_fields: Any) -> dict[str, Any]:
@@ -33,12 +40,12 @@ class PaymentClient:
         `more_fields` may have the name of the `provider`; without it the refund may be of any provider."""
         return self._call_sandbox("POST", "refunds/move", {"key": key, "to": new_state, **more_fields})
 
-    def read_ledger(self, provider: str | None = None, number: str | None = None) -> dict[str, Any]:
+    def read_ledger(self, provider: str | None = None, payment_number: str | None = None) -> dict[str, Any]:
         """Return as `payments` the payments of `provider` (None: of all providers) with the merchant's payment id
-        `number` (None: with any id), each with its refunds. The result also has the sums over these payments in minor
-        units: `captured_minor`, `accepted_minor` (accepted refunds), `refunded_minor` and `reversed_minor`.
+        `payment_number` (None: with any id), each with its refunds. The result also has the sums over these payments
+        in minor units: `captured_minor`, `accepted_minor` (accepted refunds), `refunded_minor` and `reversed_minor`.
         """
-        return self._call_sandbox("GET", "payments", query={"provider": provider, "number": number})
+        return self._call_sandbox("GET", "payments", query={"provider": provider, "number": payment_number})
 
     def read_payment(self, provider: str, payment_number: str) -> dict[str, Any]:
         """Return the payment of a provider with this merchant's payment id.
@@ -69,19 +76,18 @@ class PaymentClient:
         """
         return list(self._call_sandbox("GET", "notices")["sent"])
 
-    def send_notice(self, provider: str, number: str, notice_count: int = 1) -> int:
-        """Send `notice_count` notices about the current state of the payment with the merchant's payment id `number`.
-        Return the number of notices that are sent: 0 if no address is set for the provider."""
-        body = {"provider": provider, "number": number, "times": notice_count}
+    def send_notice(self, provider: str, payment_number: str, notice_count: int = 1) -> int:
+        """Send `notice_count` notices about the current state of the payment with the merchant's payment id
+        `payment_number`. Return the number of notices that are sent: 0 if no address is set for the provider."""
+        body = {"provider": provider, "number": payment_number, "times": notice_count}
         return int(self._call_sandbox("POST", "notices/send", body)["handed_in"])
 
-    def compose_notice(self, provider: str, number: str, **more_fields: Any) -> tuple[str, bytes]:
+    def compose_notice(self, provider: str, payment_number: str, **more_fields: Any) -> tuple[str, bytes]:
         """Return the media type and the body of a notice about the payment with the merchant's payment id
-        `number`, which the caller sends itself. The further field `fields` replaces parts of the notice's
-        contents; `manner` selects its encryption and signature.
-        """
+        `payment_number`. The sandbox doesn't send this notice; the caller sends it. In `more_fields`, `fields`
+        replaces parts of the notice's contents, and `manner` selects its encryption and signature."""
         answer = self._call_sandbox(
-            "POST", "notices/compose", {"provider": provider, "number": number, **more_fields}
+            "POST", "notices/compose", {"provider": provider, "number": payment_number, **more_fields}
         )
         return answer["media_type"], answer["body"].encode()
 

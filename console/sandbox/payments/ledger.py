@@ -154,10 +154,11 @@ class PaymentLedger:
 
     # -- reading; due refunds and cancels are executed before a payment is returned
 
-    def find_payment(self, provider: str, number: str) -> Payment | None:
-        """Return the payment of a provider with this merchant's payment id (`number`); None if it is unknown."""
+    def find_payment(self, provider: str, payment_number: str) -> Payment | None:
+        """Return the payment of a provider with the merchant's payment id `payment_number`; None if the provider has
+        no such payment."""
         with self.lock:
-            return self._execute_due_changes(self._payments.get((provider, number)))
+            return self._execute_due_changes(self._payments.get((provider, payment_number)))
 
     def find_payment_by_id_at_provider(self, provider: str, id_at_provider: str) -> Payment | None:
         """Return the payment to which the provider has given the id `id_at_provider`; None if no payment has this

@@ -356,11 +356,11 @@ def test_the_address_of_a_daily_file_is_signed_and_expires(sandbox: Sandbox, con
 @pytest.mark.parametrize(
     "payment_fields",
     [
-        {"provider": "paypay", "number": "P-1", "amount_minor": 0},
-        {"provider": "paypay", "number": "P-1", "amount_minor": True},
-        {"provider": "other", "number": "P-1", "amount_minor": 1},
-        {"provider": "atom", "number": "P-1", "amount_minor": 1, "state": "COMPLETED"},
-        {"provider": "atom", "number": "P-1", "amount_minor": 1, "at": "2026-11-20T10:00:00"},
+        {"provider": "paypay", "payment_number": "P-1", "amount_minor": 0},
+        {"provider": "paypay", "payment_number": "P-1", "amount_minor": True},
+        {"provider": "other", "payment_number": "P-1", "amount_minor": 1},
+        {"provider": "atom", "payment_number": "P-1", "amount_minor": 1, "state": "COMPLETED"},
+        {"provider": "atom", "payment_number": "P-1", "amount_minor": 1, "at": "2026-11-20T10:00:00"},
     ],
 )
 def test_contradictory_payments_are_refused(control: SandboxControl, payment_fields: dict[str, Any]) -> None:
