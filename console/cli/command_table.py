@@ -1,6 +1,6 @@
-"""The table of the terminal's commands: the module of each command, and what a command line does. Each command turns
-its arguments into a service call, and the result into text or JSON.
-"""
+"""The table of the terminal's commands: the module of each command, and functions that say if a command line has
+effects or runs until it is stopped. Each command turns its arguments into a service call, and the result into text or
+JSON."""
 
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence

@@ -1,5 +1,5 @@
-"""Builds the services for credit checks, once per process. A purchase doesn't import the modules of probes and
-decisions, nor those of the reader of the details."""
+"""Builds the services for credit checks, once per process. The modules of probes, of decisions and of the reader of
+the details are imported at their first use, so that a purchase doesn't import them."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING

@@ -202,14 +202,13 @@ class PaymentService:
         request_id: str | None = None,
     ) -> ResolveResult:
         """Decide with evidence (the path of a file, or a written statement) that a payment with an unknown outcome
-        has the state `target_state`, and return the payment. The result also states whether a second person must
-        confirm the decision. `id_at_provider` is the id that the provider gave to the payment, None if the person has
-        none. `expected_version` is the version on the person's screen; None means any version. `reason` is the
-        person's reason; None if a script decides without a reason. Raises not_found if there is no such payment;
-        nothing_to_resolve if people can't decide that the payment has the state `target_state`; evidence_mismatch if
-        the provider's answer contradicts the decision; and the further errors of `PaymentResolver.resolve` if the
-        decision is refused.
-        """
+        has the state `target_state`, and return the payment. The result's `awaiting` is `second_person` while a
+        second person must confirm the decision. `id_at_provider` is the id that the provider gave to the payment,
+        None if the person has none. `expected_version` is the version on the person's screen; None means any version.
+        `reason` is the person's reason; None if a script decides without a reason. Raises not_found if there is no
+        such payment; nothing_to_resolve if people can't decide that the payment has the state `target_state`;
+        evidence_mismatch if the provider's answer contradicts the decision; and the further errors of
+        `PaymentResolver.resolve` if the decision is refused."""
         return self._request_ids.act_once(
             "resolve",
             request_id,

@@ -375,10 +375,10 @@ class RecoveryService:
         reason: StatedReason | None = None, *, request_id: str | None = None,
     ) -> ResolveResult:  # fmt: skip
         """Decide an unknown outcome with evidence: the path of a file, or a written statement. The result contains
-        the record, and states whether a second person must confirm the decision. `reason` is the person's reason;
-        None if a script decides without a reason. If the service for this kind of record refuses the decision, this
-        method raises the error of that service's method `resolve`, for example evidence_mismatch if the provider's
-        answer contradicts the decision.
+        the record; its `awaiting` is `second_person` while a second person must confirm the decision. `reason` is the
+        person's reason; None if a script decides without a reason. If the service for this kind of record refuses the
+        decision, this method raises the error of that service's method `resolve`, for example evidence_mismatch if
+        the provider's answer contradicts the decision.
 
         `target_state` is the decided outcome, such as `failed`. `id_at_provider` is the id that the provider gave to
         the purchase, payment or refund: a number for credit checks, a text for payments and refunds; None if the

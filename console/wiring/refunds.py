@@ -171,12 +171,12 @@ class RefundService:
         request_id: str | None = None,
     ) -> ResolveResult:
         """Decide with evidence (the path of a file, or a written statement) that a refund with an unknown outcome has
-        the outcome `target_state`, such as `failed`, and return the refund. The result also states whether a second
-        person must confirm the decision. `id_at_provider` is the id that the provider gave to the refund, None if the
-        person has none. `expected_version` is the version on the person's screen; None means any version. `reason` is
-        the person's reason; None if a script decides without a reason. If the decision is refused, raises the error
-        of `RefundResolver.resolve`, for example evidence_mismatch if the provider's answer contradicts the decision.
-        """
+        the outcome `target_state`, such as `failed`, and return the refund. The result's `awaiting` is
+        `second_person` while a second person must confirm the decision. `id_at_provider` is the id that the provider
+        gave to the refund, None if the person has none. `expected_version` is the version on the person's screen;
+        None means any version. `reason` is the person's reason; None if a script decides without a reason. If the
+        decision is refused, raises the error of `RefundResolver.resolve`, for example evidence_mismatch if the
+        provider's answer contradicts the decision."""
         return self._request_ids.act_once(
             "resolve",
             request_id,

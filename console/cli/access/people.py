@@ -1,4 +1,4 @@
-"""The commands `people list` (show people with their roles and who is disabled), `people disable` (stop a person at
+"""The commands `people list` (show people with their roles and their access), `people disable` (stop a person at
 once) and `people enable`. With `people enable` one administrator requests to enable a person; the person is enabled
 when another administrator runs the same command."""
 

@@ -97,8 +97,8 @@ def run_demo(writer: AnswerWriter, run_command: CommandLineRunner, *, has_fast_c
     window until it is closed.
 
     Without a display, run the command lines that a person types or that standard input contains, with `run_command`,
-    until `exit` or the end of the input. With neither a terminal nor piped input, run until the process is stopped.
-    With `has_fast_clock`, time limits and intervals pass 20 times as fast.
+    until `exit` or the end of the input. If there is also no terminal and no piped input, run until the process is
+    stopped. With `has_fast_clock`, time limits and intervals pass 20 times as fast.
     """
     from console.sandbox import start_sandbox
 

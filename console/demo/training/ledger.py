@@ -31,8 +31,8 @@ class SandboxLedger:
         ]
 
     def count_queries(self, order_number: str, day: str) -> int:
-        """Return the number of queries that PayPay has received: those about the payment of the order `order_number`,
-        and those for PayPay's daily file of the Japanese day `day` (ISO format)."""
+        """Return the number of queries that PayPay has received about the payment of the order `order_number`, plus
+        the number of queries for PayPay's daily file of the Japanese day `day` (ISO format)."""
         requests = (request for call in _PAYMENT_QUERY_CALLS for request in self._control.read_requests(call))
         marks = (order_number, day.replace("-", ""))
         return sum(any(mark in request["path"] for mark in marks) for request in requests)

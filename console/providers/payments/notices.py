@@ -42,9 +42,9 @@ class CallbackReader(Protocol):
     its payment provider signs its notices."""
 
     def parse_callback(self, body: bytes) -> SignedCallback:
-        """Return the content of a callback's body, and whether its signature is valid (`has_valid_signature`). Times
-        in the result are whole seconds. No content of `body` makes the method raise an exception.
-        """
+        """Return the content of a callback's body; `has_valid_signature` of the result is True if the callback's
+        signature is valid. Times in the result are whole seconds. No content of `body` makes the method raise an
+        exception."""
         ...
 
 

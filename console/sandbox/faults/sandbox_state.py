@@ -60,15 +60,13 @@ class SandboxState:
 
     def mark_delivered(self, entry_id: int) -> None:
         """Record that the correct answer about a charge or refund was written to the caller completely. `entry_id` is
-        the id of the charge or refund in its ledger; an id that is in neither ledger is ignored.
-        """
+        the id of the charge or refund in its ledger; if both ledgers lack this id, do nothing."""
         self.ledger.mark_delivered(entry_id)
         self.payment_ledger.mark_delivered(entry_id)
 
     def record_fault(self, entry_id: int, fault: str) -> None:
         """Record the simulated fault (its action) of the call that made a charge or refund. `entry_id` is the id of
-        the charge or refund in its ledger; an id that is in neither ledger is ignored.
-        """
+        the charge or refund in its ledger; if both ledgers lack this id, do nothing."""
         self.ledger.record_fault(entry_id, fault)
         self.payment_ledger.record_fault(entry_id, fault)
 

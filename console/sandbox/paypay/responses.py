@@ -66,8 +66,8 @@ def make_result_reply(
     ledger_entry_id: int | None = None,
 ) -> HttpReply:
     """Return an answer with this result code and the contents `data` (None: no contents). Each answer has a new
-    `X-REQUEST-ID`. `status` and `code_id` replace the usual HTTP status and code id of the result code;
-    `ledger_entry_id` is the id of the ledger entry that the answer reports."""
+    `X-REQUEST-ID`. `status` and `code_id` replace the HTTP status and the code id that belong to the result code
+    (None: no replacement); `ledger_entry_id` is the id of the ledger entry that the answer reports."""
     listed_result = RESULT_BY_CODE.get(code, RESULT_OF_UNLISTED_CODE)
     result = {
         "code": code,
@@ -85,9 +85,8 @@ def make_result_reply(
 
 
 def make_result_refusal(code: str, code_id: str | None = None) -> RequestRefused:
-    """Return an exception with an answer that has this result code. `code_id` replaces the usual number of this code,
-    unless it is None. The caller raises the exception.
-    """
+    """Return an exception with an answer that has this result code. `code_id` replaces the code id that belongs to
+    the result code (None: no replacement). The caller raises the exception."""
     return RequestRefused(make_result_reply(code, code_id=code_id))
 
 
