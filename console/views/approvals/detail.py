@@ -437,10 +437,13 @@ class RefundRequestPanel(QScrollArea):
         line = Surface()
         button = KeyButton(self._context.translate("action.probe"), "P", "inline", binds_key=False)
         bind_button_to_right(self._context, button, "probe").clicked.connect(self.probe_requested)
-        hint = TextLabel(self._context.translate("approvals.probe_first"), "body", "muted", wraps_lines=True)
+        texts: list[QWidget] = [TextLabel(sentence, wraps_lines=True)]
+        if not self._context.find_missing_right_reason("refund_approve"):
+            hint = self._context.translate("approvals.probe_first")
+            texts.append(TextLabel(hint, "body", "muted", wraps_lines=True))
+        texts.append(ReasonLabel(button))
         line_row = make_row(gap_px=12, margins=(14, 8, 12, 8))
         line_row.addWidget(IconLabel("clock", "care", line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
-        texts = (TextLabel(sentence, wraps_lines=True), hint, ReasonLabel(button))
         line_row.addLayout(make_column(*texts, gap_px=0), 1)
         line_row.addWidget(button)
         line.setLayout(line_row)

@@ -679,14 +679,18 @@ def test_an_empty_page_of_set_asides_offers_no_refund(appearance: object) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("lead-b", "Approve refund of ¥8,500?"), ("aud-e", "Refund request of ¥8,500")]
+    ("name", "expected_title"), [("lead-b", "Approve refund of ¥8,500?"), ("aud-e", "Refund request of ¥8,500")]
 )
-def test_only_an_approver_is_asked_to_approve(qtbot: QtBot, name: str, expected: str) -> None:
-    """The title of a request asks an approver to approve it. A person who may not approve reads which request it
-    is."""
+def test_only_an_approver_is_asked_to_approve(appearance: object, name: str, expected_title: str) -> None:
+    """The title of a request asks an approver to approve it, and the line about an old answer tells the approver to
+    probe before that. A person who may not approve reads which request it is."""
     context = make_window_context()
     context.change_operator(name)
     context.replace_people(
         (Person("lead-b", frozenset({APPROVER}), may_buy=False), Person("aud-e", frozenset({AUDITOR}), may_buy=False))
     )
-    assert format_approval_title(make_refund_details(), context) == expected
+    details = make_refund_details(payment_sides=make_compared_sides(None))
+    detail = RefundRequestPanel(context)
+    detail.show_details(details)
+    assert format_approval_title(details, context) == expected_title
+    assert ("Probe before approving." in read_shown_texts(detail)) == (name == "lead-b")

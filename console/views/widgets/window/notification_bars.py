@@ -256,10 +256,8 @@ class ToastFrame(QFrame):
             self._labels.append(TextLabel(detail, "small", "muted", wraps_lines=True))
         text_column = self._text_column = make_column(*self._labels, gap_px=0)
         close_button = IconButton("close", close_name)
-        if not self.is_about_failure:
-            close_button.setFocusPolicy(
-                Qt.FocusPolicy.NoFocus
-            )  # the Tab key doesn't stop at a message that disappears
+        if not self.is_about_failure:  # the Tab key doesn't stop at a message that disappears
+            close_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         close_button.clicked.connect(self.closed)
         self._close_button = close_button
         self._closing_timer = QTimer(self, singleShot=True)
