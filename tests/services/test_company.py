@@ -8,13 +8,16 @@ from datetime import timedelta
 import pytest
 
 from console.app import Console
+from console.domain.explanations import credit_checks as explanations
 from console.domain.explanations.credit_checks import explain_credit_check
+from console.domain.records import CheckRelations
 from console.domain.views.company import CompanyTotals
 from console.wording.timelines import format_event_sentence
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.report_rows import NOW, ReportRows
+from tests.support.sent_statements import record_statements
 
 CORPORATION_NUMBER, OTHER_NUMBER = "1180301018771", "5010001192707"
 ONE_DAY = timedelta(days=1)
@@ -65,6 +68,28 @@ def test_a_lookup_advises_no_renewal_while_alarmbox_is_read_only(console: Consol
     page = console.credit_checks.read_credit_check(record.id)
     assert page.explanation.next_step.code == "next.read_only_provider"
     assert explain_credit_check(record, NOW) == page.explanation
+
+
+@pytest.mark.engines("sqlite")
+def test_a_lookup_of_a_bought_check_sends_one_statement(
+    console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lookup that finds a bought credit check sends one statement, and a second one only if the check has expired:
+    it reads the read-only switches, which may stop the renewal. No explanation is made.
+    """
+    monkeypatch.delattr(explanations, "explain_credit_check")
+    rows = ReportRows(place)
+    bought = {"client_id": 1, "credit_check_id": 5, "status": "success", "purchased_at": NOW - 400 * ONE_DAY}
+    details = {"company_name": "Sample", "result": "ok", "pdf_file_path": "a.pdf", "work_state": "none"}
+    for number, expired_at in ((CORPORATION_NUMBER, NOW + 30 * ONE_DAY), (OTHER_NUMBER, NOW - ONE_DAY)):
+        dates = {"corporation_number": number, "expired_at": expired_at}
+        rows.insert_row("hansha_alarmbox_credit_checks", {**bought, **details, **dates})
+    for number, statement_count in ((CORPORATION_NUMBER, 1), (OTHER_NUMBER, 2)):
+        with record_statements(console) as sent:
+            (check,) = console.lookup.find_records(number).credit_checks
+        assert check.relations == CheckRelations()
+        queries = [text for text in sent if not text.startswith("SELECT operators.name")]  # the place has no people
+        assert len(queries) == statement_count, sent
 
 
 def test_a_company_has_notes_documents_and_events_of_its_records(console: Console, place: Place) -> None:

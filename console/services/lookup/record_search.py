@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from console.domain.access.read_only import IS_STOPPED_BY_PROVIDER_SWITCH_BY_ACTION, is_action_stopped
 from console.domain.corporation_number import list_numbers_one_typing_error_away, read_first_digits
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     from console.store.queues.table_queries import QueuedRecord
 
     RecordT = TypeVar("RecordT", bound=QueuedRecord)
+
+_EMPTY_RELATIONS = CheckRelations()
 
 
 class Lookup:
@@ -156,7 +157,7 @@ class Lookup:
         needs_relations = (
             _lacks_successor(records)
             or any(_needs_relations(record, has_registry=has_registry) for record in records)
-            or self._is_next_step_stopped(conn, records)
+            or self._is_renewal_stopped(conn, records)
         )
         if not needs_relations:
             return [tuple(map(_add_empty_relations, group)) for group in groups]
@@ -173,23 +174,22 @@ class Lookup:
             for group in groups
         ]
 
-    def _is_next_step_stopped(self, conn: Connection, records: "Sequence[QueuedRecord]") -> bool:
-        """True if a read-only switch stops the next step of a credit check in `records`, such as a renewal."""
-        checks = [record for record in records if isinstance(record, CreditCheck)]
-        if not checks:
+    def _is_renewal_stopped(self, conn: Connection, records: "Sequence[QueuedRecord]") -> bool:
+        """True if a credit check in `records` may be renewed, and a read-only switch stops the renewal. The switch
+        stops no other next step of credit checks that don't need their relations otherwise (`_needs_relations`)."""
+        live_checks = [record for record in records if isinstance(record, CreditCheck) and record.is_live]
+        if not live_checks:
             return False
         # other lookups don't need these modules
-        from console.domain.explanations.credit_checks import explain_credit_check
+        from console.domain.recovery.decision_rules import has_expired
 
         now = self._context.now()
-        actions = {explain_credit_check(check, now).next_step.action for check in checks}
-        if actions.isdisjoint(IS_STOPPED_BY_PROVIDER_SWITCH_BY_ACTION):
+        if not any(has_expired(check, now) for check in live_checks):
             return False
         from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
         from console.services.process.read_only import find_read_only_switch
 
-        switch = find_read_only_switch(conn, CREDIT_CHECK_PROVIDER)
-        return any(is_action_stopped(action, switch) for action in actions)
+        return find_read_only_switch(conn, CREDIT_CHECK_PROVIDER) is not None
 
     def complete_record(self, kind: str, record: "RecordT") -> "RecordT":
         """Return `record`, which a call or a stored answer has returned, with its present relations (facts of related
@@ -313,7 +313,7 @@ def _lacks_successor(records: "Sequence[QueuedRecord]") -> bool:
 
 
 def _add_empty_relations(record: "QueuedRecord") -> "QueuedRecord":
-    return replace(record, relations=CheckRelations()) if isinstance(record, CreditCheck) else record
+    return replace(record, relations=_EMPTY_RELATIONS) if isinstance(record, CreditCheck) else record
 
 
 def _add_registry_entry(records: "tuple[Any, ...]", facts: "CorporationFacts | None") -> "tuple[Any, ...]":

@@ -244,7 +244,7 @@ class ServiceContext:
     """
     _registry: "RegistryReader | None" = field(default=None, repr=False)
 
-    @property
+    @cached_property
     def registry_folder(self) -> Path:
         """The folder of this desk's corporation registry. The folder doesn't exist if the desk has no registry."""
         return self.settings.home / "registry"

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from console.domain.access.read_only import IS_STOPPED_BY_PROVIDER_SWITCH_BY_ACTION
 from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, Work, WorkState
-from console.domain.recovery.decision_rules import find_undecidable_reason
+from console.domain.recovery.decision_rules import find_undecidable_reason, has_expired
 from console.wording.sentences.catalogue import translate
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
@@ -190,6 +191,21 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
         f"next.{following}",
     )
     assert (explanation.next_step.command, explanation.roles_that_may_act) == (command, roles)
+
+
+def test_a_switch_stops_only_renewals_of_settled_checks() -> None:
+    """Of the checks that need no related rows for their explanation, only a live one that has expired has a next step
+    that a read-only switch stops. A lookup reads the switches for no others (`services.lookup.record_search`).
+    """
+    stopped = set[str]()
+    for name, (record, *_) in SITUATIONS.items():
+        has_outcome = record.certainty is Certainty.KNOWN and record.state is not CheckState.ERROR
+        if not has_outcome or record.work.state is WorkState.NEEDS_REVIEW:
+            continue
+        if explain_credit_check(record, NOW).next_step.action in IS_STOPPED_BY_PROVIDER_SWITCH_BY_ACTION:
+            stopped.add(name)
+            assert (record.is_live, has_expired(record, NOW)) == (True, True), name
+    assert stopped
 
 
 @pytest.mark.parametrize(
