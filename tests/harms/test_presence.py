@@ -42,7 +42,7 @@ def _make_presence_lease(slot: int, name: str) -> dict[str, str]:
 def test_only_a_workers_account_holds_a_presence_lease(harm_scene: AttackedDatabase) -> None:
     """Only a worker's account can hold a presence lease. Otherwise desks would store requests while no worker is
     running, and a worker would wait for another one that isn't running."""
-    executor = harm_scene.get_desk("worker").desk_requests
+    executor = harm_scene.get_desk("worker").desk_request_executor
     for slot in (0, 1, 15):
         for name in LEASE_NAMES:
             for form in make_insert_attacks("leases", _make_presence_lease(slot, name)):

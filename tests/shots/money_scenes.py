@@ -160,7 +160,7 @@ def show_unmatched_notices(stage: WindowStage) -> None:
             "order_no": number,
             "amount": str(amount_minor),
             "currency": "JPY",
-            "occurred_at": payment.at.isoformat(),
+            "occurred_at": payment.begun_at.isoformat(),
         }
         post = make_signed_notice("bank", json.dumps(fields).encode(), stage.opening.context.now())
         stage.desk.console.payments.receive_notice(post)
