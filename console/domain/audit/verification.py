@@ -1,4 +1,4 @@
-"""The result of a verification of the audit trail that found no wrong entry."""
+"""The result of the verification of an audit trail that has no wrong entry."""
 
 from dataclasses import dataclass
 from datetime import datetime

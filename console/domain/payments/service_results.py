@@ -221,8 +221,9 @@ class RefundDetails:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalInbox:
-    """Refunds that wait for a decision, in two lists: those that the acting person may decide about, and all others.
-    `is_cut` is True if later refunds also wait that these lists don't contain."""
+    """Refunds that wait for a decision, in two lists, each oldest first: those that the acting person may decide
+    about, and all others. `is_cut` is True if more refunds wait than the lists contain; the missing ones are
+    newer."""
 
     refunds_to_decide: tuple[Refund, ...]
     other_refunds: tuple[Refund, ...]
@@ -241,8 +242,8 @@ class RefundRequestSummary:
 
 @dataclass(frozen=True, slots=True)
 class SetAsideItem:
-    """One row of the list of money set aside: the set-aside (`record`), the payment that the money belongs to, and
-    the account whose limit it exceeded; None if an administrator has deleted the account since then."""
+    """One row of the list of money set aside: the set-aside (`record`) and the payment to which the money belongs.
+    `account` is the account whose limit the payment exceeded; None if an administrator has deleted it since then."""
 
     record: SetAside
     payment: Payment

@@ -106,7 +106,7 @@ class MovedReversal:
 class UnknownRecord:
     """A payment or refund whose outcome was unknown at the instant for which a close lists it, such as the end of the
     day. `minor` is its amount in minor units, `number` our payment number. The outcome was unknown since `since`;
-    `settled_at` is the time at which it was written later, None if it is still unknown.
+    `settled_at` is the time at which the outcome was written later, None if it is still unknown.
     """
 
     kind: str
