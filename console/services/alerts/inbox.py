@@ -87,10 +87,10 @@ class AlertService:
 
     def list_alerts(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[Alert, ...]:
         """Return first the open alerts, then the resolved alerts, each group newest first. The list has at most
-        `limit` open alerts of each rule that has a queue of its own (RULES_WITH_QUEUE). Of each other rule, it has
-        as many open alerts as the larger of `limit` and MAX_OPEN_ALERTS_PER_RULE. Resolved alerts are listed only as
-        long as the list has fewer than `limit` alerts. Raises not_allowed if the acting person has no right to read.
-        """
+        `limit` open alerts of each rule that has a queue of its own (RULES_WITH_QUEUE). Of each other rule, it has at
+        most as many open alerts as the larger of `limit` and MAX_OPEN_ALERTS_PER_RULE. Resolved alerts are listed
+        only as long as the list has fewer than `limit` alerts. Raises not_allowed if the acting person has no right
+        to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_alerts = list_open_alerts_of_all_rules(conn, limit)
@@ -234,9 +234,8 @@ class AlertService:
             return len(list_unacknowledged_alerts_of_all_rules(conn, MAX_COUNTED_ALERTS))
 
     def find_database_rollback(self) -> DatabaseRollback | None:
-        """Check whether the database went back to an earlier state. Return the finding if this is so and operations
-        with money are therefore refused; otherwise return None. Raises not_allowed if the acting person has no right
-        to read.
+        """Check whether the database went back to an earlier state. Return the finding as long as operations with
+        money are refused because of it, otherwise None. Raises not_allowed if the acting person has no right to read.
         """
         rollback = database_rollback.find_database_rollback(self._context)
         with self._context.database.read() as conn:

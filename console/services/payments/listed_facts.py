@@ -75,9 +75,9 @@ def close_case_that_lacks_a_fact(
 
 def list_facts_with_open_case(conn: Connection, payment_id: int, rule: str, fact: str) -> str:
     """Return a case text with `fact` and, before it, the facts of the payment's open case of the alert rule `rule`,
-    as far as the column has room. If the open case has `fact`, also with further words, return its text. Return
-    `fact` alone if no case of this rule is open, or if a person has acknowledged an open case without it.
-    """
+    as far as the column has room. If the open case already contains `fact`, alone or followed by further words,
+    return the text of that case. Return `fact` alone if no case of this rule is open, or if a person has acknowledged
+    an open case without `fact`."""
     open_case = _find_open_case(conn, payment_id, rule)
     if open_case is None:
         return fact

@@ -38,10 +38,9 @@ class PersonStateStore:
 
     def read_entries(self) -> NamedValues:
         """Return the entries of this database by name, each as {"at": time, "value": value}, without outdated
-        entries. Return an empty dict if the person has stored nothing yet; this needs no key. Raises bad_profile if
-        there is a file and this desk has no key and no keyring, and storage_full if an unusable file can't be
-        renamed.
-        """
+        entries. Return an empty dict, without using a key, if the person has stored nothing yet. Raises bad_profile
+        if there is a file and this desk has no key and no keyring, and storage_full if an unusable file can't be
+        renamed."""
         with contextlib.suppress(PermissionError):
             if not path_exists(self._path):
                 return NamedValues()

@@ -213,6 +213,12 @@ class ServiceContext:
     the monotonic time (seconds) until which the check of the database's settings need not be repeated. `session_id`
     is the id of this process in the audit trail; `host_name` is the name of the machine, at most 64 characters;
     `program_name` is the program's name that the database server shows for its connections.
+
+    `apply_refund_report` is a function that applies a provider's report about one refund to our refund. Its arguments
+    are the service context, the transaction, the id of the payment, the report, and the time at which the report was
+    true. It returns True, or False if no refund of the payment has the key in the report. `make_publisher_queries` is
+    a function that makes the service which asks the registry's publisher about one corporation number; it is called
+    at the first use. None: this desk never asks the publisher.
     """
 
     settings: Settings
@@ -224,10 +230,6 @@ class ServiceContext:
     scale: TimeScale
     failpoints: Failpoints
     apply_refund_report: "Callable[[ServiceContext, Transaction, int, RefundReport, datetime], bool]"
-    """Function that applies a provider's report about one refund to our refund. Its arguments are the service
-    context, the transaction, the id of the payment, the report, and the time at which the report was true. It returns
-    True, or False if no refund of the payment has the key in the report.
-    """
     stored_facts: Mapping[str, str] = field(default_factory=dict)
     accepted_merchants: dict[str, str] = field(default_factory=dict)
     fitness_checked_until: float = float("-inf")
@@ -239,9 +241,6 @@ class ServiceContext:
     make_publisher_queries: "Callable[[ServiceContext], PublisherAnswerSource] | None" = field(
         default=None, repr=False
     )
-    """Function that makes the service which asks the registry's publisher about one corporation number; it is called
-    at the first use. None: this desk never asks the publisher.
-    """
     _registry: "RegistryReader | None" = field(default=None, repr=False)
 
     @cached_property
