@@ -571,11 +571,11 @@ PREPARE_AND_CALL_BY_NAME: Mapping[str, tuple[Callable[[PersonWindow], ClickFunct
     "snooze an incident": (make_incident_dialog_case(SnoozeIncidentDialog), ("incidents", "snooze")),
     "resolve an incident": (make_incident_dialog_case(ResolveIncidentDialog), ("incidents", "resolve")),
     "reopen an incident": (make_incident_dialog_case(ReopenIncidentDialog, "resolve"), ("incidents", "reopen")),
-    "create a run": (prepare_create_run, ("bulk", "create_run")),
-    "run": (prepare_execute_run, ("bulk", "run")),
-    "stop": (prepare_stop_run, ("bulk", "stop")),
-    "discard": (prepare_discard_run, ("bulk", "discard")),
-    "leave a frozen run": (prepare_leave_dialog_of_run, ("bulk", "discard")),
+    "create a run": (prepare_create_run, ("bulk_runs", "create_run")),
+    "run": (prepare_execute_run, ("bulk_runs", "run")),
+    "stop": (prepare_stop_run, ("bulk_runs", "stop")),
+    "discard": (prepare_discard_run, ("bulk_runs", "discard")),
+    "leave a frozen run": (prepare_leave_dialog_of_run, ("bulk_runs", "discard")),
     "reconcile": (prepare_reconcile, ("reconciliation", "run")),
     "go on reconciling": (prepare_continue_reconciliation, ("reconciliation", "run")),
     "save a view": (prepare_save_view, ("saved_views", "save_view")),
@@ -585,7 +585,11 @@ PREPARE_AND_CALL_BY_NAME: Mapping[str, tuple[Callable[[PersonWindow], ClickFunct
     "set read-only": (prepare_set_switch, ("read_only_switches", "set_switch")),
 }
 ACTIONS_OF_APPROVER = {"approve", "reject", "set read-only"}
-CALLS_TESTED_ELSEWHERE = {("limits", "set_limit"), ("disabled_people", "disable"), ("disabled_people", "enable")}
+CALLS_TESTED_ELSEWHERE = {
+    ("refund_limits", "set_limit"),
+    ("disabled_people", "disable"),
+    ("disabled_people", "enable"),
+}
 """Acting calls that have no case in this file, as (service, method). Only administrators set limits and disable
 people, and this file has no administrator: `test_limit_dialog.py` and `test_people_tab.py` in `tests/views/admin`
 test these calls."""
