@@ -222,8 +222,8 @@ class RefundDetails:
 @dataclass(frozen=True, slots=True)
 class ApprovalInbox:
     """Refunds that wait for a decision, in two lists, each oldest first: those that the acting person may decide
-    about, and all others. `is_cut` is True if more refunds wait than the lists contain; the missing ones are
-    newer."""
+    about, and all others. `is_cut` is True if more refunds wait than the lists contain; the missing
+    refunds are newer."""
 
     refunds_to_decide: tuple[Refund, ...]
     other_refunds: tuple[Refund, ...]
