@@ -370,7 +370,9 @@ def test_the_list_of_left_open_records_gives_them_back(
         desk.recovery.take("credit-check", check.id)
     person.window.close()
     asking = person.wait_for_dialog(UnfinishedWorkDialog)
-    person.wait_until(lambda: [item.reason.value for item in asking.own_items_table.all_rows][-1] == "taken")
+    person.wait_until(
+        lambda: [item.reason.value for item in asking.own_items_table.all_rows] == ["taken", "operation"]
+    )
     asking.reject()
     person.wait_without_dialog()
     person.window.close()  # the list has shown all of it
