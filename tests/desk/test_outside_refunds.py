@@ -70,7 +70,12 @@ def test_a_refund_done_outside_is_proposed_listed_and_confirmed(
     person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     person.wait_until(lambda: dialog.windowTitle().startswith("Outcome proposed for Payment "))
+    assert dialog.windowTitle().endswith(f"Given back outside · ¥1,000 · {today}")
+    labels = [label.plain for label in dialog.findChildren(TextLabel)]
+    assert "Payment ORD-1" not in labels, "the title names the payment"
     dialog.reject()
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: "Do not refund it again" in read_visible_text(page))
 
     person = window_desks.switch_person(person, "lead-b")
     person.press("Alt+4")
@@ -79,6 +84,7 @@ def test_a_refund_done_outside_is_proposed_listed_and_confirmed(
     person.wait_until(lambda: f"¥1,000 · {today}" in read_visible_text(approvals))
     dialog = open_outside_dialog(person, payment)
     page = person.wait_for_page(PaymentPage)
+    assert "select Record as done outside" in read_visible_text(page)
     primary = [button.property("act") for button in page.form.findChildren(KeyButton) if button.kind == "primary"]
     assert primary == [RECORD_OUTSIDE_ACTION]
     state_refund(dialog, "1,000", today)

@@ -532,6 +532,20 @@ def _make_payment_facts(record: Payment, relations: PaymentRelations, now: datet
         "maker": refund.maker if refund else None,
         "refusal": relations.refund_refusal,
         "observed": relations.contradicting_answer_text,
+        **_make_outside_proposal_facts(record, relations),
+    }
+
+
+def _make_outside_proposal_facts(record: Payment, relations: PaymentRelations) -> Facts:
+    """Return the facts of the proposal that an amount of the payment was given back outside; no facts without one."""
+    proposal = relations.outside_proposal
+    if proposal is None:
+        return {}
+    return {
+        "proposed": _make_money(proposal.amount_minor, record.currency),
+        "proposed_day": proposal.day.isoformat(),
+        "proposer": proposal.person,
+        "proposed_at": proposal.at,
     }
 
 
@@ -561,7 +575,8 @@ def _make_second_person_step(record: Payment, relations: PaymentRelations, facts
         return NextStep("next.second_person_missing", facts, _format_show_command(record))
     command = _format_resolve_command(record, str(relations.proposed_state))
     if relations.is_outside_refund_proposed:
-        return NextStep("next.payment_second_person", facts, f"{command} --amount N --day D", RECORD_OUTSIDE_ACTION)
+        command = f"{command} --amount N --day D"
+        return NextStep("next.payment_outside_second_person", facts, command, RECORD_OUTSIDE_ACTION)
     return NextStep("next.payment_second_person", facts, command, "resolve")
 
 

@@ -230,6 +230,18 @@ class Refund:
 
 
 @dataclass(frozen=True, slots=True)
+class OutsideRefundProposal:
+    """A first person's statement that the payer of a payment got an amount back outside, which a second person must
+    still confirm: the amount (`amount_minor`, minor units of the payment's currency), the Japanese day of the refund,
+    the first person's name, and the instant of the statement (UTC)."""
+
+    amount_minor: int
+    day: date
+    person: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentRelations:
     """The related records of a payment, and the possible actions of this desk on it. Lists and screens read them
     together with the payment, so that all of them give the same explanation.
@@ -239,6 +251,8 @@ class PaymentRelations:
       `reason.`; None if a refund can be requested, or if none is advised
     - `proposed_state`: the state, or DONE_OUTSIDE, that a first person has proposed as the decision about the
       payment; None if no decision is proposed
+    - `outside_proposal`: the proposed decision, if it is that an amount was given back outside (DONE_OUTSIDE) and its
+      evidence can be read; otherwise None
     - `lacks_second_person`: no person except the first one may confirm the proposed decision now
     - `is_proposal_contradicted`: a later answer of the provider contradicts the proposal, so a service would
       refuse the decision
@@ -262,6 +276,7 @@ class PaymentRelations:
     read_only_switch: ReadOnlySwitch | None = None
     contradicting_answer_text: str | None = None
     lacks_second_person: bool = False
+    outside_proposal: OutsideRefundProposal | None = None
 
     @property
     def awaits_second_person(self) -> bool:

@@ -74,7 +74,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 from console.store.payments import currency_limits, orders, payments
 from console.store.queues.table_queries import QueuedRecord
-from console.store.refunds import refunds
+from console.store.refunds import approvals, refunds
 from console.store.tasks import sagas
 
 if TYPE_CHECKING:
@@ -281,6 +281,9 @@ class RelatedRecordCompleter:
         ids_without_second_person = second_person.list_ids_without_second_person(
             conn, payments.PAYMENT_KIND, proposed_states, second_person.make_approver_counter(conn)
         )
+        outside_proposals = approvals.read_outside_proposals(
+            conn, [id for id, state in proposed_states.items() if state == DONE_OUTSIDE]
+        )
         contradicting_answers = _read_contradicting_answers(conn, payments.PAYMENT_KIND, records)
         read_limits, read_server_now = self._make_limits_reader(conn), self._make_server_time_reader(conn)
         completed_payments = []
@@ -298,6 +301,7 @@ class RelatedRecordCompleter:
                 can_ask_provider=self._can_read_payments(payment.provider),
                 contradicting_answer_text=contradicting_answers.get(payment.id),
                 lacks_second_person=str(payment.id) in ids_without_second_person,
+                outside_proposal=outside_proposals.get(str(payment.id)),
             )
             completed_payments.append(
                 self._add_refusals_of_next_step(

@@ -12,7 +12,8 @@ from sqlalchemy import BigInteger, Connection, and_, bindparam, case, cast, func
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.evidence.timeline import mask_text
-from console.domain.payments.outside_refunds import parse_statement
+from console.domain.payments.outside_refunds import OutsideRefund, parse_statement
+from console.domain.payments.records import OutsideRefundProposal
 from console.domain.payments.states import DONE_OUTSIDE
 from console.domain.recovery.records import WaitingProposal
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc, make_present_time_value
@@ -33,6 +34,21 @@ _PROPOSED_STATES_QUERY = select(approvals.c.subject_id, approvals.c.proposed, ap
     approvals.c.subject_kind == bindparam("kind"),
     approvals.c.subject_id.in_(bindparam("ids", expanding=True)),
     *_OPEN_PROPOSAL_CONDITIONS,
+)
+_OUTSIDE_PROPOSALS_QUERY = (
+    select(
+        approvals.c.subject_id,
+        approvals.c.person,
+        approvals.c.at,
+        func.substr(evidence.c.body, 1, _LONGEST_STATEMENT_LINE).label("evidence_beginning"),
+    )
+    .join(evidence, evidence.c.id == approvals.c.evidence_id)
+    .where(
+        approvals.c.subject_kind == "payment",
+        approvals.c.subject_id.in_(bindparam("ids", expanding=True)),
+        approvals.c.proposed == DONE_OUTSIDE,
+        *_OPEN_PROPOSAL_CONDITIONS,
+    )
 )
 _NUMERIC_SUBJECT_ID_EXPRESSION = cast(approvals.c.subject_id, BigInteger)
 # The index of `vote_of` leads to the rows that aren't votes. There is no index in the order of time: with one, a
@@ -98,10 +114,32 @@ def list_open_proposals(conn: Connection, limit: int | None) -> tuple[WaitingPro
 def _find_proposed_amount(row: Any) -> int | None:
     """Return the amount (minor units) that a proposal is about: the amount given back outside, with which the
     proposer's evidence begins, or the amount of the payment or refund. None for other records."""
-    first_line = (row.evidence_beginning or "").partition("\n")[0]
-    outside_refund = parse_statement(first_line.removeprefix(ID_AT_PROVIDER_LINE_PREFIX))
+    outside_refund = _parse_stated_refund(row.evidence_beginning)
     amount_minor: int | None = row.amount_minor
     return amount_minor if outside_refund is None else outside_refund.amount_minor
+
+
+def _parse_stated_refund(evidence_beginning: str | None) -> OutsideRefund | None:
+    """Return the refund done outside that the first line of a proposer's evidence states; None if the line states
+    none, or without evidence."""
+    first_line = (evidence_beginning or "").partition("\n")[0]
+    return parse_statement(first_line.removeprefix(ID_AT_PROVIDER_LINE_PREFIX))
+
+
+def read_outside_proposals(conn: Connection, payment_ids: Collection[str]) -> dict[str, OutsideRefundProposal]:
+    """Return the open proposals that an amount of one of these payments was given back outside, by the payment's id.
+    A proposal whose evidence states no amount with a day is left out."""
+    if not payment_ids:
+        return {}
+    rows = conn.execute(_OUTSIDE_PROPOSALS_QUERY, {"ids": list(payment_ids)})
+    stated_refunds = ((row, _parse_stated_refund(row.evidence_beginning)) for row in rows)
+    return {
+        row.subject_id: OutsideRefundProposal(
+            stated.amount_minor, stated.day, row.person, convert_to_aware_utc(row.at)
+        )
+        for row, stated in stated_refunds
+        if stated is not None
+    }
 
 
 def find_open_proposal(conn: Connection, kind: str, subject_id: str) -> StoredProposal | None:

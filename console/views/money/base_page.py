@@ -98,6 +98,7 @@ class MoneyPage(RecordPage[MoneyDetailsT]):
             is_paid_unknown=record_words.is_paid_amount_unknown(payment),
         )
         self.money_panel.show_money_parts(*money_parts)
+        self.money_panel.show_note(money_facts.format_outside_proposal(payment, context))
 
     @Slot()
     def open_order(self) -> None:

@@ -296,6 +296,18 @@ def _make_refundable_part(money: MoneyParts, text: str, context: WindowContext) 
     return MoneyPart(context.translate("money.part.refundable"), text, money.refundable, fill_pattern, "good")
 
 
+def format_outside_proposal(payment: Payment, context: WindowContext) -> str:
+    """Return the sentence about an amount that a person has recorded as given back outside, while a second person
+    must still confirm it: the refundable amount still contains it. Return "" if there is no such proposal."""
+    proposal = payment.relations.outside_proposal if payment.relations is not None else None
+    if proposal is None:
+        return ""
+    amount_text = wording.format_amount(proposal.amount_minor, payment.currency)
+    return context.translate(
+        "money.outside_waits", amount=amount_text, day=proposal.day.isoformat(), who=proposal.person, at=proposal.at
+    )
+
+
 def format_set_asides(set_asides: Sequence[SetAside], context: WindowContext) -> str:
     """Return one line for each amount of a payment that was set aside: the amount, and its present state. The lines
     include amounts whose refund was requested, although the payment's sum `set_aside_minor` no longer contains these

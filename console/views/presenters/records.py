@@ -105,6 +105,7 @@ _PROPOSAL_ON_REFUND_STEP = "next.payment_refund_second_person"
 _STEP_OF_SECOND_PERSON: Mapping[str, str] = {
     "next.second_person": "next.second_person_you",
     "next.payment_second_person": "next.second_person_you",
+    "next.payment_outside_second_person": "next.payment_outside_second_person_you",
     "next.refund_second_person": "next.second_person_you",
     _PROPOSAL_ON_REFUND_STEP: "next.payment_refund_second_person_you",
 }

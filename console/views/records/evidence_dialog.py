@@ -145,7 +145,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         expected_version = None if isinstance(record, Operation) else record.version
         outcome, evidence, id_at_provider = form.outcome, form.get_evidence(), form.id_at_provider
         stated_reason = form.stated_reason
-        outcome_word = form.outcome_buttons[outcome].text()
+        outcome_word = form.format_outcome()
         self.set_busy(context.translate("dialog.resolve.busy"))
         form.setEnabled(False)
         context.run_acting_call(

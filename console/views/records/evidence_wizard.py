@@ -244,6 +244,10 @@ class EvidenceForm(QWidget):
         """The name of the chosen result, such as "success"; "" if none is chosen."""
         return next((name for name, radio in self.outcome_buttons.items() if radio.isChecked()), "")
 
+    def format_outcome(self) -> str:
+        """Return the text of the chosen result."""
+        return self.outcome_buttons[self.outcome].text()
+
     @property
     def id_at_provider(self) -> int | str | None:
         """The id that the provider gave to the purchase (an int), payment or refund (a str), as the person has typed

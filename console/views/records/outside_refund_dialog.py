@@ -103,6 +103,14 @@ class OutsideRefundForm(EvidenceForm):
         missing or wrong."""
         return None if self.outside_refund is None else self.outside_refund.format_statement()
 
+    def format_outcome(self) -> str:
+        """Return the text of the only result with the amount and the day that the person has typed."""
+        outcome, refund = super().format_outcome(), self.outside_refund
+        if refund is None:
+            return outcome
+        amount_text = wording.format_amount(refund.amount_minor, self._payment.currency)
+        return join_facts((outcome, amount_text, refund.day.isoformat()), self._context.translate)
+
     def get_draft_inputs(self) -> dict[str, QWidget]:
         return {**super().get_draft_inputs(), "amount": self.amount_field, "day": self.day_field}
 
@@ -173,4 +181,5 @@ class OutsideRefundDialog(EvidenceDialog[OutsideRefundForm]):
         )
 
     def _show_final_content(self, title: str, content: QWidget) -> None:
-        self.show_outcome(title, self._record_title, content, close_text=self._context.translate("action.close"))
+        subtitle = "" if self._record_title in title else self._record_title
+        self.show_outcome(title, subtitle, content, close_text=self._context.translate("action.close"))

@@ -159,7 +159,8 @@ class ResolveMoneyDialog(EvidenceDialog[ResolveMoneyForm]):
         )
 
     def _show_final_content(self, title: str, content: QWidget) -> None:
-        self.show_outcome(title, self._record_title, content, close_text=self._context.translate("action.close"))
+        subtitle = "" if self._record_title in title else self._record_title
+        self.show_outcome(title, subtitle, content, close_text=self._context.translate("action.close"))
 
 
 def _format_provider_id_label(context: WindowContext, record_kind: str) -> str:

@@ -18,7 +18,7 @@ from console.services.payments import next_work, order_status
 from console.store.database.engine import Transaction
 from console.store.payments import payments
 from console.store.records import company, evidence
-from console.wording.sentences.catalogue import format_error_message
+from console.wording.sentences.catalogue import format_error_message, translate
 from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.outside_days import read_today, read_today_and_yesterday
 from tests.support.payment_desks import OpenDeskOf, PaymentDesk, make_paid_payment, make_unknown_payment
@@ -45,6 +45,27 @@ def test_two_people_record_a_refund_done_outside(scene: PaymentDesk, open_desk_o
     assert (after.state, after.certainty, after.work) == (payment.state, Certainty.KNOWN, payment.work)
     parts = compute_money_parts(after, ())
     assert (parts.outside, parts.refundable, parts.refunded) == (1000, 2300, 0)
+
+
+def test_a_proposal_states_its_amount_day_person_and_time(scene: PaymentDesk) -> None:
+    """While the record of a refund done outside waits for a second person, its payment states the amount, the day,
+    the first person and the time, in sentences of both languages. A corrected statement replaces the former one."""
+    today = read_today()
+    payment = make_paid_payment(scene)
+    assert payment.relations is None or payment.relations.outside_proposal is None
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {today}")
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1200 {today}")
+    details = scene.payments.read_payment(payment.id)
+    assert details.record.relations is not None
+    proposal = details.record.relations.outside_proposal
+    assert proposal is not None
+    assert (proposal.amount_minor, proposal.day.isoformat()) == (1200, today)
+    assert (proposal.person, details.money.refundable) == (scene.context.operator, 3300)
+    for language in ("en", "ja"):
+        facts = details.explanation.facts
+        assert "¥1,200" in translate(details.explanation.verdict, language, **facts)
+        sentence = translate(details.explanation.why, language, **facts)
+        assert all(part in sentence for part in ("¥1,200", today, proposal.person)), sentence
 
 
 def test_a_recorded_amount_cannot_be_requested_as_refund(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:

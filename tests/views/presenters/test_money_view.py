@@ -16,7 +16,14 @@ from console.cli.text_output.translator import Translator
 from console.domain.explanations.records import explain_record
 from console.domain.payments.compared_sides import ComparedSide, MoneyParts
 from console.domain.payments.consistency import compute_money_parts, compute_reversed_minor
-from console.domain.payments.records import OrderState, Payment, PaymentRelations, Refund, SetAsideState
+from console.domain.payments.records import (
+    OrderState,
+    OutsideRefundProposal,
+    Payment,
+    PaymentRelations,
+    Refund,
+    SetAsideState,
+)
 from console.domain.payments.service_results import PaymentDetails, RefundDetails
 from console.domain.payments.states import DONE_OUTSIDE, RECORD_OUTSIDE_ACTION, PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkReason, WorkState
@@ -25,7 +32,7 @@ from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
 from console.views.theme.mixed_font_text import draw_line_of_text
 from console.views.theme.theme import Appearance
-from console.views.widgets.base import TextLabel
+from console.views.widgets.base import FlowLabel, TextLabel
 from console.views.widgets.controls import buttons
 from console.views.widgets.display.money_strip import MoneyPanel, MoneyPartSwatch
 from console.views.widgets.display.record_parts import RecordSideStrip
@@ -607,3 +614,19 @@ def test_the_confirmation_of_a_refund_outside_is_recommended_beside_another_step
         payment, PAYMENT_EXPLANATION, make_compared_sides(), MONEY_PARTS, ORDER, (), (), (), (), ()
     )
     assert money_facts.list_offered_payment_actions(details) == (RECORD_OUTSIDE_ACTION, "probe", "refund")
+
+
+def test_an_amount_that_waits_as_given_back_outside_is_named_at_the_amounts(appearance: object) -> None:
+    """The refundable amount still contains an amount that one person alone has recorded as given back outside. A
+    sentence below the amounts says so, so that nobody refunds it again; without a proposal there is no sentence."""
+    context = make_window_context()
+    panel = MoneyPanel("amounts")
+    assert money_facts.format_outside_proposal(make_payment(), context) == ""
+    proposal = OutsideRefundProposal(6_400, NOW.date(), "op-a", NOW)
+    relations = PaymentRelations(ORDER, proposed_state=DONE_OUTSIDE, outside_proposal=proposal)
+    sentence = money_facts.format_outside_proposal(make_payment(relations=relations), context)
+    assert all(part in sentence for part in ("op-a", "¥6,400", NOW.date().isoformat(), "Do not refund it again"))
+    for text in (sentence, ""):
+        panel.show_note(text)
+        (label,) = panel.findChildren(FlowLabel)
+        assert (label.plain, label.isHidden()) == (text, not text)

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.mixed_font_text import draw_line_of_text, measure_font_runs, split_font_runs
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import Surface, TextLabel, discard_widget, make_column, make_row
+from console.views.widgets.base import FlowLabel, Surface, TextLabel, discard_widget, make_column, make_row
 from console.views.widgets.controls.buttons import LinkButton, accept_copy_shortcut
 from console.views.widgets.layout.flow_layout import DividedFlow
 
@@ -271,7 +271,16 @@ class MoneyPanel(Surface):
         layout = make_column(gap_px=8, margins=margins)
         layout.addLayout(self._part_row)
         layout.addWidget(self.bar)
+        self._note_label = FlowLabel("", "small", "care", wraps_lines=True)
+        self._note_label.hide()
+        layout.addWidget(self._note_label)
         self.setLayout(layout)
+
+    def show_note(self, text: str) -> None:
+        """Show a sentence below the bar, such as one about an amount that isn't subtracted yet; no sentence if `text`
+        is ""."""
+        self._note_label.show_text(text)
+        self._note_label.setVisible(bool(text))
 
     def show_money_parts(self, parts: Sequence[MoneyPart], remaining_part: MoneyPart) -> None:
         """Show the amounts of a payment. The first of `parts` is the whole amount, which isn't shown in the bar;
