@@ -192,7 +192,7 @@ KEY_LOOKUP_QUERIES: dict[str, Query] = {
     "set aside and open": lambda conn: set_asides.list_open_set_asides(conn, 10),
 }
 QUERIES_SORTED_IN_MEMORY: dict[str, Query] = {
-    "claims on numbers": lambda conn: credit_checks.find_claim_holders(
+    "claims on numbers": lambda conn: credit_checks.find_claim_holder_ids(
         conn, {("1", CORPORATION_NUMBER), ("2", CORPORATION_NUMBER[::-1])}
     ),
     "live credit checks of numbers": lambda conn: credit_checks.find_live_checks_of_numbers(

@@ -37,7 +37,7 @@ _SELECT_PERSON_SQL = select(*people.PERSON_COLUMNS, joined_reads.ORDERS_OR_PAYME
     people.ENABLED_PERSON_CONDITION
 )
 _SELECT_RECORDS_SQL = select(
-    journal.is_lapsed_sql(CREDIT_CHECK_KIND, checks.c.id), *check_rows.CREDIT_CHECK_COLUMNS
+    journal.make_lapsed_subject_condition(CREDIT_CHECK_KIND, checks.c.id), *check_rows.CREDIT_CHECK_COLUMNS
 ).join_from(IDS_BY_NUMBER_SUBQUERY, checks, checks.c.id == IDS_BY_NUMBER_SUBQUERY.c.id)
 
 

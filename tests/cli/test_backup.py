@@ -1577,7 +1577,7 @@ def test_of_two_simultaneous_restores_one_gets_the_lock(
     assert refused.value.detail["problem"] == "another_restore"
 
 
-@pytest.mark.parametrize("step", ["put_back", "upgrade"])
+@pytest.mark.parametrize("step", ["restore_document", "upgrade"])
 def test_a_servers_restore_that_breaks_off_loses_no_document(
     server_database_owner: tuple[Terminal, Callable[[], None]],
     tmp_path: Path,
@@ -1600,7 +1600,7 @@ def test_a_servers_restore_that_breaks_off_loses_no_document(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Documents if step == "put_back" else migrate, step, break_off)
+        patch.setattr(Documents if step == "restore_document" else migrate, step, break_off)
         assert owner.json("db", "restore", folder).status != 0
     again = owner.json("db", "restore", folder)
     assert again.status == 0 or again.error["detail"]["problem"] == "target_not_empty"

@@ -57,11 +57,11 @@ def test_a_restore_on_another_node_is_refused_while_one_runs(databases: list[Dat
         with ExitStack() as second, pytest.raises(ConsoleError) as refused:
             hold_claim(second_database, second)
         assert refused.value.detail["problem"] == "another_restore"
-        claim.require()
+        claim.require_claim()
     with pytest.raises(ZeroDivisionError):
         break_off_restore(second_database)
     with ExitStack() as third:
-        hold_claim(first_database, third).require()
+        hold_claim(first_database, third).require_claim()
 
 
 def test_only_one_of_three_restores_at_once_gets_the_claim(databases: list[Database]) -> None:
@@ -96,10 +96,10 @@ def test_the_claim_of_a_killed_restore_is_taken_over(databases: list[Database]) 
             server_dump.mark_restore_target(conn, DIGEST)
         restore_claim._take_claim(first_database, "suspended", "another node:1")
         suspended = restore_claim.RestoreClaim(first_database, "suspended")
-        suspended.require()
-        hold_claim(second_database, first).require()
+        suspended.require_claim()
+        hold_claim(second_database, first).require_claim()
         with pytest.raises(ConsoleError) as refused:
-            suspended.require()
+            suspended.require_claim()
         assert refused.value.detail["problem"] == "another_restore"
 
 

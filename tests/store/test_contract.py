@@ -132,7 +132,7 @@ def test_only_the_holder_ends_an_operation(
     def end_operation(tx: Transaction) -> None:
         journal.end_operation(tx.conn, operation.id, fence, OperationState.DONE, PURCHASED_OUTCOME, NOW)
 
-    with pytest.raises(journal.OperationEndedByOther):
+    with pytest.raises(journal.OperationEndedByOtherProcess):
         first_database.write(end_operation)
     assert not first_database.write(lambda tx: journal.renew_lease(tx.conn, operation.id, fence, LEASE_SECONDS))
     with first_database.read() as conn:

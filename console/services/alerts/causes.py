@@ -142,7 +142,7 @@ class AffectedRecordReader:
             case refunds.REFUND_KIND:
                 return refunds.find_by_ids(conn, [cause.id], skips_unreadable=True), 0
             case credit_checks.CREDIT_CHECK_KIND:
-                return credit_checks.find_readable(conn, cause.id), 0
+                return credit_checks.find_if_readable(conn, cause.id), 0
             case _ if cause.kind == CORPORATION_KIND:
                 return self._find_records_of_corporation(conn, get_corporation_number_of_subject(cause.id)), 0
             case _ if cause.kind == QUEUE_KIND and cause.id in QUEUE_BY_SUBJECT_ID:

@@ -637,13 +637,13 @@ def _load_server_dump(
     """
     server_dump.load_dump(database, folder / archive.DUMP_FILE)
     if claim is not None:
-        claim.require()
+        claim.require_claim()
     with closing(Spool(settings.home, cipher=None)) as spool, database.write_without_retries() as tx:
         database_rollback.raise_alert_of_restored_server(
             tx, manifest.database_id, spool.desk_id, manifest.taken_at, now
         )
     if claim is not None:
-        claim.require()
+        claim.require_claim()
     server_dump.load_dump(database, folder / archive.VERSION_DUMP_FILE)
 
 
@@ -708,7 +708,7 @@ def _restore_documents(documents: Documents, folder: Path, manifest: BackupManif
             content = file.read_bytes()
         except OSError as error:
             raise archive.make_bad_backup_error(BackupProblem.FILE_UNREADABLE, str(file)) from error
-        documents.put_back(path, content)
+        documents.restore_document(path, content)
     return len(missing_paths)
 
 

@@ -462,7 +462,7 @@ class RequestExecutor:
         if taken_request.fencing_token == 1 or not (is_unreadable or error.code in OWN_FAILURE_ERROR_CODES):
             return error
         with self._context.database.read() as conn:
-            if not requests.may_have_begun(conn, taken_request):
+            if not requests.may_have_begun_command(conn, taken_request):
                 return error
         if is_unreadable:
             return _make_unknown_answer_error()

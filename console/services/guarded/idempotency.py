@@ -226,7 +226,7 @@ class IdempotencyKeyService:
         Return True; return False, and write nothing, if another process has ended the attempt meanwhile."""
 
         def end_operation(tx: Transaction) -> bool:
-            is_owner = idempotency.end_operation(
+            is_owner = idempotency.end_operation_with_result(
                 tx.conn, acquired_key.operation_id, acquired_key.fence, state, result, self._context.now()
             )
             if is_owner and state is OperationState.FAILED:

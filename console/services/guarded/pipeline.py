@@ -45,7 +45,7 @@ from console.store.database import boot_clock, row_counters
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.operations import journal, leases
-from console.store.operations.journal import WAITED_MS_KEY, NewOperation, OperationEndedByOther
+from console.store.operations.journal import WAITED_MS_KEY, NewOperation, OperationEndedByOtherProcess
 from console.store.operations.leases import Lease, PendingLease
 from console.store.spool.answer_codec import Answer, find_id_at_provider, find_storable_report
 from console.store.spool.spool import Intent
@@ -438,7 +438,7 @@ class GuardedPipeline:
 
         try:
             context.write(run_second_transaction)
-        except OperationEndedByOther:
+        except OperationEndedByOtherProcess:
             context.write(lambda tx: self._release_lease(tx, claimed_operation))
             return False
         return True

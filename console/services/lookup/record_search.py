@@ -232,7 +232,7 @@ class Lookup:
         self._context.require_right("read")
         with self._context.database.read() as conn:
             lapsed_ids = journal.list_lapsed_record_ids_by_kind(conn)
-            return any_record.find_readable(conn, record_keys, lapsed_ids)
+            return any_record.find_readable_records(conn, record_keys, lapsed_ids)
 
     def find_record_numbers(self, subjects: Collection[str]) -> Mapping[str, str]:
         """Return, for each subject of the audit trail that is a record ("payment 17"), the number by which people

@@ -536,7 +536,7 @@ class OperationRecovery:
         """
         context, now = self._context, self._context.now()
         lock_until_commit(context, tx, f"operation_{operation.id}")
-        if lost_operations.is_decided(tx.conn, operation.id):
+        if lost_operations.is_decided_without_effect(tx.conn, operation.id):
             raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": operation})
 
         def close_proposals_and_audit(_proposer: str) -> None:

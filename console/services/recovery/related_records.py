@@ -137,7 +137,7 @@ class RelatedRecordCompleter:
         ids_without_second_person = second_person.list_ids_without_second_person(
             conn, credit_checks.CREDIT_CHECK_KIND, proposed_states, second_person.make_approver_counter(conn)
         )
-        claim_holders = credit_checks.find_claim_holders(conn, clients_and_numbers_of_failed)
+        claim_holders = credit_checks.find_claim_holder_ids(conn, clients_and_numbers_of_failed)
         open_denials = credit_checks.find_denied_but_bought(
             conn, {number for _, number in clients_and_numbers_of_failed}
         )

@@ -58,7 +58,7 @@ class RestoreClaim:
     def __init__(self, database: Database, token: str) -> None:
         self._database, self._token = database, token
 
-    def require(self) -> None:
+    def require_claim(self) -> None:
         """Raise ConsoleError `database_locked` (another_restore) if another restore has taken the claim over, because
         this process was suspended."""
         with self._database.engine.begin() as conn:
@@ -70,10 +70,14 @@ class RestoreClaim:
 @contextmanager
 def hold_restore_claim(database: Database, lock_holder: Connection) -> Iterator[RestoreClaim]:
     """Context manager: hold the claim on the database during the block. `lock_holder` is the connection that has
-    locked the mark of the restore. If the restore on another node has ended without its last step, wait
-    SECONDS_WITHOUT_BEAT. Raises ConsoleError `database_locked` (another_restore) if another restore runs, or was
+    locked the row of the table RESTORE_MARK_TABLE (`server_dump.lock_restore_mark`).
+
+    A stored claim of an ended restore is taken over. A restore on the same node has ended, because this process has
+    the lock of the row. A restore on another node has ended if its beat stands still for SECONDS_WITHOUT_BEAT; this
+    function waits so long. Raises ConsoleError `database_locked` (another_restore) if another restore runs, or was
     completed meanwhile. After an error in the block, the claim is released; otherwise it stays until
-    `drop_restore_mark` removes it."""
+    `drop_restore_mark` removes it.
+    """
     token = str(uuid4())
     _take_claim(database, token, str(lock_holder.scalar(text("SELECT CONCAT(@@hostname, ':', @@port)"))))
     stop_event = Event()

@@ -74,9 +74,9 @@ def read_table_names(conn: Connection) -> frozenset[str]:
 
 
 def require_no_row_limit(conn: Connection) -> None:
-    """Raise ConsoleError `bad_backup` (rows_limited) if the server limits the rows of each query. The limit applies
-    to the sessions of the program for dumps, which reads the rows of the tables and the names of their columns, and
-    ends without an error.
+    """Raise ConsoleError `bad_backup` (rows_limited) if the server limits the number of rows that a query returns.
+    The program for dumps reads the tables by queries: with such a limit it would leave rows and columns out of the
+    dump, and end without an error.
     """
     if int(conn.scalar(text(_ROW_LIMIT_QUERY)) or 0) < _NO_ROW_LIMIT:
         raise make_bad_backup_error(BackupProblem.ROWS_LIMITED, "")
@@ -238,8 +238,9 @@ def make_other_restore_error() -> ConsoleError:
 
 
 def drop_leftover_tables(conn: Connection) -> None:
-    """Drop the tables that an interrupted restore has left in the connected database, except RESTORE_MARK_TABLE and
-    RESTORE_CLAIM_TABLE."""
+    """Drop the tables that an interrupted restore has loaded into the connected database. The tables
+    RESTORE_MARK_TABLE and RESTORE_CLAIM_TABLE stay.
+    """
     conn.execute(text("SET SESSION foreign_key_checks = 0"))
     for table in sorted(read_table_names(conn) - {RESTORE_MARK_TABLE, RESTORE_CLAIM_TABLE}):
         conn.execute(text(f"DROP TABLE `{table}`"))

@@ -65,11 +65,13 @@ _NEWEST_AUDIT_ROW_QUERY = "SELECT session, seq, id, hash FROM audit_log ORDER BY
 
 
 def copy_sqlite_file(source_file: Path, target_file: Path) -> None:
-    """Copy an SQLite file in its state at one moment, while other processes may write to it. The copy has no
-    write-ahead log: it is one file. The copy is checked like the files of a backup that is restored, because SQLite
-    copies damaged pages without an error. Raises ConsoleError `bad_profile` (damaged) with the path of `source_file`
-    if that file is damaged, `storage_full` or `database_locked` with this path if it can't be opened now;
-    sqlite3.Error if SQLite can't read or write one of the files later.
+    """Copy an SQLite file in its state at one moment, while other processes may write to it. The copy is one file,
+    without a write-ahead log. The function also checks the copy (`PRAGMA integrity_check`), because SQLite copies
+    damaged pages without an error.
+
+    Raises ConsoleError `bad_profile` (damaged) if `source_file` is damaged, and `storage_full` or `database_locked`
+    if it can't be opened now; each error names `source_file`. Raises sqlite3.Error if SQLite can't read or write one
+    of the files later.
     """
     make_private_file(target_file)
     try:

@@ -123,11 +123,12 @@ def equals_sql(column: str, text: str) -> str:
 
 
 def parse_id_sql(text: str) -> str:
-    """Return SQL of the id that `text` (SQL of a text) contains, as a number; it is NULL if the text is no id.
+    """Return SQL of the id that `text` (SQL of a text) contains, as a number. The SQL is NULL if the text isn't an
+    id: 1 to 18 ASCII digits.
 
-    MySQL raises an error if a statement that writes casts another text to a number. A condition before the cast
-    doesn't prevent this inside a query, because MySQL evaluates an expression without columns of the query first. So
-    triggers don't cast a text to a number in any other way.
+    Triggers must convert a text to a number only by this SQL. If a statement that writes casts a text without a
+    number, MySQL raises an error. A condition before the cast doesn't always prevent the error: in a query, MySQL
+    first evaluates each expression that uses no column of the query.
     """
     is_id_sql = f"CHAR_LENGTH({text}) BETWEEN 1 AND 18 AND NOT {text} REGEXP '[^0-9]'"
     return f"IF({is_id_sql}, CAST({text} AS UNSIGNED), NULL)"

@@ -44,9 +44,9 @@ def has_words_of_person_sql(column: str, path: str) -> str:
 
 
 def has_seen_version_sql(version_sql: str, path: str) -> str:
-    """Return an SQL condition: the person who has sent the desk request `r` has seen the version `version_sql` (SQL
-    of a number) of the record, by the argument at `path`. The condition is also true if the request names no version,
-    as that of a command without `--saw`.
+    """Return an SQL condition: the person who sent the desk request `r` saw the version `version_sql` (SQL of a
+    number) of the record. The request states the version that the person saw in the argument at `path` (a JSON path).
+    The condition is also true if the request states no version, as the request of a command without `--saw`.
     """
     is_any_version_sql = f"COALESCE({_make_argument_sql(path)}, 'null') = 'null'"
     return f"({is_any_version_sql} OR {is_request_argument_sql(version_sql, path)})"

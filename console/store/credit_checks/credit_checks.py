@@ -167,10 +167,11 @@ def find(conn: Connection, record_id: int, lapsed_ids: AbstractSet[int] = frozen
     return make_record(row, lapsed_ids) if row else None
 
 
-def find_readable(conn: Connection, record_id: int) -> tuple[CreditCheck, ...]:
-    """Return the credit check with this id; () if there is none, or if this program can't read its row, which is
-    then reported (`unreadable_rows`)."""
-    return read_readable_rows(conn.execute(_CREDIT_CHECK_BY_ID_QUERY, {"record_id": record_id}))
+def find_if_readable(conn: Connection, record_id: int) -> tuple[CreditCheck, ...]:
+    """Return a tuple with the credit check with this id. Return () if there is none, or if this program can't read
+    its row, which is then reported (`unreadable_rows`).
+    """
+    return read_readable_checks(conn.execute(_CREDIT_CHECK_BY_ID_QUERY, {"record_id": record_id}))
 
 
 def find_by_number(
@@ -183,7 +184,8 @@ def find_by_number(
     """Return all credit checks of a corporation number, newest first. `lapsed_ids` are the ids of credit checks whose
     purchase call has lapsed (its process crashed or froze). A credit check with one of these ids that is stored as
     pending is returned with an unknown outcome. If `skips_unreadable` is True, leave out the rows that this program
-    can't read and report them (`unreadable_rows`); a purchase must not ignore them.
+    can't read and report them (`unreadable_rows`). If it is False, as for a purchase, such a row raises one of
+    READ_ERRORS.
     """
     return make_records_of_number(
         corporation_number,
@@ -205,7 +207,8 @@ def make_records_of_number(
     `rows` are the rows of a query over `get_all_rows_query()`. `lapsed_ids` are the ids of credit checks whose
     purchase call has lapsed (its process crashed or froze). A credit check with one of these ids that is stored as
     pending is returned with an unknown outcome. If `skips_unreadable` is True, leave out the rows that this program
-    can't read and report them (`unreadable_rows`); a purchase must not ignore them.
+    can't read and report them (`unreadable_rows`). If it is False, as for a purchase, such a row raises one of
+    READ_ERRORS.
     """
     if skips_unreadable:
         records = unreadable_rows.read_readable_rows(
@@ -243,12 +246,13 @@ def find_live_check(conn: Connection, client_id: str, corporation_number: str) -
     )
 
 
-def find_claim_holders(
+def find_claim_holder_ids(
     conn: Connection, clients_and_numbers: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], int]:
-    """Return, for each of `clients_and_numbers`, which are pairs (client id, corporation number), the id of the
-    credit check that holds the claim on this pair. Pairs without a claim, and pairs whose only live row has a number
-    that isn't normalised, are left out."""
+    """Return the ids of the credit checks that hold the claims on `clients_and_numbers`, which are pairs (client id,
+    corporation number). The result maps each pair to one id. Pairs without a claim, and pairs whose only live row has
+    a number that isn't normalised, are left out.
+    """
     if not clients_and_numbers:
         return {}
     rows = conn.execute(_CLAIM_HOLDERS_QUERY, {"numbers": sorted({number for _, number in clients_and_numbers})})
@@ -373,8 +377,9 @@ def list_numbers_with_checks(conn: Connection, corporation_numbers: Sequence[str
 
 
 def find_newest_corporation_number(conn: Connection) -> str | None:
-    """Return the corporation number of the newest credit check as SQL has normalised it (`number_key`); None if there
-    is no credit check. It may not have 13 digits."""
+    """Return the corporation number of the newest credit check in its normalised form (column `number_key`); None if
+    there is no credit check. The number may still not have 13 digits.
+    """
     query = (
         select(credit_checks.c.number_key)
         .where(credit_checks.c.number_key.is_not(None))
@@ -397,7 +402,7 @@ def find_ids_of_unnormalised_numbers(conn: Connection, corporation_numbers: Coll
     that no index finds them. Rows that can't be read are left out and reported."""
     rows = conn.execute(get_all_rows_query().where(credit_checks.c.id.in_(UNNORMALISED_CHECK_IDS_QUERY)))
     return frozenset(
-        record.id for record in read_readable_rows(rows) if record.corporation_number in corporation_numbers
+        record.id for record in read_readable_checks(rows) if record.corporation_number in corporation_numbers
     )
 
 
@@ -411,7 +416,7 @@ def select_records(
     return tuple(make_record(row, lapsed_ids) for row in conn.execute(query))
 
 
-def read_readable_rows(rows: Iterable[Row[Any]]) -> tuple[CreditCheck, ...]:
+def read_readable_checks(rows: Iterable[Row[Any]]) -> tuple[CreditCheck, ...]:
     """Return the credit checks of these rows of `get_all_rows_query()`. Leave out the rows that this program can't
     read, and report them (`unreadable_rows`)."""
     return unreadable_rows.read_readable_rows(
@@ -659,7 +664,7 @@ def find_superseded_record(conn: Connection, record_id: int) -> CreditCheck | No
     return make_record(row, frozenset()) if row else None
 
 
-def has_later_success_sql() -> ColumnElement[bool]:
+def make_later_success_condition() -> ColumnElement[bool]:
     """Return an SQL condition on a row of the table of credit checks: a later purchase of a credit check for the same
     client and number succeeded. If the condition is true for a failed row, no person needs to handle this row."""
     later_check = credit_checks.alias("later")

@@ -26,7 +26,7 @@ _person_row = (
 _joined_tables = _person_row.outerjoin(IDS_BY_NUMBER_SUBQUERY, true()).outerjoin(
     checks, checks.c.id == IDS_BY_NUMBER_SUBQUERY.c.id
 )
-_LAPSED_CHECK_CONDITION = journal.is_lapsed_sql(credit_checks.CREDIT_CHECK_KIND, checks.c.id)
+_LAPSED_CHECK_CONDITION = journal.make_lapsed_subject_condition(credit_checks.CREDIT_CHECK_KIND, checks.c.id)
 # Declared by name only, so that a program without payments doesn't import the tables of payments.
 _orders = table("orders", column("number_key"))
 _payments = table("payments", column("corporation_number"))

@@ -13,7 +13,7 @@ from console.domain.corporation_number import DIGIT_COUNT
 from console.domain.lookup.number_input import find_corporation_number
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkReason, WorkState
 from console.store.database.instants import convert_to_aware_utc, convert_to_known_instant
-from console.store.database.unreadable_rows import read_text
+from console.store.database.unreadable_rows import convert_to_text
 from console.store.schema.core import credit_checks
 
 CREDIT_CHECK_COLUMNS = (
@@ -69,7 +69,7 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
     )
     if record_id in lapsed_ids and state is CheckState.PENDING and certainty == Certainty.KNOWN:
         certainty, work = Certainty.UNKNOWN, Work(WorkState.NEEDS_REVIEW, reason=WorkReason.LAPSED)
-    name, result, pdf_path = map(read_text, (name, result, pdf_path))
+    name, result, pdf_path = map(convert_to_text, (name, result, pdf_path))
     return CreditCheck(
         id=record_id,
         corporation_number=_get_normalised_number(number_key, raw_number),

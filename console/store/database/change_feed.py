@@ -82,9 +82,11 @@ def list_changes_since(conn: Connection, after_mark: FeedMark | None) -> tuple[F
 def execute_feed_state_query(
     conn: Connection, after_mark: FeedMark, query: Select[Any], query_without_open_ids: Select[Any]
 ) -> Row[Any]:
-    """Execute FEED_STATE_QUERY (`query`) or, if for a reader with the mark `after_mark` no row may appear any more
-    with an id up to its newest one, FEED_STATE_QUERY_WITHOUT_OPEN_IDS (`query_without_open_ids`), each perhaps with
-    further columns. Return the row of the result. Only for a server.
+    """Execute one of two queries of the state of the feed, and return its row, which has the columns `open_rows` and
+    `latest`. `query` is FEED_STATE_QUERY, or that query with further columns; `query_without_open_ids` is
+    FEED_STATE_QUERY_WITHOUT_OPEN_IDS with the same further columns. The second one is executed if the reader with the
+    mark `after_mark` has no open ids: no row can appear any more whose id is at most the newest id of the mark. Only
+    for a server.
 
     The query without open ids has no parameters, and each window repeats it while nothing changes in the team. So it
     is prepared once for each connection.
@@ -100,7 +102,7 @@ def read_changes_after_state_query(
 ) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
     """Return the reader's next mark, and the records that have changed since the mark `after_mark`, each once, as
     (kind, id). If the feed has lost rows, return the mark of the present state and no changes. Only for a server:
-    the caller has already run FEED_STATE_QUERY, and `state_row` is the row of its result.
+    `state_row` is the row that `execute_feed_state_query` has returned for this mark.
     """
     latest_id = state_row.latest or 0
     if state_row.open_rows < len(after_mark.read_ids) or latest_id < after_mark.newest_id:

@@ -41,9 +41,9 @@ def run_again_if_stale() -> Iterator[None]:
 def update_if_unchanged(
     conn: Connection, table: Table, id_and_version: tuple[int, int], values: Mapping[str, object], **unchanged: object
 ) -> None:
-    """Write `values` and the next version into a row of `table`. The row must still have this id and version, and the
-    columns named in `unchanged` must still have these values. With the value None there, no row matches, even if the
-    column is NULL.
+    """Write `values` and the next version into a row of `table`. The row must still have the id and version of
+    `id_and_version`, and each column named in `unchanged` must still have the value in `unchanged`. If such a value
+    is None, no row matches, even if the column is NULL.
 
     Raises StaleRow if no row matches.
     """

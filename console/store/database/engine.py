@@ -185,9 +185,11 @@ class Database:
         """Call `run_in_transaction` in a write transaction and return its result after the COMMIT.
 
         On a server, a transaction that loses a race or its connection is rolled back and run again as a whole, from
-        fresh reads. So `run_in_transaction` must have no effect outside its transaction. Raises the exceptions of
-        `run_in_transaction`, and ConsoleError for a database error that has an error code: at once if another try
-        can't help, and always on SQLite, otherwise after the retries that `retry_policy` allows.
+        fresh reads. So `run_in_transaction` must have no effect outside its transaction.
+
+        Raises the exceptions of `run_in_transaction`, and ConsoleError for a database error that has an error code.
+        On a server, the transaction is run again before the error is raised, as often as `retry_policy` allows,
+        unless another try can't help. On SQLite the error is raised at once.
         """
         retries = retry_policy.RetryCounters()
         lost_transactions: list[Transaction] = []

@@ -175,9 +175,10 @@ def _is_tls_failure(error: DatabaseError | DBAPIError) -> bool:
 
 
 def make_error_detail(error: DatabaseError | DBAPIError, code: ErrorCode) -> "ErrorDetail":
-    """Return the detail of the ConsoleError with the error code `code` for this database error. Its `problem`
-    (`reason` for `not_allowed`) is the name of the problem if the error has one, otherwise the database's message.
-    For `not_allowed`, `problem` is always the database's message.
+    """Return the detail of the ConsoleError with the error code `code` for this database error. For `bad_profile` it
+    names the setting of the database's URL. For `not_allowed`, `reason` is the name of the problem (None if it has
+    none) and `problem` the database's message. For every other code, `problem` is the name of the problem or, without
+    a name, the database's message.
     """
     number = find_error_number(error)
     problem: str | None = next((name for numbers, name in _ERROR_NUMBERS_AND_PROBLEMS if number in numbers), None)
@@ -276,8 +277,9 @@ def is_lock_wait_timeout(error: BaseException) -> bool:
 
 
 def has_waited_too_long(error: BaseException | None) -> bool:
-    """True if the server ended the statement because it had waited or run for too long. The error of COMMIT while a
-    backup of the whole server keeps all sessions from committing is of this kind, too."""
+    """True if the server ended the statement because it had waited or run for too long. This is also true for the
+    error of a COMMIT that waits while a backup of the whole server lets no session commit.
+    """
     return isinstance(error, DBAPIError) and find_error_number(error) in _TIMEOUT_ERRORS
 
 

@@ -240,10 +240,11 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
         return row_count
 
     def find_known_description(self, field_count: int) -> _ResultDescription | None:
-        """Return the description of the result that is read next, which has `field_count` columns. Return None if
-        this connection doesn't know the description, or if the description hasn't completely arrived. This method
-        consumes no bytes. If no byte has arrived, it waits for the answer. Raises OperationalError if the connection
-        is lost."""
+        """Return the description (names and types of the columns) of the next result, which has `field_count`
+        columns. Return None if this connection hasn't remembered an equal description, or if the description hasn't
+        completely arrived. This method consumes no bytes. If no byte has arrived, it waits for the answer. Raises
+        OperationalError if the connection is lost.
+        """
         try:
             arrived = self._rfile.peek()
         except OSError as lost:
@@ -261,7 +262,8 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
         )
 
     def remember_description(self, description: _ResultDescription) -> None:
-        """Remember the description of a result. It replaces the oldest remembered description with the same number of
-        columns."""
+        """Remember the description (names and types of the columns) of a result. If too many descriptions with the
+        same number of columns are remembered, the oldest one is forgotten.
+        """
         field_count = len(description.fields)
         self._known_descriptions.setdefault(field_count, deque(maxlen=_MAX_KNOWN_DESCRIPTIONS)).append(description)

@@ -27,9 +27,9 @@ _WAL_IDENTITY_KEY = "wal_identity"
 
 
 def store_wal_identity(conn: Connection, path: str) -> None:
-    """Store the identity of the write-ahead log that this connection to the SQLite file `path` uses, unless an
-    identity is stored already. The connection must have opened the log: in a new, empty file only a write transaction
-    does so.
+    """Store in `conn.info` the identity of the file of the write-ahead log that this connection to the SQLite file
+    `path` uses, unless an identity is stored already. The connection must have opened the log: in a new, empty file
+    only a write transaction does so.
     """
     _store_wal_identity(conn.info, path)
 

@@ -1,8 +1,8 @@
 """Fair queue of writers in front of SQLite's write lock.
 
 SQLite's busy handler sleeps longer after each try. So the process that has just committed gets the lock again, and
-other processes wait too long (measured shares of the writes: 1 to 6,361). With this queue, each writer first locks a
-file next to the database, and a writer that has committed must queue again.
+other processes wait too long. (Measured: one process made 6,361 writes while another made 1.) With this queue, each
+writer first locks a file next to the database, and a writer that has committed must queue again.
 
 The queue only makes the order of writers fair; BEGIN IMMEDIATE still admits one writer at a time. If the queue fails,
 writers continue without it.

@@ -45,17 +45,18 @@ _unreported_rows: list[UnreadableRow] = []
 
 
 def require_numbers(*values: object) -> None:
-    """Raise TypeError if one of the values of a row isn't a number or NULL. SQLite stores any value in a column of
-    numbers, such as the text `3,300` of an imported file; the lists that compare amounts would end with an error.
+    """Raise TypeError if one of the values of a row is neither a number nor NULL. In a column of numbers SQLite also
+    stores other values, such as the text `3,300` of an imported file, and the lists that compare amounts can't handle
+    them.
     """
     for value in values:
         if not isinstance(value, int | float | None):
             raise TypeError(f"no number but {type(value).__name__}")
 
 
-def read_text(value: object) -> str | None:
-    """Return the value of a text column that other applications write, as text. SQLite stores numbers and bytes in
-    such a column, too; the lists and exports would end with an error.
+def convert_to_text(value: object) -> str | None:
+    """Return `value`, from a text column that other applications write, as text; None for NULL. SQLite stores numbers
+    and bytes in such a column, too. They are converted, because the lists and exports need a text.
     """
     if value is None or isinstance(value, str):
         return value

@@ -678,13 +678,16 @@ def _read_lapsed_requests(conn: Connection, locked_requests: LockedIds, limit: i
     ).all()
 
 
-def may_have_begun(conn: Connection, request: TakenDeskRequest) -> bool:
-    """True if a worker may have begun the command of a desk request (see _MAY_HAVE_BEGUN_CONDITION)."""
+def may_have_begun_command(conn: Connection, request: TakenDeskRequest) -> bool:
+    """True if a worker may have begun the command of this desk request. That is the case if the command's request id
+    has a stored answer, or if the use of this id is running and its lease is live or a record is stored for it. For a
+    command without a request id the result is always True.
+    """
     return conn.execute(_BEGUN_REQUEST_QUERY, {"desk_request_id": request.id}).first() is not None
 
 
 def has_earlier_request(conn: Connection, request: TakenDeskRequest) -> bool:
-    """True if the person of a desk request has stored another one with the same request id before it."""
+    """True if the sender of this desk request has stored an earlier desk request with the same request id."""
     return conn.execute(_EARLIER_REQUEST_QUERY, {"desk_request_id": request.id}).first() is not None
 
 

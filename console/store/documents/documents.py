@@ -112,7 +112,7 @@ class Documents:
             if _PATH_PATTERN.fullmatch(path) and not path.endswith(".reg")
         )
 
-    def put_back(self, path: str, content: bytes) -> None:
+    def restore_document(self, path: str, content: bytes) -> None:
         """Store a document from a backup under the path that `store` once returned for it. Raises ConsoleError
         `not_found` (damaged) if the path doesn't have the SHA-256 of the content.
         """

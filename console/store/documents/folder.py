@@ -1,8 +1,8 @@
 """Stores documents in a folder of one desk, or in a folder that a team shares over the network.
 
 A file gets its final name after its content is complete and on the disk. It gets the name by a hard link, or by a
-rename if the file system has no links; no other feature of the file system is needed. The permissions of the
-folder decide who may read the files (`_share_with_group`).
+rename if the file system has no links; no other feature of the file system is needed. The owner and the permissions
+of the folder decide who may read its files.
 """
 
 import errno

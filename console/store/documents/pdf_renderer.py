@@ -123,7 +123,8 @@ class PdfDocument:
 
     def search(self, typed_text: str) -> PageSearch:
         """Return the matches of the text `typed_text` in all pages that can be read, at most 1,000, and the number of
-        the other pages. Character width, case and line breaks are ignored."""
+        pages that can't be read. Character width, case and line breaks are ignored.
+        """
         _, payload = self._ask_child(do="search", words=typed_text)
         try:
             search_json = json.loads(payload)
@@ -132,8 +133,8 @@ class PdfDocument:
             _raise_unusable(UnusableAnswerReason.PDF_READER_CRASHED)
 
     def close(self) -> None:
-        """Kill the child process immediately, even if another thread waits for its answer. Later requests are
-        refused.
+        """Kill the child process immediately, even if another thread waits for its answer. Every later request raises
+        ConsoleError `provider_answer_unusable` (closed).
         """
         self._is_closed = True
         if self._child is not None:

@@ -1,5 +1,7 @@
-"""Checks whether the database has the schema that this program needs, and upgrades the schema. Alembic is imported
-only for an upgrade, and the form of another application's table only where it matters, which is seldom."""
+"""Checks whether the database has the schema that this program needs, and upgrades the schema. Alembic, and the
+module that reads the structure of another application's table, are imported only when they are needed, because most
+starts of the program need neither.
+"""
 
 import errno
 import os
@@ -212,10 +214,10 @@ def upgrade(database: Database) -> UpgradeResult:
 
     This function may be run at any time, by two desks at the same time, and again after an interruption. Another
     application's table of credit checks isn't changed before its adoption. Raises ConsoleError `not_our_database` if
-    the tables are those of another program (`_require_upgradable`); `schema_mismatch` for a database of a newer
-    program, or one older than BASELINE_VERSION; `database_unreachable` if the folder of the SQLite file can't be
-    created or written; on a server `database_locked` if another process holds the upgrade lock for too long, or if
-    this process lost it, because it was suspended (checked between the steps).
+    the tables are those of another program; `schema_mismatch` for a database of a newer program, or one older than
+    BASELINE_VERSION; `database_unreachable` if the folder of the SQLite file can't be created or written; on a server
+    `database_locked` if another process holds the upgrade lock for too long, or if this process lost it, because it
+    was suspended; the lock is checked before each step.
     """
     _create_database_folder(database)
     if database.is_server:

@@ -93,7 +93,7 @@ def find_use(conn: Connection, key: str) -> IdempotencyKeyUse | None:
     )
 
 
-def end_operation(
+def end_operation_with_result(
     conn: Connection, operation_id: str, fence: int, state: OperationState, result: str | None, now: datetime
 ) -> bool:
     """Write the final state and the result (None: no result) of a `calling` operation if its fencing token is still

@@ -72,18 +72,21 @@ _EMPTY_LOOKUP = CacheLookup()
 
 class IdempotencyCache:
     """Interface of the cache of results, by idempotency key. This class itself is the cache of a process without a
-    configured Redis: it has no results. Two counters stay 0 in this class; in the subclass RedisIdempotencyCache they
-    are approximate. `question_count` is the number of times that this process has asked Redis about a key,
-    `used_answer_count` the number of times that it has used the answer.
+    configured Redis: it has no results.
+
+    `query_count` is the number of times that this process has asked Redis for a result, `hit_count` the number of
+    times that it has used the result that Redis returned. In this class both stay 0; in the subclass
+    RedisIdempotencyCache they are approximate.
     """
 
-    question_count = 0
-    used_answer_count = 0
+    query_count = 0
+    hit_count = 0
 
     @property
     def hit_and_query_counts(self) -> tuple[int, int]:
-        """Two numbers: the stored results from Redis that were used, and the times that Redis was asked for one.
-        Both are 0 without Redis."""
+        """Two numbers: the number of results from Redis that were used, and the number of times that Redis was asked
+        for a result. Both are 0 without Redis.
+        """
         return 0, 0
 
     @property
@@ -136,36 +139,36 @@ class RedisIdempotencyCache(IdempotencyCache):
         self._entry_cipher: _CacheEntryCipher | None = None
         self._time_and_epoch = (-EPOCH_VALID_MS, "")  # time of the last query for the epoch, and the epoch
         self._lock = Lock()
-        self.question_count = self.used_answer_count = 0
+        self.query_count = self.hit_count = 0
         self._reported_counts = (0, 0)
 
     @property
     def hit_and_query_counts(self) -> tuple[int, int]:
-        """Two numbers: the stored results from Redis that were used, and the times that Redis was asked for a result.
-        Redis stores the sums of all desks. If Redis doesn't answer, the two numbers are the counts of this process
-        only.
+        """Two numbers: the number of results from Redis that were used, and the number of times that Redis was asked
+        for a result. Both are the sums of all desks, which Redis stores. If Redis doesn't answer, both are the counts
+        of this process only.
         """
-        return self._add_counts_and_read_sums() or (self.used_answer_count, self.question_count)
+        return self._add_counts_and_read_sums() or (self.hit_count, self.query_count)
 
     def _add_counts_and_read_sums(self) -> tuple[int, int] | None:
-        """Add the counts of this process since the last call to the counts in Redis, and return the sums as (used
-        answers, questions). Return None if Redis doesn't answer, answers impossible numbers, or was never
+        """Add the counts of this process since the last call to the counts in Redis, and return the sums as (hits,
+        queries). Return None if Redis doesn't answer, answers impossible numbers, or was never
         connected."""
         entry_cipher = self._entry_cipher
         if entry_cipher is None:
             return None
         with self._lock:
-            present_counts, reported_counts = (self.used_answer_count, self.question_count), self._reported_counts
+            present_counts, reported_counts = (self.hit_count, self.query_count), self._reported_counts
             self._reported_counts = present_counts
         added_counts = [after - before for after, before in zip(present_counts, reported_counts, strict=True)]
         sums: Any = self._redis_client.send_command(
             "EVAL", _ADD_COUNTS_SCRIPT, 1, entry_cipher.make_entry_name("figures"), *added_counts
         )
         try:
-            used_answer_sum, question_sum = (int(count) for count in sums)
+            hit_sum, query_sum = (int(count) for count in sums)
         except (TypeError, ValueError):
             return None
-        return (used_answer_sum, question_sum) if 0 <= used_answer_sum <= question_sum else None
+        return (hit_sum, query_sum) if 0 <= hit_sum <= query_sum else None
 
     @property
     def state(self) -> Literal["on", "off"]:
@@ -179,7 +182,7 @@ class RedisIdempotencyCache(IdempotencyCache):
     def close(self) -> None:
         """Add the usage counts of this process (`hit_and_query_counts`) to the sums in Redis, and close the
         connections to Redis."""
-        if self.question_count > self._reported_counts[1]:
+        if self.query_count > self._reported_counts[1]:
             self._add_counts_and_read_sums()
         self._redis_client.close()
 
@@ -253,7 +256,7 @@ class RedisIdempotencyCache(IdempotencyCache):
         if entry_cipher is None or epoch is None:
             return _EMPTY_LOOKUP
         name = entry_cipher.make_entry_name(key)
-        self.question_count += 1
+        self.query_count += 1
         entry: Any = self._redis_client.send_command(command, name, *further_arguments)
         if not isinstance(entry, bytes):
             return CacheLookup(epoch=epoch)
@@ -263,7 +266,7 @@ class RedisIdempotencyCache(IdempotencyCache):
             else None
         )
         usable_result = result if self._get_known_epoch() == epoch else None
-        self.used_answer_count += usable_result is not None
+        self.hit_count += usable_result is not None
         return CacheLookup(usable_result, is_entry_missing=False, epoch=epoch)
 
     def _get_known_epoch(self) -> str | None:

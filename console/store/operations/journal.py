@@ -191,7 +191,7 @@ def renew_lease(conn: Connection, operation_id: str, fence: int, lease_seconds: 
     return conn.execute(_RENEW_OPERATION_LEASE_STATEMENT, values).rowcount == 1
 
 
-class OperationEndedByOther(Exception):
+class OperationEndedByOtherProcess(Exception):
     """Another process has ended the operation, or has declared that it lapsed."""
 
 
@@ -205,9 +205,9 @@ def end_operation(
     answer_key: str | None = None,
 ) -> None:
     """Write the outcome and the state of a `calling` operation, by a statement that is sent together with the next
-    one (`execute_with_next_statement`). OperationEndedByOther is raised by this function, by the next statement or by
-    COMMIT if the operation is no longer `calling` or its fencing token isn't `fence`: then another process has ended
-    the operation or declared it lapsed.
+    one (`execute_with_next_statement`). OperationEndedByOtherProcess is raised by this function, by the next
+    statement or by COMMIT if the operation is no longer `calling` or its fencing token isn't `fence`: then another
+    process has ended the operation or declared it lapsed.
 
     `answer_key` is the operation's answer key (None: it has none). It is written only for the state FAILED, which a
     trigger of the database server accepts only together with this key.
@@ -215,7 +215,7 @@ def end_operation(
 
     def require_one_row(row_count: int) -> None:
         if row_count != 1:
-            raise OperationEndedByOther(operation_id)
+            raise OperationEndedByOtherProcess(operation_id)
 
     values = {"operation_id": operation_id, "fence_as_begun": fence}
     values |= _make_ending_values(state, outcome, now, answer_key)
@@ -409,15 +409,19 @@ def _make_lapsed_record_ids_query(*effective_actions: str) -> Select[Any]:
 
 
 def make_lapsed_record_condition(kind: str, id: ColumnElement[int], state: ColumnElement[str]) -> ColumnElement[bool]:
-    """Return an SQL condition: the payment or refund (`kind`) with this id and stored business state is being sent,
-    and its operation has lapsed. Its outcome is stored as known, but it is shown as unknown."""
+    """Return an SQL condition on a row of the payments or refunds (`kind`): the operation that costs or moves money
+    on the record has lapsed, so the record is shown with an unknown outcome, although its stored certainty is known.
+    `id` and `state` are the columns of the record's id and of its business state; the state must be the one in which
+    such a record is being sent.
+    """
     lapsed_ids = select(operations.c.subject_id).where(_make_lapsed_operation_condition(kind))
     return and_(state == SENDING_STATE_BY_KIND[kind], id.in_(lapsed_ids))
 
 
-def is_lapsed_sql(kind: str, subject_id: ColumnElement[int]) -> ColumnElement[bool]:
-    """Return an SQL condition: the operation that costs or moves money on the record of this kind with the id
-    `subject_id` (a column) has lapsed."""
+def make_lapsed_subject_condition(kind: str, subject_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Return an SQL condition on a row of any table: the operation that costs or moves money on the record of this
+    kind whose id is in the column `subject_id` has lapsed.
+    """
     return exists().where(
         operations.c.subject_kind == kind,
         operations.c.subject_id == subject_id,

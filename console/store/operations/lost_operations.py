@@ -241,14 +241,16 @@ def list_lost_starts_holding_claim(conn: Connection, keys: StartKeys) -> tuple[I
 
 def has_no_effect(conn: Connection, operation_id: str) -> bool:
     """True if two people have decided in this database that the lost operation had no effect, or if the provider has
-    answered that it certainly failed. The column `holds` doesn't count, because the database account of any desk that
-    acts may write it."""
+    answered that it certainly failed. The column `holds` isn't read, because the database account of any desk that
+    acts may write it.
+    """
     return bool(_read_existing_ids(conn, _OPERATION_IDS_WITHOUT_EFFECT_QUERY, [operation_id]))
 
 
-def is_decided(conn: Connection, operation_id: str) -> bool:
-    """True if two people have decided that the operation had no effect, also if this table doesn't have it, because
-    only a desk's spool has it."""
+def is_decided_without_effect(conn: Connection, operation_id: str) -> bool:
+    """True if two people have decided that the operation had no effect. The operation need not be in the table of
+    lost operations: it may be only in the spool of a desk.
+    """
     return bool(conn.scalar(_DECIDED_OPERATION_QUERY, {"operation_id": operation_id}))
 
 
@@ -289,11 +291,11 @@ def list_lost_operations(conn: Connection, limit: int) -> tuple[tuple[Intent, da
     """
     entries: list[tuple[Intent, datetime, LostOperationState]] = []
     for row in conn.execute(_ALL_LOST_OPERATIONS_QUERY, {"limit": limit}):
-        *intent_values, stored_at, holds_claim, is_restored, is_decided, has_failed = row
+        *intent_values, stored_at, holds_claim, is_restored, is_decided_without_effect, has_failed = row
         state = LostOperationState.OPEN
         if is_restored:
             state = LostOperationState.RESTORED
-        elif is_decided:
+        elif is_decided_without_effect:
             state = LostOperationState.DECIDED
         elif has_failed or not holds_claim:
             state = LostOperationState.ENDED

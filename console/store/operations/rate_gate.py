@@ -46,9 +46,11 @@ def reserve_call_start_and_get_wait_seconds(conn: Connection, limit_name: str, s
     """Reserve the start of a call that is limited under the name `limit_name`, such as `alarmbox`. The call may start
     when the spacing of the previous reservation under this name has passed, or now if it has passed already. The call
     after this one may start at least `spacing_seconds` later. Return the seconds for which the caller must wait
-    before the call; 0.0 if it may call now. The wait is at most MAX_WAITING_CALLS spacings.
+    before the call; 0.0 if it may call now.
 
-    Raises RunAgain if another process inserted the row of this name at the same time.
+    The wait is at most MAX_WAITING_CALLS spacings: a stored start that is later, or that was written by another
+    clock, is ignored, and the call may start now. Raises RunAgain if another process inserted the row of this name at
+    the same time.
     """
     values = {"rate_name": limit_name, "spacing_ms": int(spacing_seconds * 1000)}
     if conn.execute(_RESERVE_NEXT_CALL_START_STATEMENT, values).rowcount == 1:

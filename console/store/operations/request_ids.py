@@ -305,8 +305,8 @@ def store_result_ids(
     action's transaction, by a statement that is sent together with the next one. `kind` is the kind of the record. An
     id is None if the action wrote no record or no operation. A later call replaces the operation but not the record.
 
-    `check_row_count` is called with 1, or with 0 if another process has acquired the id meanwhile; it then raises the
-    error of the statement.
+    `check_row_count` is called with the number of changed rows: 1, or 0 if another process has acquired the id
+    meanwhile. For 0 it must raise an exception, which is then the error of this statement.
     """
     values = {"result_kind": kind, "result_subject_id": subject_id, "result_operation_id": operation_id}
     parameters = _make_leased_id_parameters(leased_request_id) | values

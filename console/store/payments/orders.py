@@ -74,7 +74,8 @@ def find(conn: Connection, order_id: int) -> Order | None:
 
 def find_by_ids(conn: Connection, ids: Collection[int], *, skips_unreadable: bool = False) -> tuple[Order, ...]:
     """Return the orders with these ids, in any order. If `skips_unreadable` is True, leave out the rows that this
-    program can't read and report them (`unreadable_rows`)."""
+    program can't read and report them (`unreadable_rows`); otherwise such a row raises one of READ_ERRORS.
+    """
     if not ids:
         return ()
     return select_records(conn, _ORDERS_BY_ID_QUERY, {"ids": sorted(ids)}, skips_unreadable=skips_unreadable)
@@ -108,7 +109,8 @@ def select_records(
     conn: Connection, query: Select[Any], values: Mapping[str, object], *, skips_unreadable: bool = False
 ) -> tuple[Order, ...]:
     """Run a query made from `get_all_rows_query()`, with the parameters `values`, and return its orders. If
-    `skips_unreadable` is True, leave out the rows that this program can't read and report them (`unreadable_rows`).
+    `skips_unreadable` is True, leave out the rows that this program can't read and report them (`unreadable_rows`);
+    otherwise such a row raises one of READ_ERRORS.
     """
     if not skips_unreadable:
         return read_orders(conn, conn.execute(query, values).all())
@@ -119,7 +121,9 @@ def select_records(
 
 def read_orders(conn: Connection, rows: Sequence[Row[Any]], *, skips_unreadable: bool = False) -> tuple[Order, ...]:
     """Return the orders of rows of `get_all_rows_query()`, with the ids of their payments. If `skips_unreadable` is
-    True, leave out the rows that this program can't read and report them (`unreadable_rows`)."""
+    True, leave out the rows that this program can't read and report them (`unreadable_rows`); otherwise such a row
+    raises one of READ_ERRORS.
+    """
     ids: dict[int, tuple[int, ...]] = {}
     for order_id, payment_id in (
         conn.execute(_PAYMENT_IDS_OF_ORDERS_QUERY, {"ids": [row.id for row in rows]}) if rows else ()
@@ -151,7 +155,7 @@ def make_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
     unreadable_rows.require_numbers(total_minor, version, attempts)
     texts = (order_number, stored_corporation_number, payment_method, token, transaction)
     order_number, stored_corporation_number, payment_method, token, transaction = map(
-        unreadable_rows.read_text, texts
+        unreadable_rows.convert_to_text, texts
     )
     work = Work(WorkState(work_state), read_as_utc(work_at), work_reason, attempts)
     if status not in _KNOWN_ORDER_STATES:

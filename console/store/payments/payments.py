@@ -175,7 +175,8 @@ def find_by_orders(
 ) -> tuple[Payment, ...]:
     """Return all payments of these orders, newest first. `lapsed_ids` are the ids of payments whose call has lapsed
     (its process crashed or froze); these payments are returned with an unknown outcome. If `skips_unreadable` is
-    True, leave out the rows that this program can't read and report them (`unreadable_rows`).
+    True, leave out the rows that this program can't read and report them (`unreadable_rows`); otherwise such a row
+    raises one of READ_ERRORS.
     """
     if not order_ids:
         return ()
@@ -230,7 +231,8 @@ def find_by_ids(
 ) -> tuple[Payment, ...]:
     """Return the payments with these ids, in any order. `lapsed_ids` are the ids of records whose call has lapsed
     (its process crashed or froze); these records are returned with an unknown outcome. If `skips_unreadable` is True,
-    leave out the rows that this program can't read and report them (`unreadable_rows`).
+    leave out the rows that this program can't read and report them (`unreadable_rows`); otherwise such a row raises
+    one of READ_ERRORS.
     """
     if not ids:
         return ()
@@ -249,8 +251,8 @@ def select_records(
     """Run a query that the caller has made from `get_all_rows_query()`, with the parameters `values`, and return its
     payments. `lapsed_ids` are the ids of records whose call has lapsed (its process crashed or froze); these records
     are returned with an unknown outcome. If `skips_unreadable` is True, leave out the rows that this program can't
-    read and report them (`unreadable_rows`). A caller that computes a sum must not leave them out, because the sum
-    would be wrong.
+    read and report them (`unreadable_rows`). If it is False, such a row raises one of READ_ERRORS. A caller that
+    computes a sum passes False, because the sum would be wrong without the row.
     """
     if not skips_unreadable:
         return tuple(make_record(row, lapsed_ids) for row in conn.execute(query, values))

@@ -396,7 +396,7 @@ CREDIT_CHECK_QUERIES = RecordTableQueries(
             and_(
                 check_table.c.seen_status == "error",
                 check_table.c.certainty == "known",
-                ~credit_checks.has_later_success_sql(),
+                ~credit_checks.make_later_success_condition(),
             )
         ],
         "incomplete": [check_table.c.missing == 1],

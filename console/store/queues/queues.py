@@ -184,7 +184,7 @@ def list_due_credit_checks(conn: Connection, work_reason: str, now: datetime, li
         .order_by(table.c.work_at)
         .limit(bindparam("limit", type_=Integer))
     )
-    return unreadable_rows.select_readable_records(conn, query, {"limit": limit}, credit_checks.read_readable_rows)
+    return unreadable_rows.select_readable_records(conn, query, {"limit": limit}, credit_checks.read_readable_checks)
 
 
 _ADOPTED_CHECK_CONDITION = table.c.work_state.is_not(None)

@@ -35,7 +35,7 @@ def find(
     return find_record(conn, record_id, lapsed_ids.get(kind, frozenset())) if find_record else None
 
 
-def find_readable(
+def find_readable_records(
     conn: Connection, record_keys: Collection[tuple[str, int]], lapsed_ids: Mapping[str, AbstractSet[int]]
 ) -> "dict[tuple[str, int], QueuedRecord]":
     """Return the existing records among `record_keys` (pairs of kind and id), by these pairs. Records that this

@@ -88,8 +88,8 @@ _RECORDS_OF_NUMBER_QUERY = (
         *orders.ORDER_COLUMNS,
         *payment_rows.PAYMENT_COLUMNS,
         *refund_rows.REFUND_COLUMNS,
-        journal.is_lapsed_sql(payments.PAYMENT_KIND, payment_table.c.id),
-        journal.is_lapsed_sql(refunds.REFUND_KIND, refund_table.c.id),
+        journal.make_lapsed_subject_condition(payments.PAYMENT_KIND, payment_table.c.id),
+        journal.make_lapsed_subject_condition(refunds.REFUND_KIND, refund_table.c.id),
         approvals.c.person,
     )
     .select_from(

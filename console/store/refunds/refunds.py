@@ -235,7 +235,8 @@ def find_by_payments(
 ) -> tuple[Refund, ...]:
     """Return all refunds of these payments, newest first. `lapsed_ids` are the ids of refunds whose call has lapsed
     (its process crashed or froze); these refunds are returned with an unknown outcome. If `skips_unreadable` is True,
-    leave out the rows that this program can't read and report them (`unreadable_rows`).
+    leave out the rows that this program can't read and report them (`unreadable_rows`); otherwise such a row raises
+    one of READ_ERRORS.
     """
     if not payment_ids:
         return ()
@@ -252,7 +253,8 @@ def find_by_ids(
 ) -> tuple[Refund, ...]:
     """Return the refunds with these ids, in any order. `lapsed_ids` are the ids of refunds whose call has lapsed (its
     process crashed or froze); these refunds are returned with an unknown outcome. If `skips_unreadable` is True,
-    leave out the rows that this program can't read and report them (`unreadable_rows`).
+    leave out the rows that this program can't read and report them (`unreadable_rows`); otherwise such a row raises
+    one of READ_ERRORS.
     """
     if not ids:
         return ()
@@ -405,8 +407,9 @@ def select_records(
     """Run a query that the caller has made from `get_all_rows_query()`, with the parameters `values`, and return its
     refunds. `lapsed_ids` are the ids of records whose call has lapsed (its process crashed or froze); these records
     are returned with an unknown outcome. If `skips_unreadable` is True, leave out the rows that this program can't
-    read and report them (`unreadable_rows`). A sum would be wrong without them, and so would a rule about refunds of
-    one payment.
+    read and report them (`unreadable_rows`). If it is False, such a row raises one of READ_ERRORS. A caller that
+    computes a sum, or checks a rule about all refunds of a payment, passes False, because its result would be wrong
+    without the row.
     """
     if not skips_unreadable:
         return read_refunds(conn, conn.execute(query, values).all(), lapsed_ids)
@@ -424,7 +427,8 @@ def read_refunds(
 ) -> tuple[Refund, ...]:
     """Convert rows of `get_all_rows_query()` into refunds with their approvers. `lapsed_ids` are the ids of refunds
     whose call has lapsed (its process crashed or froze); these refunds are returned with an unknown outcome. If
-    `skips_unreadable` is True, leave out the rows that this program can't read and report them (`unreadable_rows`).
+    `skips_unreadable` is True, leave out the rows that this program can't read and report them (`unreadable_rows`);
+    otherwise such a row raises one of READ_ERRORS.
 
     If a refund is still in the state requested, `checkers` contains only people who are approvers now, because the
     approval of a former approver doesn't count. In any later state, `checkers` contains all people who approved the

@@ -40,9 +40,9 @@ def end_operation(
     state: OperationState = DONE,
     result: str | None = "paid",
 ) -> bool:
-    """End the operation that has acquired the key. Return the result of `idempotency.end_operation`."""
+    """End the operation that has acquired the key. Return the result of `idempotency.end_operation_with_result`."""
     return context.write(
-        lambda tx: idempotency.end_operation(
+        lambda tx: idempotency.end_operation_with_result(
             tx.conn, acquired_key.operation_id, acquired_key.fence, state, result, context.now()
         )
     )

@@ -1,5 +1,7 @@
-"""Add the administrator who has disabled a person, the reason, and if the person's database account is locked for it.
-The upgrade also creates the triggers anew: two administrators together enable a person."""
+"""Add three columns to the table of people: the administrator who has disabled a person, the reason, and the state of
+the lock of the person's database account. The upgrade also creates the triggers anew: two administrators together
+enable a person.
+"""
 
 import sqlalchemy as sa
 
