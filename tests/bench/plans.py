@@ -28,7 +28,7 @@ from console.store.queues import chosen_records, future_dated_work, queues, view
 from console.store.queues import definitions as queue_tables
 from console.store.queues.filter_sql import QueueChoice
 from console.store.queues.table_queries import QueueKey, RecordTableQueries
-from console.store.records import company, money_by_corporation
+from console.store.records import company, corporation_records
 from console.store.records import prefix_search as beginnings
 from console.store.refunds import approvals, refunds
 from console.store.registry import our_records
@@ -51,7 +51,7 @@ def _make_page_query(part: RecordTableQueries, name: str, after: QueueKey | None
 
 
 def _make_count_query(name: str, lapsed: queues.LapsedIds) -> Query:
-    return lambda conn: queues.count_queue_records(conn, name, lapsed)
+    return lambda conn: queues.count_queue_records_and_find_oldest(conn, name, lapsed)
 
 
 _PERIOD_START = datetime(2026, 4, 15, 3)  # noqa: DTZ001  # without a zone, as columns store it
@@ -186,7 +186,7 @@ KEY_LOOKUP_QUERIES: dict[str, Query] = {
     "look-alike of a refund": lambda conn: refunds.find_equal_recent_refund(conn, 70, 1_000, _NOW),
     "account": lambda conn: accounts.find_by_corporation(conn, CORPORATION_NUMBER, "JPY"),
     "set aside of a payment": lambda conn: set_asides.find_by_payment(conn, 7),
-    "records of numbers": lambda conn: our_records.find_our_numbers(
+    "records of numbers": lambda conn: our_records.find_numbers_with_our_records(
         conn, [CORPORATION_NUMBER, CORPORATION_NUMBER_WITH_PAYMENTS]
     ),
     "set aside and open": lambda conn: set_asides.list_open_set_asides(conn, 10),
@@ -209,7 +209,7 @@ QUERIES_SORTED_IN_MEMORY: dict[str, Query] = {
     "unfinished work": journal.list_unfinished_operations,
     "operations of a record": lambda conn: journal.find_by_subject(conn, credit_checks.CREDIT_CHECK_KIND, 1),
     "holders": leases.list_holders,
-    "money of a number": lambda conn: money_by_corporation.list_records_of_number(
+    "money of a number": lambda conn: corporation_records.list_records_of_number(
         conn, CORPORATION_NUMBER_WITH_PAYMENTS
     ),
     "totals of a company": lambda conn: company.sum_money_of_corporation(

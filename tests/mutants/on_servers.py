@@ -334,7 +334,9 @@ SERVER_MUTANTS: tuple[Mutant, ...] = (
         "rows by others are taken in twice",
         (
             SourceChange(
-                "console/services/tasks/due_tasks.py", " or not queues.is_foreign_row(tx.conn, record_id)", ""
+                "console/services/tasks/due_tasks.py",
+                " or not queues.is_foreign_row_to_adopt(tx.conn, record_id)",
+                "",
             ),
         ),
         ("tests/services/adoption/test_rows_by_others.py",),

@@ -211,7 +211,9 @@ class AffectedRecordReader:
             page = queues.read_queue_page(conn, name, None, limit, lapsed_ids, choice)
             records += [record for _, record in page if record is not None]
             if len(page) == limit:
-                count, _ = chosen_records.count_chosen_records(conn, name, lapsed_ids, choice, MAX_COUNTED_RECORDS)
+                count, _ = chosen_records.count_chosen_records_and_find_oldest(
+                    conn, name, lapsed_ids, choice, MAX_COUNTED_RECORDS
+                )
                 unread_count += max(0, count - limit)
         return records, unread_count
 

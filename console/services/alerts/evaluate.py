@@ -191,7 +191,7 @@ class AlertRuleEvaluator:
         directly after the change. A change time in the future was written by a wrong clock and counts as old.
         """
         now = self._context.now()
-        grace_period_end, latest_plausible_time = (
+        grace_period_end, latest_credible_time = (
             now - self._context.scale.scale_duration(LONGEST_GRACE_PERIOD),
             now + CLOCK_TOLERANCE,
         )
@@ -201,7 +201,7 @@ class AlertRuleEvaluator:
                 (
                     index
                     for index, change in enumerate(rows)
-                    if grace_period_end < change.changed_at <= latest_plausible_time
+                    if grace_period_end < change.changed_at <= latest_credible_time
                 ),
                 len(rows),
             )

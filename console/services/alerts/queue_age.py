@@ -33,7 +33,9 @@ class QueueAgeAlerts:
         now = context.now()
         with context.database.read() as conn:
             lapsed_ids = journal.list_lapsed_record_ids_by_kind(conn)
-            oldest_instants = {name: queues.count_queue_records(conn, name, lapsed_ids)[1] for name in AGE_LIMITS}
+            oldest_instants = {
+                name: queues.count_queue_records_and_find_oldest(conn, name, lapsed_ids)[1] for name in AGE_LIMITS
+            }
             alert_id_by_subject_id = {
                 alert.subject_id: alert.id
                 for alert in alerts.list_open_alerts_of_rule(conn, ALERT_RULE, len(AGE_LIMITS))

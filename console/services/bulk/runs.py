@@ -130,7 +130,7 @@ class BulkRunService(BulkRunReader):
         """
         # Two parallel new runs could together exceed the limit.
         lock_until_commit(self._context, tx, f"bulk_runs_of_{person}")
-        count += bulk.count_chosen_records(tx.conn, person, self._context.now() - _DAY)
+        count += bulk.count_records_in_runs_of_person(tx.conn, person, self._context.now() - _DAY)
         if count > MAX_BULK_RECORDS_PER_DAY:
             raise ConsoleError(
                 ErrorCode.USAGE,

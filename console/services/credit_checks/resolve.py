@@ -180,7 +180,7 @@ class PurchaseResolver:
         with self._context.database.read() as conn:
             refuse_running_operation(conn, CREDIT_CHECK_KIND, record)
             # A due task takes the row over first: it corrects the corporation number and looks for duplicates.
-            is_decidable = is_decidable_check(record) and not queues.is_foreign_row(conn, record_id)
+            is_decidable = is_decidable_check(record) and not queues.is_foreign_row_to_adopt(conn, record_id)
         if record.operation_id and record.work.reason == WorkReason.LAPSED:
             self._purchase_settler.record_lapse(record.operation_id)
             record = check_records.read_stored_credit_check(self._context, record_id)

@@ -331,9 +331,9 @@ def _find_money_records(
     The module with the queries is imported only at this call, because a lookup in a database without payments doesn't
     need the module.
     """
-    from console.store.records import money_by_corporation
+    from console.store.records import corporation_records
 
-    money = money_by_corporation.list_records_of_number(conn, corporation_number)
+    money = corporation_records.list_records_of_number(conn, corporation_number)
     return money.orders, money.payments, money.refunds
 
 

@@ -151,7 +151,7 @@ class GlobalSearch:
             len(matches) >= max_matches for matches in (checks, *ids_by_prefix.values())
         )
         ids_by_kind.setdefault(credit_checks.CREDIT_CHECK_KIND, set()).update(check.id for check in checks)
-        shown_id = prefix_search.parse_shown_id(words)
+        shown_id = prefix_search.parse_refund_number(words)
         if shown_id is not None:
             ids_by_kind.setdefault(shown_id[0], set()).add(shown_id[1])
         for kind, record_id in self._find_record_of_own_request(conn, words, person):

@@ -26,8 +26,8 @@ from console.domain.tasks.records import format_run_name
 from console.services.alerts.incidents import IncidentService
 from console.services.process.context import ServiceContext
 from console.store.database.sqlalchemy_names import Connection
-from console.store.notifications import own_requests
-from console.store.notifications.own_requests import ClosedProposal
+from console.store.notifications import personal_events as stored_events
+from console.store.notifications.personal_events import ClosedProposal
 from console.store.payments.balances import PAYMENT_KIND
 from console.store.payments.orders import ORDER_KIND
 from console.store.records import any_record
@@ -71,11 +71,11 @@ class PersonalEventReader:
 
     def _list_own_request_events(self, conn: Connection, person: str) -> Iterator[PersonalEvent]:
         since = self._context.now() - _LONGEST_REQUEST_AGE
-        for refund in own_requests.list_decided_refunds(conn, person, since):
+        for refund in stored_events.list_decided_refunds(conn, person, since):
             act_name = _EVENT_NAME_BY_REFUND_STATE.get(refund.state, "approved")
             key, number = f"refund/{refund.id}/{act_name}", refund.payment_number
             yield PersonalEvent(PersonalEventKind.DECISION, key, act_name, REFUND_KIND, str(refund.id), number)
-        for proposal in own_requests.list_closed_proposals(conn, person, since):
+        for proposal in stored_events.list_closed_proposals(conn, person, since):
             yield PersonalEvent(
                 PersonalEventKind.DECISION,
                 f"proposal/{proposal.id}",
@@ -85,7 +85,7 @@ class PersonalEventReader:
                 proposal.payment_number,
                 proposal.record_state,
             )
-        for run_id, reason in own_requests.list_ended_bulk_runs(conn, person):
+        for run_id, reason in stored_events.list_ended_bulk_runs(conn, person):
             if reason != DISCARDED_REASON:  # only its maker discards a run
                 key, name = f"bulk-run/{run_id}", format_run_name(run_id)
                 yield PersonalEvent(PersonalEventKind.BULK_RUN, key, "ended", BULK_RUN_KIND, str(run_id), name)

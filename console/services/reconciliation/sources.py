@@ -130,7 +130,7 @@ class FileHistory:
         payment number if the payment has no such id. Reads all files first, unless all have been read already.
         """
         self._read_all_files()
-        return self._row_index.has_payment(payment.provider_payment_id, payment.merchant_payment_id)
+        return self._row_index.has_successful_payment(payment.provider_payment_id, payment.merchant_payment_id)
 
     def find_refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:
         """Return the times of the completed refunds of one payment that have this amount (minor units), in the rows

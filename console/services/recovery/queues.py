@@ -193,7 +193,8 @@ class QueueReader:
             self._context.find_reading_person(conn)
             lapsed_ids = journal.list_lapsed_record_ids_by_kind(conn)
             counts = [
-                (name, *queues.count_queue_records(conn, name, lapsed_ids)) for name in queues.RECORD_QUEUE_NAMES
+                (name, *queues.count_queue_records_and_find_oldest(conn, name, lapsed_ids))
+                for name in queues.RECORD_QUEUE_NAMES
             ]
         count_limit = queues.MAX_COUNTED_RECORDS
         return tuple(

@@ -153,7 +153,7 @@ def _find_numbers_with_our_records(conn: Connection, corporations: Sequence[Corp
         return {}
     from console.store.registry import our_records
 
-    return our_records.find_our_numbers(conn, [corporation.number for corporation in corporations])
+    return our_records.find_numbers_with_our_records(conn, [corporation.number for corporation in corporations])
 
 
 def _find_corporation_number(conn: Connection, record: "QueuedRecord | Operation") -> str | None:

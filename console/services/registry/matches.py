@@ -28,7 +28,7 @@ def find_matches(
     numbers, other_spelling = reader.search_corporation_numbers(
         text, prefecture=prefecture, limit=max(limit + 1, MIN_MATCH_CANDIDATES), our_numbers=open_numbers
     )
-    is_open_by_number = our_records.find_our_numbers(conn, numbers)
+    is_open_by_number = our_records.find_numbers_with_our_records(conn, numbers)
     first_numbers = sorted(
         numbers, key=lambda number: (not is_open_by_number.get(number, False), number not in is_open_by_number)
     )[:limit]

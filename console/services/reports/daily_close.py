@@ -62,7 +62,7 @@ def read_daily_close(conn: Connection, provider: str, day: date, now: datetime) 
         _read_reconciliation(conn, provider, provider_days, period),
         _list_reasons_why_not_final(period, unknown_at_end, provider_days, now),
         now,
-        moved_reversals=store.list_moved_reversals(conn, provider, period),
+        moved_reversals=store.list_reversals_across_periods(conn, provider, period),
         is_complete=has_all_at_start and has_all_at_end,
     )
     first_entry = _find_first_close_entry(conn, provider, day)

@@ -29,8 +29,8 @@ class ClockJumpCorrection:
         now = self._context.now()
         with self._context.database.read() as conn:
             # If the clock of this machine is behind, the rows of all other machines seem to be in the future.
-            latest_plausible_time = max(now, read_current_time(conn, now)) + CLOCK_TOLERANCE
-            future_dated_rows = future_dated_work.find_future_dated_rows(conn, latest_plausible_time, BATCH_SIZE)
+            latest_credible_time = max(now, read_current_time(conn, now)) + CLOCK_TOLERANCE
+            future_dated_rows = future_dated_work.find_future_dated_rows(conn, latest_credible_time, BATCH_SIZE)
         return sum(self._make_row_due(row) for row in iterate_until_stopped(future_dated_rows))
 
     def _make_row_due(self, row: FutureDatedRow) -> int:

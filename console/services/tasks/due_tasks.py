@@ -341,7 +341,7 @@ class DueTasks:
         record = credit_checks.find(tx.conn, record_id)
         # Keep this sequence of reads: if another process adopts the row between them, the version of `record` is old,
         # so the write below fails.
-        if record is None or not queues.is_foreign_row(tx.conn, record_id):
+        if record is None or not queues.is_foreign_row_to_adopt(tx.conn, record_id):
             return False
         now = context.now()
         holder_id = (

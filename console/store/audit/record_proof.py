@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, String, cast, select
 
 from console.store.audit.hash_chain import HASHED_COLUMNS
-from console.store.records.history import ROWS_PER_BATCH, reports_more_than_reading_sql
+from console.store.records.history import ROWS_PER_BATCH, make_reports_more_than_reading_condition
 from console.store.schema.core import audit_log
 from console.store.spool.spool import ChainHead
 
@@ -16,7 +16,7 @@ _AUDIT_COLUMNS = [
 ]
 _AUDIT_ROWS_OF_RECORD_QUERY = (
     select(audit_log.c.id, *_AUDIT_COLUMNS, audit_log.c.prev_hash, audit_log.c.hash)
-    .where(reports_more_than_reading_sql())
+    .where(make_reports_more_than_reading_condition())
     .order_by(audit_log.c.id)
     .limit(ROWS_PER_BATCH)
 )

@@ -13,7 +13,7 @@ from console.store.credit_checks import credit_checks
 from console.store.credit_checks.credit_checks import IDS_BY_NUMBER_SUBQUERY
 from console.store.credit_checks.row_mapping import CREDIT_CHECK_COLUMNS, make_record
 from console.store.operations import journal
-from console.store.schema.claim_columns import is_number_sql
+from console.store.schema.claim_columns import make_has_number_condition
 from console.store.schema.core import credit_checks as checks
 from console.store.schema.core import operators
 
@@ -31,7 +31,7 @@ _LAPSED_CHECK_CONDITION = journal.make_lapsed_subject_condition(credit_checks.CR
 _orders = table("orders", column("number_key"))
 _payments = table("payments", column("corporation_number"))
 ORDERS_OR_PAYMENTS_EXIST_EXPRESSION = or_(
-    exists().where(is_number_sql(_orders.c.number_key)),
+    exists().where(make_has_number_condition(_orders.c.number_key)),
     exists().where(_payments.c.corporation_number == bindparam("number")),
 )
 """SQL condition: orders or payments with the corporation number in the parameter `number` exist."""

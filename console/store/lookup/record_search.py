@@ -45,7 +45,7 @@ from console.store.queues.filter_sql import QueueChoice
 from console.store.queues.queues import LapsedIds, get_lapsed_ids_of_kind
 from console.store.queues.table_queries import QueuedRecord, RecordTableQueries
 from console.store.refunds import refunds
-from console.store.schema.claim_columns import is_number_sql
+from console.store.schema.claim_columns import make_has_number_condition
 from console.store.schema.column_types import Instant, SharedColumnInstant
 from console.store.schema.core import credit_checks as check_table
 from console.store.schema.payments import orders as order_table
@@ -390,7 +390,7 @@ def find_record_ids_of_numbers(
     for kind, column in _NUMBER_COLUMNS.items():
         row_id = column.table.c.id
         for number in sorted(corporation_numbers):
-            has_number = is_number_sql(column, number) if kind == orders.ORDER_KIND else column == number
+            has_number = make_has_number_condition(column, number) if kind == orders.ORDER_KIND else column == number
             rows = conn.scalars(select(row_id).where(has_number).order_by(row_id.desc()).limit(max_records)).all()
             ids[kind].update(rows)
             is_partial = is_partial or len(rows) == max_records

@@ -20,7 +20,7 @@ from console.store.database.compare_and_swap import make_work_values as make_wor
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
 from console.store.database.instants import convert_to_known_instant, convert_to_naive_utc
 from console.store.payments.row_mapping import read_as_utc
-from console.store.schema.claim_columns import is_number_sql
+from console.store.schema.claim_columns import make_has_number_condition
 from console.store.schema.payments import orders, payments
 
 ORDER_KIND = "order"
@@ -37,7 +37,7 @@ _ORDERS_QUERY = select(*ORDER_COLUMNS)
 _ORDER_BY_ID_QUERY = _ORDERS_QUERY.where(orders.c.id == bindparam("order_id"))
 _ORDERS_BY_ID_QUERY = _ORDERS_QUERY.where(orders.c.id.in_(bindparam("ids", expanding=True)))
 _ORDER_BY_NUMBER_QUERY = _ORDERS_QUERY.where(orders.c.merch_txn_id == bindparam("order_number"))
-_ORDERS_OF_CORPORATION_QUERY = _ORDERS_QUERY.where(is_number_sql(orders.c.number_key))
+_ORDERS_OF_CORPORATION_QUERY = _ORDERS_QUERY.where(make_has_number_condition(orders.c.number_key))
 _PAYMENT_IDS_OF_ORDERS_QUERY = (
     select(payments.c.order_id, payments.c.id)
     .where(payments.c.order_id.in_(bindparam("ids", expanding=True)))

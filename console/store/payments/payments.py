@@ -265,7 +265,9 @@ def read_readable_payments(
     rows: Sequence[Row[Any]], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Payment, ...]:
     """Convert rows of `get_all_rows_query()` into payments. Leave out the rows that this program can't read and
-    report them (`unreadable_rows`). `lapsed_ids` are those of `select_records`."""
+    report them (`unreadable_rows`). `lapsed_ids` are the ids of payments whose call has lapsed (its process crashed
+    or froze); these payments are returned with an unknown outcome.
+    """
     return unreadable_rows.read_readable_rows(
         payments.name, rows, lambda row: make_record(row, lapsed_ids), lambda row: (PAYMENT_KIND, row.id)
     )
@@ -324,8 +326,8 @@ def move_payment_along_path(
     """Change the payment's state through the states of `path` (see `find_payment_state_path`) one after another, with
     one write for each. The other columns `values` are written with the last state.
 
-    Raises StaleRow if the row has changed since `payment` was read; IntegrityError and ForbiddenTransition on the
-    conditions of `change_payment`.
+    Raises StaleRow if the row has changed since `payment` was read; IntegrityError and ForbiddenTransition in the
+    same cases as `change_payment`.
     """
     compare_and_swap.refuse_fixed_columns(_COLUMNS_NEVER_CHANGED, values)
     for former_state, next_state in pairwise((payment.state, *path)):

@@ -48,8 +48,8 @@ SortValue = int | str | datetime
 
 
 class SortPosition(NamedTuple):
-    """Position of a record in a sorted queue: its sort keys (`first_key` and `second_key`, see `_pad_to_two_keys`),
-    the index of its kind in `QUEUED_RECORD_KINDS`, and its id.
+    """Position of a record in a sorted queue: its sort keys, the index of its kind in `QUEUED_RECORD_KINDS`, and its
+    id. `second_key` is 0 if the sort order has only one key.
     """
 
     first_key: SortValue
@@ -122,7 +122,7 @@ def _make_sorted_keys_query(
     is_sorted_by_age = choice.sort_order.column is SortColumn.AGE
     # The index has the stored work states; the list shows other ones for lapsed records.
     is_split_by_work = choice.sort_order.column is SortColumn.WORK and not lapsed_ids
-    ranges = kind_queries.list_chosen_ranges(
+    ranges = kind_queries.list_conditions_of_choice(
         queue_name, choice, lapsed_ids, is_split_by_state=is_sorted_by_age or is_split_by_work
     )
     conditions: list[ColumnElement[bool]] = []
@@ -205,7 +205,7 @@ def _read_records(
         yield position, records.get((position.kind_index, position.id))
 
 
-def count_chosen_records(
+def count_chosen_records_and_find_oldest(
     conn: Connection, queue_name: str, lapsed_ids: LapsedIds, choice: QueueChoice, limit: int = MAX_COUNTED_RECORDS
 ) -> tuple[int, datetime | None]:
     """Return two values about the records of the queue `queue_name` that the filter of `choice` selects. The first is
@@ -217,7 +217,7 @@ def count_chosen_records(
         _make_range_count_query(kind_queries, rows)
         for kind_queries in QUEUE_TABLES
         if queue_name in kind_queries.conditions_by_queue
-        for rows in kind_queries.list_chosen_ranges(
+        for rows in kind_queries.list_conditions_of_choice(
             queue_name, choice, get_lapsed_ids_of_kind(kind_queries, lapsed_ids)
         )
     ]
@@ -249,18 +249,18 @@ def _make_oldest_instant_sql(counted_rows: Subquery) -> ColumnElement[Any]:
 def count_records_by_cause(
     conn: Connection, queue_name: str, lapsed_ids: LapsedIds, choice: QueueChoice
 ) -> tuple[tuple[CauseTotal, ...], bool]:
-    """Return two values. The first are the counts of the records of the queue `queue_name` that the filter of
-    `choice` selects, one count for each kind, index range, cause and currency. So a pair of cause and currency can
-    occur several times. The second is True if an index range of the queue has more than MAX_RECORDS_GROUPED_BY_CAUSE
-    such records; then the counts are too low. `lapsed_ids` are, by kind, the ids of the records whose operation has
-    lapsed; they are treated as records with an unknown outcome.
+    """Return two values about the records of the queue `queue_name` that the filter of `choice` selects. The first
+    are their counts, one for each combination of kind, index range, cause and currency; so a pair of cause and
+    currency can occur several times. The second is True if the counts are too low, because an index range of the
+    queue has more than MAX_RECORDS_GROUPED_BY_CAUSE such records. `lapsed_ids` are, by kind, the ids of the records
+    whose operation has lapsed; they are treated as records with an unknown outcome.
     """
     totals: list[CauseTotal] = []
     is_capped = False
     for kind_queries in QUEUE_TABLES:
         ids = get_lapsed_ids_of_kind(kind_queries, lapsed_ids)
         for rows in (
-            kind_queries.list_chosen_ranges(queue_name, choice, ids)
+            kind_queries.list_conditions_of_choice(queue_name, choice, ids)
             if queue_name in kind_queries.conditions_by_queue
             else ()
         ):

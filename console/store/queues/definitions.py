@@ -32,7 +32,7 @@ from console.store.database.instants import convert_to_naive_utc
 from console.store.operations import journal
 from console.store.payments import orders, payments
 from console.store.payments import row_mapping as payment_rows
-from console.store.queues.record_columns import RecordColumns, is_one_of_sql
+from console.store.queues.record_columns import RecordColumns, make_is_one_of_condition
 from console.store.queues.table_queries import RecordTableQueries
 from console.store.refunds import refunds
 from console.store.schema.column_types import Instant
@@ -91,7 +91,10 @@ def _has_payment_of_provider_sql(providers: Collection[str]) -> ColumnElement[bo
     EXISTS, which MariaDB would turn into a join that reads all payments."""
     of_order = (
         select(payment_table.c.id)
-        .where(payment_table.c.order_id == order_table.c.id, is_one_of_sql(payment_table.c.provider, providers))
+        .where(
+            payment_table.c.order_id == order_table.c.id,
+            make_is_one_of_condition(payment_table.c.provider, providers),
+        )
         .limit(1)
     )
     return of_order.scalar_subquery().is_not(None)
@@ -152,8 +155,8 @@ def _has_old_answer_sql(now: datetime) -> ColumnElement[bool]:
     """Return SQL for a payment: the provider's last answer is too old at `now` (the same rule as `is_answer_old` of
     the domain)."""
     is_final = and_(
-        is_one_of_sql(payment_table.c.status, FINAL_STATES),
-        is_one_of_sql(payment_table.c.certainty, {Certainty.KNOWN.value}),
+        make_is_one_of_condition(payment_table.c.status, FINAL_STATES),
+        make_is_one_of_condition(payment_table.c.certainty, {Certainty.KNOWN.value}),
     )
     return or_(
         _is_provider_answer_before_sql(payment_table.c.told_at, now - MAX_ANSWER_AGE_IN_FINAL_STATE),
@@ -167,7 +170,7 @@ def _has_old_answer_sql(now: datetime) -> ColumnElement[bool]:
 def _has_old_refund_answer_sql(now: datetime) -> ColumnElement[bool]:
     """Return SQL for a refund: the provider has accepted it, and its last answer is too old at `now`."""
     return and_(
-        is_one_of_sql(refund_table.c.status, {RefundState.SUBMITTED.value}),
+        make_is_one_of_condition(refund_table.c.status, {RefundState.SUBMITTED.value}),
         _is_provider_answer_before_sql(refund_table.c.told_at, now - MAX_ANSWER_AGE_IN_FINAL_STATE),
     )
 
@@ -194,14 +197,14 @@ def _is_reversible_sql(now: datetime) -> ColumnElement[bool]:
     `find_reversal_deadline` of the domain)."""
     conditions = [
         and_(
-            is_one_of_sql(payment_table.c.provider, {provider}),
+            make_is_one_of_condition(payment_table.c.provider, {provider}),
             func.coalesce(payment_table.c.paid_at, None, type_=Instant)
             >= literal(convert_to_naive_utc(first_instant), Instant),
         )
         for provider in provider_registry.list_provider_names()
         if (first_instant := find_first_reversible_instant(provider, now)) is not None
     ]
-    is_paid = is_one_of_sql(payment_table.c.status, PAID_STATES)
+    is_paid = make_is_one_of_condition(payment_table.c.status, PAID_STATES)
     return and_(is_paid, or_(*conditions)) if conditions else literal(1) == literal(0)
 
 
@@ -210,7 +213,7 @@ def _make_shown_payment_state_sql() -> ColumnElement[Any]:
     refunded or partly refunded."""
     columns = payment_table.c
     given_back_minor = columns.refunded_minor + columns.outside_minor
-    has_refunds = and_(is_one_of_sql(columns.status, PAID_STATES), given_back_minor != 0)
+    has_refunds = and_(make_is_one_of_condition(columns.status, PAID_STATES), given_back_minor != 0)
     return case(
         (not_(has_refunds), columns.status),
         (given_back_minor >= columns.captured_minor, REFUNDED_BADGE_STATE),
@@ -231,7 +234,7 @@ def _make_shown_check_state_sql() -> ColumnElement[Any]:
     return case(
         (columns.superseded_by.is_not(None), SUPERSEDED_BADGE_STATE),
         (
-            and_(is_one_of_sql(columns.seen_status, {CheckState.SUCCESS}), has_missing_parts),
+            and_(make_is_one_of_condition(columns.seen_status, {CheckState.SUCCESS}), has_missing_parts),
             INCOMPLETE_BADGE_STATE,
         ),
         else_=columns.seen_status,
@@ -248,7 +251,9 @@ REFUND_COLUMNS = RecordColumns(
     order_or_payment_number=null(),
     corporation_number=_make_payment_column_sql(payment_table.c.corporation_number),
     provider=_make_payment_column_sql(payment_table.c.provider),
-    make_has_provider_sql=lambda names: is_one_of_sql(_make_payment_column_sql(payment_table.c.provider), names),
+    make_has_provider_sql=lambda names: make_is_one_of_condition(
+        _make_payment_column_sql(payment_table.c.provider), names
+    ),
     amount_minor=refund_table.c.refund_amount,
     currency=refund_table.c.currency,
     make_has_old_answer_sql=_has_old_refund_answer_sql,
@@ -265,7 +270,7 @@ PAYMENT_COLUMNS = RecordColumns(
     order_or_payment_number=payment_table.c.merchant_payment_id,
     corporation_number=payment_table.c.corporation_number,
     provider=payment_table.c.provider,
-    make_has_provider_sql=lambda names: is_one_of_sql(payment_table.c.provider, names),
+    make_has_provider_sql=lambda names: make_is_one_of_condition(payment_table.c.provider, names),
     amount_minor=case(
         (payment_table.c.captured_minor != 0, payment_table.c.captured_minor), else_=payment_table.c.asked_minor
     ),
@@ -273,7 +278,7 @@ PAYMENT_COLUMNS = RecordColumns(
     make_has_old_answer_sql=_has_old_answer_sql,
     make_is_reversible_sql=_is_reversible_sql,
 )
-_KNOWN_ORDER_STATE_CONDITION = is_one_of_sql(order_table.c.status, [state.value for state in OrderState])
+_KNOWN_ORDER_STATE_CONDITION = make_is_one_of_condition(order_table.c.status, [state.value for state in OrderState])
 HAS_UNKNOWN_ORDER_STATE = not_(_KNOWN_ORDER_STATE_CONDITION)
 """SQL condition of the orders whose status this program doesn't know. The status is compared byte by byte, because
 the collation of a server would count `PAID` as the known state `paid`. `ORDER_COLUMNS` shows these orders as pending
@@ -309,7 +314,7 @@ CREDIT_CHECK_COLUMNS = RecordColumns(
     order_or_payment_number=null(),
     corporation_number=check_table.c.number_key,
     provider=literal(CREDIT_CHECK_PROVIDER),
-    make_has_provider_sql=lambda names: is_one_of_sql(literal(CREDIT_CHECK_PROVIDER), names),
+    make_has_provider_sql=lambda names: make_is_one_of_condition(literal(CREDIT_CHECK_PROVIDER), names),
     client_id=check_table.c.client_id,
 )
 REFUND_QUERIES = RecordTableQueries(

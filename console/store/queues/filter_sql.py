@@ -34,8 +34,8 @@ from console.store.database.instants import convert_to_naive_utc
 from console.store.queues.record_columns import (
     Expression,
     ShownColumns,
-    is_one_of_sql,
     make_hex_text_sql,
+    make_is_one_of_condition,
     make_list_index_sql,
 )
 from console.store.schema.column_types import EPOCH_START, Instant
@@ -119,16 +119,16 @@ def _iterate_filter_conditions(
     if record_filter.states:
         certainties, work_states = record_filter.states & set(Certainty), record_filter.states & set(WorkState)
         yield or_(
-            is_one_of_sql(columns.status, record_filter.states),
-            *([is_one_of_sql(shown_columns.certainty, certainties)] if certainties else ()),
-            *([is_one_of_sql(shown_columns.work_state, work_states)] if work_states else ()),
+            make_is_one_of_condition(columns.status, record_filter.states),
+            *([make_is_one_of_condition(shown_columns.certainty, certainties)] if certainties else ()),
+            *([make_is_one_of_condition(shown_columns.work_state, work_states)] if work_states else ()),
         )
     if record_filter.certainties:
         yield _make_certainty_condition(shown_columns, choice)
     if record_filter.work_states:
-        yield is_one_of_sql(shown_columns.work_state, record_filter.work_states)
+        yield make_is_one_of_condition(shown_columns.work_state, record_filter.work_states)
     if record_filter.causes:
-        has_cause = is_one_of_sql(shown_columns.cause, record_filter.causes - {NO_CAUSE})
+        has_cause = make_is_one_of_condition(shown_columns.cause, record_filter.causes - {NO_CAUSE})
         yield (
             or_(has_cause, make_hex_text_sql(shown_columns.cause) == "")
             if NO_CAUSE in record_filter.causes
@@ -151,7 +151,7 @@ def _make_certainty_condition(shown_columns: ShownColumns, choice: QueueChoice) 
     """
     certainties, columns = choice.record_filter.certainties, shown_columns.columns
     stored_certainties = certainties & {FilterCertainty.KNOWN, FilterCertainty.UNKNOWN}
-    conditions = [is_one_of_sql(shown_columns.certainty, stored_certainties)] if stored_certainties else []
+    conditions = [make_is_one_of_condition(shown_columns.certainty, stored_certainties)] if stored_certainties else []
     for certainty, make_sql in (
         (FilterCertainty.OLD, columns.make_has_old_answer_sql),
         (FilterCertainty.MAY_BE_REVERSED, columns.make_is_reversible_sql),
@@ -189,7 +189,7 @@ def _make_amount_condition(shown_columns: ShownColumns, amount: AmountRange) -> 
             amount_minor = shown_columns.columns.amount_minor
             ranges.append(
                 and_(
-                    is_one_of_sql(shown_columns.columns.currency, {currency}),
+                    make_is_one_of_condition(shown_columns.columns.currency, {currency}),
                     amount_minor >= bounds[0],
                     amount_minor <= bounds[1],
                 )
@@ -299,7 +299,7 @@ def _make_next_attempt_key(table: _SortedTable) -> Sequence[Expression]:
     `work_at` (for a scheduled record the time of its next attempt), and `state_since` where that is NULL. It is
     always a column, because a database server returns an instant that was passed as a parameter as text.
     """
-    is_scheduled = is_one_of_sql(table.shown_columns.work_state, {WorkState.SCHEDULED})
+    is_scheduled = make_is_one_of_condition(table.shown_columns.work_state, {WorkState.SCHEDULED})
     due_at = func.coalesce(table.shown_columns.columns.work_at, table.since_column, type_=Instant)
     return case((is_scheduled, 0), else_=1), due_at
 

@@ -49,15 +49,15 @@ class _WorkColumns:
 
     def make_query(self) -> Select[Any]:
         """Return the query of the ids and versions of the rows with scheduled work whose due time and `changed_at`
-        are later than the parameter `latest_plausible_time`, without those with the reason
+        are later than the parameter `latest_credible_time`, without those with the reason
         _REASON_WITH_FIXED_DUE_TIME; the parameter `limit` limits their number. It uses the index of state and due
         time."""
         columns = self.table.c
-        latest_plausible_time: BindParameter[datetime] = bindparam("latest_plausible_time")
+        latest_credible_time: BindParameter[datetime] = bindparam("latest_credible_time")
         is_too_late_conditions = (
             columns[self.state_column] == self.scheduled_state,
-            columns[self.due_at_column] > latest_plausible_time,
-            columns.changed_at > latest_plausible_time,
+            columns[self.due_at_column] > latest_credible_time,
+            columns.changed_at > latest_credible_time,
         )
         is_movable = or_(
             columns[self.reason_column].is_(None), columns[self.reason_column] != _REASON_WITH_FIXED_DUE_TIME
@@ -85,11 +85,11 @@ _QUERY_BY_KIND = {kind: work_columns.make_query() for kind, work_columns in _WOR
 
 
 def find_future_dated_rows(
-    conn: Connection, latest_plausible_time: datetime, limit: int
+    conn: Connection, latest_credible_time: datetime, limit: int
 ) -> tuple[FutureDatedRow, ...]:
-    """Return the rows with scheduled work whose `changed_at` and due time are later than `latest_plausible_time`, an
+    """Return the rows with scheduled work whose `changed_at` and due time are later than `latest_credible_time`, an
     instant in the future; at most `limit` rows of each kind. Refunds in their cooling-off period are left out."""
-    values = {"latest_plausible_time": convert_to_naive_utc(latest_plausible_time), "limit": limit}
+    values = {"latest_credible_time": convert_to_naive_utc(latest_credible_time), "limit": limit}
     return tuple(
         FutureDatedRow(kind, *row) for kind, query in _QUERY_BY_KIND.items() for row in conn.execute(query, values)
     )

@@ -129,7 +129,9 @@ def _make_page_start_key(after_position: QueuePosition | None, kind_index: int) 
     return after_position.work_state, after_position.since, last_id
 
 
-def count_queue_records(conn: Connection, queue_name: str, lapsed_ids: LapsedIds) -> tuple[int, datetime | None]:
+def count_queue_records_and_find_oldest(
+    conn: Connection, queue_name: str, lapsed_ids: LapsedIds
+) -> tuple[int, datetime | None]:
     """Return two values about the queue. The first is the number of its records, at most MAX_COUNTED_RECORDS + 1. The
     second is the earliest instant at which one of its records got its present state; None if the queue is empty, or
     if no such instant is stored. `lapsed_ids` are, by kind, the ids of the records whose operation has lapsed; they
@@ -149,7 +151,7 @@ def count_queue_records(conn: Connection, queue_name: str, lapsed_ids: LapsedIds
 def _read_oldest_instants(conn: Connection, queue_name: str, lapsed_ids: LapsedIds) -> list[datetime]:
     """Return the earliest stored instant at which a record got its present state (naive, UTC), for each index range
     and work state of the queue `queue_name` that has such an instant, and those of all its lapsed rows. `lapsed_ids`
-    are those of `count_queue_records`."""
+    are those of `count_queue_records_and_find_oldest`."""
     values: dict[str, object] = {}
     queries: list[Select[Any]] = []
     for kind_queries in (one_kind for one_kind in QUEUE_TABLES if queue_name in one_kind.conditions_by_queue):
@@ -226,13 +228,14 @@ _FOREIGN_ROWS_QUERY = select(table.c.id, table.c.corporation_number, table.c.num
 
 
 def find_highest_credit_check_id(conn: Connection) -> int:
-    """Return the highest id of a credit check; 0 without any."""
+    """Return the highest id of a credit check; 0 if there is no credit check."""
     return int(conn.scalar(select(func.max(table.c.id))) or 0)
 
 
 def find_new_foreign_rows(conn: Connection, up_to_id: int, limit: int) -> tuple[ForeignRow, ...]:
-    """Return at most `limit` credit checks with ids up to `up_to_id` that another application wrote, and that no due
-    task has adopted yet (`work_state` is NULL)."""
+    """Return at most `limit` foreign rows with ids up to `up_to_id`: credit checks that another application wrote.
+    Only rows that no due task has adopted yet (`work_state` is NULL) are returned.
+    """
     query = _FOREIGN_ROWS_QUERY.where(~_ADOPTED_CHECK_CONDITION, table.c.id <= up_to_id)
     # in the order of the index
     return _read_foreign_rows(conn, query.order_by(table.c.work_at, table.c.id).limit(limit))
@@ -240,9 +243,10 @@ def find_new_foreign_rows(conn: Connection, up_to_id: int, limit: int) -> tuple[
 
 def find_changed_foreign_rows(conn: Connection, up_to_id: int, limit: int) -> tuple[ForeignRow, ...]:
     """Return credit checks with ids up to `up_to_id` that another application has changed after a due task had
-    adopted them: it has stored the purchase, written a final state, or corrected the corporation number. Each of the
-    conditions _WRITTEN_AFTER_ADOPTION_CONDITIONS gives at most `limit` rows. Its query may read every credit check
-    that waits for a person."""
+    adopted them: the other application has stored the purchase, written a final state, or corrected the corporation
+    number. For each of these kinds of change, at most `limit` rows are returned. The function may read every credit
+    check that waits for a person.
+    """
     changes = (
         _FOREIGN_ROWS_QUERY.where(since, table.c.id <= up_to_id) for since in _WRITTEN_AFTER_ADOPTION_CONDITIONS
     )
@@ -262,9 +266,9 @@ def _convert_to_text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def is_foreign_row(conn: Connection, record_id: int) -> bool:
-    """True if another application wrote this credit check, and a due task must still adopt the row or the last change
-    of it (see `find_new_foreign_rows` and `find_changed_foreign_rows`).
+def is_foreign_row_to_adopt(conn: Connection, record_id: int) -> bool:
+    """True if a due task must still adopt this credit check: another application wrote the row, or has changed it
+    since its adoption (see `find_new_foreign_rows` and `find_changed_foreign_rows`).
     """
     row = select(table.c.id).where(
         table.c.id == record_id,

@@ -94,8 +94,8 @@ class ShownColumns:
         of the record's work (LAPSED for a lapsed row). NULL if the record has neither code."""
         columns, reason = self.columns, self._make_shown_sql(self.columns.work_reason, WorkReason.LAPSED.value)
         was_decided_as_completed = and_(
-            is_one_of_sql(columns.error_code, (RESOLVED_BY_PEOPLE_CAUSE,)),
-            is_one_of_sql(columns.status, (PaymentState.COMPLETED, RefundState.COMPLETED)),
+            make_is_one_of_condition(columns.error_code, (RESOLVED_BY_PEOPLE_CAUSE,)),
+            make_is_one_of_condition(columns.status, (PaymentState.COMPLETED, RefundState.COMPLETED)),
         )
         failed_call = case(
             (was_decided_as_completed, literal(None, String)), else_=func.nullif(columns.error_code, "")
@@ -103,9 +103,10 @@ class ShownColumns:
         return func.coalesce(failed_call, reason)
 
 
-def is_one_of_sql(value: Expression, codes: Collection[str]) -> ColumnElement[bool]:
-    """Return the SQL condition that a text is one of these codes. It compares bytes, so that the collation of the
-    column makes no difference."""
+def make_is_one_of_condition(value: Expression, codes: Collection[str]) -> ColumnElement[bool]:
+    """Return an SQL condition: the text `value` is one of `codes`. Their bytes are compared, so that the collation of
+    the column makes no difference.
+    """
     return make_hex_text_sql(value).in_([code.encode().hex().upper() for code in sorted(codes)])
 
 

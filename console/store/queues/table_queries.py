@@ -177,7 +177,7 @@ class RecordTableQueries:
             return ShownColumns(self.columns)
         return ShownColumns(self.columns, and_(self.id.in_(sorted(lapsed_ids)), self.may_be_lapsed))
 
-    def list_chosen_ranges(
+    def list_conditions_of_choice(
         self, queue_name: str, choice: QueueChoice, lapsed_ids: AbstractSet[int], *, is_split_by_state: bool = False
     ) -> list[ColumnElement[bool]]:
         """Return SQL conditions for the records of the queue `queue_name` that the filter of `choice` selects. Each

@@ -70,7 +70,7 @@ def _make_range_queries(
     lapsed: its process crashed or froze.
     """
     conditions = [_make_filter_condition(kind_queries, choice, lapsed_ids) for choice in choices]
-    for rows in kind_queries.list_chosen_ranges(queue_name, UNFILTERED_CHOICE, lapsed_ids):
+    for rows in kind_queries.list_conditions_of_choice(queue_name, UNFILTERED_CHOICE, lapsed_ids):
         read_rows = select(kind_queries.id.label("id")).where(rows).limit(_LIMIT_PARAMETER).subquery()
         columns: list[ColumnElement[Any]] = [func.count().label("scanned")]
         for choice_index, condition in enumerate(conditions):

@@ -47,10 +47,11 @@ class HistoryIndex:
         )
         return insert_result.rowcount == 1
 
-    def has_payment(self, provider_payment_id: str | None, merchant_payment_id: str) -> bool:
-        """True if an added row reports that the payment to which the provider gave the id `provider_payment_id` has
-        succeeded. If `provider_payment_id` is None, the payment with our payment number `merchant_payment_id` is
-        searched instead."""
+    def has_successful_payment(self, provider_payment_id: str | None, merchant_payment_id: str) -> bool:
+        """True if an added row reports that the provider has completed a payment. The payment is the one to which the
+        provider gave the id `provider_payment_id`; if that is None, the one with our payment number
+        `merchant_payment_id`.
+        """
         query, number = _HAS_PAYMENT_QUERY, provider_payment_id
         if provider_payment_id is None:  # Few payments have no provider's id, so most histories need no second index.
             self._connection.execute(_CREATE_OWN_NUMBER_INDEX_STATEMENT)

@@ -39,7 +39,9 @@ def find_readable_records(
     conn: Connection, record_keys: Collection[tuple[str, int]], lapsed_ids: Mapping[str, AbstractSet[int]]
 ) -> "dict[tuple[str, int], QueuedRecord]":
     """Return the existing records among `record_keys` (pairs of kind and id), by these pairs. Records that this
-    program can't read are left out and reported (`unreadable_rows`). For `lapsed_ids` see `find`."""
+    program can't read are left out and reported (`unreadable_rows`). `lapsed_ids`: for each kind, the ids of the
+    records whose call has lapsed (its process crashed or froze); such a record is returned with an unknown outcome.
+    """
 
     def find_by_key(key: tuple[str, int]) -> "tuple[tuple[str, int], QueuedRecord | None]":
         kind, record_id = key

@@ -27,15 +27,15 @@ from console.domain.views.company import (
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.unreadable_rows import parse_audit_detail
 from console.store.operations import journal
+from console.store.records.corporation_records import RECORD_IDS_OF_NUMBER_SUBQUERY
 from console.store.records.history import (
     AUDIT_EVENT_COLUMNS,
     NOTICE_QUERY,
     PAYMENT_KIND,
     make_audit_event,
     make_notice_event,
-    reports_more_than_reading_sql,
+    make_reports_more_than_reading_condition,
 )
-from console.store.records.money_by_corporation import RECORD_IDS_OF_NUMBER_SUBQUERY
 from console.store.refunds.refunds import REFUND_KIND
 from console.store.schema.core import audit_log, credit_checks, documents
 from console.store.schema.payments import payment_events, payments, refunds
@@ -51,10 +51,15 @@ is shown without such an amount. The upper limit excludes a text, which SQLite s
 
 
 def sum_money_of_corporation(conn: Connection, corporation_number: str, since: datetime) -> tuple[CompanyTotals, ...]:
-    """Return four totals of a corporation number per currency (minor units), JPY first: payments paid since `since`,
-    refunds completed since `since`, also outside, all other refunds in the state submitted, and all refunds with an
-    unknown outcome, which are in no other total. Reversed payments, and payments with an unknown outcome, are left
-    out.
+    """Return the totals of a corporation number, one `CompanyTotals` per currency, in minor units, sorted by currency
+    in descending order (JPY before INR). Each has four amounts:
+
+    - the payments paid since `since`
+    - the refunds completed since `since`, and the amounts given back outside since then
+    - the refunds that the provider has accepted but not completed (state submitted)
+    - the refunds with an unknown outcome, which are in no other amount
+
+    Reversed payments, and payments with an unknown outcome, aren't counted.
     """
     since_utc = convert_to_naive_utc(since)
     is_paid = (
@@ -192,7 +197,7 @@ def _read_audit_events(conn: Connection, kind: str, ids: list[int]) -> Iterator[
     columns = (*AUDIT_EVENT_COLUMNS, audit_log.c.subject_id)
     is_about_records = (audit_log.c.subject_kind == kind) & audit_log.c.subject_id.in_([str(id) for id in ids])
     for row in _read_newest_rows(
-        conn, select(*columns).where(is_about_records, reports_more_than_reading_sql()), audit_log.c.id
+        conn, select(*columns).where(is_about_records, make_reports_more_than_reading_condition()), audit_log.c.id
     ):
         yield CompanyEvent((kind, int(row.subject_id)), make_audit_event(row, kind, row.subject_id))
 

@@ -174,7 +174,7 @@ def read_newest_events(conn: Connection, kind: str, id: str, limit: int) -> Iter
             yield [source.make_event(row, kind, id) for row in own_rows]
 
 
-def reports_more_than_reading_sql() -> ColumnElement[bool]:
+def make_reports_more_than_reading_condition() -> ColumnElement[bool]:
     """Return an SQL condition on an audit entry: false if the entry only reports that a person has read something
     (`PATTERNS_OF_READING_ACTIONS`), true for every other entry."""
     return and_(*(audit_log.c.what.not_like(pattern) for pattern in PATTERNS_OF_READING_ACTIONS))
@@ -451,7 +451,7 @@ AUDIT_EVENT_COLUMNS = (
 )
 """The columns that `make_audit_event` reads."""
 _AUDIT_EVENTS_QUERY = select(*AUDIT_EVENT_COLUMNS).where(
-    reports_more_than_reading_sql(), audit_log.c.what.not_like("%.started")
+    make_reports_more_than_reading_condition(), audit_log.c.what.not_like("%.started")
 )
 _ALERT_EVENTS_QUERY = select(
     alerts.c.id, alerts.c.rule_id, alerts.c.observed, alerts.c.expected, alerts.c.note, alerts.c.detected_at,

@@ -106,10 +106,10 @@ def find_ids_by_prefix(conn: Connection, text: str, limit: int) -> dict[str, set
 
 
 def list_name_spellings(text: str) -> tuple[str, ...]:
-    """Return the spellings in which the name of a company or payer may be stored that a person typed as `text`. The
-    first one is `text` itself. The others are its NFKC form, also in small letters and in capitals; and each of
-    these forms with wide spaces, in full-width letters, as in the names of the corporation registry, and in
-    half-width katakana, as in bank transfers.
+    """Return the spellings under which a name that a person typed as `text` may be stored; it is the name of a
+    company or payer. The first spelling is `text` itself. The next ones are its NFKC form, this form in small
+    letters, and this form in capitals. Each of these four is also returned with wide spaces, in full-width letters
+    (as in the corporation registry), and in half-width katakana (as in bank transfers).
     """
     plain_text = unicodedata.normalize("NFKC", text)
     forms = dict.fromkeys((text, plain_text, plain_text.lower(), plain_text.upper()))
@@ -117,9 +117,10 @@ def list_name_spellings(text: str) -> tuple[str, ...]:
 
 
 def list_company_name_beginnings(text: str) -> tuple[str, ...]:
-    """Return the beginnings of the stored name of a company that a person typed as `text`, the best first: its
-    spellings (`list_name_spellings`), those of the name without a legal form, and each of these after one of the
-    LEGAL_FORMS_BEFORE_NAMES. So アルファ also finds 株式会社アルファ, and ㈱アルファ finds アルファ株式会社.
+    """Return the texts with which the stored name of a company may begin if a person typed the name as `text`, the
+    best first. These are the spellings of the text (`list_name_spellings`), the spellings of the name without a legal
+    form, and each of the latter after one of LEGAL_FORMS_BEFORE_NAMES. So アルファ also finds 株式会社アルファ,
+    and ㈱アルファ finds アルファ株式会社.
     """
     spellings_without_form = list_name_spellings(remove_legal_form(write_out_legal_forms(text)))
     names_after_form = (form + name for form in LEGAL_FORMS_BEFORE_NAMES for name in spellings_without_form)
@@ -127,13 +128,14 @@ def list_company_name_beginnings(text: str) -> tuple[str, ...]:
 
 
 def list_number_spellings(text: str) -> tuple[str, ...]:
-    """Return the spellings in which a typed number or key of a record may be stored. The first one is the NFKC form
-    of the text, in which full-width characters are ASCII.
+    """Return the spellings under which a number or key of a record that a person typed as `text` may be stored. The
+    first one is the NFKC form of the text, in which full-width characters are ASCII.
 
-    In this form, every other dash is then replaced by a hyphen. If the result has only ASCII characters, it is
-    returned, too; if it has a digit, also the result with hyphens in place of spaces, and the result without spaces.
-    If the last of these consists of some letters followed by digits, it is also returned with a hyphen between them.
-    Each of these further forms is returned as it is, in capitals and in small letters.
+    The other spellings are made of this form with a hyphen in place of every other dash. If that text has other
+    characters than ASCII, there are no other spellings. Otherwise they are that text and, if it has a digit, also
+    that text with hyphens in place of spaces, and without spaces. If the text without spaces is some letters followed
+    by digits, it is also returned with a hyphen between them. Each of these is returned unchanged, in capitals and in
+    small letters.
     """
     typed = unicodedata.normalize("NFKC", text)
     hyphenated = typed.translate(HYPHEN_BY_DASH)
@@ -148,9 +150,10 @@ def list_number_spellings(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((typed, *(form for one in divided for form in (one, one.upper(), one.lower())))))
 
 
-def parse_shown_id(text: str) -> tuple[str, int] | None:
-    """Return the kind and the id of the refund whose number on the screens (such as R-17) is `text`; any spelling of
-    the number is accepted. Return None if `text` is no such number."""
+def parse_refund_number(text: str) -> tuple[str, int] | None:
+    """Return the kind (always refund) and the id of the refund whose number on the screens, such as R-17, is `text`.
+    Any spelling of `list_number_spellings` is accepted. Return None if `text` isn't such a number.
+    """
     match = next(filter(None, map(_SHOWN_REFUND_PATTERN.fullmatch, list_number_spellings(text))), None)
     return None if match is None else (refunds.REFUND_KIND, int(match[1]))
 
@@ -180,5 +183,5 @@ def is_exact_match(record: QueuedRecord, text: str) -> bool:
     return (
         record.provider_refund_key in spellings
         or record.provider_refund_id in spellings
-        or parse_shown_id(text) == (refunds.REFUND_KIND, record.id)
+        or parse_refund_number(text) == (refunds.REFUND_KIND, record.id)
     )

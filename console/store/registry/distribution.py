@@ -32,7 +32,7 @@ from console.store.registry.reader import read_status
 from console.store.registry.registry_file import (
     find_registry_file,
     hold_import_lock,
-    is_damage,
+    is_damage_error,
     make_building_path,
     open_for_reading,
     put_registry_in_use,
@@ -335,7 +335,7 @@ def _read_desk_status_unless_damaged(folder: Path) -> RegistryStatus | None:
     try:
         return read_registry_in_use(folder, read_status)
     except sqlite3.DatabaseError as error:
-        if not is_damage(error):
+        if not is_damage_error(error):
             raise
         return None
 

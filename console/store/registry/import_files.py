@@ -15,7 +15,7 @@ from console.store.registry.reader import read_coverage, read_status
 from console.store.registry.registry_file import (
     find_registry_file,
     hold_import_lock,
-    is_damage,
+    is_damage_error,
     open_for_writing,
     put_registry_in_use,
     read_registry_in_use,
@@ -117,6 +117,6 @@ def _read_current_coverage(folder: Path, first_source: SourceFile) -> RegistryCo
     try:
         return read_registry_in_use(folder, read_coverage)
     except sqlite3.DatabaseError as error:
-        if first_source.is_difference or not is_damage(error):
+        if first_source.is_difference or not is_damage_error(error):
             raise
         return None

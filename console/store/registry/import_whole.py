@@ -21,7 +21,7 @@ from console.domain.registry.publication_days import FIRST_PUBLICATION_DAY
 from console.store.registry.file_rows import FileColumns, get_stored_day, read_rows
 from console.store.registry.folded_texts import fold_columns
 from console.store.registry.progress import ImportRun
-from console.store.registry.registry_file import is_damage, make_building_path, open_for_reading, start_building
+from console.store.registry.registry_file import is_damage_error, make_building_path, open_for_reading, start_building
 from console.store.registry.schema import (
     COLUMN_LIST_SQL,
     FORMAT_VERSION,
@@ -188,7 +188,7 @@ def _read_intact_changes(source: sqlite3.Connection) -> Iterator[tuple[object, .
     try:
         yield from source.execute("SELECT * FROM changes")
     except sqlite3.DatabaseError as error:
-        if not is_damage(error):
+        if not is_damage_error(error):
             raise
 
 
@@ -295,7 +295,7 @@ def _read_intact_states(source: sqlite3.Connection, numbers: Iterable[tuple[int]
             if row is not None:
                 yield number[0], format_corporation_json(row, places)
     except sqlite3.DatabaseError as error:
-        if not is_damage(error):
+        if not is_damage_error(error):
             raise
 
 

@@ -113,7 +113,7 @@ def list_numbers_of_open_records(conn: Connection) -> frozenset[str]:
     return frozenset(filter(None, map(normalise_number, conn.scalars(_OPEN_NUMBERS_QUERY))))
 
 
-def find_our_numbers(conn: Connection, corporation_numbers: Collection[str]) -> dict[str, bool]:
+def find_numbers_with_our_records(conn: Connection, corporation_numbers: Collection[str]) -> dict[str, bool]:
     """Return the corporation numbers that have a credit check, an order, a payment or a refund in this database, out
     of those in `corporation_numbers`. The value is True if one of these records waits for a person, has an unknown
     outcome, or is a refund that has not ended.

@@ -49,13 +49,13 @@ _DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 class DamagedRegistry(sqlite3.DatabaseError):
     """Raised if the registry in use has lost its registry.db or its tables, or if the file `current` names no
     registry. Its error code is the code of SQLite for a file that is no database, so that callers recognise all kinds
-    of damage by the same code (`is_damage`).
+    of damage by the same code (`is_damage_error`).
     """
 
     sqlite_errorcode = sqlite3.SQLITE_NOTADB
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+def is_damage_error(error: sqlite3.Error) -> bool:
     """True if the error says that a registry.db is damaged."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE_CODES
 

@@ -63,8 +63,8 @@ def begin_bulk_load(connection: sqlite3.Connection) -> None:
 
 
 def end_bulk_load(connection: sqlite3.Connection) -> None:
-    """Merge the parts that a bulk load has written, so that a search reads each term in one part only. Then restore
-    the usual options of the tables.
+    """Merge the parts that a bulk load has written, so that a search reads each term in one part only. Then set the
+    options of the tables that `begin_bulk_load` has changed back to the values for single changes.
     """
     for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
         connection.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # noqa: S608  # our own table
@@ -322,8 +322,10 @@ def list_address_terms(text: str) -> list[str]:
 
 
 def list_terms_of_folded_address(folded_text: str) -> list[str]:
-    """Return the terms of an address in comparison form without its numbers and their units. The form isn't computed
-    again, because ケ in it would get its second reading if a character beside it was removed (村ケー)."""
+    """Return the terms of an address without its numbers and their units (such as 丁目). `folded_text` is the
+    comparison form of the address. This function doesn't compute a comparison form again, because the form of a form
+    can be another text: the form of 村ケー is 村ケ, whose second reading is 村ガ.
+    """
     parts = folded_text.translate(_DIGITS_AND_HYPHENS_TO_SPACES).split()
     return [f"@{pair}" for part in parts if part not in _UNITS_OF_ADDRESSES for pair in list_character_pairs(part)]
 

@@ -90,10 +90,11 @@ def sum_reversed_payments(conn: Connection, provider: str, period: Period) -> Su
     return _sum_by_currency(conn, query.group_by(payments.c.currency))
 
 
-def list_moved_reversals(conn: Connection, provider: str, period: Period) -> tuple[MovedReversal, ...]:
-    """Return the provider's reversals in which only one of two instants is in the period, the payment or its
-    reversal, counted by currency and Japanese days, the earliest day of payment first. Days whose reversed amounts
-    together are 0 are left out."""
+def list_reversals_across_periods(conn: Connection, provider: str, period: Period) -> tuple[MovedReversal, ...]:
+    """Return the provider's reversed payments of which only the payment, or only the reversal, happened in the
+    period. They are counted by currency, Japanese day of the payment and Japanese day of the reversal, and sorted by
+    these two days. Days whose reversed amounts together are 0 are left out.
+    """
     paid_at, reversed_at = payments.c.paid_at, payments.c.state_since
     sums: dict[tuple[date, date, str], list[int]] = defaultdict(lambda: [0, 0])
     for instant, other_instant in ((paid_at, reversed_at), (reversed_at, paid_at)):

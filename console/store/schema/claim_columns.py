@@ -88,11 +88,13 @@ _SUFFIXES_OF_UNNORMALISED_NUMBER = ("\t", "\r", "\n", "\r\n", "\u00a0", "\u200b"
 """Texts after these digits: white space that SQL doesn't remove."""
 
 
-def is_number_sql(number_key: ColumnElement[Any], corporation_number: str | None = None) -> ColumnElement[bool]:
-    """Return the SQL condition that a row has the corporation number `corporation_number` (None: the bind parameter
-    `number`). `number_key` is the column of that name of a table whose numbers no task corrects, such as the shop's
-    orders. The usual spellings that the column can't normalise fulfil the condition, too; an index finds each of
-    them.
+def make_has_number_condition(
+    number_key: ColumnElement[Any], corporation_number: str | None = None
+) -> ColumnElement[bool]:
+    """Return an SQL condition: the row has the corporation number `corporation_number` (None: the number in the bind
+    parameter `number`). `number_key` is the column of that name of a table whose numbers no task corrects, such as
+    the shop's orders. Common spellings that the column can't normalise fulfil the condition, too; an index finds each
+    of them.
     """
     digits: ColumnElement[str] = (
         bindparam("number", type_=String) if corporation_number is None else literal(corporation_number, String)
@@ -105,8 +107,9 @@ def is_number_sql(number_key: ColumnElement[Any], corporation_number: str | None
 
 
 def list_number_keys(corporation_numbers: Iterable[str]) -> list[str]:
-    """Return the values of `number_key` by which `is_number_sql` finds these corporation numbers, for a query of many
-    numbers."""
+    """Return the values of `number_key` by which `make_has_number_condition` finds these corporation numbers, for a
+    query of many numbers.
+    """
     return [
         key
         for number in corporation_numbers

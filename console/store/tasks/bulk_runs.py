@@ -116,8 +116,8 @@ _WRITE_ROW_RESULT_STATEMENT = (
 )
 
 
-def count_chosen_records(conn: Connection, person: str, since: datetime) -> int:
-    """Return the number of records in all bulk runs that `person` has created after `since`."""
+def count_records_in_runs_of_person(conn: Connection, person: str, since: datetime) -> int:
+    """Return the number of records in all bulk runs that `person` has created after the instant `since`."""
     return int(conn.scalar(_CHOSEN_RECORD_COUNT_QUERY, {"person": person, "since": convert_to_naive_utc(since)}) or 0)
 
 

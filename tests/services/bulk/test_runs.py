@@ -87,7 +87,7 @@ def test_two_runs_created_at_once_respect_the_limit_of_a_day(
     """
     make_unknown_checks(console, ROW_COUNT)
     monkeypatch.setattr("console.services.bulk.runs.MAX_BULK_RECORDS_PER_DAY", ROW_COUNT)
-    count_chosen_records, turns = bulk_runs.count_chosen_records, iter([True])
+    count_records_in_runs_of_person, turns = bulk_runs.count_records_in_runs_of_person, iter([True])
     others, refused = list[Thread](), list[str]()
     with place.desk(alarmbox, desk=1, TIME_SCALE="1") as other:
 
@@ -95,13 +95,13 @@ def test_two_runs_created_at_once_respect_the_limit_of_a_day(
             refused.append(call_for_refusal_code(lambda: other.bulk_runs.create_run("probe", "unknown")))
 
         def let_other_desk_overtake(conn: Connection, person: str, since: datetime) -> int:
-            count = count_chosen_records(conn, person, since)
+            count = count_records_in_runs_of_person(conn, person, since)
             if next(turns, False):
                 lock_name = f"bulk_runs_of_{person}"
                 others.append(start_other_process(monkeypatch, bulk_run_service, lock_name, create_other_run))
             return count
 
-        monkeypatch.setattr(bulk_runs, "count_chosen_records", let_other_desk_overtake)
+        monkeypatch.setattr(bulk_runs, "count_records_in_runs_of_person", let_other_desk_overtake)
         assert console.bulk_runs.create_run("probe", "unknown").size == ROW_COUNT
         others[0].join()
     assert refused == ["usage"]

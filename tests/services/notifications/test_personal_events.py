@@ -25,7 +25,7 @@ from console.domain.payments.records import RefundRequest
 from console.domain.tasks.records import Alert
 from console.services.notifications import personal_events
 from console.services.process.context import act_as
-from console.store.notifications import own_requests
+from console.store.notifications import personal_events as stored_events
 from tests.support.payment_desks import PaymentDesk
 
 EventFacts = tuple[str, str, str, str, str | None]
@@ -178,7 +178,7 @@ def test_the_decision_about_an_old_request_is_an_event(scene: PaymentDesk, monke
     now = scene.context.now()
     scene.place.sql("INSERT INTO operators (name, roles, may_buy) VALUES ('op-a', 'operator', 0)")
     for name in ("_DECIDED_REFUNDS_QUERY", "_CLOSED_PROPOSALS_QUERY"):
-        monkeypatch.setattr(own_requests, name, getattr(own_requests, name).limit(2))
+        monkeypatch.setattr(stored_events, name, getattr(stored_events, name).limit(2))
     at = f"{now:%Y-%m-%d %H:%M:%S}"
     for number, id in enumerate(ids):
         closed = f"'{now + timedelta(seconds=-number):%Y-%m-%d %H:%M:%S}'"

@@ -204,7 +204,9 @@ def _check_filters(
             ]
             records = _read_all_pages(conn, name, lapsed, _make_choice(chosen), page_size(turn))
             assert _make_record_refs(records) == _make_record_refs(right), text
-            count, oldest = chosen_records.count_chosen_records(conn, name, lapsed, _make_choice(chosen))
+            count, oldest = chosen_records.count_chosen_records_and_find_oldest(
+                conn, name, lapsed, _make_choice(chosen)
+            )
             assert count == len(right), text
             assert oldest == min((one.state_since for one in right if one.state_since), default=None), text
 

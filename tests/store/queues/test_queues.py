@@ -326,7 +326,7 @@ def test_the_count_of_a_queue_equals_its_rows(database: Database, name: str, lap
     """The count and the oldest age of a queue equal those of its rows."""
     with database.read() as conn:
         rows = [one for _, one in read_all_pages(conn, name, 1_000, lapsed)]
-        assert queues.count_queue_records(conn, name, lapsed) == (
+        assert queues.count_queue_records_and_find_oldest(conn, name, lapsed) == (
             len(rows),
             min(one.state_since for one in rows if one.state_since),
         )
@@ -343,7 +343,7 @@ def test_the_oldest_record_of_a_queue_may_be_one_that_was_not_counted(
     with database.read() as conn:
         rows = [one for _, one in read_all_pages(conn, name, 1_000, lapsed)]
         monkeypatch.setattr(queues, "MAX_COUNTED_RECORDS", 1)
-        assert queues.count_queue_records(conn, name, lapsed) == (
+        assert queues.count_queue_records_and_find_oldest(conn, name, lapsed) == (
             min(len(rows), 2),
             min(one.state_since for one in rows if one.state_since),
         )
@@ -356,15 +356,18 @@ def test_counts_of_queues_stop_at_their_limit(database: Database, monkeypatch: p
     monkeypatch.setattr(queues, "MAX_COUNTED_RECORDS", 4)
     with database.read() as conn:
         for name in queues.RECORD_QUEUE_NAMES:
-            assert queues.count_queue_records(conn, name, NO_LAPSED_IDS)[0] == 5
-            assert queues.count_queue_records(conn, name, LAPSED_IDS)[0] == 5
+            assert queues.count_queue_records_and_find_oldest(conn, name, NO_LAPSED_IDS)[0] == 5
+            assert queues.count_queue_records_and_find_oldest(conn, name, LAPSED_IDS)[0] == 5
 
 
 @each_queue
 def test_a_queue_is_counted_by_one_statement(database: Database, name: str) -> None:
     """The program counts a queue with one SQL statement, however many kinds and states the queue contains."""
     with database.read() as conn:
-        assert len(record_statements(conn, lambda: queues.count_queue_records(conn, name, LAPSED_IDS))) == 1
+        assert (
+            len(record_statements(conn, lambda: queues.count_queue_records_and_find_oldest(conn, name, LAPSED_IDS)))
+            == 1
+        )
 
 
 def record_statements(conn: Connection, ask: Callable[[], object]) -> list[str]:

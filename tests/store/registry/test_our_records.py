@@ -37,5 +37,5 @@ def test_unnormalised_numbers_of_orders_are_our_numbers(conn: Connection) -> Non
 def test_a_search_finds_open_records_of_unnormalised_numbers(conn: Connection) -> None:
     """An order that needs a person, with `T` before the digits of its number, counts as an open record of the
     corporation."""
-    assert our_records.find_our_numbers(conn, [CORPORATION_NUMBER]) == {CORPORATION_NUMBER: True}
+    assert our_records.find_numbers_with_our_records(conn, [CORPORATION_NUMBER]) == {CORPORATION_NUMBER: True}
     assert CORPORATION_NUMBER in our_records.list_numbers_of_open_records(conn)

@@ -42,7 +42,7 @@ QUERY_BY_NAME: dict[str, Query] = {
     "count of open changes": lambda conn: alerts.count_open_alerts_and_find_oldest(
         conn, CORPORATION_CHANGE_RULE, 1_001
     ),
-    "records of numbers": lambda conn: our_records.find_our_numbers(conn, CORPORATION_NUMBERS),
+    "records of numbers": lambda conn: our_records.find_numbers_with_our_records(conn, CORPORATION_NUMBERS),
     "open records": our_records.list_numbers_of_open_records,
     **{
         f"newest {kind}": partial(live_records.find_highest_record_id, kind=kind)

@@ -1,5 +1,6 @@
-"""Reads the decided refunds, closed proposals and ended bulk runs of one person, with only the columns that a
-notification shows."""
+"""Reads the events of which a person is notified: the person's decided refunds, closed proposals and ended bulk runs.
+Only the columns that a notification shows are read.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -10,9 +10,9 @@ from console.domain.records import Person
 from console.store.access.operators import insert_person
 from console.store.credit_checks import joined_reads
 from console.store.payments import orders, payments
-from console.store.records import money_by_corporation
+from console.store.records import corporation_records
 from console.store.records import prefix_search as beginnings
-from console.store.records.money_by_corporation import RecordsOfNumber
+from console.store.records.corporation_records import RecordsOfNumber
 from console.store.refunds import refunds
 from console.store.schema.core import operations
 from tests.store.credit_checks.test_joined_reads import make_operation_row
@@ -57,13 +57,13 @@ def test_a_number_finds_its_orders_payments_and_refunds_once(connection: Connect
         insert_person(connection, Person(name, frozenset({role}), may_buy=False))
         refunds.insert_vote(connection, given_back[1].id, name, NOW)
     insert_requested_refund(connection, insert_paid_payment(connection, "P-7"))
-    records_of_number = money_by_corporation.list_records_of_number(connection, CORPORATION_NUMBER)
+    records_of_number = corporation_records.list_records_of_number(connection, CORPORATION_NUMBER)
     assert records_of_number.orders == (find_order(connection, empty), find_order(connection, one))
     assert records_of_number.orders[1].payment_ids == (through_order.id, both.id)
     assert records_of_number.payments == (of_foreign_order, own, both, through_order)
     assert records_of_number.refunds == tuple(reread_refund(connection, refund.id) for refund in reversed(given_back))
     assert records_of_number.refunds[1].checkers == ("lead-c", "lead-b")  # aud-e is no approver any more
-    assert money_by_corporation.list_records_of_number(connection, "5000000000000") == RecordsOfNumber()
+    assert corporation_records.list_records_of_number(connection, "5000000000000") == RecordsOfNumber()
 
 
 def test_lapsed_calls_are_shown_as_unknown(connection: Connection) -> None:
@@ -88,7 +88,7 @@ def test_lapsed_calls_are_shown_as_unknown(connection: Connection) -> None:
         | {"subject_kind": "refund", "id": "c", "idempotency_key": "c"},
     ]
     connection.execute(insert(operations), calls)
-    records_of_number = money_by_corporation.list_records_of_number(connection, CORPORATION_NUMBER)
+    records_of_number = corporation_records.list_records_of_number(connection, CORPORATION_NUMBER)
     assert [(one.merchant_payment_id, one.certainty.value) for one in records_of_number.payments] == [
         ("P-3", "known"),
         ("P-2", "known"),
@@ -126,7 +126,7 @@ def test_one_read_reports_the_existence_of_other_records(connection: Connection,
         ).has_orders_or_payments
         is False
     )
-    assert money_by_corporation.list_records_of_number(connection, CORPORATION_NUMBER) != RecordsOfNumber()
+    assert corporation_records.list_records_of_number(connection, CORPORATION_NUMBER) != RecordsOfNumber()
 
 
 def test_a_search_by_corporation_is_one_statement(connection: Connection) -> None:
@@ -136,7 +136,7 @@ def test_a_search_by_corporation_is_one_statement(connection: Connection) -> Non
     refund = insert_requested_refund(connection, payment)
     statements: list[str] = []
     event.listen(connection, "before_cursor_execute", lambda _conn, _cursor, sql, *_: statements.append(sql))
-    records_of_number = money_by_corporation.list_records_of_number(connection, CORPORATION_NUMBER)
+    records_of_number = corporation_records.list_records_of_number(connection, CORPORATION_NUMBER)
     assert (
         len(records_of_number.orders),
         len(records_of_number.payments),
@@ -146,7 +146,7 @@ def test_a_search_by_corporation_is_one_statement(connection: Connection) -> Non
     insert_person(connection, Person("lead-b", frozenset({"approver"}), may_buy=False))
     refunds.insert_vote(connection, refund.id, "lead-b", NOW)
     statements.clear()
-    money_by_corporation.list_records_of_number(connection, CORPORATION_NUMBER)
+    corporation_records.list_records_of_number(connection, CORPORATION_NUMBER)
     assert len(statements) == 2
 
 

@@ -1,4 +1,4 @@
-"""Reads the orders, payments and refunds of a corporation number in one query."""
+"""Reads the records of a corporation number in one query: its orders, payments and refunds."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from console.store.payments import orders, payments
 from console.store.payments import row_mapping as payment_rows
 from console.store.refunds import refunds
 from console.store.refunds import row_mapping as refund_rows
-from console.store.schema.claim_columns import is_number_sql
+from console.store.schema.claim_columns import make_has_number_condition
 from console.store.schema.core import approvals
 from console.store.schema.payments import orders as order_table
 from console.store.schema.payments import payments as payment_table
@@ -35,7 +35,7 @@ from console.store.schema.payments import refunds as refund_table
 
 _Record = TypeVar("_Record", Order, Payment, Refund)
 _NUMBER_PARAMETER: BindParameter[str] = bindparam("number")
-_ORDER_OF_NUMBER_CONDITION = is_number_sql(order_table.c.number_key)
+_ORDER_OF_NUMBER_CONDITION = make_has_number_condition(order_table.c.number_key)
 _ORDER_INDEX = 0
 _PAYMENT_INDEX = len(orders.ORDER_COLUMNS)
 _ORDER_ID_OF_PAYMENT_END = _PAYMENT_INDEX + 2
