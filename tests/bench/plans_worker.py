@@ -7,8 +7,7 @@ from typing import Any
 from console.store.alerts import alerts, outbox
 from console.store.payments import stock_reservations as stock
 from console.store.reconciliation import runs as reconciliations
-from console.store.records import assignments as takes
-from console.store.records import notes
+from console.store.records import notes, takes
 from console.store.tasks import bulk_runs as bulk
 from console.store.tasks import sagas
 from tests.bench.filling import drop_triggers

@@ -449,7 +449,7 @@ def find_acknowledged_changes(
     reopenable_alerts = [alert for alert in reopenable_alerts if newest_alert_ids[alert.subject_id] == alert.id]
     return tuple(
         (alert, change)
-        for alert, change in watched_corporations.find_changes(conn, reopenable_alerts)
+        for alert, change in watched_corporations.find_company_changes(conn, reopenable_alerts)
         if change.changed_facts
     )
 

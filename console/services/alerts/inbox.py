@@ -173,7 +173,7 @@ class AlertService:
             found_alerts = alerts.list_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, limit + 1, last_id)
             open_alerts = complete_alerts_with_corporations(self._context, found_alerts[:limit])
             items = self._make_changed_company_items(
-                conn, watched_corporations.find_changes(conn, open_alerts), with_related=with_related
+                conn, watched_corporations.find_company_changes(conn, open_alerts), with_related=with_related
             )
         has_more = len(found_alerts) > limit
         next_cursor = format_alert_cursor(COMPANIES_QUEUE_NAME, open_alerts[-1].id) if has_more else None

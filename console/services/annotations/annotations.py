@@ -7,8 +7,7 @@ from console.domain.tasks.records import Note, Take
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
 from console.store.database.sqlalchemy_names import Connection
-from console.store.records import assignments as takes
-from console.store.records import notes
+from console.store.records import notes, takes
 
 
 class RecordAnnotations(TypedDict):

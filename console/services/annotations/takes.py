@@ -12,8 +12,7 @@ from console.services.audit import refusals
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
 from console.store.operations import journal
-from console.store.records import any_record
-from console.store.records import assignments as takes
+from console.store.records import any_record, takes
 
 TAKE_ACTION = AuditAction.RECORD_TAKE
 TAKE_DURATION = timedelta(minutes=30)

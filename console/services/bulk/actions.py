@@ -22,7 +22,7 @@ from console.services.annotations.takes import TakeService
 from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
-from console.store.operations import rate_gate
+from console.store.operations import call_rates
 
 PROVIDER_CALL_SPACING_SECONDS = 0.2
 """Time between the starts of two calls to one provider, in seconds, over all bulk runs and desks."""
@@ -115,7 +115,9 @@ class BulkActionRunner:
         if provider is None or spacing_seconds <= 0:
             return
         wait_seconds = self._context.write(
-            lambda tx: rate_gate.reserve_call_start_and_get_wait_seconds(tx.conn, f"bulk_{provider}", spacing_seconds)
+            lambda tx: call_rates.reserve_call_start_and_get_wait_seconds(
+                tx.conn, f"bulk_{provider}", spacing_seconds
+            )
         )
         self._context.clock.sleep(wait_seconds)
 

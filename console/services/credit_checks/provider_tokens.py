@@ -35,8 +35,8 @@ from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
+from console.store.operations import call_rates
 from console.store.operations import provider_tokens as tokens
-from console.store.operations import rate_gate
 from console.store.operations.leases import Lease
 from console.store.operations.provider_tokens import StoredToken
 from console.store.spool.cipher import Cipher, DecryptionFailed
@@ -396,6 +396,6 @@ class DatabaseRateLimiter:
         if self._spacing_seconds <= 0:
             return
         wait_seconds = self._context.write(
-            lambda tx: rate_gate.reserve_call_start_and_get_wait_seconds(tx.conn, self._name, self._spacing_seconds)
+            lambda tx: call_rates.reserve_call_start_and_get_wait_seconds(tx.conn, self._name, self._spacing_seconds)
         )
         self._context.clock.sleep(wait_seconds)

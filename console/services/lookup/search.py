@@ -27,7 +27,7 @@ from console.store.lookup import record_search
 from console.store.lookup.record_search import RecordSearch
 from console.store.operations import journal, request_ids
 from console.store.queues.filter_sql import QueueChoice
-from console.store.records import assignments, prefix_search
+from console.store.records import prefix_search, takes
 
 if TYPE_CHECKING:
     from console.store.queues.table_queries import QueuedRecord
@@ -191,7 +191,7 @@ class GlobalSearch:
         if not queue_choice.needs_owners:
             return queue_choice
         owner_by_record_id: dict[str, dict[int, str]] = {}
-        for take in assignments.list_running_takes(conn, self._context.now()):
+        for take in takes.list_running_takes(conn, self._context.now()):
             owner_by_record_id.setdefault(take.kind, {})[take.subject_id] = take.person
         return replace(queue_choice, owners=owner_by_record_id)
 

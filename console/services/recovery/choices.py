@@ -41,8 +41,7 @@ from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases
 from console.store.payments import currency_limits, orders, payments
-from console.store.records import any_record
-from console.store.records import assignments as takes
+from console.store.records import any_record, takes
 from console.store.refunds import approvals, refunds
 
 if TYPE_CHECKING:

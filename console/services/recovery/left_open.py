@@ -14,7 +14,7 @@ from console.services.process.context import ServiceContext
 from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
-from console.store.records import assignments as takes
+from console.store.records import takes
 from console.store.refunds import refunds
 from console.store.tasks import bulk_runs
 

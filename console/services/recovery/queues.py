@@ -44,8 +44,7 @@ from console.store.payments.payments import PAYMENT_KIND
 from console.store.queues import chosen_records, queues
 from console.store.queues.filter_sql import QueueChoice
 from console.store.queues.table_queries import QueuedRecord
-from console.store.records import any_record
-from console.store.records import assignments as takes
+from console.store.records import any_record, takes
 from console.store.refunds.refunds import REFUND_KIND
 
 MAX_ROWS_PER_PAGE = 1_000

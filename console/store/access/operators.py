@@ -187,9 +187,10 @@ def read_people_by_name(conn: Connection) -> Mapping[str, StoredPerson]:
 
 
 def save_person(conn: Connection, stored_person: StoredPerson, now: datetime) -> None:
-    """Insert or update a person. If the person was disabled before and still is, the stored time of disabling doesn't
-    change. If the same administrator has disabled the person as before, the reason doesn't change either. Raises
-    StaleRow if an administrator disables or enables the person at the same moment.
+    """Insert or update the row of a person in the table `operators`. If the stored row is disabled and
+    `stored_person` is, too, the stored time of disabling doesn't change. If both name the same administrator
+    (`disabled_by`), the stored reason doesn't change either. Raises StaleRow if an administrator disables or enables
+    the person at the same moment.
     """
     person, name = stored_person.person, stored_person.person.name
     if name not in conn.scalars(select(operators.c.name).where(operators.c.name == name)).all():

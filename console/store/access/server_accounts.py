@@ -31,6 +31,8 @@ _ROLE_NOT_GRANTED_ERRORS = frozenset({1141, 1961, 1962, 3523, 3530})  # REVOKE o
 class DesiredAccount:
     """The desired state of a database account.
 
+    - `name`: the name of the account, without its host
+    - `roles`: the roles of the server that the account must have, without the name of the database
     - `is_locked`: no program can log in with the account, and it has no roles; `is_suspended`: no program can log in
       with the account, but it keeps its roles, because two administrators may enable the person
     - `needs_tls`: the account may only be used over encrypted connections

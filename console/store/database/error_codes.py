@@ -306,9 +306,10 @@ def is_unreachable(connection_error: BaseException) -> bool:
 
 
 def has_error_code_at_login(connection_error: BaseException) -> bool:
-    """True if this error of a new connection has a number to which an error code belongs. False for the numbers by
-    which a server says that a setting or the lack of memory prevents a statement: the caller treats such an error of
-    a login as CONNECTION_NOT_OPENED_ERROR."""
+    """True if this error of a new connection has an error code of its own. False if the server has no number for the
+    error, if the number has no error code, and for the numbers by which a server says that a setting or the lack of
+    memory prevents a statement. The caller treats an error without a code as CONNECTION_NOT_OPENED_ERROR.
+    """
     number = _find_driver_error_number(connection_error)
     return number in _CODE_BY_NUMBER and number not in _REFUSED_BY_SETTING_ERRORS | _NO_MEMORY_ERRORS
 

@@ -146,7 +146,8 @@ def parse_server_url(url: URL, *, without_time_limit: bool = False) -> Server:
 
     Options in its query: `ssl_ca`, `ssl_cert`, `ssl_key` (paths), `ssl_key_password`, and one `fallback=host:port`
     for each further node of a cluster. `charset`, `ssl_verify_cert` and `ssl_verify_identity` are accepted without
-    effect: the character set is always utf8mb4, and `_make_tls_options` decides about verification.
+    effect: the character set is always utf8mb4. The certificate chain and the host name of the server are always
+    verified, except on an unencrypted connection, which is used only to this machine.
 
     `without_time_limit` removes the time limit of statements: for the commands `db …`, never for a desk. Raises
     ConsoleError `bad_profile` for a `fallback` of another form, and for any other option, because a mistyped option

@@ -37,7 +37,7 @@ from console.store.registry.registry_file import (
     open_for_reading,
     put_registry_in_use,
     read_registry_in_use,
-    recover_unfinished_build,
+    recover_complete_build,
     start_building,
 )
 from console.store.registry.schema import FORMAT_VERSION
@@ -163,7 +163,7 @@ def fetch_registry(
     if manifest is None:
         return None
     with hold_import_lock(folder), translate_errors(folder):
-        recover_unfinished_build(folder)
+        recover_complete_build(folder)
         status = _read_desk_status_unless_damaged(folder)
         if not _is_fetch_needed(manifest, status):
             return None

@@ -9,7 +9,7 @@ from pathlib import Path
 from console.domain.registry.corporations import ImportProgress, RegistryStatus
 from console.store.registry.import_difference import apply_difference
 from console.store.registry.import_order import RegistryCoverage, adds_prefectures, check_import_order
-from console.store.registry.import_whole import build_whole, delete_source_files_key, finish_build, open_build
+from console.store.registry.import_whole import build_whole, delete_key_of_build, open_build, switch_build_to_wal
 from console.store.registry.progress import ImportRun
 from console.store.registry.reader import read_coverage, read_status
 from console.store.registry.registry_file import (
@@ -19,7 +19,7 @@ from console.store.registry.registry_file import (
     open_for_writing,
     put_registry_in_use,
     read_registry_in_use,
-    recover_unfinished_build,
+    recover_complete_build,
 )
 from console.store.registry.schema import open_transaction, read_applied_hashes
 from console.store.registry.source_file import SourceFile, open_source
@@ -61,7 +61,7 @@ def import_under_lock(
     registry's status after the import. The caller holds the import lock, and converts errors of SQLite and of the
     operating system to ConsoleError (`translate_errors`).
     """
-    recover_unfinished_build(folder)
+    recover_complete_build(folder)
     sources = sorted((_open_source(path, import_run, latest_day) for path in paths), key=_make_import_order_key)
     current_coverage = _read_current_coverage(folder, sources[0])
     check_import_order(current_coverage, sources)
@@ -97,7 +97,7 @@ def _import_whole_files(
             if source.sha256 not in read_applied_hashes(connection):
                 with open_transaction(connection):
                     apply_difference(connection, source, import_run)
-        finish_build(connection)
+        switch_build_to_wal(connection)
     put_registry_in_use(folder, sources[-1].day)
 
 
@@ -107,7 +107,7 @@ def _import_differences(folder: Path, sources: Sequence[SourceFile], import_run:
     with closing(open_for_writing(file)) as connection, open_transaction(connection):
         for source in sources:
             apply_difference(connection, source, import_run)
-        delete_source_files_key(connection)
+        delete_key_of_build(connection)
 
 
 def _read_current_coverage(folder: Path, first_source: SourceFile) -> RegistryCoverage | None:

@@ -139,12 +139,12 @@ def build_whole(
         _write_summary(connection, sources)
 
 
-def finish_build(connection: sqlite3.Connection) -> None:
+def switch_build_to_wal(connection: sqlite3.Connection) -> None:
     """Switch a complete build to a write-ahead log, the journal mode of a registry in use."""
     connection.execute("PRAGMA journal_mode=WAL")
 
 
-def delete_source_files_key(connection: sqlite3.Connection) -> None:
+def delete_key_of_build(connection: sqlite3.Connection) -> None:
     """Delete the list of the build's source files, which is the key of the build, from the table `facts` of the
     registry. The list is no longer right, because other files were applied to the registry afterwards."""
     connection.execute("DELETE FROM facts WHERE name = 'build'")

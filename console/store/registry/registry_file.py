@@ -164,7 +164,7 @@ def put_registry_in_use(folder: Path, day: date) -> None:
     _delete_unused_registries(folder)
 
 
-def recover_unfinished_build(folder: Path) -> None:
+def recover_complete_build(folder: Path) -> None:
     """If an import was killed before its complete build was put in use, move this build back to the folder
     `building`, so that the next import continues it. Delete the folders of all other registries that aren't in
     use. The caller holds the import lock.

@@ -72,7 +72,8 @@ class FullTextExpressions:
 
     def leaves_words_out(self, query: RegistryQuery) -> bool:
         """True if the query has a word that counts for the rank (`list_words_other_than_legal_forms`), but by which
-        the index isn't searched (`_list_indexed_words`), such as a word of one character."""
+        the index isn't searched, such as a word of one character.
+        """
         return any(
             word not in _list_indexed_words(words)
             for words in (query.words, query.script_pieces)

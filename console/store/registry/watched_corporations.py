@@ -137,14 +137,13 @@ def store_facts(
         raise RunAgain
 
 
-def find_changes(conn: Connection, open_alerts: Collection[Alert]) -> tuple[tuple[Alert, CompanyChange], ...]:
-    """Return each of these open alerts about changed companies with the corporation's facts before and now. An alert
-    is left out if the corporation has no row, or no readable facts. If only the facts before are missing or
-    unreadable, the result has the present facts in their place."""
+def find_company_changes(conn: Connection, open_alerts: Collection[Alert]) -> tuple[tuple[Alert, CompanyChange], ...]:
+    """Return each of these open alerts about changed companies with the corporation's facts before the change and
+    now. An alert is left out if the corporation has no row, or no readable facts. If only the facts before the change
+    are missing or unreadable, the result has the present facts in their place.
+    """
     rows = find_by_numbers(conn, {get_corporation_number_of_subject(alert.subject_id) for alert in open_alerts})
-    alerts_and_rows = (
-        (alert, rows.get(get_corporation_number_of_subject(alert.subject_id))) for alert in open_alerts
-    )
+    alerts_and_rows = ((alert, rows.get(get_corporation_number_of_subject(alert.subject_id))) for alert in open_alerts)
     return tuple(
         (alert, _make_company_change(alert, row, row.facts)) for alert, row in alerts_and_rows if row and row.facts
     )

@@ -18,7 +18,7 @@ from console.domain.records import PurchaseRequest
 from console.domain.usage_problems import UsageProblem
 from console.services.process.list_cursors import format_list_cursor, parse_list_cursor
 from console.store.payments import orders
-from console.store.records import assignments
+from console.store.records import takes
 from console.views.queues.cause_groups import make_group_reader
 from console.views.queues.rows import QueueListQuery, make_row_reader
 from tests.services.recovery.test_all_record_kinds import REVIEW_WORK, connection, console, list_kinds_and_ids
@@ -113,10 +113,10 @@ def test_a_take_that_ends_between_two_pages_hides_no_record(console: Console, co
     ids = [insert_begun_payment(connection, f"P-{number}").id for number in range(3)]
     now, order = console._context.now(), QueueSortOrder(SortColumn.OWNER)
     for payment_id, person in zip(ids, ("op-a", "op-b", "op-b"), strict=True):
-        assignments.take_record(connection, "payment", payment_id, person, now, now + timedelta(minutes=30))
+        takes.take_record(connection, "payment", payment_id, person, now, now + timedelta(minutes=30))
     first = console.recovery.read_queue("pending", 2, sort_order=order)
     assert [item.owner for item in first.items] == ["op-a", "op-b"]
-    assignments.release_take(connection, "payment", ids[0], "op-a", console._context.now())
+    takes.release_take(connection, "payment", ids[0], "op-a", console._context.now())
     rest = console.recovery.read_queue("pending", 2, first.next_cursor, sort_order=order)
     assert ids[2] in [item.record.id for item in rest.items]
 

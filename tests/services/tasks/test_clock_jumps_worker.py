@@ -1,7 +1,7 @@
 """Tests of a worker whose clock jumps by a day forward or back and is then corrected: all work is done soon
 afterwards, and nothing is reported, requested or booked twice. The providers' clock is always right. Sagas have
 separate tests. Leases and takes on servers use the server's clock (`store/database/lease_clock.py`,
-`store/records/assignments.py`).
+`store/records/takes.py`).
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from console.domain.payments.states import PaymentState
 from console.sandbox.server import Sandbox
 from console.services.process.context import act_as
 from console.store.alerts import outbox
-from console.store.records import assignments as takes
+from console.store.records import takes
 from tests.support.alert_receiver import SIGNATURE_KEY, AlertReceiver, receive_alerts
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import PaymentDesk, open_payment_desk

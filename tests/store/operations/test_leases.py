@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 
 from console.store.database.engine import Database
-from console.store.operations import leases, rate_gate
+from console.store.operations import call_rates, leases
 from console.store.operations.leases import HoldingProcess, Lease
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
@@ -176,7 +176,7 @@ def test_a_call_starts_one_spacing_after_the_call_before(
     past, the next call starts now."""
     waits = [
         databases[i % 2].write(
-            lambda tx: rate_gate.reserve_call_start_and_get_wait_seconds(tx.conn, "alarmbox", 100.0)
+            lambda tx: call_rates.reserve_call_start_and_get_wait_seconds(tx.conn, "alarmbox", 100.0)
         )
         for i in range(3)
     ]
@@ -184,7 +184,7 @@ def test_a_call_starts_one_spacing_after_the_call_before(
     assert waits[1:] == pytest.approx([100, 200], abs=5)
     hand_clock.at += timedelta(seconds=1_000)
     assert (
-        databases[0].write(lambda tx: rate_gate.reserve_call_start_and_get_wait_seconds(tx.conn, "alarmbox", 100.0))
+        databases[0].write(lambda tx: call_rates.reserve_call_start_and_get_wait_seconds(tx.conn, "alarmbox", 100.0))
         == 0
     )
 
@@ -196,7 +196,7 @@ def test_a_clock_that_was_set_back_delays_no_call(databases: tuple[Database, ...
     database = databases[0]
 
     def reserve_call_start() -> float:
-        return database.write(lambda tx: rate_gate.reserve_call_start_and_get_wait_seconds(tx.conn, "set back", 1.0))
+        return database.write(lambda tx: call_rates.reserve_call_start_and_get_wait_seconds(tx.conn, "set back", 1.0))
 
     reserve_call_start()
     ahead = "UPDATE call_rates SET not_before = not_before + {} WHERE name = 'set back'"
@@ -216,7 +216,7 @@ def test_simultaneous_first_calls_get_different_starts(databases: tuple[Database
     def reserve_call_start(i: int) -> float:
         barrier.wait(MAX_WAIT_SECONDS)
         return databases[i % 2].write(
-            lambda tx: rate_gate.reserve_call_start_and_get_wait_seconds(tx.conn, "fresh", 100.0)
+            lambda tx: call_rates.reserve_call_start_and_get_wait_seconds(tx.conn, "fresh", 100.0)
         )
 
     with ThreadPoolExecutor(8) as threads:

@@ -10,7 +10,7 @@ import pytest
 
 from console.domain.errors import ConsoleError
 from console.store.database.engine import Database
-from console.store.records import assignments as takes
+from console.store.records import takes
 from tests.store.concurrent_transactions import run_at_once
 from tests.store.money_rows import NOW
 from tests.support.places import FIRST_PERSON, Place

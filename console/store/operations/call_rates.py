@@ -1,5 +1,5 @@
 """Limits the rate of calls to a provider over all desks. Each call moves the column `not_before` of the provider's
-row forward, and the next call may not start before that time.
+row of the table `call_rates` forward, and the next call may not start before that time.
 
 The row is locked only during the update, not during the call. So a call that hangs doesn't delay other calls.
 """
