@@ -26,7 +26,7 @@ def run_counter_race(folder: Path, turn_count: int, *, uses_queue: bool = True) 
         (folder / "console.db-turn").unlink(missing_ok=True)
         (folder / "console.db-turn").mkdir()
     with database.write_without_retries() as tx:
-        migrate.write_meta(tx.conn, "sum", "0")
+        migrate.store_meta_if_missing(tx.conn, "sum", "0")
     barrier = get_context().Barrier(PROCESS_COUNT)
     with start_children(increment_row, [(url, turn_count, barrier)] * PROCESS_COUNT) as children:
         waits = [int(child.wait_for_report()) for child in children]

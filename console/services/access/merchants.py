@@ -126,7 +126,7 @@ class MerchantService:
         }
         self._context.record_audit(tx, AuditAction.MERCHANT_CHANGED, provider, facts, kind=PROVIDER_KIND)
         if value_before is None:
-            migrate.write_meta(tx.conn, name, own_merchant.stored_text)
+            migrate.store_meta_if_missing(tx.conn, name, own_merchant.stored_text)
         else:
             migrate.replace_meta(tx.conn, name, value_before, own_merchant.stored_text)
         return change

@@ -381,7 +381,7 @@ class ServiceContext:
             fingerprint = migrate.read_meta(conn, STORE_KEY_FINGERPRINT_NAME)
         if fingerprint is None and not self.acts_through_worker:
             fingerprint = self.database.write(
-                lambda tx: migrate.write_meta(tx.conn, STORE_KEY_FINGERPRINT_NAME, cipher.fingerprint)
+                lambda tx: migrate.store_meta_if_missing(tx.conn, STORE_KEY_FINGERPRINT_NAME, cipher.fingerprint)
             )
         if fingerprint not in (None, cipher.fingerprint):
             problem: BadProfileDetail = {

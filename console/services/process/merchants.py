@@ -120,7 +120,7 @@ def _store_first_merchant(
         return stored_value
     facts = {"environment": own_merchant.environment, "merchant": own_merchant.masked_id}
     context.record_audit(tx, AuditAction.MERCHANT_STORED, provider, facts, kind=PROVIDER_KIND)
-    return migrate.write_meta(tx.conn, name, own_merchant.stored_text)
+    return migrate.store_meta_if_missing(tx.conn, name, own_merchant.stored_text)
 
 
 def refuse_changed_merchants(context: ServiceContext, stored_facts: Mapping[str, str]) -> None:

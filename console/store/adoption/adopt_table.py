@@ -326,5 +326,5 @@ def begin_adoption(conn: Connection, time_zone_name: str) -> str:
     """Store in `console_meta` that the table of credit checks waits for its adoption, and `time_zone_name`, the time
     zone of the table's dates, such as `Asia/Tokyo`. If an earlier run has stored a time zone, it stays. Return the
     stored time zone."""
-    migrate.write_meta(conn, migrate.ADOPTION_KEY, migrate.ADOPTION_WAITING)
-    return migrate.write_meta(conn, DATES_ZONE_META_NAME, time_zone_name)
+    migrate.store_meta_if_missing(conn, migrate.ADOPTION_KEY, migrate.ADOPTION_WAITING)
+    return migrate.store_meta_if_missing(conn, DATES_ZONE_META_NAME, time_zone_name)

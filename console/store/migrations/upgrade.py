@@ -377,11 +377,11 @@ def _store_database_id(conn: Connection) -> None:
     )
     version_table = _get_version_table_name(_read_table_names(conn))
     if version_table == OWN_VERSION_TABLE:
-        write_meta(conn, VERSION_TABLE_META_KEY, version_table)
+        store_meta_if_missing(conn, VERSION_TABLE_META_KEY, version_table)
     from console.store.schema import legacy_table
 
     if legacy_table.waits_for_adoption(conn):
-        write_meta(conn, ADOPTION_KEY, ADOPTION_WAITING)
+        store_meta_if_missing(conn, ADOPTION_KEY, ADOPTION_WAITING)
 
 
 _META_VALUE_QUERY = text("SELECT value FROM console_meta WHERE name = :name")
@@ -394,7 +394,7 @@ def read_meta(conn: Connection, name: str) -> str | None:
     return None if value is None else str(value)
 
 
-def write_meta(conn: Connection, name: str, value: str) -> str:
+def store_meta_if_missing(conn: Connection, name: str, value: str) -> str:
     """Store `value` in `console_meta` under `name`, unless a value is stored already. Return the stored value. Raises
     RunAgain if another process stores a value at the same time.
     """

@@ -291,11 +291,11 @@ def list_lost_operations(conn: Connection, limit: int) -> tuple[tuple[Intent, da
     """
     entries: list[tuple[Intent, datetime, LostOperationState]] = []
     for row in conn.execute(_ALL_LOST_OPERATIONS_QUERY, {"limit": limit}):
-        *intent_values, stored_at, holds_claim, is_restored, is_decided_without_effect, has_failed = row
+        *intent_values, stored_at, holds_claim, is_restored, is_decided, has_failed = row
         state = LostOperationState.OPEN
         if is_restored:
             state = LostOperationState.RESTORED
-        elif is_decided_without_effect:
+        elif is_decided:
             state = LostOperationState.DECIDED
         elif has_failed or not holds_claim:
             state = LostOperationState.ENDED

@@ -143,7 +143,9 @@ def find_company_changes(conn: Connection, open_alerts: Collection[Alert]) -> tu
     are missing or unreadable, the result has the present facts in their place.
     """
     rows = find_by_numbers(conn, {get_corporation_number_of_subject(alert.subject_id) for alert in open_alerts})
-    alerts_and_rows = ((alert, rows.get(get_corporation_number_of_subject(alert.subject_id))) for alert in open_alerts)
+    alerts_and_rows = (
+        (alert, rows.get(get_corporation_number_of_subject(alert.subject_id))) for alert in open_alerts
+    )
     return tuple(
         (alert, _make_company_change(alert, row, row.facts)) for alert, row in alerts_and_rows if row and row.facts
     )

@@ -299,4 +299,6 @@ def _store_merchant(console: Console, provider: str, value: str) -> None:
     """Store the text `value` (environment, masked id, digest, person) as the provider's merchant in the database."""
     from console.store.migrations import upgrade as migrate
 
-    console.database.write(lambda tx: migrate.write_meta(tx.conn, migrate.MERCHANT_NAME_PREFIX + provider, value))
+    console.database.write(
+        lambda tx: migrate.store_meta_if_missing(tx.conn, migrate.MERCHANT_NAME_PREFIX + provider, value)
+    )

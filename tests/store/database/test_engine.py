@@ -56,7 +56,7 @@ def increment_stored_number(file: str, increment_count: int) -> str:
 def test_no_update_is_lost(database: Database) -> None:
     """Many processes read, increase and write one row at the same time, and the final number counts every change."""
     with database.write_without_retries() as tx:
-        migrate.write_meta(tx.conn, "sum", "0")
+        migrate.store_meta_if_missing(tx.conn, "sum", "0")
     call_in_processes(PROCESS_COUNT, increment_stored_number, str(database.file), INCREMENT_COUNT)
     with database.read() as conn:
         total = int(migrate.read_meta(conn, "sum") or 0)
@@ -95,7 +95,7 @@ def test_an_open_reader_blocks_no_writer(database: Database) -> None:
     with database.read() as conn:
         conn.scalar(text("SELECT count(*) FROM console_meta"))
         with database.write_without_retries() as tx:
-            migrate.write_meta(tx.conn, "written", "meanwhile")
+            migrate.store_meta_if_missing(tx.conn, "written", "meanwhile")
 
 
 def test_sqlite_settings_make_a_commit_durable(database: Database) -> None:
@@ -116,7 +116,7 @@ def test_reads_during_the_close_leave_no_connection_open(database: Database) -> 
         database.close()
         conn.scalar(text("SELECT count(*) FROM console_meta"))
     with database.write_without_retries() as tx:
-        migrate.write_meta(tx.conn, "written", "afterwards")
+        migrate.store_meta_if_missing(tx.conn, "written", "afterwards")
     del conn, tx
     gc.collect()
     assert guards.unclosed_connections == []
@@ -189,7 +189,7 @@ def test_a_locked_database_is_reported(database: Database, monkeypatch: pytest.M
     monkeypatch.setattr("console.store.database.sqlite._CONNECTION_PRAGMAS", ("busy_timeout=50",))
     impatient = Database(f"sqlite:///{database.file}")
     with database.write_without_retries() as tx:
-        migrate.write_meta(tx.conn, "held", "yes")
+        migrate.store_meta_if_missing(tx.conn, "held", "yes")
         with pytest.raises(ConsoleError) as refused, impatient.write_without_retries():
             pass
     assert (refused.value.code, refused.value.exit_status) == ("database_locked", 6)
@@ -201,7 +201,7 @@ def fill_limited_database(database: Database, page_count: int) -> None:
         tx.conn.exec_driver_sql(f"PRAGMA max_page_count = {page_count}")
         tx.conn.execute(text("UPDATE console_meta SET value = 'before' WHERE name = 'database_id'"))
         for i in range(2_000):
-            migrate.write_meta(tx.conn, f"row-{i}", "x" * 200)
+            migrate.store_meta_if_missing(tx.conn, f"row-{i}", "x" * 200)
 
 
 def test_a_full_disk_rolls_back_the_whole_transaction(database: Database) -> None:
@@ -248,11 +248,11 @@ def test_an_older_program_that_is_still_open_writes_no_more(
     any more."""
     monkeypatch.setattr("console.store.database.engine.DATABASE_CHECK_INTERVAL_SECONDS", 0.0)
     database.database_check = migrate.require_current_version
-    database.write(lambda tx: migrate.write_meta(tx.conn, "before", "yes"))
+    database.write(lambda tx: migrate.store_meta_if_missing(tx.conn, "before", "yes"))
     with Database(str(database.url)).write_without_retries() as tx:
         tx.conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(ConsoleError) as refused:
-        database.write(lambda tx: migrate.write_meta(tx.conn, "after", "no"))
+        database.write(lambda tx: migrate.store_meta_if_missing(tx.conn, "after", "no"))
     assert (refused.value.code, refused.value.detail["newer"]) == ("schema_mismatch", True)
     with database.read() as conn:
         assert (migrate.read_meta(conn, "before"), migrate.read_meta(conn, "after")) == ("yes", None)
@@ -289,7 +289,7 @@ def test_a_database_that_may_only_be_read_is_named(tmp_path: Path, name: str) ->
         file.chmod(0o666)
 
     def write_nothing(tx: Transaction) -> None:
-        migrate.write_meta(tx.conn, "any", "value")
+        migrate.store_meta_if_missing(tx.conn, "any", "value")
 
     with remove_permissions(home / name, 0o444 if name else 0o555), pytest.raises(ConsoleError) as refused:
         database.write(write_nothing)
@@ -306,13 +306,13 @@ def test_a_desk_whose_log_was_deleted_writes_no_more(database: Database) -> None
     writes no more, also on a new connection: nobody else would see its rows. A desk that opens the file later works.
     """
     with database.write_without_retries() as tx:
-        migrate.write_meta(tx.conn, "before", "1")
+        migrate.store_meta_if_missing(tx.conn, "before", "1")
     log = Path(f"{database.file}-wal")
 
     def write_in_open_transaction() -> None:
         with database.write_without_retries() as tx:
             log.unlink()
-            migrate.write_meta(tx.conn, "lost", "1")
+            migrate.store_meta_if_missing(tx.conn, "lost", "1")
 
     for call in (write_in_open_transaction, lambda: migrate.read_meta_and_schema(database)):
         with pytest.raises(ConsoleError) as refused:
@@ -334,7 +334,7 @@ def test_a_folder_that_is_replaced_during_use_is_reported(tmp_path: Path) -> Non
     home.rename(away)
     calls: tuple[Callable[[], object], ...] = (
         lambda: migrate.read_meta_and_schema(database),
-        lambda: database.write(lambda tx: migrate.write_meta(tx.conn, "any", "value")),
+        lambda: database.write(lambda tx: migrate.store_meta_if_missing(tx.conn, "any", "value")),
     )
     for is_link in (False, True):
         if is_link:

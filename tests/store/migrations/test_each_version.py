@@ -233,7 +233,7 @@ def test_the_version_before_is_installed_again_and_replaced(
         with database.write_without_retries() as tx:
             insert_rows(tx.conn)
             for name, value in STORED_MERCHANT_BY_NAME.items():
-                migrate.write_meta(tx.conn, name, value)
+                migrate.store_meta_if_missing(tx.conn, name, value)
             rows = read_unchanged_rows(tx.conn)
         migrate.upgrade(database)  # creates the triggers that `insert_rows` has dropped
         with behave_as_version(before, monkeypatch):

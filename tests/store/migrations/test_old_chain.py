@@ -57,7 +57,7 @@ def create_old_schema(database: Database, revision: str) -> None:
     with database.write_without_retries() as tx:
         config.attributes.update(connection=tx.conn, versions="alembic_version")
         command.upgrade(config, revision)
-        migrate.write_meta(tx.conn, "database_id", str(uuid.uuid4()))
+        migrate.store_meta_if_missing(tx.conn, "database_id", str(uuid.uuid4()))
 
 
 def read_schema(database: Database) -> dict[str, Any]:
