@@ -6,6 +6,7 @@ import pytest
 
 from console.demo.training.session import open_training
 from console.settings.settings import Settings
+from console.wording.sentences import catalogue as wording
 from tests.cli.conftest import Terminal
 
 _APPROVER_PAUSE_SECONDS = 3_600.0
@@ -27,7 +28,7 @@ def test_training_list_and_check_print_exercises_and_score(unopened_terminal: Te
             "missing_pdf"
         ]
         assert (begun["state"], begun["verdict"], begun["attempts"]) == ("open", None, 1)
-        assert begun["facts"]["number"] in begun["situation"]
+        assert wording.format_corporation_number(begun["facts"]["number"]) in begun["situation"]
         console.credit_checks.refetch(int(begun["facts"]["record"]))
         training = unopened_terminal.json("training", "--check").data
     checked = {each["key"]: each for each in training["incidents"]}["missing_pdf"]
