@@ -391,12 +391,16 @@ class IconButton(PaintedButton):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter, icon_px = QPainter(self), current_appearance().icon_px(self._px)
-        if self.isEnabled() and self.underMouse():
-            draw_frame(painter, QRectF(self.rect()), _CORNER_RADIUS_PX, None, current_appearance().colour("pressed"))
+        get_colour, is_enabled = current_appearance().colour, self.isEnabled()
         icon_position = (self.width() - icon_px) / 2, (self.height() - icon_px) / 2
-        if not self.isEnabled() and current_appearance().theme == "high_contrast":  # the greys differ too little
-            border_colour = current_appearance().colour("disabled_border")
-            draw_frame(painter, QRectF(self.rect()), _CORNER_RADIUS_PX, border_colour, None, is_enabled=False)
+        border_colour = None
+        if current_appearance().theme == "high_contrast":  # the greys differ too little: the edges differ instead
+            border_colour = get_colour("border" if is_enabled else "disabled_border")
+        fill_colour = get_colour("pressed") if is_enabled and self.underMouse() else None
+        if border_colour or fill_colour:
+            draw_frame(
+                painter, QRectF(self.rect()), _CORNER_RADIUS_PX, border_colour, fill_colour, is_enabled=is_enabled
+            )
         colour = current_appearance().colour("muted" if self.isEnabled() else "disabled_text")
         draw_cached_icon(painter, self._icon_name, *icon_position, icon_px, colour)
 
