@@ -552,8 +552,9 @@ def make_allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
     """Return the action `name` of a screen for the record in `facts`; its field `allowed` is True if the action is
     possible now by the rules of the decision table.
 
-    The action `resolve` is possible if at least one decision is. A probe is also possible if the table excludes it
-    only because the provider has no call for the query. If no decision is possible, the action has the first of these
+    The action `resolve` is possible if at least one decision is. A probe that the table excludes only because the
+    provider has no call for the query is possible if a spool may have the provider's answer, which the probe then
+    uses (`ChoiceFacts.may_have_spooled_answer`). If no decision is possible, the action has the first of these
     reasons that exists:
 
     - the acting person has already proposed the decision, or a call or decision is in progress
@@ -571,7 +572,8 @@ def make_allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
     if name == "probe" and choices[0].reason in _UNANSWERABLE_PROBE_REASONS:
         if facts.person is not None and not has_right(facts.person, "probe"):
             return AllowedAction(name, False, "reason.role", {"needs": choices[0].allowed_roles})
-        return AllowedAction(name, True)  # a probe costs nothing; its answer says that the provider can't be asked
+        if facts.may_have_spooled_answer:
+            return AllowedAction(name, True)
     choice_by_reason = {choice.reason: choice for choice in reversed(choices)}
     preferred_reasons = ("reason.own_first_half", f"reason.{ErrorCode.IN_PROGRESS}", READ_ONLY_SWITCH_REASON)
     proposed_state = facts.open_proposal.state if facts.open_proposal is not None else None

@@ -114,6 +114,8 @@ class ChoiceFacts:
     - `read_only_switch`: the read-only switch that stops changes of the record, None if none is on.
     - `person`: the acting person. If None, no right and no earlier decision of a person is checked.
     - `open_proposal`: a first person's proposal about the record; None if none is open.
+    - `may_have_spooled_answer`: the spool that a probe uses has, or may have, the provider's answer to the purchase,
+      which the database lacks.
     """
 
     record: RecoverableRecord
@@ -136,6 +138,7 @@ class ChoiceFacts:
     holder: str | None = None
     holder_since: datetime | None = None
     read_only_switch: ReadOnlySwitch | None = None
+    may_have_spooled_answer: bool = False
 
 
 @dataclass(frozen=True, slots=True)

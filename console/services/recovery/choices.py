@@ -19,7 +19,7 @@ from console.domain.process.lease_names import (
     make_payment_lease_name,
     make_refund_lease_name,
 )
-from console.domain.records import CreditCheck, LeaseHolder, Operation, Person
+from console.domain.records import Certainty, CreditCheck, LeaseHolder, Operation, Person
 from console.domain.recovery.decision_table import list_all_choices, make_allowed_action
 from console.domain.recovery.records import (
     ChoiceFacts,
@@ -156,7 +156,20 @@ class DecisionChoiceReader:
             take=take,
             purchase_blocker_id=None if purchase_blocker is None else purchase_blocker.id,
             read_only_switch=find_read_only_switch(conn, CREDIT_CHECK_PROVIDER),
+            may_have_spooled_answer=self._may_have_spooled_answer(record),
         )
+
+    def _may_have_spooled_answer(self, record: CreditCheck) -> bool:
+        """True if the outcome of the purchase is unknown, and this desk's spool has an answer to it, or AlarmBox's id
+        of it. Also True if a worker would do the probe, because this desk can't read the worker's spool."""
+        if record.certainty is not Certainty.UNKNOWN:
+            return False
+        if self._context.acts_through_worker:
+            return True
+        entry = self._context.spool.find(record.operation_id) if record.operation_id is not None else None
+        if entry is None or entry.intent.database_id != self._context.database_id:
+            return False
+        return entry.has_answer or entry.id_at_provider is not None
 
     def _find_query_possibility_of_purchase(self) -> ProviderQueryPossibility:
         """Return the possibility of asking AlarmBox from this desk about a purchase with an unknown outcome: YES,

@@ -387,14 +387,23 @@ def test_a_warning_ends_with_the_banks_days(after: timedelta, has_warning: bool)
     assert off.reason == "reason.over_limit"
 
 
-def test_a_screen_offers_a_probe_although_no_provider_can_be_asked() -> None:
-    """If the decision table excludes a probe only because the provider has no call for it, a screen still offers the
-    probe to a person with the right role; its answer then says that the provider can't be asked. For an auditor, the
-    reason names the needed role.
+def test_a_screen_offers_a_probe_without_a_provider_call_only_if_a_spool_may_have_the_answer() -> None:
+    """The provider has no call for the question. A screen disables the probe, because it could only fail, with the
+    reason that a bulk run has, too. If a spool may have the provider's answer, the probe stays possible for a person
+    with the right role. For an auditor, the reason names the needed role.
     """
     facts = ChoiceFacts(CHECK, NOW, PERSON_WITH_OPERATOR_ROLE, query_possibility=ProviderQueryPossibility.NO_CALL)
-    assert make_allowed_action(facts, "probe").allowed
-    assert make_allowed_action(replace(facts, person=None), "probe").allowed
-    auditor = replace(facts, person=Person("aud-e", frozenset({AUDITOR}), may_buy=False))
-    refused = make_allowed_action(auditor, "probe")
-    assert (refused.allowed, refused.reason) == (False, "reason.role")
+    for person in (PERSON_WITH_OPERATOR_ROLE, None):
+        action = make_allowed_action(replace(facts, person=person), "probe")
+        assert (action.allowed, action.reason) == (False, "reason.no_list_call")
+        assert make_allowed_action(replace(facts, person=person, may_have_spooled_answer=True), "probe").allowed
+    payment = replace(facts, record=replace(PAYMENT, certainty=Certainty.UNKNOWN))
+    assert make_allowed_action(payment, "probe").reason == "reason.no_read_call"
+    for may_have_answer in (False, True):
+        auditor = replace(
+            facts,
+            person=Person("aud-e", frozenset({AUDITOR}), may_buy=False),
+            may_have_spooled_answer=may_have_answer,
+        )
+        refused = make_allowed_action(auditor, "probe")
+        assert (refused.allowed, refused.reason) == (False, "reason.role")

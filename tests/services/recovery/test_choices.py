@@ -400,6 +400,26 @@ def test_the_table_agrees_with_the_services_without_a_list_call(desk: ChoiceStag
         desk.alarmbox.lists_purchases = True
 
 
+def test_a_page_offers_a_probe_without_a_list_call_only_if_the_spool_has_the_purchase(desk: ChoiceStage) -> None:
+    """AlarmBox can't list purchases. The page of an unknown purchase disables the probe with this reason, because it
+    could only fail. If this desk's spool has AlarmBox's id of the purchase, the probe stays possible: it reads the
+    purchase with this id and can settle the credit check."""
+    desk.alarmbox.lists_purchases = False
+    try:
+        check = _make_check_builders(desk)["unknown"]()
+        console = desk.console
+
+        def read_probe_action() -> tuple[bool, str | None]:
+            details = console.credit_checks.read_credit_check(check.id)
+            return next((one.allowed, one.reason) for one in details.actions if one.action == "probe")
+
+        assert read_probe_action() == (False, "reason.no_list_call")
+        console._context.spool.mark_ended(check.operation_id or "", holds_claim=True, id_at_provider=4711)
+        assert read_probe_action() == (True, None)
+    finally:
+        desk.alarmbox.lists_purchases = True
+
+
 def test_choices_for_credit_checks_exclude_leased_ones(desk: ChoiceStage) -> None:
     """While another process holds the lease of a credit check, the credit check cannot be probed, re-fetched or
     decided.
