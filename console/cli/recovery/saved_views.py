@@ -137,7 +137,7 @@ def format_saved_view_list_lines(counts: Sequence[ViewCount], translator: Transl
         (
             str(view_count.view.id),
             wording.NO_VALUE
-            if view_count.count is None
+            if view_count.count is None or view_count.unreadable_conditions
             else wording.format_count(view_count.count, is_capped=view_count.is_capped),
             *_make_saved_view_cells(view_count.view, translator),
         )

@@ -85,12 +85,14 @@ class SavedView:
 @dataclass(frozen=True, slots=True)
 class ParsedView:
     """The filter and the sort order (`sort_order`) of a view's content, as this program understands them. `problems`
-    are the parts that this program doesn't understand and therefore ignores.
+    are the parts that this program doesn't understand and therefore ignores; `unreadable_conditions` are those of
+    them that are conditions.
     """
 
     filter: ParsedFilter
     sort_order: QueueSortOrder
     problems: tuple[str, ...]
+    unreadable_conditions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ class ViewCount:
     """The number of records that a view shows. `is_capped`: there may be more, because only a part of the queue was
     counted. `count` is None for a view that can't be counted: it searches words, or its queue is unknown. `oldest` is
     the instant since which the oldest counted record has its present state, None if no record was counted; `problems`
-    are the parts of the view that this program doesn't understand.
+    are the parts of the view that this program doesn't understand. If `unreadable_conditions`, the conditions among
+    them, isn't empty, `count` also contains records that these conditions would exclude.
     """
 
     view: SavedView
@@ -106,6 +109,7 @@ class ViewCount:
     is_capped: bool = False
     oldest: datetime | None = None
     problems: tuple[str, ...] = ()
+    unreadable_conditions: tuple[str, ...] = ()
 
 
 def clean_view_name(text: str) -> str:
@@ -170,14 +174,19 @@ def parse_view(content: ViewContent, person: str | None) -> ParsedView:
     nobodys_conditions = list(filter(is_own_records_operator, filter_words)) if person is None else []
     parsed_filter = parse_filter(" ".join(word for word in filter_words if word not in nobodys_conditions), person)
     order = parse_sort_order(content.sort) if content.sort else DEFAULT_SORT_ORDER
-    problems = [
+    unreadable_conditions = (
         *parsed_filter.words.split(),
         *parsed_filter.unusable_words,
         *nobodys_conditions,
-    ]
-    problems += [content.sort] if order is None else []
+    )
+    problems = unreadable_conditions if order is not None else (*unreadable_conditions, content.sort)
     words = " ".join(content.words.split())
-    return ParsedView(ParsedFilter(parsed_filter.record_filter, words), order or DEFAULT_SORT_ORDER, tuple(problems))
+    return ParsedView(
+        ParsedFilter(parsed_filter.record_filter, words),
+        order or DEFAULT_SORT_ORDER,
+        problems,
+        unreadable_conditions,
+    )
 
 
 def split_filter_text(text: str) -> tuple[str, str]:

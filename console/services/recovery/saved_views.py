@@ -133,9 +133,14 @@ class SavedViewService:
                 counts_by_position[number].is_capped,
                 counts_by_position[number].oldest,
                 view_reading.problems,
+                view_reading.unreadable_conditions,
             )
             if number in counts_by_position
-            else ViewCount(view, problems=view_reading.problems)
+            else ViewCount(
+                view,
+                problems=view_reading.problems,
+                unreadable_conditions=view_reading.unreadable_conditions,
+            )
             for number, (view, view_reading) in enumerate(zip(views, parsed_views, strict=True))
         ]
 

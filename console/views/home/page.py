@@ -545,10 +545,17 @@ def _make_queue_line(context: WindowContext, queue: str, icon_name: str, tone: s
 
 def _make_saved_view_line(context: WindowContext, view_count: ViewCount) -> CountLine:
     tone: Tone = "care" if view_count.problems else ("text" if view_count.count else "muted")
-    oldest = context.translate("queue.oldest", age=context.format_age(view_count.oldest)) if view_count.oldest else ""
-    icon_name = get_saved_view_icon(view_count)
-    key = make_saved_view_key(view_count.view.id)
-    return CountLine(key, icon_name, tone, view_count.view.name, oldest, format_record_count(view_count))
+    detail = context.translate("queue.oldest", age=context.format_age(view_count.oldest)) if view_count.oldest else ""
+    if view_count.unreadable_conditions:
+        detail = context.translate("view.unreadable")
+    return CountLine(
+        make_saved_view_key(view_count.view.id),
+        get_saved_view_icon(view_count),
+        tone,
+        view_count.view.name,
+        detail,
+        format_record_count(view_count),
+    )
 
 
 def _make_own_work_lines(context: WindowContext) -> list[CountLine]:

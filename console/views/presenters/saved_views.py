@@ -21,7 +21,10 @@ def parse_saved_view_key(key: str) -> int:
 
 
 def format_record_count(view: ViewCount) -> str:
-    """Return the number of records that the saved view shows; "" if they weren't counted."""
+    """Return the number of records that the saved view shows; "" if they weren't counted, and – if the view has a
+    condition that can't be read, because the count then contains records which the condition would exclude."""
+    if view.unreadable_conditions:
+        return wording.NO_VALUE
     return "" if view.count is None else wording.format_count(view.count, is_capped=view.is_capped)
 
 
@@ -34,8 +37,17 @@ def get_saved_view_icon(view: ViewCount) -> str:
     return "people" if view.view.is_team else "filter"
 
 
+def format_view_problem(view: ViewCount, translate: Callable[..., str]) -> str:
+    """Return the sentence about the conditions of the view that can't be read; "" if all of them can."""
+    if not view.unreadable_conditions:
+        return ""
+    return translate("queue.filter_problem", names=view.unreadable_conditions)
+
+
 def make_saved_view_sidebar_entry(view: ViewCount, translate: Callable[..., str]) -> SidebarEntry:
-    """Return the sidebar entry of a saved view. The tooltip of a team's view says that it is the team's."""
+    """Return the sidebar entry of a saved view. Its tooltip says that a team's view is the team's, and names the
+    conditions that can't be read."""
+    team_text = translate("view.shown_team", name=view.view.name) if view.view.is_team else ""
     return SidebarEntry(
         make_saved_view_key(view.view.id),
         get_saved_view_icon(view),
@@ -43,5 +55,5 @@ def make_saved_view_sidebar_entry(view: ViewCount, translate: Callable[..., str]
         "",
         format_record_count(view),
         is_nested=True,
-        explanation=translate("view.shown_team", name=view.view.name) if view.view.is_team else "",
+        explanation="\n".join(filter(None, (team_text, format_view_problem(view, translate)))),
     )

@@ -186,6 +186,8 @@ def test_a_view_counts_the_records_of_its_filter(scene: PaymentDesk, monkeypatch
         )
     assert counts["f kind:payment"].count == counts["f kind:payment flavour:sweet"].count == 3
     assert counts["f kind:payment flavour:sweet"].problems == ("flavour:sweet",)
+    assert counts["f kind:payment flavour:sweet"].unreadable_conditions == ("flavour:sweet",)
+    assert counts["f kind:payment"].unreadable_conditions == ()
     assert (counts["f kind:payment amount:>1000"].count, counts["f kind:payment owner:me"].count) == (2, 1)
     assert (counts["words"].count, counts["words"].is_capped) == (None, False)
     if scene.place.engine == "sqlite":
