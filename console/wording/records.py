@@ -15,6 +15,7 @@ from console.domain.queues.filters import find_cause
 from console.domain.reconciliation.row_comparison import DIFFERENT_AMOUNT_RULE, find_contradicting_rule
 from console.domain.records import RESOLVED_BY_PEOPLE_CAUSE, Certainty, CreditCheck
 from console.domain.recovery.decision_rules import can_probe_ask_provider
+from console.domain.recovery.records import WaitingProposal
 from console.wording import credit_checks as check_words
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences.text_context import TextContext
@@ -241,13 +242,28 @@ def get_corporation_number(record: ShownRecord) -> str:
     return record.corporation_number or ""
 
 
-def get_record_company_name(record: ShownRecord, context: TextContext) -> str:
-    """Return the name of a record's company: the name that the provider gave, otherwise the official name in the
-    corporation registry, marked as a name from the registry. Return "" if neither name is known."""
+def get_record_company_name(record: ShownRecord | WaitingProposal, context: TextContext) -> str:
+    """Return the name of the company of a record or proposal: for a credit check the name that the provider gave for
+    it; otherwise the official name in the corporation registry, marked as a name from the registry; otherwise the
+    name in another credit check of the company. Return "" if no name is known."""
     if isinstance(record, CreditCheck):
         return check_words.get_company_name_of_credit_check(record, context)
     entry = record.registry_entry
-    return check_words.format_official_name_with_mark(entry.corporation.name, context) if entry is not None else ""
+    if entry is None:
+        return record.name_in_credit_check or ""
+    return check_words.format_official_name_with_mark(entry.corporation.name, context)
+
+
+def format_company_name_and_number(record: ShownRecord, context: TextContext) -> str:
+    """Return the name of the record's company and the corporation number, as far as they are known."""
+    number, name = get_corporation_number(record), get_record_company_name(record, context)
+    return wording.join_facts((name, wording.format_corporation_number(number) if number else ""), context.translate)
+
+
+def format_labelled_corporation_number(number: str, context: TextContext) -> str:
+    """Return the corporation number with the words "Corporation number" before it, for a place where it stands
+    without its company's name; "" for an empty number."""
+    return context.translate("corporation.number_line", number=number) if number else ""
 
 
 def format_company_or_title(record: ShownRecord, context: TextContext) -> str:

@@ -147,6 +147,9 @@ KEY_LOOKUP_QUERIES: dict[str, Query] = {
     "live claim": lambda conn: credit_checks.find_live_check(conn, "1", CORPORATION_NUMBER),
     "blocker of a purchase": lambda conn: credit_checks.find_purchase_blocker(conn, "1", CORPORATION_NUMBER),
     "purchase refusals": lambda conn: purchase_refusals.may_refuse_purchase(conn, CORPORATION_NUMBER, "alarmbox"),
+    "names of companies": lambda conn: credit_checks.find_company_names(
+        conn, (CORPORATION_NUMBER, "2000000000000", "5000000000000")
+    ),
     "numbers that we have": lambda conn: credit_checks.list_numbers_with_checks(
         conn, [CORPORATION_NUMBER, CORPORATION_NUMBER[::-1]], 3
     ),

@@ -71,6 +71,9 @@ class Order:
     """The related records from which the explanation of the order's state is made; None if they were not read."""
     registry_entry: "RegistryEntry | None" = field(default=None, repr=False, compare=False)
     """The registry's facts about the record's corporation; None if they were not read, or if there are none."""
+    name_in_credit_check: str | None = field(default=None, repr=False, compare=False)
+    """The company's name in the newest credit check of the same corporation number that has a name; None if it was
+    not read, if there is none, or if the registry has the corporation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,9 @@ class Payment:
     """The related records from which the explanation of the payment's state is made; None if they were not read."""
     registry_entry: "RegistryEntry | None" = field(default=None, repr=False, compare=False)
     """The registry's facts about the record's corporation; None if they were not read, or if there are none."""
+    name_in_credit_check: str | None = field(default=None, repr=False, compare=False)
+    """The company's name in the newest credit check of the same corporation number that has a name; None if it was
+    not read, if there is none, or if the registry has the corporation."""
 
     @property
     def given_back_minor(self) -> int:
@@ -219,6 +225,9 @@ class Refund:
     """The related facts from which the explanation of the refund's state is made; None if they were not read."""
     registry_entry: "RegistryEntry | None" = field(default=None, repr=False, compare=False)
     """The registry's facts about the record's corporation; None if they were not read, or if there are none."""
+    name_in_credit_check: str | None = field(default=None, repr=False, compare=False)
+    """The company's name in the newest credit check of the same corporation number that has a name; None if it was
+    not read, if there is none, or if the registry has the corporation."""
 
     @property
     def cooling_off_end(self) -> datetime | None:

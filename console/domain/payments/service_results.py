@@ -47,8 +47,6 @@ class PaymentDetails:
     - `open_alert_id`: the id of the oldest open alert about the payment; None if there is none
     - `corporation`: the registry's facts about the corporation; None if this desk has no registry or the payment has
       no corporation number
-    - `company_name`: the company's name in the newest credit check that has one; None if there is none, or if
-      `corporation` has the official name
     """
 
     record: Payment
@@ -68,7 +66,6 @@ class PaymentDetails:
     open_alert_id: int | None = None
     newest_events: TimelinePage = EMPTY_TIMELINE_PAGE
     corporation: "CorporationFacts | None" = None
-    company_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +80,6 @@ class OrderDetails:
     - `taken`: the running take of the order; None if no person has taken it
     - `corporation`: the registry's facts about the corporation; None if this desk has no registry or the order has no
       corporation number
-    - `company_name`: the company's name in the newest credit check that has one; None if there is none, or if
-      `corporation` has the official name
     """
 
     record: Order
@@ -101,7 +96,6 @@ class OrderDetails:
     sagas: tuple[SagaProgress, ...] = ()
     alert: AlertItem | None = None
     corporation: "CorporationFacts | None" = None
-    company_name: str | None = None
     explained_payment: Payment | None = None
     sides: tuple[ComparedSide, ...] = ()
 
@@ -189,8 +183,6 @@ class RefundDetails:
     - `holder`: the person and process that call the provider or hold the refund's lease; `awaiting`: "second_person"
       while a decision waits for its second person; `taken`: the running take of the refund; `open_alert_id`: the id
       of the oldest open alert about it. Each is None if there is none.
-    - `company_name`: the company's name in the newest credit check that has one; None if there is none, or if
-      `corporation` has the official name
     """
 
     record: Refund
@@ -215,7 +207,6 @@ class RefundDetails:
     newest_events: TimelinePage = EMPTY_TIMELINE_PAGE
     payment_sides: tuple[ComparedSide, ...] = ()
     corporation: "CorporationFacts | None" = None
-    company_name: str | None = None
     version_at_request: int | None = None
 
 

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from console.domain.access.read_only import ReadOnlySwitch
 from console.domain.payments.compared_sides import MoneyParts
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Person
 from console.domain.tasks.records import Take
+
+if TYPE_CHECKING:
+    from console.domain.registry.facts import RegistryEntry
 
 RecoverableRecord: TypeAlias = CreditCheck | Order | Payment | Refund
 
@@ -77,6 +80,8 @@ class WaitingProposal:
     - `amount_minor` and `currency` are the amount of the payment or refund, or the amount given back outside; None
       for other records.
     - `corporation_number`: the number of the record's company; None for an operation.
+    - `registry_entry`: the registry's entry about this company; `name_in_credit_check`: if there is no entry, the
+      name in the newest credit check of the company that has a name. Each is None if there is none.
     - `evidence_summary`: the stored summary of the proposer's evidence, which contains the proposer's reason; the
       payer is masked in it. "" if no evidence is stored.
     """
@@ -93,6 +98,8 @@ class WaitingProposal:
     currency: str | None = None
     corporation_number: str | None = None
     evidence_summary: str = ""
+    registry_entry: "RegistryEntry | None" = field(default=None, repr=False, compare=False)
+    name_in_credit_check: str | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

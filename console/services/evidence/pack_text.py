@@ -10,9 +10,10 @@ from console.domain.calendar_days import format_instant
 from console.domain.evidence.timeline import TimelineEvent, TimelinePage, mask_text
 from console.domain.registry.facts import REGISTRY_LICENCE, REGISTRY_PUBLISHER, CorporationFacts
 
-_FIELDS_EXCLUDED_FROM_PACK = frozenset(("handle", "registry_entry"))
+_FIELDS_EXCLUDED_FROM_PACK = frozenset(("handle", "registry_entry", "name_in_credit_check"))
 """Names of the fields of records that are left out of a pack: `handle`, which only the payer may use, and
-`registry_entry`, because the pack has the registry's facts in a separate file."""
+`registry_entry`, because the pack has the registry's facts in a separate file, and `name_in_credit_check`, which is
+no part of the record."""
 _PACK_VERIFICATION_TEXT = """\
 この証跡一式の確かめ方 / How to verify this evidence pack
 

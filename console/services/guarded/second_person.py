@@ -16,6 +16,7 @@ from console.domain.recovery.decision_reasons import PersonEvidence
 from console.domain.recovery.records import WaitingProposal
 from console.services.guarded.confirmed_decisions import require_confirmed_decision
 from console.services.process.context import ServiceContext
+from console.services.registry.facts import complete_proposals_with_corporations
 from console.store.access import operators as people
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
@@ -131,12 +132,12 @@ def list_open_proposals(
     context: ServiceContext, limit: int | None = MAX_LISTED_PROPOSALS
 ) -> tuple[WaitingProposal, ...]:
     """Return at most `limit` proposals of an outcome that wait for a second person (None: all), oldest first. Each
-    proposal has the reason why the acting person can't be its second person (None: the person can be). Raises
-    not_allowed if the acting person has no right to read.
+    proposal has the company's name, and the reason why the acting person can't be its second person (None: the
+    person can be). Raises not_allowed if the acting person has no right to read.
     """
     with context.database.read() as conn:
         person = context.find_reading_person(conn)
-        proposals = list_valid_proposals(context, conn, limit)
+        proposals = complete_proposals_with_corporations(context, conn, list_valid_proposals(context, conn, limit))
     return tuple(
         replace(proposal, refusal=_find_second_person_refusal(person, proposal.person)) for proposal in proposals
     )

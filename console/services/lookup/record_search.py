@@ -224,15 +224,18 @@ class Lookup:
             return self._read_registry_facts(conn, number.value)
 
     def read_records(self, record_keys: Collection[tuple[str, int]]) -> "dict[tuple[str, int], QueuedRecord]":
-        """Return the existing records among `record_keys` (pairs of kind and id); the keys of the mapping are these
-        pairs. Records with unreadable rows are left out. Raises not_allowed if the acting person has no right to
-        read."""
+        """Return the existing records among `record_keys` (pairs of kind and id) with the names of their companies;
+        the keys of the mapping are these pairs. Records with unreadable rows are left out. Raises not_allowed if the
+        acting person has no right to read."""
+        from console.services.registry.facts import complete_with_corporations
         from console.store.records import any_record
 
         self._context.require_right("read")
         with self._context.database.read() as conn:
             lapsed_ids = journal.list_lapsed_record_ids_by_kind(conn)
-            return any_record.find_readable_records(conn, record_keys, lapsed_ids)
+            record_by_key = any_record.find_readable_records(conn, record_keys, lapsed_ids)
+            named_records = complete_with_corporations(self._context, conn, tuple(record_by_key.values()))
+        return dict(zip(record_by_key, named_records, strict=True))
 
     def find_record_numbers(self, subjects: Collection[str]) -> Mapping[str, str]:
         """Return, for each subject of the audit trail that is a record ("payment 17"), the number by which people

@@ -34,7 +34,7 @@ from console.services.payments.next_work import require_payment_after_lapse
 from console.services.payments.unmasking import read_masked_evidence
 from console.services.process.context import ServiceContext
 from console.services.records.completer import RecordsCompleter, complete_record
-from console.services.registry.facts import complete_with_corporations, find_company_name, read_facts_of_record
+from console.services.registry.facts import complete_with_corporations, read_facts_of_record
 from console.store.alerts import alerts
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases
@@ -96,7 +96,6 @@ class PaymentDetailsReader:
                 holder=holder,
                 awaiting="second_person" if relations.awaits_second_person else None,
                 corporation=corporation,
-                company_name=find_company_name(conn, record, corporation),
                 **read_annotations(context, conn, PAYMENT_KIND, payment_id),
             )
         self._opening_log.record_opening(AuditAction.PAYMENT_OPENED, PAYMENT_KIND, payment_id)
@@ -133,7 +132,6 @@ class PaymentDetailsReader:
                 evidence=read_masked_evidence(conn, orders.ORDER_KIND, order_id),
                 sagas=order_sagas,
                 corporation=corporation,
-                company_name=find_company_name(conn, record, corporation),
                 **read_annotations(context, conn, orders.ORDER_KIND, order_id),
             )
         self._opening_log.record_opening(AuditAction.ORDER_OPENED, orders.ORDER_KIND, order_id)

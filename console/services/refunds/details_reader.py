@@ -52,7 +52,7 @@ from console.services.refunds.records import RefundWithPayment
 from console.services.refunds.request import make_facts_at_request
 from console.services.refunds.risk_signals import RiskSignalFacts
 from console.services.refunds.rules import RefundFacts
-from console.services.registry.facts import complete_with_corporations, find_company_name, read_facts_of_record
+from console.services.registry.facts import complete_with_corporations, read_facts_of_record
 from console.store.database import unreadable_rows
 from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
@@ -235,7 +235,6 @@ class RefundDetailsReader:
             holder=holder,
             awaiting="second_person" if relations.awaits_second_person else None,
             corporation=corporation,
-            company_name=find_company_name(conn, refund, corporation),
             **read_annotations(context, conn, REFUND_KIND, refund_id),
         )
 

@@ -52,6 +52,7 @@ from console.services.refunds import records as refund_records
 from console.services.refunds import risk_signals
 from console.services.refunds import rules as refund_rules
 from console.services.refunds.rules import RefundFacts
+from console.services.registry.facts import complete_with_corporations
 from console.store.access import operators as people
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection, UniqueViolation
@@ -139,10 +140,11 @@ class RefundRequestService:
             switch = find_read_only_switch(conn, payment.provider)
             order_ids = () if payment.order_id is None else (payment.order_id,)
             order_payments = payments.find_by_orders(conn, order_ids, skips_unreadable=True)
+            (named_payment,) = complete_with_corporations(context, conn, [payment])
         if reason is None and switch is not None and is_action_stopped("refund", switch):
             reason, facts = "read_only_switch", make_switch_facts(switch)
         return RefundPlan(
-            payment=payment,
+            payment=named_payment,
             order=refund_facts.order,
             money=compute_money_parts(payment, refund_facts.refunds),
             limits=refund_facts.limits,

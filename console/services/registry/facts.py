@@ -6,10 +6,11 @@ registry is logged and treated as a missing one, so that people can work without
 import logging
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from console.domain.errors import ConsoleError
-from console.domain.records import Operation
+from console.domain.records import CreditCheck, Operation
+from console.domain.recovery.records import WaitingProposal
 from console.domain.registry.corporations import Corporation, RegistryMatch
 from console.domain.registry.facts import CorporationFacts, RegistryEntry
 from console.domain.registry.watched_facts import CORPORATION_KIND, get_corporation_number_of_subject
@@ -69,30 +70,66 @@ def read_facts_of_record(
     return None if number is None else read_facts(context, conn, number)
 
 
-def find_company_name(conn: Connection, record: "QueuedRecord", facts: CorporationFacts | None) -> str | None:
-    """Return the name of the company of a payment, refund or order: that in the newest credit check of the same
-    corporation number that can be read and has a name. None if the registry has the company's official name (in
-    `facts`), or if no such credit check exists.
-    """
-    number = None if facts is not None and facts.corporation is not None else _find_corporation_number(conn, record)
-    checks = () if number is None else credit_checks.find_by_number(conn, number, skips_unreadable=True)
-    return next((check.company_name for check in checks if check.company_name), None)
-
-
 def complete_with_corporations(
     context: ServiceContext, conn: Connection, records: "Sequence[RecordT]"
 ) -> "tuple[RecordT, ...]":
     """Return the records, in the same sequence, each with the registry's entry about its corporation in the field
-    `registry_entry`."""
-    if context.open_registry() is None:
+    `registry_entry`. An order, payment or refund whose corporation has no entry gets the company's name in the newest
+    credit check that has a name, in the field `name_in_credit_check`; one statement reads the names for all records.
+    """
+    if context.open_registry() is None and all(isinstance(record, CreditCheck) for record in records):
         return tuple(records)
     from console.services.registry.numbers import find_corporation_numbers
 
     number_by_record = find_corporation_numbers(conn, records)
     entries = _find_entries(context, frozenset(number_by_record.values()))
+    numbers = [number_by_record.get((type(record), record.id), "") for record in records]
+    names = credit_checks.find_company_names(
+        conn,
+        {
+            number
+            for record, number in zip(records, numbers, strict=True)
+            if number and number not in entries and _lacks_name(record)
+        },
+    )
     return tuple(
-        replace(record, registry_entry=entries.get(number_by_record.get((type(record), record.id), "")))
-        for record in records
+        _complete_with_corporation(record, entries.get(number), names.get(number))
+        for record, number in zip(records, numbers, strict=True)
+    )
+
+
+def _complete_with_corporation(
+    record: "RecordT", entry: RegistryEntry | None, name_in_credit_check: str | None
+) -> "RecordT":
+    """Return the record with the registry's entry about its corporation and, if it lacks the name in a credit check,
+    with this name."""
+    values: dict[str, Any] = {"registry_entry": entry}
+    if name_in_credit_check is not None and _lacks_name(record):
+        values["name_in_credit_check"] = name_in_credit_check
+    return replace(record, **values)
+
+
+def _lacks_name(record: "QueuedRecord") -> bool:
+    """Return True for an order, payment or refund without the name in a credit check. A credit check has the name
+    that its own purchase gave."""
+    return not isinstance(record, CreditCheck) and record.name_in_credit_check is None
+
+
+def complete_proposals_with_corporations(
+    context: ServiceContext, conn: Connection, proposals: Sequence[WaitingProposal]
+) -> tuple[WaitingProposal, ...]:
+    """Return the proposals, in the same sequence, with the registry's entry about their corporations or, if there is
+    no entry, with the name in the newest credit check that has one. One statement reads the names."""
+    numbers = frozenset(proposal.corporation_number for proposal in proposals if proposal.corporation_number)
+    entries = _find_entries(context, numbers)
+    names = credit_checks.find_company_names(conn, numbers - entries.keys())
+    return tuple(
+        replace(
+            proposal,
+            registry_entry=entries.get(proposal.corporation_number or ""),
+            name_in_credit_check=names.get(proposal.corporation_number or ""),
+        )
+        for proposal in proposals
     )
 
 

@@ -28,6 +28,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 
+from console.domain.annotations.person_texts import is_blank
+from console.domain.batches import split_into_batches
 from console.domain.calendar_days import convert_to_naive_local
 from console.domain.corporation_number import DIGIT_COUNT
 from console.domain.records import Certainty, CheckState, CreditCheck, WorkReason, WorkState
@@ -45,6 +47,8 @@ from console.store.database.instants import convert_to_naive_utc, read_current_t
 from console.store.schema.core import alerts, credit_checks
 
 CREDIT_CHECK_KIND = "credit-check"
+MAX_NUMBERS_PER_QUERY = 500
+"""Largest number of corporation numbers in one query of company names."""
 LONGEST_NAME_CHARACTERS = 255
 """Length (characters) of the column of the company's name."""
 
@@ -114,6 +118,26 @@ _CLAIM_HOLDERS_QUERY = select(credit_checks.c.id, credit_checks.c.client_id, cre
     *_CLAIM_OF_NUMBERS_CONDITIONS
 )
 _LIVE_CHECKS_OF_NUMBERS_QUERY = _CREDIT_CHECKS_QUERY.where(*_CLAIM_OF_NUMBERS_CONDITIONS).order_by(credit_checks.c.id)
+_numbers_with_checks = (
+    select(credit_checks.c.number_key)
+    .where(credit_checks.c.number_key.in_(bindparam("numbers", expanding=True)))
+    .distinct()
+    .subquery()
+)
+_named_check = credit_checks.alias("named").c
+# Of each number, an index gives the newest row first, and the reading ends at the first name.
+_COMPANY_NAMES_QUERY = select(
+    _numbers_with_checks.c.number_key,
+    select(_named_check.company_name)
+    .where(
+        _named_check.number_key == _numbers_with_checks.c.number_key,
+        func.trim(func.replace(_named_check.company_name, "\u3000", "")) != "",
+    )
+    .order_by(_named_check.id.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("company_name"),
+)
 _GIVEN_UP_CLAIM_QUERY = _CREDIT_CHECKS_QUERY.where(_GIVEN_UP_CLAIM_CONDITION).order_by(credit_checks.c.id.desc())
 _CONTRADICTION_CONDITIONS = (
     alerts.c.rule_id == WorkReason.CONTRADICTED.value,
@@ -362,6 +386,18 @@ def find_checks_of_same_number(conn: Connection, record_id: int) -> tuple[Credit
     is no credit check with this id. Other credit checks whose number SQL can't normalise are left out."""
     rows = conn.execute(_CREDIT_CHECKS_OF_SAME_NUMBER_QUERY, {"record_id": record_id})
     return tuple(make_record(row, frozenset()) for row in rows)
+
+
+def find_company_names(conn: Connection, corporation_numbers: Collection[str]) -> dict[str, str]:
+    """Return, by corporation number, the company's name in the newest credit check of each number that has a visible
+    name; numbers without one are left out. One statement reads up to MAX_NUMBERS_PER_QUERY numbers; without numbers
+    nothing is sent. Credit checks whose number SQL can't normalise are left out."""
+    rows = [
+        row
+        for part in split_into_batches(sorted(corporation_numbers), MAX_NUMBERS_PER_QUERY)
+        for row in conn.execute(_COMPANY_NAMES_QUERY, {"numbers": part})
+    ]
+    return {row.number_key: row.company_name for row in rows if row.company_name and not is_blank(row.company_name)}
 
 
 def list_numbers_with_checks(conn: Connection, corporation_numbers: Sequence[str], limit: int) -> tuple[str, ...]:

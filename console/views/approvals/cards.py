@@ -62,9 +62,10 @@ def make_refund_card(
         summary.payment.merchant_payment_id if summary else name,
         case_words.format_record_amount(refund),
         case_words.get_record_company_name(refund, context)
-        or case_words.format_company_or_title(summary.payment, context)
-        if summary
-        else context.translate("approvals.by", maker=refund.maker),
+        or case_words.format_labelled_corporation_number(
+            case_words.get_corporation_number(summary.payment) if summary else "", context
+        )
+        or context.translate("approvals.by", maker=refund.maker),
         context.format_age(refund.created_at) if refund.created_at else "",
         remark,
         icon_name,
@@ -77,16 +78,15 @@ def make_proposal_card(proposal: WaitingProposal, context: WindowContext) -> App
     """Return the card of a proposed outcome. Its last line shows the proposed state, with the icon of a person if the
     acting person can't confirm the proposal. The reason is too long for a card: the heading of the group and the
     panel beside the cards state it."""
-    corporation_number = proposal.corporation_number
     title = format_proposal_title(proposal, context)
     return ApprovalCard(
         (PROPOSAL_CARD_KIND, proposal.id),
         title,
         title,
         format_proposal_amount(proposal, context),
-        wording.format_corporation_number(corporation_number)
-        if corporation_number
-        else context.translate("approvals.proposed_by", person=proposal.person),
+        case_words.get_record_company_name(proposal, context)
+        or case_words.format_labelled_corporation_number(proposal.corporation_number or "", context)
+        or context.translate("approvals.proposed_by", person=proposal.person),
         context.format_age(proposal.since),
         context.translate(
             "approvals.proposed", state=record_texts.get_proposed_state_word(proposal.kind, proposal.state, context)

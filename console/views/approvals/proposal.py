@@ -15,7 +15,7 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, Route, make_route_to_record
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, discard_widget, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
-from console.wording.records import format_proposal_reason, get_proposed_state_word
+from console.wording.records import format_proposal_reason, get_proposed_state_word, get_record_company_name
 from console.wording.sentences import catalogue as wording
 
 _CONTENT_MARGIN_PX = 24
@@ -64,6 +64,7 @@ class ProposalPanel(QWidget):
                     get_proposed_state_word(proposal.kind, proposal.state, context),
                 ),
                 (translate("column.amount"), format_proposal_amount(proposal, context)),
+                (translate("column.corporation"), get_record_company_name(proposal, context) or None),
                 (
                     translate("field.corporation_number"),
                     wording.format_corporation_number(proposal.corporation_number)

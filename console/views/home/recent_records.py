@@ -89,7 +89,8 @@ def _make_visit_line(context: WindowContext, visit: RecordVisit) -> CountLine:
         fact = case_words.get_record_company_name(record, context)
         name = context.translate("home.recent_line", id=record.id, name=fact) if fact else title
     else:
-        fact = case_words.format_record_amount(record)
+        company = case_words.get_record_company_name(record, context)
+        fact = wording.join_facts((case_words.format_record_amount(record), company), context.translate)
         name = context.translate("home.recent_case", title=title, amount=fact)
     name = context.translate("home.recent_at", at=wording.format_minute_instant(visit.at, context.now()), record=name)
     kind, id = case_words.make_record_ref(record)

@@ -71,7 +71,9 @@ class OrderPage(MoneyPage[OrderDetails]):
         record, translate = details.record, self.context.translate
         total = case_words.format_amount_with_difference_mark(record, self.context)
         badges = case_words.get_page_badge_keys(details)
-        self.head.show_identity(self.get_corporation_number(details), details.company_name or "", total, badges)
+        self.head.show_identity(
+            self.get_corporation_number(details), details.record.name_in_credit_check or "", total, badges
+        )
         self._show_sides(details)
         self._show_saga_steps(details.sagas)
         self.tabs.show_details(details, payments=details.payments, refunds=details.refunds)

@@ -61,7 +61,9 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         context, record = self.context, details.record
         provider = case_words.get_provider_name(record.provider, context)
         badges = case_words.get_page_badge_keys(details)
-        self.head.show_identity(self.get_corporation_number(details), details.company_name or "", provider, badges)
+        self.head.show_identity(
+            self.get_corporation_number(details), details.record.name_in_credit_check or "", provider, badges
+        )
         self.show_money_panels(details, record.provider, self._number_label, self.answers, self._probe_button)
         self._show_side_links(details)
         self.tabs.show_details(details, refunds=details.refunds)

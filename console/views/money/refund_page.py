@@ -53,7 +53,9 @@ class RefundPage(MoneyPage[RefundDetails]):
             provider=case_words.get_provider_name(payment.provider, context),
         )
         badges = case_words.get_page_badge_keys(details)
-        self.head.show_identity(self.get_corporation_number(details), details.company_name or "", detail, badges)
+        self.head.show_identity(
+            self.get_corporation_number(details), details.record.name_in_credit_check or "", detail, badges
+        )
         self.show_money_panels(details, payment.provider, self.answers)
         self.answers.setVisible(bool(details.evidence))
         self.tabs.show_details(details, other_refunds=details.earlier)

@@ -205,6 +205,8 @@ def _make_set_aside_columns(context: WindowContext) -> list[Column]:
         Column("number", translate("field.corporation_number"), measure_column_width("8 8888 8888 8888", 16),
                lambda item: wording.format_corporation_number(item.payment.corporation_number or wording.NO_VALUE),
                "data"),
+        Column("company", translate("column.corporation"), 140,
+               lambda item: case_words.get_record_company_name(item.payment, context)),
         Column("payment", translate("kind.payment"), 140,
                lambda item: case_words.format_short_title(item.payment, context)),
         Column("provider", translate("column.provider"), 96,

@@ -19,7 +19,9 @@ from console.views.runtime.routes import RecordPageRoute, RecordRef, make_route_
 from console.views.theme.design_tokens import Tone, tokens
 from console.wording.records import ShownRecord as ShownRecord
 from console.wording.records import format_amount_with_difference_mark as format_amount_with_difference_mark
+from console.wording.records import format_company_name_and_number as format_company_name_and_number
 from console.wording.records import format_company_or_title as format_company_or_title
+from console.wording.records import format_labelled_corporation_number as format_labelled_corporation_number
 from console.wording.records import format_record_amount as format_record_amount
 from console.wording.records import format_record_problem as format_record_problem
 from console.wording.records import format_record_title as format_record_title

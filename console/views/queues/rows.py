@@ -326,7 +326,8 @@ def _does_item_match_text(queue_item: QueueItem, filter_text: str) -> bool:
         return True
     entry = record.registry_entry
     official_name = entry.corporation.name if entry is not None else ""
-    return any(filter_text in _fold_text(text) for text in (official_name, *_list_searched_texts(record)))
+    our_name = "" if isinstance(record, CreditCheck) else record.name_in_credit_check or ""
+    return any(filter_text in _fold_text(text) for text in (official_name, our_name, *_list_searched_texts(record)))
 
 
 def _list_searched_texts(record: ShownRecord) -> tuple[str, ...]:

@@ -181,13 +181,11 @@ def _format_dialog_subtitle(context: WindowContext, record: MoneyRecord) -> str:
     as far as they are known; for an operation, the name of its action."""
     if isinstance(record, Operation):
         return context.translate(f"operation.{record.action}")
-    translate, number = context.translate, case_words.get_corporation_number(record)
+    translate = context.translate
     payment = record.relations.payment if isinstance(record, Refund) and record.relations is not None else None
     return wording.join_facts(
         (
-            case_words.get_record_company_name(record, context) or wording.format_corporation_number(number)
-            if number
-            else "",
+            case_words.format_company_name_and_number(record, context),
             case_words.format_record_title(payment, context) if payment is not None else "",
             case_words.format_record_amount(record),
             case_words.get_record_provider_name(record, context),

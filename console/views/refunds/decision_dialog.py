@@ -402,7 +402,7 @@ def format_decision_subtitle(context: WindowContext, details: RefundDetails) -> 
         "dialog.decide.subtitle",
         number=payment.merchant_payment_id,
         order=details.order.merch_txn_id if details.order is not None else wording.NO_VALUE,
-        corporation=payment.corporation_number,
+        company=case_words.format_company_name_and_number(details.record, context),
         provider=case_words.get_provider_name(payment.provider, context),
         maker=details.record.maker,
         at=details.record.created_at,

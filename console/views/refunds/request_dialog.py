@@ -418,7 +418,7 @@ def _format_dialog_subtitle(context: WindowContext, plan: RefundPlan) -> str:
     return wording.join_facts(
         (
             case_words.format_record_title(plan.order, context) if plan.order is not None else "",
-            wording.format_corporation_number(payment.corporation_number) if payment.corporation_number else "",
+            case_words.format_company_name_and_number(payment, context),
             case_words.get_provider_name(payment.provider, context),
             translate("dialog.refund.paid", amount=amount, at=payment.paid_at),
             translate("dialog.refund.payer", payer=payer) if payer else "",

@@ -104,6 +104,8 @@ class RefundReview(QWidget):
             (translate("field.payer"), case_words.mask_payer(payment.payer) or wording.NO_VALUE),
             (translate("field.reason"), form.format_reason()),
         ]
+        if company := case_words.get_record_company_name(payment, context):
+            labelled_facts.insert(1, (translate("column.corporation"), company))
         if ticket := form.make_request().ticket:
             labelled_facts.append((translate("field.ticket"), ticket))
         for label, value in labelled_facts:

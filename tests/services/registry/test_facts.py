@@ -5,8 +5,9 @@ registry, only people with the right read the facts, and a damaged registry neve
 import csv
 import inspect
 import logging
-from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,13 @@ from console.app import Console
 from console.domain.corporation_number import group_digits
 from console.domain.errors import ConsoleError
 from console.domain.exports.tables import ExportRequest, ListName
+from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import PurchaseRequest
 from console.domain.registry.corporations import Corporation, CorporationEvent, CorporationKind
 from console.domain.registry.facts import find_other_names
 from console.sandbox.registry import close_company, make_company_row, merge_company, write_whole_file
 from console.services.registry.facts import complete_with_corporations
+from console.store.database.engine import Transaction
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import RegistryReader
 from console.store.registry.registry_file import find_registry_file
@@ -43,6 +46,7 @@ from tests.support.registries import (
     WHOLE_FILE_DAY,
     write_small_whole_file,
 )
+from tests.support.sent_statements import record_statements
 from tests.support.team_mode import end_team_mode, start_team_mode
 
 RECORD_COUNT = 12
@@ -348,9 +352,9 @@ def test_the_pages_of_money_have_the_name_of_a_credit_check(console: Console, pl
 
     def read_names() -> list[str | None]:
         return [
-            console.payments.read_order(order_id).company_name,
-            console.payments.read_payment(payment.id).company_name,
-            console.refunds.read_refund(refund.id).company_name,
+            console.payments.read_order(order_id).record.name_in_credit_check,
+            console.payments.read_payment(payment.id).record.name_in_credit_check,
+            console.refunds.read_refund(refund.id).record.name_in_credit_check,
         ]
 
     assert name
@@ -359,15 +363,67 @@ def test_the_pages_of_money_have_the_name_of_a_credit_check(console: Console, pl
     assert read_names() == [None] * 3
 
 
+def _insert_payment_with_refund(number: str, maker: str, decide_by: datetime, tx: Transaction) -> Payment:
+    """Insert a paid payment of the corporation `number` with a refund that waits for its decision."""
+    payment = insert_paid_payment(tx.conn, f"ORD-{number}", corporation_number=number)
+    insert_requested_refund(tx.conn, payment, maker=maker, decide_by=decide_by)
+    return payment
+
+
+def test_each_list_has_the_names_of_credit_checks(console: Console, place: Place, tmp_path: Path) -> None:
+    """The rows of queues, of search results and of the inbox of approvals, and the payment in the plan of a refund,
+    have the name in the newest credit check of their corporation. One statement reads the names of a page. If the
+    registry has the corporations, no statement is sent.
+    """
+    for table in ("payments", "refunds", TABLE_NAME):
+        place.drop_table_triggers(table)
+    names = [f"株式会社検査{position}" for position in range(3)]
+    numbers = (OPEN_NUMBER, CLOSED_NUMBER, MERGED_NUMBER)
+    for number, name in zip(numbers, names, strict=True):
+        for client, stored_name in enumerate(("'株式会社旧社名'", f"'{name}'", "' \u3000'", "NULL"), 1):
+            place.sql(
+                f"INSERT INTO {TABLE_NAME} (client_id, corporation_number, company_name, status)"
+                f" VALUES ({client}, '{number}', {stored_name}, 'error')"
+            )
+    decide_by = console._context.now() + timedelta(hours=72)
+    payments = [
+        console._context.write(
+            partial(_insert_payment_with_refund, number, place.get_account_name("op-a"), decide_by)
+        )
+        for number in numbers
+    ]
+
+    def read_names(records: Iterable[Order | Payment | Refund]) -> list[str | None]:
+        return [record.name_in_credit_check for record in records]
+
+    def count_name_statements(sent: list[str]) -> int:
+        return sum("AS company_name" in statement for statement in sent)
+
+    with record_statements(console) as sent:
+        refunds = [item.record for item in console.recovery.read_queue("refunds").items]
+    assert [record.name_in_credit_check for record in refunds if isinstance(record, Refund)] == names
+    assert count_name_statements(sent) == 1
+    inbox = console.refunds.read_inbox()
+    assert read_names((*inbox.refunds_to_decide, *inbox.other_refunds)) == names
+    assert console.refunds.make_plan(payments[0].id).payment.name_in_credit_check == names[0]
+    found = console.lookup.search(f"ORD-{OPEN_NUMBER}").records_by_kind["payment"].records
+    assert [record.name_in_credit_check for record in found if isinstance(record, Payment)] == names[:1]
+    stored = console.lookup.read_records([("payment", payment.id) for payment in payments])
+    assert {record.name_in_credit_check for record in stored.values() if isinstance(record, Payment)} == set(names)
+    import_into_registry(console, write_small_whole_file(tmp_path))
+    with record_statements(console) as sent:
+        refunds = [item.record for item in console.recovery.read_queue("refunds").items]
+    assert [record.registry_entry is not None for record in refunds] == [True] * 3
+    assert count_name_statements(sent) == 0
+
+
 @pytest.mark.engines("sqlite")
-@pytest.mark.expects_log("a row that can't be read is told")
 def test_an_unreadable_credit_check_hides_no_page_of_money(console: Console, place: Place) -> None:
-    """If this program can't read the newest credit check of a corporation, the details of its payments have the name
-    of the credit check before."""
-    first = console.credit_checks.purchase(PurchaseRequest(OPEN_NUMBER, "1"))
+    """The details of a payment have the name in the newest credit check of its corporation, also if this program
+    can't read another column of this row."""
     newest = console.credit_checks.purchase(PurchaseRequest(OPEN_NUMBER, "2"))
     payment = console._context.write(lambda tx: insert_paid_payment(tx.conn, "ORD-1", corporation_number=OPEN_NUMBER))
     place.drop_table_triggers(TABLE_NAME)
     place.sql(f"UPDATE {TABLE_NAME} SET certainty = 'future' WHERE id = {newest.id}")
-    assert first.company_name
-    assert console.payments.read_payment(payment.id).company_name == first.company_name
+    assert newest.company_name
+    assert console.payments.read_payment(payment.id).record.name_in_credit_check == newest.company_name

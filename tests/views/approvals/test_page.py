@@ -32,7 +32,7 @@ from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, Person
 from console.domain.recovery.records import WaitingProposal
 from console.domain.registry.facts import REGISTRY_PUBLISHER, CorporationFacts
-from console.views.approvals.cards import PROPOSAL_CARD_KIND
+from console.views.approvals.cards import PROPOSAL_CARD_KIND, make_proposal_card, make_refund_card
 from console.views.approvals.detail import RefundRequestPanel, format_approval_title
 from console.views.approvals.list import ApprovalListPanel
 from console.views.approvals.page import ApprovalsPage
@@ -694,3 +694,17 @@ def test_only_an_approver_is_asked_to_approve(appearance: object, name: str, exp
     detail.show_details(details)
     assert format_approval_title(details, context) == expected_title
     assert ("Probe before approving." in read_shown_texts(detail)) == (name == "lead-b")
+
+
+@pytest.mark.parametrize(("language", "label"), [("en", "Corporation number"), ("ja", "法人番号")])
+def test_a_card_names_the_company_or_labels_its_number(language: str, label: str) -> None:
+    """The card of a refund or proposal has the company's name that a credit check has. If no name is known, it has
+    the corporation number, labelled as such."""
+    context = make_window_context()
+    context.change_language(language)
+    summary = RefundRequestSummary(make_payment(), 0)
+    proposal = WaitingProposal(1, "payment", "5", "A-1", "completed", "op-a", NOW, corporation_number="2010401907731")
+    for name, detail in (("株式会社水面", "株式会社水面"), (None, f"{label} 2 0104 0190 7731")):
+        refund = replace(make_refund(), name_in_credit_check=name)
+        assert make_refund_card(refund, context, summary).detail == detail
+        assert make_proposal_card(replace(proposal, name_in_credit_check=name), context).detail == detail

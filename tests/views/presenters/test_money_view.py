@@ -583,10 +583,10 @@ def test_money_set_aside_keeps_its_amount_while_its_refund_is_requested(appearan
 def test_the_header_of_a_payment_has_the_companys_name(qapp: QApplication) -> None:
     """If this desk has no registry, the header shows the company's name that a credit check has."""
     page = PaymentPage(make_window_context())
-    details = PaymentDetails(
-        make_payment(), PAYMENT_EXPLANATION, make_compared_sides(), MONEY_PARTS, ORDER, (), (), (), (), ()
+    payment = replace(make_payment(), name_in_credit_check="株式会社みなも堂印刷")
+    page.fill_header(
+        PaymentDetails(payment, PAYMENT_EXPLANATION, make_compared_sides(), MONEY_PARTS, ORDER, (), (), (), (), ())
     )
-    page.fill_header(replace(details, company_name="株式会社みなも堂印刷"))
     assert page.head.company_label.plain == "株式会社みなも堂印刷"
 
 

@@ -272,6 +272,9 @@ def test_the_subtitle_has_every_known_fact(parent: QWidget) -> None:
     for payer, subtitle in (("PAYER-1234", f"{facts} · customer ****1234"), (None, facts)):
         plan = make_refund_plan(payment=make_payment(payer=payer))
         assert RefundDialog(make_window_context(), plan, parent)._subtitle.plain == subtitle
+    plan = make_refund_plan(payment=make_payment(payer=None, name_in_credit_check="株式会社水面"))
+    subtitle = facts.replace("2 0104", "株式会社水面 · 2 0104")
+    assert RefundDialog(make_window_context(), plan, parent)._subtitle.plain == subtitle
 
 
 @pytest.mark.parametrize("width_px", [300, 640, 1000])
