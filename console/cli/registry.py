@@ -55,8 +55,8 @@ def _format_registry_matches_lines(matches: "RegistryMatches", translator: Trans
 def read_facts_and_warn_if_closed(console: "Console", text: str, writer: AnswerWriter) -> "CorporationFacts | None":
     """Return the facts of the corporation registry about the corporation with the number `text`. Return None if this
     desk has no registry, if the person may not read it, if `text` is no corporation number, or if the facts can't be
-    read. If the corporation was closed or merged, also write a warning with its successor to stderr; the purchase is
-    still possible.
+    read. If the registry doesn't have the number, or if the corporation was closed or merged, also write a warning to
+    stderr, with the successor; the purchase is still possible.
     """
     try:
         facts = console.lookup.find_corporation(text)

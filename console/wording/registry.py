@@ -64,9 +64,14 @@ def format_own_records_note(match: RegistryMatch, translate: TranslateFunction) 
 
 
 def format_purchase_warning(facts: CorporationFacts | None, translate: TranslateFunction) -> str:
-    """Return the warning that a person reads before buying a credit check: the corporation is closed, or it was
-    merged into another corporation. Return "" if there is no reason for a warning."""
-    if facts is None or facts.corporation is None or facts.corporation.closure is None:
+    """Return the warning that a person reads before buying a credit check: the registry doesn't have the number, or
+    the corporation is closed, or it was merged into another corporation. Return "" if there is no reason for a
+    warning."""
+    if facts is None:
+        return ""
+    if facts.corporation is None:
+        return translate("corporation.unknown_number", day=facts.registry_date.isoformat())
+    if facts.corporation.closure is None:
         return ""
     closure, successor = facts.corporation.closure, facts.offered_successor
     closure_facts = {"name": get_official_name(facts.corporation, translate), "day": closure.day.isoformat()}

@@ -94,7 +94,8 @@ def _format_related_corporation(match: RegistryMatch, translator: Translator) ->
 
 
 def format_purchase_warning_lines(facts: CorporationFacts | None, translator: Translator) -> Iterator[str]:
-    """Yield a warning before a purchase, if the company was closed or merged into another one. Yield nothing if the
+    """Yield a warning before a purchase, if the registry doesn't have the number, or if the company was closed or
+    merged into another one. Yield nothing if the
     registry's facts about the company aren't known (`facts` is None).
     """
     advice = format_purchase_warning(facts, translator)

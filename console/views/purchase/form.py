@@ -111,19 +111,36 @@ class PurchaseForm(QWidget):
         existing_panel.setLayout(make_column(self._make_existing_records(), margins=(12, 8, 12, 8)))
         title = TextLabel(translate("dialog.purchase.here"), "small", "muted")
         facts = self._plan.corporation
-        advice = [self._make_closure_bar(facts)] if facts is not None and facts.purchase_warning is not None else []
+        advice = (
+            [self._make_registry_bar(facts)]
+            if facts is not None and (facts.corporation is None or facts.purchase_warning)
+            else []
+        )
         records = make_column(title, existing_panel, gap_px=4)
         return make_column(cost, *advice, client_and_deal, purposes, self.comment_field, records, gap_px=14)
 
-    def _make_closure_bar(self, facts: CorporationFacts) -> QWidget:
-        """Return the bar which says that the company was closed, with a link to its successor. The person can
-        still buy."""
+    def _make_registry_bar(self, facts: CorporationFacts) -> QWidget:
+        """Return the bar which says that the registry doesn't have the number, or that the company was closed, with a
+        link to its successor. The person can still buy."""
+        translate = self._context.translate
+        if facts.corporation is None:
+            bar = NotificationBar(
+                format_purchase_warning(facts, translate), tone="care", icon_name="question", is_narrow=True
+            )
+        else:
+            bar = self._make_closure_bar(facts)
+        panel = QWidget()
+        source = TextLabel(format_registry_source(facts.registry_date, translate), "small", "muted", wraps_lines=True)
+        panel.setLayout(make_column(bar, source, gap_px=4))
+        return panel
+
+    def _make_closure_bar(self, facts: CorporationFacts) -> NotificationBar:
         translate, successor, link = self._context.translate, facts.offered_successor, None
         if successor is not None:
             link = LinkButton(translate("corporation.open_successor"))
             link.clicked.connect(partial(self.number_requested.emit, successor.number))
         warning = format_purchase_warning(facts, translate)
-        bar = NotificationBar(
+        return NotificationBar(
             format_corporation_closure_heading(facts, translate),
             warning,
             tone="care",
@@ -131,10 +148,6 @@ class PurchaseForm(QWidget):
             is_narrow=True,
             second_button=link,
         )
-        closure_panel = QWidget()
-        source = TextLabel(format_registry_source(facts.registry_date, translate), "small", "muted", wraps_lines=True)
-        closure_panel.setLayout(make_column(bar, source, gap_px=4))
-        return closure_panel
 
     def _make_existing_records(self) -> FactList:
         """Return the list with the existing credit checks of this corporation, and with a purchase of it that is
