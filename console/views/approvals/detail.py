@@ -581,8 +581,8 @@ class RefundRequestPanel(QScrollArea):
                 context.translate("money.part.this"),
             )
             own_parts = [MoneyPart(title, amount, requested_minor, "back_hatch", "care")]
-        refundable_before_minor = money_facts.compute_refundable_before_request(details)
-        money_parts, remaining_part = money_facts.make_money_parts(money, context, refundable_before_minor)
+        # The request has reserved its amount already: an approval doesn't change the refundable amount.
+        money_parts, remaining_part = money_facts.make_money_parts(money, context)
         strip = MoneyPanel(context.translate("money.strip"), margins=(0, 0, 0, 0))
         strip.setProperty("edge", "none")
         shown_parts = [part for part in money_parts if not part.is_muted or part.key == "refunded"]

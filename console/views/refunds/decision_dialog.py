@@ -192,11 +192,13 @@ class ApproveDialog(_DecisionDialog):
         )
         self.order_number_check.changed.connect(self._update_main_button)
         self.needs_order_number = self._details.needed_checker_count > 1
+        next_step_key = self._get_next_step_wording_key()
+        is_final = next_step_key != "dialog.approve.then_second"
         final_bar = NotificationBar(
             translate("dialog.approve.final_lead"),
-            translate(self._get_next_step_wording_key()),
-            tone="care",
-            icon_name="warning",
+            translate(next_step_key),
+            tone="care" if is_final else "progress",
+            icon_name="warning" if is_final else "hourglass",
         )
         content = QWidget()
         widgets: list[QWidget] = [final_bar, self._make_effect_facts()]

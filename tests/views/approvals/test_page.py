@@ -39,13 +39,14 @@ from console.views.approvals.page import ApprovalsPage
 from console.views.approvals.proposal import ProposalPanel
 from console.views.money.set_asides_page import SetAsidesPage
 from console.views.pages.scroll_container import PageScrollArea
-from console.views.refunds.decision_dialog import RejectDialog, WithdrawDialog
+from console.views.refunds.decision_dialog import ApproveDialog, RejectDialog, WithdrawDialog
 from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.money_strip import MoneyPanel
 from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording import registry as registry_words
+from console.wording.sentences import catalogue as wording
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_window_context
 from tests.views.invented_payments import make_compared_sides, make_payment, make_refund, make_refund_details
@@ -161,6 +162,34 @@ def test_a_request_hides_the_parts_of_zero_except_the_refunded_one(appearance: o
     heading = texts.index("Money, including this request")
     assert {"Paid", "Refunded", "This request", "Refundable"} <= set(texts[heading:])
     assert "On its way" not in texts
+
+
+def test_the_request_and_the_dialog_show_the_same_refundable_amount(qtbot: QtBot, appearance: object) -> None:
+    """A request has reserved its amount, so an approval changes nothing: the panel of the request shows the present
+    refundable amount, as the dialog of the approval does, and no change of it."""
+    context, details = make_window_context(), make_refund_details()
+    panel = RefundRequestPanel(context)
+    panel.show_details(details)
+    (money_panel,) = panel.findChildren(MoneyPanel)
+    refundable_text = wording.format_amount(details.money.refundable, details.money.currency)
+    assert money_panel.refundable_amount_label.plain == refundable_text
+    window = QWidget()
+    qtbot.addWidget(window)
+    dialog = ApproveDialog(context, details, window)
+    texts = [label.plain for label in dialog.findChildren(TextLabel)]
+    assert any(text.startswith(f"{refundable_text} (not changed by the approval") for text in texts), texts
+
+
+@pytest.mark.parametrize(("needed_count", "tone"), [(1, "care"), (2, "progress")])
+def test_only_the_last_approval_warns(qtbot: QtBot, appearance: object, needed_count: int, tone: str) -> None:
+    """After the approval of the first of two approvers nothing is sent: the dialog says so without a warning. The
+    approval after which the refund is sent has a warning."""
+    window = QWidget()
+    qtbot.addWidget(window)
+    details = replace(make_refund_details(), needed_checker_count=needed_count)
+    dialog = ApproveDialog(make_window_context(), details, window)
+    (bar,) = dialog.findChildren(NotificationBar)
+    assert bar.property("tone") == tone
 
 
 def test_a_changed_value_is_shown_beside_the_value_at_the_request(appearance: object) -> None:
