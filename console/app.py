@@ -170,7 +170,9 @@ class Console:
         from console.services.refunds.spooled_refunds import LostRefundProber
 
         prober = LostRefundProber(self._context, self._record_readers.payment_providers)
-        return AlertService(self._context, self.request_ids, self._complete_records, prober.is_acknowledged)
+        return AlertService(
+            self._context, self.request_ids, self._complete_records, prober.is_reported_refund_acknowledged
+        )
 
     @cached_property
     def incidents(self) -> "IncidentService":

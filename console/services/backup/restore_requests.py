@@ -56,8 +56,8 @@ def hold_restore_lock(settings: Settings) -> Iterator[None]:
 
 
 def make_restore_request(settings: Settings, folder: str, request_id: str) -> RequestKey:
-    """Return the key of the acting person's request to restore the backup in `folder`. Raises usage for a malformed
-    request id."""
+    """Return the acting person's request id with the command that restores the backup in `folder`, and the digest of
+    its arguments: by them, a repeated restore is recognised. Raises usage for a malformed request id."""
     guarded_request_ids.require_valid_request_id(request_id)
     with closing(Database(settings.database_url)) as database:
         person = database.account_name or settings.operator or WORKER

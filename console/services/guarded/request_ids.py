@@ -88,8 +88,9 @@ answer is missing or says that the outcome is unknown, and returns None if the a
 
 
 def return_no_answer(_: RequestIdUse) -> CallAnswer | None:
-    """Return None. This is the default `find_answer` of `RequestIdService.act_once`: it suits functions `act` that
-    may run again, because they only read or return an existing record. A test has the list of these functions."""
+    """Return None. This is the default `find_answer` of `RequestIdService.act_once`, which calls it if an earlier
+    call with the same request id began and stored no answer. None means that the function `act` runs again, so this
+    default is for functions that only read or return an existing record; a test has the list of these functions."""
     return None
 
 

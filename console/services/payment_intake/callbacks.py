@@ -122,7 +122,7 @@ class CallbackHandler:
         if event.payment_id is None:
             return event.state
         answer_effect = self._payment_prober.confirm_by_provider(event.payment_id, event.event_id)
-        effect = notices.find_final_effect(self._context, event, answer_effect)
+        effect = notices.find_effect_that_ends_questions(self._context, event, answer_effect)
         if effect is None:
             return notices.EVENT_QUEUED
         event_state = (
@@ -145,7 +145,7 @@ class CallbackHandler:
             payment = self.find_payment(conn, event)
         if payment is not None:
             answer_effect = self._payment_prober.confirm_by_provider(payment.id)
-            if notices.find_final_effect(self._context, event, answer_effect) is None:
+            if notices.find_effect_that_ends_questions(self._context, event, answer_effect) is None:
                 return event.state
         notices.settle_event(self._context, self._provider, event.event_id, notices.EVENT_REFUSED_ANSWERED, None)
         return notices.EVENT_REFUSED_ANSWERED

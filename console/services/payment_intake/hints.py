@@ -183,7 +183,7 @@ class HintHandler:
             if refusal.code != ErrorCode.NOT_FOUND:
                 raise
             effect = "unchanged"
-        effect = notices.find_final_effect(self._context, event, effect)
+        effect = notices.find_effect_that_ends_questions(self._context, event, effect)
         if effect is None or self._may_answer_be_outdated(event):
             return notices.EVENT_QUEUED
         event_state = notices.find_event_state(effect)

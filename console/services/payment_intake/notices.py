@@ -129,7 +129,7 @@ def is_late_answer_possible(context: ServiceContext, event: PaymentEvent) -> boo
     return age is None or age < context.scale.scale_duration(LATE_ANSWER_PERIOD)
 
 
-def find_final_effect(
+def find_effect_that_ends_questions(
     context: ServiceContext, event: PaymentEvent, effect: ConfirmationEffect | None
 ) -> ReportEffectName | None:
     """Return the effect that ends the questions about a stored notice; None if the provider must be asked again.

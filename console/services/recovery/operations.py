@@ -595,7 +595,7 @@ class OperationRecovery:
         if entry is None:
             return False
         with self._context.database.read() as conn:
-            return self._lost_refund_prober.is_acknowledged(conn, entry.intent)
+            return self._lost_refund_prober.is_reported_refund_acknowledged(conn, entry.intent)
 
     def _explain_operation(self, operation: Operation, record: CreditCheck | None) -> Explanation:
         if operation.is_lost_without_effect:

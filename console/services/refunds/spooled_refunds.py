@@ -73,7 +73,7 @@ class LostRefundProber:
                 code if code is not None and code in NO_ANSWER_ERROR_CODES else ErrorCode.OUTCOME_UNKNOWN, detail
             )
 
-    def is_acknowledged(self, conn: Connection, intent: Intent) -> bool:
+    def is_reported_refund_acknowledged(self, conn: Connection, intent: Intent) -> bool:
         """True if a person has acknowledged the case that the provider has made the lost refund `intent`, so that the
         refund no longer stops other refunds of its payment. False if its payment is missing or can't be read, or if
         its provider is not configured on this desk."""

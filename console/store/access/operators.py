@@ -49,7 +49,7 @@ def find(conn: Connection, person_name: str, *, includes_unlisted_names: bool = 
     While the table `operators` is empty and `includes_unlisted_names` is True, every name is a person with all roles.
     """
     return make_person(conn.execute(_ENABLED_PERSON_BY_NAME_QUERY, {"person_name": person_name}).first()) or (
-        find_person_if_no_operators(conn, person_name) if includes_unlisted_names else None
+        make_person_if_no_operators_exist(conn, person_name) if includes_unlisted_names else None
     )
 
 
@@ -140,7 +140,7 @@ def make_person_of_row(row: Sequence[Any]) -> Person:
     return Person(name, _parse_roles(roles), bool(may_buy))
 
 
-def find_person_if_no_operators(conn: Connection, person_name: str) -> Person | None:
+def make_person_if_no_operators_exist(conn: Connection, person_name: str) -> Person | None:
     """If the table `operators` is empty, return a person of this name with every role and the right to buy; otherwise
     return None."""
     return _make_unlisted_person(person_name) if conn.execute(_ANY_OPERATOR_NAME_QUERY).first() is None else None

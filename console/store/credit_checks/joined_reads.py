@@ -67,7 +67,7 @@ def search_corporation_number(
     rows = conn.execute(_NUMBER_SEARCH_QUERY, {"number": corporation_number, "person_name": person_name}).all()
     person = people.make_person(rows[0][_PERSON_COLUMNS])
     if person is None and person_name is not None and includes_unlisted_names:
-        person = people.find_person_if_no_operators(conn, person_name)
+        person = people.make_person_if_no_operators_exist(conn, person_name)
     check_rows = [row[_CHECK_COLUMNS] for row in rows if row.id is not None]
     lapsed_ids = frozenset([row.id for row in rows if row[4]])
     checks_of_number = credit_checks.make_records_of_number(

@@ -37,7 +37,7 @@ from console.views.pages.static_table import StaticTable
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, StateCell
-from console.views.widgets.base import ReadingLabel, Surface, make_column, make_row
+from console.views.widgets.base import ParagraphLabel, Surface, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
 from console.views.widgets.controls.tabs import TabBar
 from console.views.widgets.display.placeholders import EmptyState
@@ -187,7 +187,7 @@ class AdminPage(Page):
         self._buttons = (self.switch_button, self.limit_button, self.person_button)
         self._button_lines = tuple(_make_button_line(button) for button in self._buttons)
         self.footer = Surface(is_raised=True, edge="top")
-        self.detail_label = ReadingLabel(is_selectable=True)
+        self.detail_label = ParagraphLabel(is_selectable=True)
         self.footer.setLayout(
             make_column(self.detail_label.row, make_row(*self._button_lines), gap_px=8, margins=(24, 8, 24, 8))
         )

@@ -181,7 +181,7 @@ class WindowOpener(QObject):
         person_values.write_failed.connect(partial(self._show_write_failure, "person_state.unwritten"))
         self.context.person_changed.connect(self._load_preferences)
         if isinstance(app, QApplication):
-            app.applicationStateChanged.connect(person_values.read_shared_values_if_active)
+            app.applicationStateChanged.connect(person_values.read_values_of_other_windows_if_active)
         if self._person is not None and not is_rebuilt:
             self.context.preferences.set_values_of_person(self._person, self._stored_entries)
         self.frame = WindowFrame(self.window, self.context)

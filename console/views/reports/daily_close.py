@@ -29,7 +29,7 @@ from console.views.runtime.routes import make_route_to_record
 from console.views.runtime.tasks import Failure, ProgressReporter
 from console.views.tables.columns import Column
 from console.views.theme.design_tokens import tokens
-from console.views.widgets.base import ReadingLabel, Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import ParagraphLabel, Surface, TextLabel, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.inputs import DropDownList, Field, LineEdit
 from console.views.widgets.display.placeholders import EmptyState
@@ -73,15 +73,15 @@ class DailyCloseSection(ReportSection):
         self.day_field = Field(translate("close.day"), role="data")
         self._day_edit.setText((context.get_day_in_japan() - timedelta(days=1)).isoformat())
         self.show_button = KeyButton(translate("close.read"))
-        self.state_label = ReadingLabel("section")
-        self.scope_label = ReadingLabel("small", "muted")
+        self.state_label = ParagraphLabel("section")
+        self.scope_label = ParagraphLabel("small", "muted")
         self.sums_table = StaticTable(
             context, _make_sum_columns(context), _get_sum_row_key, translate("close.table.money")
         )
         self.unknown_table = StaticTable(
             context, _make_unknown_record_columns(context), lambda row: row.name, translate("close.table.unknown")
         )
-        self.changes_label = ReadingLabel("small")
+        self.changes_label = ParagraphLabel("small")
         self._build_layout()
         self.provider_list.currentIndexChanged.connect(self._read_chosen_close)
         self._day_edit.returnPressed.connect(self._read_chosen_close)

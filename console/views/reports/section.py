@@ -14,7 +14,7 @@ from console.views.reports.chart_content import ChartContent
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.views.theme.design_tokens import tokens
-from console.views.widgets.base import ReadingLabel, Surface, TextLabel, clear_layout, make_column, make_row
+from console.views.widgets.base import ParagraphLabel, Surface, TextLabel, clear_layout, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.layout.current_page_stack import CurrentPageStack
@@ -98,7 +98,7 @@ class ChartSection(ReportSection):
         self._context, self._definition, self.name = context, definition, definition.name
         title = context.translate(f"reports.{definition.name}.title")
         self.setAccessibleName(title)
-        self.note_label = ReadingLabel("small", "muted")
+        self.note_label = ParagraphLabel("small", "muted")
         self.switch_button = KeyButton(
             context.translate("reports.show_table"), CHART_SHORTCUT, icon="list", binds_key=False
         )

@@ -58,12 +58,12 @@ class PersonValues(StoredPersonValues):
         return value_name.startswith((DRAFT_PREFIX, ATTEMPT_PREFIX))
 
     @Slot(Qt.ApplicationState)
-    def read_shared_values_if_active(self, state: Qt.ApplicationState) -> None:
+    def read_values_of_other_windows_if_active(self, state: Qt.ApplicationState) -> None:
         """When the person comes back to this window, read the drafts and unanswered request ids that the person has
         changed in another window meanwhile.
         """
         if state is Qt.ApplicationState.ApplicationActive:
-            self.read_shared_values()
+            self.read_values_of_other_windows()
 
     def get_value(self, value_name: str) -> JsonValue | None:
         """Return the value that is stored under this name; None if there is none."""

@@ -136,7 +136,7 @@ class StoredPersonValues(QObject):
         if not self._timer.isActive():
             self._timer.start()
 
-    def read_shared_values(self) -> None:
+    def read_values_of_other_windows(self) -> None:
         """Read the file in a background thread, and use those shared values that other windows of the person have
         changed. If the file can't be read, the values stay.
         """

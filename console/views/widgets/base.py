@@ -160,7 +160,7 @@ class TextLabel(QLabel):
             self._set_markup()
 
 
-class ReadingLabel(TextLabel):
+class ParagraphLabel(TextLabel):
     """A label of running text that wraps. Its lines are at most as long as a person can read with ease, however wide
     the window is. `row` is a layout with the label at its left end."""
 

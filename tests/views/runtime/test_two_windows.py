@@ -70,17 +70,17 @@ def test_a_draft_that_one_window_has_sent_is_no_draft_in_the_other() -> None:
     other.changed_elsewhere.connect(lambda: changes.append("changed"))
     store_at_once(one, DRAFT_NAME, DRAFT_VALUE)
     assert list_subjects(other) == []
-    other.read_shared_values()
+    other.read_values_of_other_windows()
     assert (list_subjects(other), changes) == (["5"], ["changed"])
-    other.read_shared_values()
+    other.read_values_of_other_windows()
     assert changes == ["changed"], "nothing has changed since"
 
     other.store(OTHER_DRAFT_NAME, OTHER_DRAFT_VALUE)
     store_at_once(one, DRAFT_NAME, None)
-    other.read_shared_values()
+    other.read_values_of_other_windows()
     assert (list_subjects(other), changes) == (["6"], ["changed", "changed"])
     other.write_changes()
-    one.read_shared_values()
+    one.read_values_of_other_windows()
     assert list_subjects(one) == ["6"]
 
 
@@ -90,17 +90,17 @@ def test_a_window_keeps_drafts_that_it_has_not_written() -> None:
     disk = FileOfPerson()
     window = disk.open_window(paused=True)
     runner = cast("InlineRunner", window._runner)
-    window.read_shared_values()
+    window.read_values_of_other_windows()
     store_at_once(window, DRAFT_NAME, DRAFT_VALUE)
     runner.execute_oldest_task()
     assert list_subjects(window) == ["5"]
     runner.execute_oldest_task()
     disk.values, disk.renamed_path = {}, Path("state.broken")
-    window.read_shared_values()
+    window.read_values_of_other_windows()
     runner.execute_oldest_task()
     assert list_subjects(window) == ["5"]
     disk.renamed_path = None
-    window.read_shared_values()
+    window.read_values_of_other_windows()
     runner.execute_oldest_task()
     assert list_subjects(window) == []
 
@@ -110,7 +110,7 @@ def test_each_window_keeps_the_screen_that_it_has_stored() -> None:
     one, other = disk.open_window(), disk.open_window()
     store_at_once(one, SCREEN_VALUE_NAME, "queues")
     store_at_once(other, SCREEN_VALUE_NAME, "alerts")
-    one.read_shared_values()
+    one.read_values_of_other_windows()
     assert one.get_value(SCREEN_VALUE_NAME) == "queues"
 
 
@@ -127,5 +127,5 @@ def test_an_attempt_has_one_request_id_in_both_windows() -> None:
     assert AttemptRequestIds(opened_early).get_request_id(attempt) == first
     ids_of_one.end_attempt(attempt, first)
     one.write_changes()
-    opened_later.read_shared_values()
+    opened_later.read_values_of_other_windows()
     assert AttemptRequestIds(opened_later).get_request_id(attempt) != first

@@ -32,7 +32,7 @@ from console.views.timelines.timeline_list import TimelineList, _TimelineDelegat
 from console.views.widgets.base import (
     ElidedLabel,
     IconLabel,
-    ReadingLabel,
+    ParagraphLabel,
     TextLabel,
     make_column,
     set_visible_in_parent,
@@ -1482,7 +1482,7 @@ def test_running_text_has_lines_of_a_readable_length(
 ) -> None:
     """Running text takes the whole width of a narrow window, and only its left part in a very wide window."""
     appearance.set_text_scale(scale)
-    label, page = ReadingLabel(), QWidget()
+    label, page = ParagraphLabel(), QWidget()
     label.show_text("word " * 100)
     page.setLayout(make_column(label.row))
     show_widget(page)

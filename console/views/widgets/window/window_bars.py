@@ -188,7 +188,8 @@ class StatusCell(Surface):
 
     @property
     def has_long_name(self) -> bool:
-        """True if the name is so long that its short name replaces it before the bar hides anything else."""
+        """True if the cell's name is wider than _MAX_NAME_WIDTH_PX. If the bar is too narrow for all cells, it first
+        shows the short names of these cells; only after that it hides labels of cells."""
         return self._name_label.sizeHint().width() > round(_MAX_NAME_WIDTH_PX * current_appearance().scale)
 
     def shorten_if_too_wide(self, excess_px: int) -> int:
