@@ -39,7 +39,7 @@ class AlertRulesDesk:
                 scene.context,
                 RequestIdService(scene.context, IdempotencyCache()),
                 scene.readers.complete_records,
-                LostRefundProber(scene.context, scene.providers).is_acknowledged,
+                LostRefundProber(scene.context, scene.providers).is_reported_refund_acknowledged,
             ),
         )
 
