@@ -12,6 +12,7 @@ from console.domain.alerts.incidents import (
     get_playbook_name,
 )
 from console.domain.money import LARGEST_AMOUNT_MINOR, Money
+from console.domain.registry.watched_facts import CORPORATION_KIND
 from console.wording.sentences import catalogue as wording
 
 TranslateFunction: TypeAlias = Callable[..., str]
@@ -56,14 +57,24 @@ def format_incident_sums(incident: Incident) -> Sequence[str]:
 def list_playbook_step_keys(incident: Incident) -> Sequence[str]:
     """Return the wording keys of the incident's playbook: the steps that people should follow, in their order. The
     steps for some kinds of subject have texts of their own. For example, a person must ask the sender of a notice in
-    writing, because the program can't ask the sender.
+    writing, because the program can't ask the sender. The steps after a change of a company depend on the change.
     """
     alert = incident.main_alert
     name = get_playbook_name(alert.rule_id)
+    if alert.subject_kind == CORPORATION_KIND:
+        name += _find_company_change_suffix(alert.observed)
     if wording.has_sentence(f"playbook.{name}_{alert.subject_kind}.1"):
         name = f"{name}_{alert.subject_kind}"
     keys = (f"playbook.{name}.{number}" for number in range(1, _MAX_PLAYBOOK_STEPS + 1))
     return [key for key in keys if wording.has_sentence(key)]
+
+
+def _find_company_change_suffix(observed: str) -> str:
+    """Return the end of the playbook's name for the observed change of a company: `_merged`, `_closed` (also for one
+    that the registry has deleted), or "" for a company that goes on, such as one that was renamed or moved."""
+    if observed.startswith("company merged "):
+        return "_merged"
+    return "_closed" if observed.startswith(("company closed ", "company deleted")) else ""
 
 
 def format_incident_end_reason(incident: Incident, translate: TranslateFunction) -> str | None:

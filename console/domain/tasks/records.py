@@ -114,8 +114,8 @@ class Alert:
 @dataclass(frozen=True, slots=True)
 class AlertItem:
     """An open alert, and the action that removes its cause: `action` on the record `kind` `id`. `action` is None if
-    no action of the console removes the cause. `number` is our number of the payment, or the corporation number, that
-    the alert is about; None for another record.
+    no action of the console removes the cause. `number` is our number of the payment, the corporation number, or
+    the order number in the notice, that the alert is about; None for another record.
     """
 
     alert: Alert

@@ -44,6 +44,7 @@ from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, lost_operations
+from console.store.payments import events as payment_events
 from console.store.payments import orders, payments
 from console.store.records import any_record
 from console.store.registry import watched_corporations
@@ -121,12 +122,19 @@ class AlertService:
         order_ids = [alert.subject_id for alert in open_alerts if alert.subject_kind == orders.ORDER_KIND]
         items = self._find_items_of_orders(conn, open_alerts, candidates.read_orders_with_payments(conn, order_ids))
         payment_ids = {alert.subject_id for alert in open_alerts if alert.subject_kind == payments.PAYMENT_KIND}
-        payment_numbers = {
-            payment.id: payment.merchant_payment_id
+        numbers_by_subject = {
+            (payments.PAYMENT_KIND, payment.id): payment.merchant_payment_id
             for payment in payments.find_by_ids(conn, payment_ids, skips_unreadable=True)
         }
+        notice_kind = payment_events.NOTICE_KIND
+        notice_ids = [alert.subject_id for alert in open_alerts if alert.subject_kind == notice_kind]
+        numbers_by_subject |= {
+            (notice_kind, event.id): event.order_no
+            for event in (payment_events.find_by_ids(conn, notice_ids) if notice_ids else ())
+            if event.order_no
+        }
         return {
-            alert.id: items.get(alert.id) or _make_case_item(alert, payment_numbers)
+            alert.id: items.get(alert.id) or _make_case_item(alert, numbers_by_subject)
             for alert in complete_alerts_with_corporations(self._context, open_alerts)
         }
 
@@ -447,10 +455,10 @@ def _make_invalid_note_error() -> ConsoleError:
     return ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_NOTE, "longest": LONGEST_NOTE_CHARACTERS})
 
 
-def _make_case_item(alert: Alert, payment_numbers: Mapping[int, str]) -> AlertItem:
+def _make_case_item(alert: Alert, numbers_by_subject: Mapping[tuple[str, int], str]) -> AlertItem:
     """Return the list item of a case, with the action with which a person can end the case: `look_up` for a changed
     corporation, `open` if the kind of the case's record has a page on which a person can end the case, otherwise
-    None. `payment_numbers` has our payment numbers by the payments' ids.
+    None. `numbers_by_subject` has our payment numbers, and the order numbers that notices name, by kind and id.
     """
     if alert.subject_kind == CORPORATION_KIND:
         return AlertItem(
@@ -461,5 +469,5 @@ def _make_case_item(alert: Alert, payment_numbers: Mapping[int, str]) -> AlertIt
             get_corporation_number_of_subject(alert.subject_id),
         )
     has_page = alert.subject_kind in RECORD_KINDS
-    number = payment_numbers.get(alert.subject_id) if alert.subject_kind == payments.PAYMENT_KIND else None
+    number = numbers_by_subject.get((alert.subject_kind, alert.subject_id))
     return AlertItem(alert, "open" if has_page else None, alert.subject_kind, alert.subject_id, number)

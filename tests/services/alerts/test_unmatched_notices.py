@@ -100,6 +100,16 @@ def test_an_unreadable_record_with_the_number_of_a_notice_hides_no_notice(scene:
     assert set(read_unmatched_notices(scene)) == {"ORD-1", "ORD-2"}
 
 
+def test_alerts_about_two_notices_name_their_order_numbers(scene: PaymentDesk) -> None:
+    """Two unmatched notices are two rows in the list of alerts. Each row names the order number of its notice, as the
+    queue of unmatched notices does; the kind alone wouldn't distinguish them."""
+    numbers = ("ORD-4711", "ORD-4712")
+    for number in numbers:
+        scene.payments.receive_notice(scene.make_bank_notice(f"ev-{number}", number))
+    incidents = scene.console.incidents.list_incidents()
+    assert sorted(incident.number or "" for incident in incidents) == list(numbers)
+
+
 def test_similar_payments_leave_room_for_similar_orders(scene: PaymentDesk) -> None:
     """Ten payments have the notice's amount and day: the list of similar records still contains the unpaid order of
     that amount.

@@ -45,6 +45,8 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
+from console.wording.incident_words import list_playbook_step_keys
+from console.wording.sentences.catalogue import translate
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_window_context
 
@@ -292,6 +294,29 @@ def test_the_card_says_each_thing_once_and_asks_for_an_owner_only_while_one_is_n
     (line,) = (text for text in texts if ". Actual: " in text)
     (observed,) = re.findall(r"Actual: (.*?)\. Expected:", line)
     assert [text for text in texts if observed in text] == [line]
+
+
+@pytest.mark.parametrize(
+    ("observed", "words", "absent_words"),
+    [
+        ("company merged 2026-10-31 8700110005901 株式会社承継", "then its successor", "renew"),
+        ("company closed 2026-10-31 liquidation", "Tell the people", "renew"),
+        ("company deleted", "Tell the people", "renew"),
+        ("company renamed 甲|乙", "renew", "successor"),
+        ("company moved 甲|乙", "renew", "successor"),
+    ],
+)
+def test_the_steps_fit_the_kind_of_change(observed: str, words: str, absent_words: str) -> None:
+    """A credit check of a company that has ended isn't renewed: after a merger a person looks up the successor. Only
+    the steps for a company that goes on advise a renewal. Each variant has the same number of steps."""
+    incident = make_incident(
+        replace(MERGED_COMPANY_ITEM, alert=replace(MERGED_COMPANY_ITEM.alert, observed=observed))
+    )
+    keys = list_playbook_step_keys(incident)
+    steps = " ".join(translate(key, "en") for key in keys)
+    assert len(keys) == 3
+    assert words in steps
+    assert absent_words not in steps
 
 
 def test_the_current_incident_offers_its_possible_actions(appearance: object) -> None:
