@@ -180,6 +180,8 @@ class RefundDetails:
     - `version_at_request`: the payment's version at the request; None if it isn't known
     - `earlier`: the payment's other refunds
     - `needed_checker_count`: the number of approvals that the refund needs by the present limits
+    - `missing_approver_count`: the number of approvals that a requested refund still needs and no enabled approver
+      can give; 0 if there are enough approvers
     - `holder`: the person and process that call the provider or hold the refund's lease; `awaiting`: "second_person"
       while a decision waits for its second person; `taken`: the running take of the refund; `open_alert_id`: the id
       of the oldest open alert about it. Each is None if there is none.
@@ -204,6 +206,7 @@ class RefundDetails:
     notes: tuple[Note, ...] = ()
     open_alert_id: int | None = None
     needed_checker_count: int = 1
+    missing_approver_count: int = 0
     newest_events: TimelinePage = EMPTY_TIMELINE_PAGE
     payment_sides: tuple[ComparedSide, ...] = ()
     corporation: "CorporationFacts | None" = None
@@ -223,8 +226,8 @@ class ApprovalInbox:
 
 @dataclass(frozen=True, slots=True)
 class RefundRequestSummary:
-    """Summary of a refund that waits for a decision, for a list: its payment, and the number of risk signals and
-    broken rules (`reasons_against_count`).
+    """Summary of a refund that waits for a decision, for a list: its payment, and the number of risk signals, broken
+    rules and lacks of approvers (`reasons_against_count`).
     """
 
     payment: Payment

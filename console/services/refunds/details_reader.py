@@ -36,6 +36,7 @@ from console.services.annotations.annotations import read_annotations
 from console.services.audit.opening_log import RecordOpeningLog
 from console.services.credit_checks.details_reader import ActionReader, read_audit_history
 from console.services.evidence.timeline import read_newest_events
+from console.services.guarded.second_person import ApproverCounter, make_approver_counter
 from console.services.payments.providers import (
     PaymentProviders,
     find_payment_state_of_provider_word,
@@ -166,16 +167,24 @@ class RefundDetailsReader:
         rule_facts = refund_rules.read_facts_of_refunds(self._context, conn, requests)
         signal_facts = refund_risks.read_signal_facts(conn, rule_facts)
         stored_texts = refunds.read_request_facts(conn, ids)
+        count_other_approvers = make_approver_counter(conn)
         return {
-            pair.refund.id: self._summarize_request(pair, facts, stored_texts.get(pair.refund.id))
+            pair.refund.id: self._summarize_request(
+                pair, facts, stored_texts.get(pair.refund.id), count_other_approvers
+            )
             for pair, facts in zip(pairs, signal_facts, strict=True)
         }
 
     def _summarize_request(
-        self, refund_with_payment: RefundWithPayment, facts: RiskSignalFacts, stored_texts: tuple[str, str] | None
+        self,
+        refund_with_payment: RefundWithPayment,
+        facts: RiskSignalFacts,
+        stored_texts: tuple[str, str] | None,
+        count_other_approvers: ApproverCounter,
     ) -> RefundRequestSummary:
-        """Return the payment of the refund and the number of warnings: risk signals, and broken rules of the
-        approval. `stored_texts` are the texts that were stored with the request (see `_parse_facts_at_request`)."""
+        """Return the payment of the refund and the number of warnings: risk signals, broken rules of the approval,
+        and a lack of approvers. `stored_texts` are the texts that were stored with the request (see
+        `_parse_facts_at_request`)."""
         _, stored_signals = _parse_facts_at_request(refund_with_payment.refund.id, stored_texts)
         signals = _find_current_signals(facts, refund_with_payment.refund, stored_signals)
         broken_checks = [
@@ -183,7 +192,10 @@ class RefundDetailsReader:
             for check in self._make_rule_checks(facts.refund_facts, refund_with_payment.refund)
             if not check.holds
         ]
-        return RefundRequestSummary(refund_with_payment.payment, len(signals) + len(broken_checks))
+        lacks_approvers = bool(
+            _count_missing_approvers(facts.refund_facts, refund_with_payment.refund, count_other_approvers)
+        )
+        return RefundRequestSummary(refund_with_payment.payment, len(signals) + len(broken_checks) + lacks_approvers)
 
     def _read_details(self, conn: Connection, refund_id: int, person: Person | None) -> RefundDetails:
         context, now = self._context, self._context.now()
@@ -215,6 +227,7 @@ class RefundDetailsReader:
             risk_signals=_find_current_signals(signal_facts, refund, stored_signals),
             checks=self._make_rule_checks(refund_facts, refund),
             needed_checker_count=refund_rules.count_needed_checkers(refund_facts, refund),
+            missing_approver_count=_count_missing_approvers(refund_facts, refund, make_approver_counter(conn)),
             version_at_request=facts_at_request.get("version"),
             changed=_find_changed_payment_fields(
                 facts_at_request, make_facts_at_request(refund_facts), payment, refund
@@ -312,6 +325,16 @@ def _find_send_refusal(refund: Refund, server_now: datetime) -> tuple[str | None
 def _may_approve(refund: Refund, person: Person, now: datetime) -> bool:
     """True if the person may approve the refund now."""
     return find_decision_refusal(refund, person.name, now, is_approval=True) is None
+
+
+def _count_missing_approvers(facts: RefundFacts, refund: Refund, count_other_approvers: ApproverCounter) -> int:
+    """Return the number of approvals that a requested refund still needs and no enabled approver can give. 0 for a
+    decided refund, and if no people are registered."""
+    if refund.state is not RefundState.REQUESTED:
+        return 0
+    approver_count = count_other_approvers("refund_approve", (refund.maker, *refund.checkers))
+    needed_count = refund_rules.count_needed_checkers(facts, refund) - len(refund.checkers)
+    return 0 if approver_count is None else max(needed_count - approver_count, 0)
 
 
 def _parse_facts_at_request(

@@ -350,7 +350,8 @@ class RefundRequestPanel(QScrollArea):
     def list_reasons_against_refund(self, details: RefundDetails) -> list[tuple[str, str, str, RiskSignal | None]]:
         """Return the reasons against the refund, without the reason that `format_stale_answer` returns. Each reason
         is a tuple: the name of the icon, the sentence about the reason, the maker's answer to the reason ("" if the
-        maker has given no answer), and the risk signal (None if the reason is a broken rule)."""
+        maker has given no answer), and the risk signal (None if the reason is a broken rule or a lack of
+        approvers)."""
         context = self._context
         reasons: list[tuple[str, str, str, RiskSignal | None]] = []
         for risk_signal in details.risk_signals:
@@ -364,6 +365,13 @@ class RefundRequestPanel(QScrollArea):
                 reasons.append(
                     ("cross", refund_words.format_rule_check(check, context, details.record.currency), "", None)
                 )
+        if details.missing_approver_count:
+            sentence = context.translate(
+                "approvals.approver_missing",
+                needed=details.needed_checker_count,
+                missing=details.missing_approver_count,
+            )
+            reasons.append(("cross", sentence, "", None))
         return reasons
 
     def format_stale_answer(self, details: RefundDetails) -> str:
@@ -637,7 +645,8 @@ class RefundRequestPanel(QScrollArea):
         context, record = self._context, details.record
         provider = case_words.get_provider_name(details.payment.provider, context)
         if len(record.checkers) + 1 < details.needed_checker_count:
-            next_step_sentence = context.translate("approvals.after_first")
+            key = "approvals.after_first_missing" if details.missing_approver_count else "approvals.after_first"
+            next_step_sentence = context.translate(key)
         elif record.sends_after is not None and record.sends_after > context.now():
             next_step_sentence = context.translate(
                 "approvals.after_cooling_off", at=record.sends_after, provider=provider

@@ -221,7 +221,8 @@ class ApproveDialog(_DecisionDialog):
     def _get_next_step_wording_key(self) -> str:
         record, now = self._details.record, self._context.now()
         if len(record.checkers) + 1 < self._details.needed_checker_count:
-            return "dialog.approve.then_second"
+            is_missing = self._details.missing_approver_count
+            return "dialog.approve.then_second_missing" if is_missing else "dialog.approve.then_second"
         if record.sends_after is not None and record.sends_after > now:
             return "dialog.approve.then_waits"
         return "dialog.approve.then_sent"

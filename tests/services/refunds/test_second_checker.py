@@ -177,3 +177,16 @@ def lower_limit(desk: RefundDesk, name: str, value: int) -> None:
     """Replace the value of the limit `name` in JPY by `value`."""
     desk.sql("DELETE FROM limits WHERE name = :n AND currency = 'JPY'", n=name)
     set_condition(desk, name, value)
+
+
+def test_the_lack_of_a_second_approver_is_told(desk: RefundDesk) -> None:
+    """If a refund needs two approvals and only one enabled person may approve it, its details and its summary say
+    that one approver is missing."""
+    desk.insert_team()
+    set_condition(desk, "second_above_paypay", 999)
+    refund = desk.request_refund(desk.make_paid_payment("ORD-TWO"), "1000")
+    before = desk.console.refunds.read_summaries([refund.id])[refund.id].reasons_against_count
+    assert desk.console.refunds.read_refund(refund.id).missing_approver_count == 0
+    desk.sql("UPDATE operators SET disabled_at = '2026-11-20 00:00:00' WHERE name IN ('lead-c', 'lead-d')")
+    assert desk.console.refunds.read_refund(refund.id).missing_approver_count == 1
+    assert desk.console.refunds.read_summaries([refund.id])[refund.id].reasons_against_count == before + 1

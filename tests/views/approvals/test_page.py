@@ -726,7 +726,7 @@ def test_only_an_approver_is_asked_to_approve(appearance: object, name: str, exp
 
 
 @pytest.mark.parametrize(("language", "label"), [("en", "Corporation number"), ("ja", "法人番号")])
-def test_a_card_names_the_company_or_labels_its_number(language: str, label: str) -> None:
+def test_a_card_names_the_company_or_labels_its_number(language: Literal["en", "ja"], label: str) -> None:
     """The card of a refund or proposal has the company's name that a credit check has. If no name is known, it has
     the corporation number, labelled as such."""
     context = make_window_context()
@@ -737,3 +737,18 @@ def test_a_card_names_the_company_or_labels_its_number(language: str, label: str
         refund = replace(make_refund(), name_in_credit_check=name)
         assert make_refund_card(refund, context, summary).detail == detail
         assert make_proposal_card(replace(proposal, name_in_credit_check=name), context).detail == detail
+
+
+def test_a_missing_approver_is_a_reason_against_a_refund(qtbot: QtBot) -> None:
+    """If a refund needs two approvals and only one more person may approve, the reasons say so, and the last panel
+    says it, too."""
+    context = make_window_context()
+    detail = RefundRequestPanel(context)
+    details = make_refund_details(needed_checker_count=2, missing_approver_count=1)
+    (sentence,) = (text for _, text, _, _ in detail.list_reasons_against_refund(details))
+    assert "too few people may approve now: 1 more approver is needed." in sentence
+    detail._make_approval_effect_panel(details)
+    assert detail._end_panel is not None
+    texts = " ".join(label.plain for label in detail._end_panel.findChildren(TextLabel))
+    assert "no one else may approve now" in texts
+    assert detail.list_reasons_against_refund(make_refund_details(needed_checker_count=2)) == []
