@@ -127,6 +127,7 @@ def _make_provider_side(
         word_of_side=own_word,
         age_text=fact,
         is_different=is_contradicted,
+        has_different_state=is_contradicted,
         difference_word=context.translate("record.side.differs"),
     )
 

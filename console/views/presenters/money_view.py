@@ -101,6 +101,7 @@ def _make_shown_side(
         age_text=_format_side_time(side, context, is_gateway=is_gateway),
         source=_format_source(side, context),
         is_different=bool(side.differs),
+        has_different_state=bool(set(side.differs) - {"amount"}) or (bool(side.differs) and not _format_amount(side)),
         difference_word=translate("money.side.differs", fields=list(side.differs)) if side.differs else "",
     )
 

@@ -373,9 +373,11 @@ class RecordPreview(Surface):
         fact_list = FactList(parent=parent)
         for side in sides:
             icon = IconLabel(side.icon_name, side.tone, _ICON_SIDE_PX, line_role="body")
-            if side.is_different:
+            if side.has_different_state:
                 icon.show_icon("not_equal", "bad")
-            state_label = TextLabel(side.state_word, "body", "bad" if side.is_different else "text", wraps_lines=True)
+            state_label = TextLabel(
+                side.state_word, "body", "bad" if side.has_different_state else "text", wraps_lines=True
+            )
             amount_label = TextLabel(side.amount, "data", "bad" if side.has_different_amount else "text")
             state_widget = QWidget(fact_list)
             state_row = make_row(gap_px=6)
@@ -383,7 +385,7 @@ class RecordPreview(Surface):
             state_row.addWidget(state_label, 1)
             state_row.addWidget(amount_label, 0, Qt.AlignmentFlag.AlignTop)
             if side.contradiction:
-                contradiction_label = TextLabel(side.contradiction, "small", "bad", wraps_lines=True)
+                contradiction_label = TextLabel(side.marked_contradiction, "small", "bad", wraps_lines=True)
                 state_widget.setLayout(make_column(state_row, contradiction_label, gap_px=0))
             else:
                 state_widget.setLayout(state_row)

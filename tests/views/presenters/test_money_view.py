@@ -72,6 +72,25 @@ def test_the_order_names_no_writer_of_its_version() -> None:
     assert (shown[0].source, shown[2].source) == ("v7 · by op-a", "v2")
 
 
+@pytest.mark.parametrize(
+    ("differs", "has_different_state"),
+    [((), False), (("amount",), False), (("state",), True), (("state", "amount"), True), (("refunded",), True)],
+)
+def test_the_mark_of_a_difference_is_at_the_differing_value(
+    differs: tuple[str, ...], has_different_state: bool
+) -> None:
+    """The state has the mark ≠ only if it differs, or if a value differs that the side doesn't show; an amount that
+    differs has the mark itself. The words of a state that agrees look as on a side without differences."""
+    _, gateway, _ = money_facts.make_shown_sides(
+        make_compared_sides(minor=11_500, differs=differs),
+        make_window_context(),
+        provider="paypay",
+        record=make_payment(),
+    )
+    assert gateway.has_different_state is has_different_state
+    assert (gateway.amount == "≠ ¥11,500") is ("amount" in differs)
+
+
 def test_a_differing_side_has_a_frame_and_names_its_fields() -> None:
     """A side that differs has a frame, and its spoken text names the differing fields."""
     _, gateway, _ = money_facts.make_shown_sides(
@@ -117,6 +136,7 @@ def test_the_gateways_side_shows_the_contradiction_of_its_history(
         make_compared_sides(), make_window_context(), provider="paypay", record=payment
     )
     assert (gateway.is_different, gateway.contradiction) == (True, text)
+    assert (gateway.has_different_state, gateway.marked_contradiction) == (False, f"≠ {text}"), "the states agree"
     assert f"differs, Completed, ¥12,000, asked 15:01:05 · 3 min ago, {text}" in gateway.format_spoken_text()
 
 

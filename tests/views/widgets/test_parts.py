@@ -357,8 +357,9 @@ def test_a_differing_side_is_read_out() -> None:
     """
     agree = RecordSideState("Order", "Unpaid", "ring", "text", amount="¥12,000")
     differs = RecordSideState(
-        "Order", "Unpaid", "ring", "text", amount="¥12,000", is_different=True, difference_word="differs"
-    )
+        "Order", "Unpaid", "ring", "text", amount="¥12,000", is_different=True, has_different_state=True,
+        difference_word="differs",
+    )  # fmt: skip
     strip = RecordSideStrip([agree], "Sides")
     before = strip.sizeHint()
     strip.show_sides([differs])
@@ -385,7 +386,7 @@ def test_texts_of_all_sides_stay_at_one_height(show_widget: ShowWidget) -> None:
     agree = RecordSideState(
         "Order", "Unpaid", "ring", "text", amount="¥12,000", age_text="read 15:03:10", source="v7"
     )
-    differs = replace(agree, is_different=True, difference_word="differs")
+    differs = replace(agree, is_different=True, has_different_state=True, difference_word="differs")
     strip = RecordSideStrip([agree, differs, agree], "Sides")
     show_widget(strip)
     height = strip.height()

@@ -39,11 +39,12 @@ class RecordSideState:
     in the side's own words. `age_text` is a line with the age of the state. `source` is a line with the record's
     version and the person who changed it.
 
-    If `is_different` is True, this state contradicts the state on another side; the panel then has a red border, and
-    screen readers read `difference_word`. `has_different_amount` is True if the amounts contradict each other. If
-    `is_amount_missing` is True, this side has given no amount; `amount` is then a dash, which has the muted colour
-    and which screen readers leave out. `contradiction` is a red line with another statement of this side that
-    contradicts our record, such as the provider's history.
+    If `is_different` is True, a value of this side contradicts another side; the panel then has a red border, and
+    screen readers read `difference_word`. If `has_different_state` is True, the state has the mark ≠: the states
+    contradict each other, or a value does that this side doesn't show. `has_different_amount` is True if the amounts
+    contradict each other. If `is_amount_missing` is True, this side has given no amount; `amount` is then a dash,
+    which has the muted colour and which screen readers leave out. `contradiction` is a red line with another
+    statement of this side that contradicts our record, such as the provider's history.
     """
 
     name: str
@@ -56,9 +57,15 @@ class RecordSideState:
     source: str = ""
     is_different: bool = False
     difference_word: str = ""
+    has_different_state: bool = False
     has_different_amount: bool = False
     is_amount_missing: bool = False
     contradiction: str = ""
+
+    @property
+    def marked_contradiction(self) -> str:
+        """The statement `contradiction` with the mark of a difference; "" without one."""
+        return f"≠ {self.contradiction}" if self.contradiction else ""
 
     def format_spoken_text(self) -> str:
         marker = self.difference_word if self.is_different else ""
@@ -161,16 +168,17 @@ class RecordSidePanel(Surface):
         self.is_different = side.is_different
         self.setAccessibleName(side.format_spoken_text())
         self._name_label.show_text(side.name)
-        # A side that differs has the icon ≠, because a border and a colour alone aren't clear to everybody.
+        # A value that differs has the mark ≠, because a border and a colour alone aren't clear to everybody.
         self._state_icon.show_icon(
-            "not_equal" if side.is_different else side.icon_name, "bad" if side.is_different else side.tone
+            "not_equal" if side.has_different_state else side.icon_name,
+            "bad" if side.has_different_state else side.tone,
         )
-        self._state_label.show_text(side.state_word, "bad" if side.is_different else side.tone)
+        self._state_label.show_text(side.state_word, "bad" if side.has_different_state else side.tone)
         self._own_word_label.show_text(side.word_of_side)
         amount_tone: Tone = "bad" if side.has_different_amount else "muted" if side.is_amount_missing else "text"
         self._amount_label.show_text(side.amount, amount_tone)
         self._fact_label.show_text(side.age_text)
-        self._contradiction_label.show_text(side.contradiction)
+        self._contradiction_label.show_text(side.marked_contradiction)
         self._contradiction_label.setVisible(bool(side.contradiction))
         self._source_label.show_text(side.source)
         self._source_label.setVisible(bool(side.source))
