@@ -18,7 +18,7 @@ from console.domain.explained_state import CertaintyBadge, Explanation, NextStep
 from console.domain.explanations.alerts import explain_alert
 from console.domain.explanations.badges import VERDICTS_OF_MISMATCH, find_work_badge
 from console.domain.explanations.read_only import make_prefixed_switch_facts, replace_stopped_next_step
-from console.domain.explanations.refunds import explain_refund, may_be_requested_again
+from console.domain.explanations.refunds import explain_refund, is_refused_for_good, may_be_requested_again
 from console.domain.money import Money, make_stored_money
 from console.domain.payments.compared_sides import ComparedSide
 from console.domain.payments.consistency import (
@@ -819,9 +819,17 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
     failed_refund = _find_failed_refund(record, relations, now)
     if failed_refund is not None:
         amount = _make_money(failed_refund.amount_minor, failed_refund.currency)
-        facts = {**facts, "refund": failed_refund.id, "refund_amount": amount}
+        is_decided_by_people = failed_refund.error_code == RESOLVED_BY_PEOPLE_CAUSE
+        facts = {
+            **facts,
+            "refund": failed_refund.id,
+            "refund_amount": amount,
+            "refund_cause": None if is_decided_by_people else failed_refund.error_code,
+        }
         command = f"support-console show refund {failed_refund.id}"
-        step = NextStep("next.payment_refund_failed", facts, command, OPEN_REFUND_ACTION)
+        is_final = is_refused_for_good(failed_refund)
+        code = "next.payment_refund_final" if is_final else "next.payment_refund_failed"
+        step = NextStep(code, facts, command, OPEN_REFUND_ACTION)
         return Explanation(verdict, "why.payment_refund_failed", step, facts)
     unmade_refund = relations.refunds[0] if relations.refunds else None
     if unmade_refund is not None and _is_certainly_not_made(unmade_refund):

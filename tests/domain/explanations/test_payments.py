@@ -20,7 +20,8 @@ from console.domain.payments.records import (
     RefundRelations,
 )
 from console.domain.payments.states import DONE_OUTSIDE, PAID_STATES, RECORD_OUTSIDE_ACTION, PaymentState, RefundState
-from console.domain.records import Certainty, Work, WorkReason, WorkState
+from console.domain.records import RESOLVED_BY_PEOPLE_CAUSE, Certainty, Work, WorkReason, WorkState
+from console.wording.sentences.catalogue import translate
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -447,7 +448,7 @@ def test_a_paid_payment_names_its_failed_refund_while_money_is_refundable() -> N
         explained = explain_payment(payment, NOW)
         return explained.verdict, explained.why, explained.next_step.code
 
-    named = ("why.payment_refund_failed", "next.payment_refund_failed")
+    named = ("why.payment_refund_failed", "next.payment_refund_final")
     assert explain(0, failed) == ("verdict.payment_complete", *named)
     assert explain(300, failed, later) == ("verdict.payment_partly", *named)
     assert explain(300, later, failed) == ("verdict.payment_partly", "why.payment_partly", "next.nothing")
@@ -458,6 +459,22 @@ def test_a_paid_payment_names_its_failed_refund_while_money_is_refundable() -> N
     assert explained.next_step.action == "open_refund"
     assert explained.work is WorkBadge.POSSIBLE
     assert (explained.facts["refund"], explained.facts["refund_amount"]) == (30, Money(3300, "JPY"))
+
+
+def test_a_paid_payment_states_the_cause_of_its_refused_refund() -> None:
+    """The payment states the gateway's reason and advises what its refused refund advises: after a final refusal to
+    ask the lead. If people have decided that the refund was not made, no reason of the gateway is stated."""
+    for error_code, code in (
+        ("payer_left", "next.payment_refund_final"),
+        ("poll", "next.payment_refund_failed"),
+        (RESOLVED_BY_PEOPLE_CAUSE, "next.payment_refund_failed"),
+    ):
+        refund = replace(OPEN_REFUND, id=30, amount_minor=3300, state=RefundState.FAILED, error_code=error_code)
+        explained = explain_payment(replace(PAID_PAYMENT, relations=PaymentRelations(ORDER, refunds=(refund,))), NOW)
+        assert (explained.next_step.code, explained.next_step.action) == (code, "open_refund")
+        for language, words in (("en", "Reason from the gateway: "), ("ja", "決済会社の理由: ")):
+            sentence = translate(explained.why, language, **explained.facts)
+            assert (words in sentence) == (error_code != RESOLVED_BY_PEOPLE_CAUSE), sentence
 
 
 @pytest.mark.parametrize("reason", [WorkReason.CONTRADICTED, WorkReason.ANSWER_DOES_NOT_FIT])
