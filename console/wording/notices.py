@@ -41,3 +41,19 @@ def format_notice_candidate(candidate: NoticeCandidate, language: str) -> str:
     return wording.translate(
         "notice.candidate", language, record=f"{title} {amount}", shared=separator.join(shared_words)
     )
+
+
+def format_missing_candidates(notice: UnmatchedNotice, language: str) -> str:
+    """Return the sentences about the search for similar records that has found none: the searched number, amount and
+    day, as far as the notice states them, and the kinds of records in which they were searched."""
+
+    def translate(key: str, **facts: object) -> str:
+        return wording.translate(key, language, **facts)
+
+    provider = wording.get_provider_name(notice.source, language)
+    has_amount = notice.amount_minor is not None and notice.currency is not None
+    sentences = [
+        translate("notice.no_same_number" if notice.order_no else "notice.no_order_number"),
+        translate("notice.no_same_amount", provider=provider) if has_amount else translate("notice.no_amount"),
+    ]
+    return wording.join_sentences(sentences, translate)

@@ -222,10 +222,9 @@ class UnmatchedNoticesPage(Page):
         but only after the similar records have been read. Name the key that opens the most similar record only if
         there is one, and the key that copies the order number only if the notice has one."""
         clear_layout(self._similar_links_row)
-        if self.candidates is not None and not links:
-            self._similar_links_row.addWidget(
-                TextLabel(self.context.translate("notice.no_candidates"), "body", "muted")
-            )
+        if self.candidates is not None and self.current_notice is not None and not links:
+            sentence = notice_words.format_missing_candidates(self.current_notice.notice, self.context.language)
+            self._similar_links_row.addWidget(TextLabel(sentence, "body", "muted", wraps_lines=True))
         elif links:
             label = TextLabel(self.context.translate("notice.candidates"), "body", "muted")
             self._similar_links_row.addWidget(make_flow_widget(label, *links, gap_px=12))
@@ -240,9 +239,12 @@ class UnmatchedNoticesPage(Page):
     def _open_most_similar_record(self) -> None:
         if self.candidates:
             self.context.navigate(_make_candidate_route(self.candidates[0]))
+        elif self.current_notice is None or self.candidates is None:
+            key = "act.none_selected" if self.current_notice is None else "screen.reading"
+            self.show_key_refusal(self.context.translate(key))
         else:
-            key = "screen.reading" if self.candidates is None else "notice.no_candidates"
-            self.show_key_refusal(self.context.translate("act.none_selected" if self.current_notice is None else key))
+            notice = self.current_notice.notice
+            self.show_key_refusal(notice_words.format_missing_candidates(notice, self.context.language))
 
     def _acknowledge_by_shortcut(self) -> None:
         """Press the button that acknowledges the current notice, because its shortcut was typed; if the button is

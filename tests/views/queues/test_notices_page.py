@@ -23,6 +23,7 @@ from console.views.queues.notices_page import UnmatchedNoticesPage
 from console.views.runtime.routes import UnmatchedNoticesRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import LinkButton
+from console.wording.notices import format_missing_candidates
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_window_context
 from tests.views.invented_payments import ORDER
@@ -92,7 +93,7 @@ def test_the_page_says_that_no_similar_record_exists_only_after_the_read(qtbot: 
     assert page.current_notice == NOTICE_ITEM
     page.table.opened.emit(NOTICE_ITEM)
     texts = [label.plain for label in page.findChildren(TextLabel)]
-    assert page.context.translate("notice.no_candidates") not in texts
+    assert format_missing_candidates(NOTICE_ITEM.notice, "en") not in texts
     assert page.context.translate("screen.reading") in texts
 
 
@@ -147,3 +148,16 @@ def test_a_notice_without_an_order_number_is_not_called_unselected(
     page.refresh("asked")
     page._copy_order_number()
     assert page.context.translate("act.none_selected") in [label.plain for label in page.findChildren(TextLabel)]
+
+
+def test_the_sentence_without_similar_records_names_the_search() -> None:
+    """If no similar record exists, the sentence names the searched records: payments and orders with the number,
+    payments of the notice's own provider and unpaid orders with the amount. It claims no search by a missing number
+    or amount."""
+    notice = replace(NOTICE, source="paypay", order_no="ORD-1", amount_minor=3_300, currency="JPY")
+    text = format_missing_candidates(notice, "en")
+    assert text.startswith("No payment or order has this number. PayPay has no payment of this amount")
+    assert "unpaid order" in text
+    text = format_missing_candidates(replace(notice, order_no=None, amount_minor=None), "en")
+    assert text == "This notice has no order number. The notice states no amount to compare."
+    assert "PayPay の決済" in format_missing_candidates(notice, "ja")
