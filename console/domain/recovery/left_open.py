@@ -46,9 +46,10 @@ class LeftOpen:
       for a request about no record both are "".
     - `until` is the end of a take; None for all other work.
     - `name` is the name of a draft or of a bulk run; "" for all other work.
-    - `action` is the action of an operation, such as `refund.submit`; `corporation_number` is its corporation, if
-      known. Both are None for all other work. `is_outcome_unknown` is True for an operation whose outcome a probe or
-      a person must find out; False for one that still runs.
+    - `corporation_number` is the number of the corporation of its record or operation; None if it is unknown.
+    - `action` is the action of an operation, such as `refund.submit`; None for all other work.
+    - `is_outcome_unknown` is True for an operation whose outcome a probe or a person must find out; False for one
+      that still runs.
     """
 
     reason: LeftOpenReason

@@ -1,6 +1,7 @@
 """The service `console.left_open`: lists the work that the acting person leaves open at the end of a shift."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from console.domain.access.permissions import is_same_person
 from console.domain.alerts import incidents
@@ -14,7 +15,7 @@ from console.services.process.context import ServiceContext
 from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
-from console.store.records import takes
+from console.store.records import any_record, takes
 from console.store.refunds import refunds
 from console.store.tasks import bulk_runs
 
@@ -45,7 +46,20 @@ class LeftOpenService:
             self._context.find_reading_person(conn)
             items = list(_list_own_records(self._context, conn, person))
         items += [*self._list_owned_incidents(person), *self._list_open_requests(), *map(_make_item_of_draft, drafts)]
+        items = self._add_corporation_numbers(items)
         return tuple(sorted(items, key=lambda item: (_LEFT_OPEN_REASONS_IN_ORDER.index(item.reason), item.since)))
+
+    def _add_corporation_numbers(self, items: Sequence[LeftOpen]) -> list[LeftOpen]:
+        """Return the items with the corporation numbers of their records; a number that an item already has stays."""
+        subjects = {f"{item.kind} {item.id}" for item in items if item.corporation_number is None}
+        if not subjects:
+            return list(items)
+        with self._context.database.read() as conn:
+            numbers = any_record.read_corporation_numbers_of_subjects(conn, subjects)
+        return [
+            replace(item, corporation_number=item.corporation_number or numbers.get(f"{item.kind} {item.id}"))
+            for item in items
+        ]
 
     def _list_owned_incidents(self, person: str) -> Iterator[LeftOpen]:
         for incident in self._list_open_incidents():

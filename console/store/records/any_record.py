@@ -58,14 +58,27 @@ def read_numbers_of_subjects(conn: Connection, subjects: Collection[str]) -> Map
     is the order number of an order, our payment number of a payment or of a refund's payment, and the corporation
     number of a credit check. Subjects that aren't records, and records that don't exist, are left out. The function
     makes at most one query for each kind of record, two for orders."""
-    ids: dict[str, set[int]] = {kind: set() for kind in _NUMBER_READER_BY_KIND}
+    return _read_numbers(conn, subjects, _NUMBER_READER_BY_KIND)
+
+
+def read_corporation_numbers_of_subjects(conn: Connection, subjects: Collection[str]) -> Mapping[str, str]:
+    """Return the corporation number of each of these subjects of the audit trail ("payment 17"), by subject; for a
+    refund that of its payment. Subjects that aren't records, records that don't exist, and records without a
+    corporation number are left out. The function makes at most one query for each kind of record, two for orders."""
+    return _read_numbers(conn, subjects, _CORPORATION_NUMBER_READER_BY_KIND)
+
+
+def _read_numbers(
+    conn: Connection, subjects: Collection[str], number_reader_by_kind: "Mapping[str, _NumberReader]"
+) -> Mapping[str, str]:
+    ids: dict[str, set[int]] = {kind: set() for kind in number_reader_by_kind}
     for subject in subjects:
         kind, _, record_id = subject.partition(" ")
         if kind in ids and record_id.isdecimal():
             ids[kind].add(int(record_id))
     return {
         f"{kind} {record_id}": number
-        for kind, read_numbers in _NUMBER_READER_BY_KIND.items()
+        for kind, read_numbers in number_reader_by_kind.items()
         for record_id, number in read_numbers(conn, ids[kind]).items()
     }
 
@@ -81,9 +94,28 @@ def _read_payment_numbers(conn: Connection, ids: Collection[int]) -> Mapping[int
     return {payment.id: payment.merchant_payment_id for payment in readable_payments}
 
 
-_NUMBER_READER_BY_KIND: Mapping[str, Callable[[Connection, Collection[int]], Mapping[int, str]]] = {
+def _read_corporation_numbers_of_orders(conn: Connection, ids: Collection[int]) -> Mapping[int, str]:
+    """Return the corporation numbers of these orders, by id, without orders whose rows can't be read."""
+    readable_orders = orders.find_by_ids(conn, ids, skips_unreadable=True)
+    return {order.id: order.corporation_number for order in readable_orders if order.corporation_number}
+
+
+def _read_corporation_numbers_of_payments(conn: Connection, ids: Collection[int]) -> Mapping[int, str]:
+    """Return the corporation numbers of these payments, by id, without payments whose rows can't be read."""
+    readable_payments = payments.find_by_ids(conn, ids, skips_unreadable=True)
+    return {payment.id: payment.corporation_number for payment in readable_payments if payment.corporation_number}
+
+
+_NumberReader = Callable[[Connection, Collection[int]], Mapping[int, str]]
+_NUMBER_READER_BY_KIND: Mapping[str, _NumberReader] = {
     credit_checks.CREDIT_CHECK_KIND: credit_checks.read_numbers_by_ids,
     orders.ORDER_KIND: _read_order_numbers,
     payments.PAYMENT_KIND: _read_payment_numbers,
     refunds.REFUND_KIND: refunds.read_payment_numbers_by_ids,
+}
+_CORPORATION_NUMBER_READER_BY_KIND: Mapping[str, _NumberReader] = {
+    credit_checks.CREDIT_CHECK_KIND: credit_checks.read_numbers_by_ids,
+    orders.ORDER_KIND: _read_corporation_numbers_of_orders,
+    payments.PAYMENT_KIND: _read_corporation_numbers_of_payments,
+    refunds.REFUND_KIND: refunds.read_corporation_numbers_by_ids,
 }

@@ -53,6 +53,11 @@ _PAYMENT_NUMBERS_OF_REFUNDS_QUERY = (
     .join_from(refunds, payments, payments.c.id == refunds.c.payment_id)
     .where(refunds.c.id.in_(bindparam("ids", expanding=True)))
 )
+_CORPORATION_NUMBERS_OF_REFUNDS_QUERY = (
+    select(refunds.c.id, payments.c.corporation_number)
+    .join_from(refunds, payments, payments.c.id == refunds.c.payment_id)
+    .where(refunds.c.id.in_(bindparam("ids", expanding=True)), payments.c.corporation_number.is_not(None))
+)
 _OPEN_REFUND_OF_PAYMENT_QUERY = _REFUNDS_QUERY.where(refunds.c.open_payment == bindparam("payment_id"))
 _REFUND_BY_KEY_QUERY = _REFUNDS_QUERY.where(refunds.c.provider_refund_key == bindparam("refund_key"))
 _REFUNDS_BY_PROVIDER_ID_QUERY = _REFUNDS_QUERY.where(refunds.c.refund_txn_id == bindparam("provider_refund_id"))
@@ -554,3 +559,10 @@ def read_payment_numbers_by_ids(conn: Connection, ids: Collection[int]) -> dict[
     """Return our payment number of the payment of each of these refunds, by the refund's id."""
     rows = conn.execute(_PAYMENT_NUMBERS_OF_REFUNDS_QUERY, {"ids": sorted(ids)}) if ids else ()
     return {row.id: row.merchant_payment_id for row in rows}
+
+
+def read_corporation_numbers_by_ids(conn: Connection, ids: Collection[int]) -> dict[int, str]:
+    """Return the corporation number of the payment of each of these refunds, by the refund's id, without refunds
+    whose payment has no corporation number."""
+    rows = conn.execute(_CORPORATION_NUMBERS_OF_REFUNDS_QUERY, {"ids": sorted(ids)}) if ids else ()
+    return {row.id: row.corporation_number for row in rows}

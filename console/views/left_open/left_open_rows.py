@@ -28,7 +28,7 @@ _UNKNOWN_ICON_AND_TONE: tuple[str, Tone] = ("question", "unknown")
 
 def make_left_open_columns(context: WindowContext, name_record: Callable[[str, str], str]) -> list[Column]:
     """Return the columns of the table with the person's own unfinished work: reason, record, the corporation
-    number of an operation, the time at which the work began, and the end of a take. `name_record(kind, id)` returns
+    number, the time at which the work began, and the end of a take. `name_record(kind, id)` returns
     the text that names a record, such as its kind and its number."""
     translate = context.translate
 
@@ -48,7 +48,7 @@ def make_left_open_columns(context: WindowContext, name_record: Callable[[str, s
 
     def format_until(own_item: LeftOpen) -> str:
         until = own_item.until
-        return wording.format_clock_instant(until, context.now()) if until is not None else ""
+        return wording.format_short_instant(until, context.now()) if until is not None else ""
 
     return [
         Column("why", translate("column.what"), 260, make_reason_cell, "state"),
@@ -62,7 +62,7 @@ def make_left_open_columns(context: WindowContext, name_record: Callable[[str, s
         ),
         Column("number", translate("column.number_short"), 128, format_number, "data"),
         Column("since", translate("column.since"), 112, format_since, "data"),
-        Column("until", translate("column.until"), 96, format_until, "data"),
+        Column("until", translate("column.until"), 112, format_until, "data"),
     ]
 
 

@@ -812,18 +812,18 @@ def _make_lease_or_take_columns(context: WindowContext, name_record: Callable[[s
 
     def format_since(lease_or_take: LeaseOrTake) -> str:
         since = lease_or_take.taken_at if isinstance(lease_or_take, Take) else lease_or_take.since
-        return wording.format_clock_instant(since, context.now())
+        return wording.format_short_instant(since, context.now())
 
     return [
         Column("lease", translate("column.lease"), 280, format_lease),
         Column("who", translate("column.who"), 104, get_person_name),
         Column("desk", translate("column.desk"), 160, get_desk_name, is_stretched=True),
-        Column("since", translate("column.since"), 96, format_since, "data"),
+        Column("since", translate("column.since"), 112, format_since, "data"),
         Column(
             "until",
             translate("column.until"),
-            96,
-            lambda lease_or_take: wording.format_instant(lease_or_take.until, "clock"),
+            112,
+            lambda lease_or_take: wording.format_short_instant(lease_or_take.until, context.now()),
             "data",
         ),
     ]

@@ -46,7 +46,9 @@ def test_left_open_records_are_listed_with_their_reason(scene: PaymentDesk) -> N
     """
     console, now = scene.console, scene.context.now()
     unknown, other = (make_unknown_check(scene, number) for number in CORPORATION_NUMBERS)
-    payment = scene.payments.start(scene.insert_order("ORD-1", 3_300), "paypay").payment
+    payment = scene.payments.start(
+        scene.insert_order("ORD-1", 3_300, corporation=CORPORATION_NUMBERS[1]), "paypay"
+    ).payment
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
     assert scene.payments.probe(payment.id).state == "completed"
     refund = console.refunds.request(RefundRequest(payment.id, "100", "sent back"))
@@ -74,7 +76,8 @@ def test_left_open_records_are_listed_with_their_reason(scene: PaymentDesk) -> N
     assert by_reason[LeftOpenReason.BULK_RUN].name == run.name
     assert by_reason[LeftOpenReason.OPERATION].action == "credit-check.purchase"
     assert [item.wording_key for item in items[2:4]] == ["left_open.operation.unknown", "left_open.bulk_run"]
-    assert [item.corporation_number for item in items[1:4]] == [*CORPORATION_NUMBERS, None]
+    first, second = CORPORATION_NUMBERS
+    assert [item.corporation_number for item in items] == [second, first, second, None, second, first, second]
 
     console.recovery.give_up_take("payment", payment.id)
     console.bulk_runs.discard(run.id)
