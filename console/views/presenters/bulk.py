@@ -57,6 +57,7 @@ _ICON_AND_TONE_BY_RUN_STATE: Mapping[str, tuple[str, Tone]] = {
 
 
 _DISCARDED_RUN_ICON_AND_TONE: tuple[str, Tone] = ("dash", "muted")
+_ROW_LIMIT_REACHED_ICON_AND_TONE: tuple[str, Tone] = ("half_disc", "muted")  # as planned: no problem, not unknown
 
 
 class RunStatusContent(NamedTuple):
@@ -126,6 +127,8 @@ def make_run_state_cell(run: BulkRun, context: WindowContext) -> StateCell:
     icon_name, tone = _ICON_AND_TONE_BY_RUN_STATE.get(run.state, ("dash", "muted"))
     if _is_discarded(run):
         icon_name, tone = _DISCARDED_RUN_ICON_AND_TONE
+    elif _has_reached_row_limit(run):
+        icon_name, tone = _ROW_LIMIT_REACHED_ICON_AND_TONE
     return StateCell(capitalize_first_letter(get_run_state_word(run, context)), icon_name, tone)
 
 
@@ -141,7 +144,7 @@ def _get_run_state_name(run: BulkRun) -> str:
     as the limit."""
     if _is_discarded(run):
         return DISCARDED_REASON
-    return _ROW_LIMIT_REACHED_REASON_CODE if has_run_ended(run) and run.state == "stopped" else run.state
+    return _ROW_LIMIT_REACHED_REASON_CODE if _has_reached_row_limit(run) else run.state
 
 
 def format_run_progress(run: BulkRun, done_count: int, context: WindowContext) -> str:
@@ -186,11 +189,14 @@ def get_ended_run_icon_and_tone(run: BulkRun, counts: Mapping[str, int] | None) 
     """Return the icon and colour tone for a bulk run that has ended. `counts` are the numbers of rows by the name of
     their result; None if the numbers aren't known. The tone is:
 
+    - muted if the run has stopped after its first rows, as planned; its dialog shows the results of these rows
     - unknown if the outcome of a row is still unknown
     - care if there is another row whose result isn't "done"
     - muted if all results are "done" but the run was discarded, or if `counts` is None
     - good in any other case
     """
+    if _has_reached_row_limit(run):
+        return _ROW_LIMIT_REACHED_ICON_AND_TONE
     open_names = [name for name in BULK_ROW_RESULT_NAMES if name != "done" and (counts or {}).get(name)]
     if _is_discarded(run) and not open_names:
         return _DISCARDED_RUN_ICON_AND_TONE
@@ -212,7 +218,12 @@ def _is_discarded(run: BulkRun) -> bool:
 def has_run_ended(run: BulkRun) -> bool:
     """Return True if the bulk run has executed all rows, or as many of its first rows as the person has set as the
     limit, or if its maker has discarded it."""
-    return run.state == "done" or (run.state == "stopped" and run.reason == _ROW_LIMIT_REACHED_REASON_CODE)
+    return run.state == "done" or _has_reached_row_limit(run)
+
+
+def _has_reached_row_limit(run: BulkRun) -> bool:
+    """Return True if the bulk run has executed as many of its first rows as the person has set as the limit."""
+    return run.state == "stopped" and run.reason == _ROW_LIMIT_REACHED_REASON_CODE
 
 
 def _format_run_status(run_item: BulkRunWithHolder, context: WindowContext) -> str:

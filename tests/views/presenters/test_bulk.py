@@ -183,6 +183,13 @@ def test_a_run_of_the_first_rows_is_not_called_stopped() -> None:
     ended = BulkRun(7, BulkAction.PROBE, "stopped", "op-a", NOW, 30, 20, 20, reason="most")
     assert bulk_words.get_run_state_word(ended, context) == "first 20 finished"
     assert bulk_words.get_run_state_word(replace(ended, done=14, reason=None), context) == "stopped"
+    counts = {"done": 17, "still_unknown": 2, "failed": 1}
+    state_cell = bulk_words.make_run_state_cell(ended, context)
+    signs = {
+        (state_cell.icon_name, state_cell.tone),
+        *(bulk_words.get_ended_run_icon_and_tone(ended, each) for each in (counts, {}, None)),
+    }
+    assert signs == {("half_disc", "muted")}, "one sign in the dialog, the messages and the list of runs"
     running = replace(ended, state="running", done=14, reason=None)
     assert bulk_words.format_run_progress(running, 14, context) == "14 of the first 20 (total 30)"
     assert bulk_words.format_run_progress(ended, 20, context) == "20 of 30"
