@@ -297,6 +297,5 @@ def _list_line_keys(lines: Sequence[GroupedLine]) -> list[tuple[Hashable, ...]]:
 
 
 def _get_line_height() -> int:
-    """Return the height, in px, of an event whose text needs only one line."""
-    appearance = current_appearance()
-    return appearance.row_height() if appearance.density == "comfortable" else appearance.control_height("button")
+    """Return the height, in px, of an event whose text needs only one line: that of a row of a table."""
+    return current_appearance().row_height()

@@ -23,7 +23,7 @@ from pytestqt.qtbot import QtBot
 
 from console.views.home.count_panels import CountLine, CountLineButton, CountPanel, find_detail_x
 from console.views.presenters.credit_checks import make_state_cell
-from console.views.theme.design_tokens import ThemeName, Tone
+from console.views.theme.design_tokens import Density, ThemeName, Tone
 from console.views.theme.mixed_font_text import measure_font_runs, split_amount_font_runs
 from console.views.theme.theme import Appearance, current_appearance
 from console.views.timelines.repeated_lines import RepeatedEventTexts
@@ -912,6 +912,20 @@ def test_the_wheel_changes_only_a_list_with_the_focus(show_widget: ShowWidget) -
     reasons.setFocus()
     turn_wheel()
     assert reasons.currentIndex() == 1
+
+
+@pytest.mark.parametrize("density", ["comfortable", "compact"])
+def test_a_line_of_a_timeline_is_as_high_as_a_row_of_a_table(
+    show_widget: ShowWidget, appearance: Appearance, density: Density
+) -> None:
+    """The density applies to timelines as it does to the tables beside them."""
+    appearance.set_density(density)
+    timeline = TimelineList("Timeline")
+    timeline.show_lines([TimelineLine("10:00", "10:00", "check", "good", "op-a", "Paid") for _ in range(3)])
+    timeline.resize(1_000, 170)
+    show_widget(timeline)
+    heights = {timeline.visualRect(timeline.model().index(row, 0)).height() for row in range(3)}
+    assert heights == {appearance.row_height()}
 
 
 def test_a_timeline_shows_long_words_whole(show_widget: ShowWidget, qtbot: QtBot) -> None:
