@@ -8,8 +8,9 @@ from enum import StrEnum
 class SortColumn(StrEnum):
     """A column by which a queue can be sorted.
 
-    WORK is the default sort order of a queue: records that need a person come before the others, and older records
-    before newer ones. AGE sorts by the instant since which the record has its present state, NUMBER by the
+    WORK is the default sort order of a queue: records that need a person come before the others. The others are in
+    two parts, first those without an automatic attempt, then those with one; in each part, older records come before
+    newer ones. AGE sorts by the instant since which the record has its present state, NUMBER by the
     corporation number, RECORD by the number of the order or payment, NEXT by the time of the next automatic attempt.
     In the ascending order of AGE, records without a stored instant come first. In the ascending order of any other
     column except WORK, records that have no value in this column come last.

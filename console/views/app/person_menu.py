@@ -3,7 +3,7 @@ appearance, lock the window, and sign the person out."""
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QObject, QPoint, Signal, Slot
+from PySide6.QtCore import QObject, QPoint, Signal, SignalInstance, Slot
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu
 
@@ -18,7 +18,9 @@ from console.views.app.appearance_choices import (
     apply_and_store_theme,
 )
 from console.views.frame.main_window import WindowFrame
+from console.views.help.command_keys import SHORTCUT_BY_COMMAND
 from console.views.runtime.context import WindowContext
+from console.views.theme.mixed_font_text import format_menu_entry
 from console.views.theme.theme import current_appearance
 from console.views.widgets.controls.menu import Menu
 from console.wording.sentences import catalogue as wording
@@ -73,13 +75,12 @@ class PersonMenu(QObject):
             menu, translate("menu.text_size"), sizes, str(round(current_appearance().scale * 100)), "size"
         )
         menu.addSeparator()
-        # The text of the entry names the shortcut. Setting it on the action would register it a second time.
-        menu.addAction(translate("menu.copy_link")).triggered.connect(self.link_requested)
+        self._add_command(menu, "copy_link", self.link_requested)
         if not self._context.find_missing_right_reason("read"):
-            menu.addAction(translate("menu.left_open")).triggered.connect(self.left_open_requested)
-        menu.addAction(translate("menu.notifications")).triggered.connect(self.notifications_requested)
-        menu.addAction(translate("menu.about")).triggered.connect(self.about_requested)
-        menu.addAction(translate("menu.lock")).triggered.connect(self.lock_requested)
+            self._add_command(menu, "left_open", self.left_open_requested)
+        self._add_command(menu, "notifications", self.notifications_requested)
+        self._add_command(menu, "about", self.about_requested)
+        self._add_command(menu, "lock", self.lock_requested)
         if self._context.settings.sign_in.is_server:
             sign_out_action = menu.addAction(translate("menu.sign_out"))
             sign_out_action.triggered.connect(self.sign_out_requested)
@@ -87,6 +88,12 @@ class PersonMenu(QObject):
                 sign_out_action.setEnabled(False)
                 sign_out_action.setText(translate("menu.sign_out.busy"))
         return menu
+
+    def _add_command(self, menu: QMenu, command_name: str, requested: SignalInstance) -> None:
+        """Add the entry of a command of the window, which emits `requested`. The entry only shows the shortcut of the
+        command, because setting it on the action would register it a second time."""
+        text, shortcut = self._context.translate(f"menu.{command_name}"), SHORTCUT_BY_COMMAND.get(command_name, "")
+        menu.addAction(format_menu_entry(text, shortcut)).triggered.connect(requested)
 
     def _add_setting_submenu(
         self, menu: QMenu, title: str, choices: Sequence[tuple[str, str]], current_choice: str, setting_name: str

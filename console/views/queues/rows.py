@@ -116,7 +116,7 @@ def make_queue_columns(context: WindowContext, queue: str, *, is_grouped: bool |
     has_groups = queue in QUEUES_GROUPED_BY_WORK_STATE if is_grouped is None else is_grouped
     owner_column = Column("owner", context.translate("column.taken_by"), 88, lambda row: row.item.owner or "")
     columns = [
-        make_check_box_column(context.translate("key.choose")),
+        make_check_box_column(context.translate("key.choose"), context.translate("column.choose_some")),
         *_make_record_columns(context, queue, is_grouped=has_groups),
         owner_column,
     ]

@@ -81,7 +81,8 @@ class Column:
     `make_spoken_text` returns the text for screen readers if this text must differ from the cell's text; if it
     returns "", the screen reader leaves the cell out. `make_full_text` returns the text that the cell abbreviates,
     such as the instant of an age, for the tooltip and as the description of the cell. `spoken_title` is the title for
-    screen readers if the column has no title on screen. If `is_optional` is True, a table whose columns a person can
+    screen readers if the column has no title on screen, and `spoken_title_if_some` the one that replaces it while
+    some rows are selected, but not all. If `is_optional` is True, a table whose columns a person can
     choose shows the column only if the person has chosen it.
     """
 
@@ -96,6 +97,7 @@ class Column:
     is_optional: bool = False
     make_full_text: Callable[[Any], str] | None = None
     spoken_title: str = ""
+    spoken_title_if_some: str = ""
 
     @property
     def is_right_aligned(self) -> bool:
@@ -148,7 +150,17 @@ def format_cell_as_plain_text(cell: Cell) -> str:
     return cell
 
 
-def make_check_box_column(spoken_title: str) -> Column:
+def make_check_box_column(spoken_title: str, spoken_title_if_some: str) -> Column:
     """Return the column of check boxes, with which the person selects rows. The column has no title on screen;
-    `spoken_title` is its title for screen readers."""
-    return Column("check", "", 44, lambda _: "", "check", make_spoken_text=lambda _: "", spoken_title=spoken_title)
+    `spoken_title` is its title for screen readers, and `spoken_title_if_some` its title while some rows are selected,
+    but not all: the check box in the header then has a dash."""
+    return Column(
+        "check",
+        "",
+        44,
+        lambda _: "",
+        "check",
+        make_spoken_text=lambda _: "",
+        spoken_title=spoken_title,
+        spoken_title_if_some=spoken_title_if_some,
+    )

@@ -144,6 +144,11 @@ class PageCacheModel(QAbstractTableModel):
             self.get_key(row) in self.selected_keys for row in self.iterate_loaded_rows()
         )
 
+    @property
+    def has_some_rows_selected(self) -> bool:
+        """True if rows are selected, and at least one loaded row isn't."""
+        return bool(self.selected_keys) and not self.has_all_rows_selected
+
     def rowCount(self, parent: ModelIndex = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
         return 0 if parent.isValid() else len(self._page_cache)
 
@@ -178,7 +183,8 @@ class PageCacheModel(QAbstractTableModel):
             return None
         column = self.columns[section]
         if role == _ItemRole.AccessibleTextRole:
-            return column.spoken_title or column.title
+            spoken_title = column.spoken_title or column.title
+            return column.spoken_title_if_some or spoken_title if self.has_some_rows_selected else spoken_title
         return column.title if role == _ItemRole.DisplayRole else None
 
     def get_cell(self, row: int, column: int) -> Cell | RowGroup | None:

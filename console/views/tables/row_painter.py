@@ -180,8 +180,10 @@ class TableHeader(QHeaderView):
         left_padding, _ = self._delegates[section].get_paddings(section)
         if column.kind == "check" and self.sectionsClickable():
             side_px = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
-            ratio, is_checked = painter.device().devicePixelRatio(), self._table.rows.has_all_rows_selected
-            check_box = get_check_box_pixmap(current_appearance().theme, side_px, ratio, is_checked)
+            rows, ratio = self._table.rows, painter.device().devicePixelRatio()
+            check_box = get_check_box_pixmap(
+                current_appearance().theme, side_px, ratio, rows.has_all_rows_selected, rows.has_some_rows_selected
+            )
             painter.drawPixmap(
                 QPoint(rect.left() + left_padding, rect.top() + (rect.height() - side_px) // 2), check_box
             )

@@ -143,15 +143,19 @@ def draw_radio_button(painter: QPainter, rect: QRectF, *, is_checked: bool, is_e
     painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
-@lru_cache(maxsize=16)
-def get_check_box_pixmap(_theme: str, side_px: int, device_pixel_ratio: float, is_checked: bool) -> QPixmap:
+@lru_cache(maxsize=24)
+def get_check_box_pixmap(
+    _theme: str, side_px: int, device_pixel_ratio: float, is_checked: bool, is_partly_checked: bool = False
+) -> QPixmap:
     """Return the picture of a check box in the current theme, from a cache. `side_px` is the side of the box and
-    `device_pixel_ratio` the device pixel ratio. `_theme` is a parameter only because the key of the cache must
-    contain the theme."""
+    `device_pixel_ratio` the device pixel ratio. `is_partly_checked` is True for a dash in the box.
+    `_theme` is a parameter only because the key of the cache must contain the theme."""
     pixmap = QPixmap(round(side_px * device_pixel_ratio), round(side_px * device_pixel_ratio))
     pixmap.setDevicePixelRatio(device_pixel_ratio)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
-    draw_check_box(painter, QRectF(0, 0, side_px, side_px), is_checked=is_checked)
+    draw_check_box(
+        painter, QRectF(0, 0, side_px, side_px), is_checked=is_checked, is_partly_checked=is_partly_checked
+    )
     painter.end()
     return pixmap

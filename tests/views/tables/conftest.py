@@ -35,7 +35,7 @@ class RowStore:
 
 
 TABLE_COLUMNS = (
-    make_check_box_column("Select"),
+    make_check_box_column("Select", "Select, some rows selected"),
     Column("age", "Age", 76, lambda row: AgeCell(str(row.id % 60), "min"), "age"),
     Column("record", "Record", 104, lambda row: f"A-{row.id}", "data"),
     Column(

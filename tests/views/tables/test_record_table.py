@@ -3,11 +3,11 @@ visible.
 """
 
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt, QTimer
 from PySide6.QtGui import QAccessible, QMouseEvent, QPainter, QPixmap
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -81,6 +81,22 @@ def test_enter_opens_and_space_selects_the_current_row(make_record_table: MakeTa
     assert opened.args == [VersionedRow(1)]
     QTest.keyClick(view, Qt.Key.Key_Space)
     assert view.rows.selected_keys == {1}
+
+
+def test_the_header_check_box_has_a_dash_while_some_rows_are_selected(make_record_table: MakeTableFunction) -> None:
+    """The check box in the header looks different without, with some and with all rows selected, and a screen reader
+    says that some are selected.
+    """
+    view = make_record_table(3)
+    view.enable_sorting()
+    header = view.horizontalHeader()
+    images, spoken_titles = [], []
+    for selected_keys in ((), (0,), (0, 1, 2)):
+        view.rows.select_only(selected_keys)
+        images.append(header.grab(QRect(0, 0, 40, header.height())).toImage())
+        spoken_titles.append(view.rows.headerData(0, Qt.Orientation.Horizontal, Qt.ItemDataRole.AccessibleTextRole))
+    assert all(first != second for first, second in combinations(images, 2))
+    assert spoken_titles == ["Select", "Select, some rows selected", "Select"]
 
 
 def test_shift_and_arrow_keys_extend_the_selection(make_record_table: MakeTableFunction) -> None:
