@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
+from console.domain.access.permissions import AUDITOR
 from console.domain.audit.verification import VerifiedTrail
 from console.domain.errors import ErrorCode
 from console.domain.exports.tables import ExportRequest, ListName
@@ -66,9 +67,9 @@ class AuditPage(Page):
         self.rows.failed.connect(self.show_reading_failure)
         margin = tokens().px("spacing", "page_margin")
         toolbar = Surface(edge="bottom")
-        owner_label = TextLabel(translate("audit_screen.whose"), "small", "muted", wraps_lines=True)
+        self.owner_label = TextLabel("", "small", "muted", wraps_lines=True)
         toolbar.setLayout(
-            make_row(self.verify_button, self.exporter.button, 8, owner_label, margins=(margin, 8, margin, 8))
+            make_row(self.verify_button, self.exporter.button, 8, self.owner_label, margins=(margin, 8, margin, 8))
         )
         self.add_content(self.head)
         self.add_content(toolbar)
@@ -77,6 +78,17 @@ class AuditPage(Page):
         self.add_content(self.whole_text_line)
         self.add_key_hints(self.table)
         self.add_button_shortcut(self.verify_button)
+        context.people_changed.connect(self._show_owner_of_entries)
+        context.person_changed.connect(self._show_owner_of_entries)
+        self._show_owner_of_entries()
+
+    @Slot()
+    def _show_owner_of_entries(self) -> None:
+        """Say that the person sees only their own entries; say nothing to an auditor, who sees all entries, and until
+        the acting person's roles are read."""
+        person = self.context.current_person
+        is_limited = person is not None and AUDITOR not in person.roles
+        self.owner_label.show_text(self.context.translate("audit_screen.only_own") if is_limited else "")
 
     def show_route(self, route: object) -> None:
         if self.rows.rowCount() == 0:

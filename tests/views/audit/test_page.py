@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from console.domain.records import AuditEntry
+from console.domain.access.permissions import AUDITOR, OPERATOR
+from console.domain.records import AuditEntry, Person
 from console.views.audit.page import AuditPage
 from console.views.runtime.routes import Route
 from console.views.widgets.base import TextLabel
@@ -24,3 +25,14 @@ def test_enter_opens_the_record_of_an_entry_or_says_that_there_is_none(
     texts = [label.plain for label in page.findChildren(TextLabel)]
     assert bool(routes) is is_opened
     assert (page.context.translate("act.nothing_to_open") in texts) is not is_opened
+
+
+def test_only_a_person_with_limited_sight_reads_of_it(appearance: object) -> None:
+    """An operator reads that only their own entries are shown; an auditor, who sees all entries, doesn't."""
+    context = make_window_context()
+    page = AuditPage(context)
+    shown = []
+    for role in (OPERATOR, AUDITOR):
+        context.replace_people((Person("op-a", frozenset({role}), may_buy=False),))
+        shown.append(page.owner_label.plain)
+    assert shown == ["You see only your own entries.", ""]
