@@ -395,11 +395,12 @@ class RefundRequestPanel(QScrollArea):
             self.format_stale_answer(details),
         )
         count = len(reasons) + bool(stale_sentence)
+        heading_key = "approvals.against" if count else "approvals.nothing_against"
+        if is_same_person(details.record.maker, self._context.operator or ""):
+            heading_key += "_own"  # a maker can't decline the request
         head = make_row(
             IconLabel("warning" if count else "check", "care" if count else "good"),
-            TextLabel(
-                translate("approvals.against" if count else "approvals.nothing_against"), "section", heading_level=3
-            ),
+            TextLabel(translate(heading_key), "section", heading_level=3),
             TextLabel(str(count) if count else "", "data", "muted"),
             None,
             gap_px=8,

@@ -117,7 +117,7 @@ def test_the_parts_of_the_money_add_up_in_every_state(
     assert sum(shown.amount_minor for shown in parts) == captured.amount_minor == 12_000
     is_waiting = state in (RefundState.REQUESTED, RefundState.APPROVED)
     texts = read_shown_texts(detail)
-    assert ("This request" in texts, "No reasons to decline found" in texts) == (is_waiting, is_waiting)
+    assert ("This request" in texts, "Nothing found against this request" in texts) == (is_waiting, is_waiting)
 
 
 def test_a_provider_answer_is_recent_for_fifteen_minutes(appearance: object) -> None:
@@ -752,3 +752,16 @@ def test_a_missing_approver_is_a_reason_against_a_refund(qtbot: QtBot) -> None:
     texts = " ".join(label.plain for label in detail._end_panel.findChildren(TextLabel))
     assert "no one else may approve now" in texts
     assert detail.list_reasons_against_refund(make_refund_details(needed_checker_count=2)) == []
+
+
+@pytest.mark.parametrize(
+    ("person", "heading"), [("op-a", "Nothing found against this request"), ("lead-b", "No reasons to decline found")]
+)
+def test_a_maker_reads_of_no_reasons_to_decline(qtbot: QtBot, person: str, heading: str) -> None:
+    """Only a person who may decline a request reads of reasons to decline; its maker doesn't."""
+    context = make_window_context()
+    context.change_operator(person)
+    panel = RefundRequestPanel(context)._make_reasons_against_panel(
+        make_refund_details(replace(make_refund(), maker="op-a"))
+    )
+    assert heading in [label.plain for label in panel.findChildren(TextLabel)]
