@@ -215,7 +215,7 @@ def make_table_with_rows() -> QWidget:
         return lambda item: StateCell.from_badge_key(item[int(key)], "ja", item[4] if extra else "")
 
     columns = [
-        make_check_box_column("選択"),
+        make_check_box_column("選択", "選択、一部の行を選択中"),
         Column("what", "行の様子", 136, lambda item: item[0], is_muted=True),
         Column("order", "注文", 84, lambda item: "A-10442", "data"),
         Column("corporation", "法人", 172, lambda item: "みなも堂印刷", is_stretched=True),

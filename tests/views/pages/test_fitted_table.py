@@ -367,7 +367,7 @@ def test_a_table_without_rows_shows_its_check_box_and_scrolls_nowhere(
     rows, because its title is a check box, and the table doesn't scroll sideways."""
     appearance.set_text_scale(scale)
     columns = [
-        make_check_box_column("Selected"),
+        make_check_box_column("Selected", "Selected, some rows selected"),
         Column("name", "Name", 120, lambda line: str(line)),
         Column("next", "Next", 200, lambda line: str(line), is_stretched=True),
     ]
