@@ -180,6 +180,7 @@ class CompanyPanel(QWidget):
         ]
         for tab in self.company_tabs:
             tab.tab_index = self.tabs.add_tab(translate(f"company_page.tab.{tab.name}"), data=tab.name)
+            self.tabs.reserve_width_for_count(tab.tab_index)
             tab.row_count_known.connect(self._show_row_counts)
             tab.row_count_known.connect(self._show_position)
             tab.record_requested.connect(self._request_record)

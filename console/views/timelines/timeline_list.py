@@ -31,7 +31,7 @@ from console.wording.sentences.line_breaks import POSSIBLE_BREAK
 ModelIndex = QModelIndex | QPersistentModelIndex
 _TIME_COLUMN_WIDTH_PX = 76  # least widths of the times and of the names, in px at text size 1
 _PERSON_COLUMN_WIDTH_PX = 84
-_MAX_PERSON_WIDTH_RATIO = 0.25  # largest width of the names, as a part of the width of the list
+_MAX_PERSON_WIDTH_RATIO = 0.3  # largest width of the names, as a part of the width of the list
 _PERSON_GAP_PX = 8
 _MARK_INSIDE_NAME_PATTERN = re.compile(r"(?<=[-._@])(?=[^-._@])")
 """The positions in a name after which a line may end."""
@@ -190,7 +190,7 @@ class TimelineList(RememberedCurrentItem, QListView):
 
     def measure_person_width(self) -> int:
         """Return the width of the column of persons in px. The column is wider for a longer name, because two names
-        may begin alike, but leaves three quarters of the list to the times and texts. A longer name has several
+        may begin alike, but leaves 70 % of the list to the times and texts. A longer name has several
         lines."""
         min_width = round(_PERSON_COLUMN_WIDTH_PX * current_appearance().scale)
         longest_width = max((measure_font_runs(split_font_runs(name)) for name in self._actor_texts), default=0)

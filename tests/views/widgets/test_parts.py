@@ -524,6 +524,18 @@ def test_a_link_begins_where_a_label_begins(show_widget: ShowWidget) -> None:
     assert measure_label_ink(link).left() == measure_label_ink(label).left()
 
 
+def test_a_tab_keeps_room_for_its_count(show_widget: ShowWidget) -> None:
+    """The tabs to the right of a tab whose count becomes known later stay in place."""
+    tabs = TabBar("Views")
+    for title in ("Documents", "Notes", "Timeline"):
+        tabs.reserve_width_for_count(tabs.add_tab(title))
+    show_widget(tabs)
+    places = [tabs.tabRect(number) for number in range(3)]
+    for number, count in enumerate(("0", "12", "7")):
+        tabs.set_count(number, count)
+    assert [tabs.tabRect(number) for number in range(3)] == places
+
+
 def test_the_name_of_a_tab_has_its_count() -> None:
     """The count of a tab is a part of the tab's name, and can change while the tab stays the same object."""
     tabs = TabBar("Views")
@@ -975,9 +987,21 @@ def test_a_narrow_line_continues_with_the_name_on_a_second_line(
     assert (len(tops) > 1) is has_second_line
 
 
+def test_a_long_name_has_at_most_two_lines_in_a_usual_window(show_widget: ShowWidget) -> None:
+    """A name with three long parts doesn't make its line three lines high in a window of 1280 px, because the texts
+    beside it leave room."""
+    timeline = TimelineList("Timeline")
+    line = make_timeline_line(0, "Added a note.", "maximiliane.featherstonehaugh-yamazaki")
+    timeline.show_lines([line])
+    timeline.resize(733, 170)  # beside the panel of a payment
+    show_widget(timeline)
+    height = timeline.visualRect(timeline.model().index(0, 0)).height()
+    assert height == current_appearance().row_height() + current_appearance().line_height("body")
+
+
 def test_a_timeline_shows_long_names_in_full(show_widget: ShowWidget) -> None:
     """Two colleagues whose names begin alike can be distinguished: the column of the names is as wide as the longest
-    name, up to a quarter of the list; a name that is longer has several lines. The texts of all events begin at the
+    name, up to 30 % of the list; a name that is longer has several lines. The texts of all events begin at the
     same position.
     """
     names = ("maximiliane.tanaka", "maximiliane.yamazaki", "op-a")
@@ -994,7 +1018,7 @@ def test_a_timeline_shows_long_names_in_full(show_widget: ShowWidget) -> None:
     assert max(ink_by_text[name].right() for name in names) < events[0]
 
     timeline.resize(420, 170)
-    assert timeline.measure_person_width() == 105
+    assert timeline.measure_person_width() == 126
     with record_drawn_texts() as drawn_texts:
         timeline.grab()
     texts = [drawn.text for drawn in drawn_texts]

@@ -18,6 +18,7 @@ _TAB_GAP_PX = 22  # px between two tabs, half of it on each side
 _NARROW_TAB_GAP_PX = 10  # the same in a bar that would be too narrow otherwise
 _COUNT_GAP_PX = 6
 _MIN_LETTERS_OF_CUT_WORD = 2
+_LONGEST_RESERVED_COUNT = "00"  # all digits have the same width
 
 
 class TabBar(QTabBar):
@@ -38,6 +39,7 @@ class TabBar(QTabBar):
         super().__init__(parent)
         self._measured_at_revision = current_appearance().revision
         self._nodes: list[TabNode] = []
+        self._tabs_with_reserved_count: set[int] = set()
         self._gap_px = _TAB_GAP_PX
         self._margin = tokens().px("spacing", "page_margin") if margin_px is None else margin_px
         self.setAccessibleName(name)
@@ -81,6 +83,12 @@ class TabBar(QTabBar):
         word, _, data = self.tabData(tab_index)
         self.setTabData(tab_index, (word, count, data))
         self._set_accessible_name(tab_index)
+
+    def reserve_width_for_count(self, tab_index: int) -> None:
+        """Keep room for a count of two digits in this tab, so that the tabs to its right stay in place when the count
+        becomes known."""
+        self._tabs_with_reserved_count.add(tab_index)
+        self._measure_tab_widths()
 
     def set_title(self, tab_index: int, title: str) -> None:
         """Give the tab another name, because its contents have changed; its count stays."""
@@ -126,7 +134,8 @@ class TabBar(QTabBar):
         current one."""
         word, count, _ = self.tabData(index) or (self.tabText(index), "", None)
         word_px = current_appearance().font_metrics("body", is_bold=True).horizontalAdvance(word)
-        return word_px + self._measure_count(count)
+        least_count = _LONGEST_RESERVED_COUNT if index in self._tabs_with_reserved_count else ""
+        return word_px + max(self._measure_count(count), self._measure_count(least_count))
 
     def _measure_count(self, count: str) -> float:
         """Return the width in px of a count, with the gap before it; 0 for no count."""
