@@ -79,19 +79,18 @@ class SignInForm(PasswordForm):
             TextLabel(database_address, "small_data", "muted"),
             gap_px=2,
         )
-        storage_choice = make_column(
-            self.store_password_box, TextLabel(translate(storage_key), "small", "muted", wraps_lines=True), gap_px=2
-        )
         button_row = make_row(self.help_button, None, self.submit_button)
-        # Without a keyring the choice is only an explanation. The button must be visible after a refusal at 200 %.
-        last_rows = (storage_choice, button_row) if self._can_store_password else (button_row, storage_choice)
+        # The explanation is below the button, which must be visible after a refusal at 200 %.
+        storage_explanation = TextLabel(translate(storage_key), "small", "muted", wraps_lines=True)
         self.setLayout(
             make_column(
                 heading,
                 self._message_area,
                 self.user_field,
                 self.password_field,
-                *last_rows,
+                self.store_password_box,
+                button_row,
+                storage_explanation,
                 self.help_label,
                 gap_px=16,
             )

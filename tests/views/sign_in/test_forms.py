@@ -3,7 +3,7 @@ information that they never show.
 """
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
@@ -85,6 +85,16 @@ def test_enter_submits_name_and_password(qtbot: QtBot) -> None:
     assert not form.password_field.line_edit.isEnabled()
     form.submit()  # a second press does nothing
     assert "pass word" not in repr(EnteredAccount("op-a", "pass word", must_store_password=True))
+
+
+@pytest.mark.parametrize("can_store_password", [True, False])
+def test_the_check_box_is_above_the_button(qtbot: QtBot, can_store_password: bool) -> None:
+    """The order of the form is the same with and without a keyring."""
+    form = SignInForm(make_window_context(), "db.example", "", can_store_password=can_store_password)
+    qtbot.addWidget(form)
+    form.resize(400, 500)
+    form.show()
+    assert form.store_password_box.geometry().bottom() < form.submit_button.mapTo(form, QPoint(0, 0)).y()
 
 
 def test_enter_submits_from_check_box_and_language_buttons(qtbot: QtBot) -> None:
