@@ -12,7 +12,7 @@ from console.domain.registry.watched_facts import is_only_about_closure
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import AlertsRoute
 from console.views.widgets.base import TextLabel, discard_widget, make_column
-from console.views.widgets.controls.buttons import KeyButton, LinkButton, PaintedButton
+from console.views.widgets.controls.buttons import ButtonKind, KeyButton, LinkButton, PaintedButton
 from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording import registry as registry_words
@@ -116,7 +116,8 @@ class CorporationFactsView(QWidget):
         buttons = [self._make_successor_button(facts.successors[-1])] if facts.successors else []
         if alert_id is not None:
             texts.append(translate("corporation.closure_not_acknowledged"))
-            buttons.append(self._make_alert_button(alert_id))
+            # as high as the primary button beside it
+            buttons.append(self._make_alert_button(alert_id, kind="default" if buttons else "inline"))
         button, second_button = (*buttons, None, None)[:2]
         return NotificationBar(
             bold_text,
@@ -135,8 +136,8 @@ class CorporationFactsView(QWidget):
         button = self._make_alert_button(alert_id)
         return NotificationBar("", text, tone="care", icon_name="square_bang", button=button, is_announced=False)
 
-    def _make_alert_button(self, alert_id: int) -> KeyButton:
-        button = KeyButton(self._context.translate("action.open_alert"), kind="inline")
+    def _make_alert_button(self, alert_id: int, *, kind: ButtonKind = "inline") -> KeyButton:
+        button = KeyButton(self._context.translate("action.open_alert"), kind=kind)
         button.setProperty("alert", alert_id)
         button.clicked.connect(self._open_alert)
         return button

@@ -46,6 +46,10 @@ _GAP_BESIDE_TOAST_ICON_PX = 8
 _FILE_TOAST_TIME_FACTOR = 3
 """A toast about a file is shown for this multiple of the usual time, because the person may want its buttons."""
 _TONES_OF_FAILURES: frozenset[Tone] = frozenset({"bad", "unknown"})
+_GAP_BESIDE_BOLD_TEXT_PX = 8
+_MAX_SHARE_OF_BOLD_TEXT_BESIDE_LINES = 1 / 8
+"""Share of the width up to which the bold text stays beside a text that wraps, because the space below it is narrow.
+"""
 _PLACING_INTERVAL_MS = 300
 """Milliseconds after which the toasts are placed again while they are shown, because the person may have gone to a
 row below them."""
@@ -93,6 +97,7 @@ class NotificationBar(QFrame):
         self._text_label = TextLabel(text, wraps_lines=True)
         self._text_label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._text_layout: QBoxLayout | None = None
+        self._button_flow: QWidget | None = None
         shown_buttons = self._buttons = [item for item in (button, second_button) if item is not None]
         icon = IconLabel(icon_name, "muted" if tone == "text" else tone, line_role="body")
         if is_narrow:
@@ -102,7 +107,7 @@ class NotificationBar(QFrame):
             self.setLayout(layout)
         else:
             self._text_layout = QBoxLayout(QBoxLayout.Direction.LeftToRight)
-            self._text_layout.setSpacing(8)
+            self._text_layout.setSpacing(_GAP_BESIDE_BOLD_TEXT_PX)
             self._text_layout.addWidget(self._bold_label)
             self._text_layout.addWidget(self._text_label, 1)
             self._body_layout = QBoxLayout(QBoxLayout.Direction.LeftToRight)
@@ -114,7 +119,8 @@ class NotificationBar(QFrame):
             self._body_layout.setAlignment(icon_and_texts, Qt.AlignmentFlag.AlignVCenter)
             self._bold_label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)  # on the first line
             if shown_buttons:
-                self._body_layout.addWidget(make_flow_widget(*shown_buttons), 0, Qt.AlignmentFlag.AlignVCenter)
+                self._button_flow = make_flow_widget(*shown_buttons)
+                self._body_layout.addWidget(self._button_flow, 0, Qt.AlignmentFlag.AlignVCenter)
             layout = make_row(margins=(12, 5, 12, 5))
             layout.addLayout(self._body_layout, 1)
             self.setLayout(layout)
@@ -122,25 +128,39 @@ class NotificationBar(QFrame):
         self._set_accessible_name()
 
     def _fit_texts(self) -> None:
-        """Place the text next to the bold text, or below it if the bold text takes more than half of the bar, or if
-        the text would wrap beside the bold text but fits on one line below it. Place the buttons next to the texts,
-        or below the texts if the buttons take more than half of the bar."""
+        """Place the text next to the bold text if both fit on one line, otherwise below it. A text that wraps stays
+        beside a short bold text if the bar is lower that way. Place the buttons on one line at the right edge, or
+        below the texts if the buttons take more than half of the bar."""
         if self._text_layout is None:
             return
         side_by_side, top_to_bottom = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         available_width, buttons_width = self.width() - 60, sum(item.sizeHint().width() + 8 for item in self._buttons)
-        self._body_layout.setDirection(top_to_bottom if buttons_width > available_width / 2 else side_by_side)
-        available_width -= 0 if buttons_width > available_width / 2 else buttons_width
-        bold_width, text_width = self._bold_label.measure_line_width(), self._text_label.measure_line_width()
-        wraps_only_beside = available_width - bold_width - 8 < text_width <= available_width
-        is_text_below = bool(self._text_label.plain) and (bold_width > available_width / 2 or wraps_only_beside)
+        are_buttons_below = buttons_width > available_width / 2
+        self._body_layout.setDirection(top_to_bottom if are_buttons_below else side_by_side)
+        if self._button_flow is not None:
+            self._button_flow.setMinimumWidth(0 if are_buttons_below else self._button_flow.sizeHint().width())
+        available_width -= 0 if are_buttons_below else buttons_width
+        is_text_below = self._has_text_below(available_width)
         self._text_layout.setDirection(top_to_bottom if is_text_below else side_by_side)
-        self._text_layout.setSpacing(0 if is_text_below else 8)
-        self._bold_label.set_wrapping(is_text_below or bold_width > available_width)
+        self._text_layout.setSpacing(0 if is_text_below else _GAP_BESIDE_BOLD_TEXT_PX)
+        self._bold_label.set_wrapping(is_text_below or self._bold_label.measure_line_width() > available_width)
         if not self._bold_label.wordWrap():  # on the baseline of the text beside it, which wraps
             self._bold_label.setContentsMargins(0, compute_half_leading_px("body"), 0, 0)
         self._bold_label.setVisible(bool(self._bold_label.plain))  # an empty label would leave a gap before the text
         self._text_label.setVisible(bool(self._text_label.plain))
+
+    def _has_text_below(self, available_width_px: int) -> bool:
+        """Return True if the text is below the bold text in a bar with this width for both."""
+        bold_width = self._bold_label.measure_line_width()
+        width_beside = available_width_px - bold_width - _GAP_BESIDE_BOLD_TEXT_PX
+        if not self._text_label.plain or not self._bold_label.plain:
+            return False
+        if self._text_label.measure_line_width() <= width_beside:
+            return False
+        if bold_width > available_width_px * _MAX_SHARE_OF_BOLD_TEXT_BESIDE_LINES:
+            return True
+        height_below = self._text_label.heightForWidth(available_width_px) + current_appearance().line_height("body")
+        return height_below <= self._text_label.heightForWidth(width_beside)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
