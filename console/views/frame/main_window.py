@@ -575,16 +575,18 @@ class WindowFrame(CoveredWindow):
 
     @Slot()
     def _fit_bar(self) -> None:
-        """Give the bar above the page the width of the contents of the page, which end before its scroll bar."""
+        """Give the bar above the page, and those below it, the width of the contents of the page, which end before
+        its scroll bar."""
         margins = (0, 0, 0, 0)
+        page, scroll_bar_px = self.current_page, 0
+        if page is not None:
+            for area in (self._scroll_areas.get(page), page.get_own_scroll_area()):
+                if area is not None and area.verticalScrollBar().maximum() > 0:
+                    scroll_bar_px = area.verticalScrollBar().sizeHint().width()
+            page.bars_below.leave_room_for_scroll_bar(scroll_bar_px)
         if self.bar_layout.count():
             margin = tokens().px("spacing", "page_margin")
-            page, scroll_bar_px, gap_below_px = self.current_page, 0, 0
-            if page is not None:
-                gap_below_px = page.gap_below_window_bar_px
-                for area in (self._scroll_areas.get(page), page.get_own_scroll_area()):
-                    if area is not None and area.verticalScrollBar().maximum() > 0:
-                        scroll_bar_px = area.verticalScrollBar().sizeHint().width()
+            gap_below_px = page.gap_below_window_bar_px if page is not None else 0
             margins = (margin, 8, margin + scroll_bar_px, gap_below_px)
         self.bar_layout.setContentsMargins(*margins)
 

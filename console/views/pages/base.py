@@ -393,21 +393,39 @@ class BarContainer(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.gap_below_px = 8  # below the last bar
+        self._scroll_bar_px = 0
         self._box = make_column(gap_px=8)
         self.setLayout(self._box)
 
     def add_bar(self, bar: NotificationBar) -> None:
-        margin = tokens().px("spacing", "page_margin")
-        self._box.setContentsMargins(margin, 8, margin, self.gap_below_px)
         self._box.addWidget(bar)
+        self._fit_margins()
+
+    def leave_room_for_scroll_bar(self, scroll_bar_px: int) -> None:
+        """End the bars where the contents above them end, which have a scroll bar of this width at their right side;
+        0 for none."""
+        self._scroll_bar_px = scroll_bar_px
+        self._fit_margins()
 
     def remove_bar(self, bar: NotificationBar) -> None:
         """Remove and delete the bar; do nothing if it isn't in this container."""
         if bar.parentWidget() is self:
             self._box.removeWidget(bar)
             discard_widget(bar)
-        if not self._box.count():
-            self._box.setContentsMargins(0, 0, 0, 0)
+        self._fit_margins()
+
+    def move_bar(self, bar: NotificationBar, target: "BarContainer") -> None:
+        """Move the bar to the end of another container; do nothing if it is already there. Screen readers don't
+        announce it again."""
+        if bar.parentWidget() is not target:
+            self._box.removeWidget(bar)
+            self._fit_margins()
+            target.add_bar(bar)
+
+    def _fit_margins(self) -> None:
+        margin = tokens().px("spacing", "page_margin")
+        margins = (margin, 8, margin + self._scroll_bar_px, self.gap_below_px) if self._box.count() else (0, 0, 0, 0)
+        self._box.setContentsMargins(*margins)
 
 
 class Page(QWidget):
@@ -446,6 +464,8 @@ class Page(QWidget):
         self._reading_failure: tuple[Failure, datetime] | None = None
         self.page_head: PageHead | None = None
         self._bar_by_name: dict[str, NotificationBar] = {}
+        self._state_bar_names_below: set[str] = set()
+        self._has_bar_container = False
         self._lower_parts: list[QWidget] = []
         self._has_key_hints = self._is_low_window = False
         self._dialog_request_number = 0
@@ -498,6 +518,7 @@ class Page(QWidget):
         below everything that `layout` (by default the layout of the page) contains at the time of the call.
         `gap_below_px` is the distance in px between the last bar and the widget below it."""
         self._bars_above.gap_below_px = gap_below_px
+        self._has_bar_container = True
         (self._layout if layout is None else layout).addWidget(self._bars_above)
         self._bars_above.show()
 
@@ -589,6 +610,7 @@ class Page(QWidget):
         if is_low_window != self._is_low_window:
             self._is_low_window = is_low_window
             self.adapt_to_low_window(is_low_window=is_low_window)
+            self._place_state_bars()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -868,12 +890,29 @@ class Page(QWidget):
     def show_state_bar(self, bar_name: str, bar: NotificationBar | None, *, is_above_contents: bool = False) -> None:
         """Show a notification bar about the state of the contents; None removes the bar. If the shown bar of this
         name has the same sentence, leave it in place, so that a screen reader doesn't speak it again each time the
-        contents are read. `is_above_contents` is True if the bar is placed above the contents, not below them."""
+        contents are read. `is_above_contents` is True if the bar is placed above the contents, not below them. In a
+        low window, a bar that would be below the contents scrolls with them."""
         shown_bar = self._bar_by_name.get(bar_name)
         if bar is None:
             self.hide_bar(bar_name)
         elif shown_bar is None or shown_bar.sentence != bar.sentence:
-            self.show_bar(bar_name, bar, is_above_contents=is_above_contents)
+            is_in_contents = not is_above_contents and self._has_state_bars_in_contents
+            self.show_bar(bar_name, bar, is_above_contents=is_above_contents or is_in_contents)
+            if not is_above_contents:
+                self._state_bar_names_below.add(bar_name)
+
+    @property
+    def _has_state_bars_in_contents(self) -> bool:
+        """True if the bars about the state of the contents scroll with these: in a low window, fixed bars would leave
+        no room for the contents."""
+        return self._is_low_window and self._has_bar_container
+
+    def _place_state_bars(self) -> None:
+        """Place the bars about the state of the contents at the present height of the window."""
+        containers = (self._bars_above, self.bars_below)
+        source, target = reversed(containers) if self._has_state_bars_in_contents else containers
+        for bar_name in self._state_bar_names_below & self._bar_by_name.keys():
+            source.move_bar(self._bar_by_name[bar_name], target)
 
     def hide_bar(self, bar_name: str, only: NotificationBar | None = None) -> None:
         """Remove the notification bar with this name; do nothing if the page shows no such bar. If `only` is given,
@@ -881,6 +920,7 @@ class Page(QWidget):
         if only is not None and self._bar_by_name.get(bar_name) is not only:
             return
         bar = self._bar_by_name.pop(bar_name, None)
+        self._state_bar_names_below.discard(bar_name)
         if bar is not None:
             for bar_container in (self._bars_above, self.bars_below):
                 bar_container.remove_bar(bar)

@@ -43,6 +43,34 @@ def test_a_bar_is_hidden_until_it_is_in_the_layout(appearance: Appearance, qtbot
     qtbot.waitUntil(page.hint_bar.isVisible)
 
 
+def test_in_a_low_window_the_bars_of_the_contents_scroll_with_them(appearance: Appearance, qtbot: QtBot) -> None:
+    """A bar about the state of the contents, such as the take of a record, is below the contents. In a low window it
+    scrolls with the contents, because fixed bars would leave no room for these; a bar about an action stays below.
+    """
+    page = Page(make_window_context())
+    qtbot.addWidget(page)
+    page.add_bar_container()
+    page.add_content(TextLabel("contents"), 1)
+    page.resize(800, 700)
+    page.show()
+    page.show_state_bar("take", NotificationBar("", "Taken by lead-b."))
+    page.show_bar("act", NotificationBar("Not done", "It is known already."))
+    take_bar, act_bar = page._bar_by_name["take"], page._bar_by_name["act"]
+    assert (take_bar.parentWidget(), act_bar.parentWidget()) == (page.bars_below, page.bars_below)
+    page.resize(800, 300)
+    qtbot.waitUntil(lambda: take_bar.parentWidget() is page._bars_above)
+    assert act_bar.parentWidget() is page.bars_below
+    page.show_state_bar("take", NotificationBar("", "Taken by lead-b until 15:04."))
+    assert page._bar_by_name["take"].parentWidget() is page._bars_above
+    page.resize(800, 700)
+    qtbot.waitUntil(lambda: page._bar_by_name["take"].parentWidget() is page.bars_below)
+    assert page._bars_above.height() == 0
+    page.hide_bar("take")
+    page.show_bar("take", NotificationBar("", "Another bar of this name."))
+    page.resize(800, 300)
+    assert page._bar_by_name["take"].parentWidget() is page.bars_below
+
+
 def test_a_side_panel_keeps_its_share_of_a_wide_window(appearance: Appearance, qtbot: QtBot) -> None:
     """Up to a window of 1440 px, a panel beside a list has the width of the design tokens. In a wider window it has
     the same share of the window's width.
