@@ -3,6 +3,7 @@ shortcuts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QSize, Signal
@@ -152,8 +153,7 @@ class StatusCellContent:
 
 
 _CELL_GAP_PX = 6
-_MAX_NAME_WIDTH_PX = 260
-"""Up to this width, at text size 1, a name is replaced by its short name only as a last resort."""
+_MAX_SIGN_OF_HIDDEN_CELLS = "+9"
 
 
 class StatusCell(Surface):
@@ -161,8 +161,9 @@ class StatusCell(Surface):
     the cell's icon has the same meaning as this label; None if the bar may hide no label of the cell.
     """
 
-    def __init__(self, content: StatusCellContent, *, is_at_right: bool) -> None:
-        super().__init__(is_raised=True, edge="left" if is_at_right else "right")
+    def __init__(self, content: StatusCellContent, *, is_first: bool = False) -> None:
+        # The line is at the left: one at each side of the free space would look like an empty cell.
+        super().__init__(is_raised=True, edge="none" if is_first else "left")
         is_good = content.tone == "good"
         name_label = TextLabel(content.name, "small")
         self._short_name_label = TextLabel(content.short_name, "small") if content.short_name else None
@@ -186,11 +187,10 @@ class StatusCell(Surface):
         gaps = _CELL_GAP_PX * (len(self._widgets) - 1)
         return sum(widget.sizeHint().width() for widget in self._widgets) + gaps + 2 * 12 + 1
 
-    @property
-    def has_long_name(self) -> bool:
-        """True if the cell's name is wider than _MAX_NAME_WIDTH_PX. If the bar is too narrow for all cells, it first
-        shows the short names of these cells; only after that it hides labels of cells."""
-        return self._name_label.sizeHint().width() > round(_MAX_NAME_WIDTH_PX * current_appearance().scale)
+    def measure_width_without_label(self) -> int:
+        """Return the width in px that the cell needs if its name is shown, without `hideable_label`."""
+        label = self.hideable_label
+        return self.measure_needed_width() - (0 if label is None else label.sizeHint().width() + _CELL_GAP_PX)
 
     def shorten_if_too_wide(self, excess_px: int) -> int:
         """Show the short name if the contents of the bar are too wide (`excess_px` is positive), otherwise the name.
@@ -208,8 +208,8 @@ class LinkCell(Surface):
     """One cell of the status bar that is a link. A screen reader reads its whole name, also if the short name is
     shown."""
 
-    def __init__(self, content: StatusCellContent, *, is_at_right: bool) -> None:
-        super().__init__(is_raised=True, edge="left" if is_at_right else "right")
+    def __init__(self, content: StatusCellContent) -> None:
+        super().__init__(is_raised=True, edge="left")
         self.link = LinkButton(content.name, role="small")
         self.link.setProperty("key", content.link_key)
         self.setLayout(make_row(self.link, margins=(10, 0, 10, 0)))
@@ -238,6 +238,30 @@ class LinkCell(Surface):
         return excess_px - saved_px if is_short else excess_px
 
 
+class _HiddenCellsSign(Surface):
+    """A number, such as "+2", in place of the cells that a narrow status bar hides. The tooltip and the screen reader
+    have the texts of these cells. Without a hidden cell it is hidden itself."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent, is_raised=True, edge="left")
+        self._label = TextLabel("", "small", "muted")
+        self.setLayout(make_row(self._label, margins=(12, 0, 12, 0)))
+        self.hide()
+
+    def measure_needed_width(self) -> int:
+        """Return the width in px that the number needs."""
+        metrics = current_appearance().font_metrics("small")
+        return ceil(metrics.horizontalAdvance(_MAX_SIGN_OF_HIDDEN_CELLS)) + 2 * 12 + 2
+
+    def show_hidden_cells(self, cells: Sequence[StatusCell]) -> None:
+        """Show the number of these hidden cells."""
+        texts = "\n".join(cell.accessibleName() for cell in cells)
+        self._label.show_text(f"+{len(cells)}" if cells else "")
+        self._label.setAccessibleName(", ".join(texts.splitlines()))
+        self.setToolTip(format_tooltip(texts))
+        set_visible_in_parent(self, bool(cells))
+
+
 class StatusBar(Surface):
     """The bar at the bottom of the window. The cells at the left show the connections to the database and the
     providers; the cells at the right show unfinished work and, if the person can't change data at present, the
@@ -257,6 +281,7 @@ class StatusBar(Surface):
         self.setLayout(self._layout)
         self._cell_contents: tuple[tuple[StatusCellContent, ...], tuple[StatusCellContent, ...]] = ((), ())
         self._cells: dict[StatusCellContent | str, StatusCell | LinkCell] = {}
+        self._hidden_cells_sign = _HiddenCellsSign(self)
 
     def show_cells(self, left_cells: Sequence[StatusCellContent], right_cells: Sequence[StatusCellContent]) -> None:
         """Show these cells at the left and at the right. If the bar already shows a link with the same key, use its
@@ -268,28 +293,27 @@ class StatusBar(Surface):
         while self._layout.takeAt(0):
             pass
         for content in left_cells:
-            self._layout.addWidget(self._reuse_or_make_cell(old_cells, content, is_at_right=False))
+            self._layout.addWidget(self._reuse_or_make_cell(old_cells, content, is_first=content is left_cells[0]))
+        self._layout.addWidget(self._hidden_cells_sign)
         self._layout.addStretch(1)
         for content in right_cells:
-            self._layout.addWidget(self._reuse_or_make_cell(old_cells, content, is_at_right=True))
+            self._layout.addWidget(self._reuse_or_make_cell(old_cells, content))
         for cell in old_cells.values():
             discard_widget(cell)
         self.fit_width()
 
     def fit_width(self) -> None:
-        """Shorten and hide contents until the remaining ones fit into the width of the bar, in this order: long names
-        get their short name; the cell of the due tasks is hidden; then, from the right, labels whose icon has the
-        same meaning; the links get their short name; from the right, cells of providers without a problem are hidden.
-        At the end the other names get their short name. So the reason why the window is read-only is never cut off.
+        """Shorten and hide contents until the remaining ones fit into the width of the bar, in this order: names get
+        their short name; from the right, labels are hidden whose icon has the same meaning; the links get their short
+        name; the cell of the due tasks is hidden, then, from the right, cells of providers without a problem. A
+        number, such as "+2", stands for the hidden cells, but doesn't take the place of a provider for the due tasks
+        alone. So no provider disappears without a sign, and the time since when the window is read-only is never cut
+        off.
         """
         cells = [cell for cell in self._cells.values() if isinstance(cell, StatusCell)]
         excess = sum(cell.measure_needed_width() for cell in self._cells.values()) - self.width()
         for cell in cells:
-            excess = cell.shorten_if_too_wide(excess) if cell.has_long_name else excess
-        for cell in cells:
-            excess = (
-                _hide_widget_if_too_wide(cell, excess, cell.measure_needed_width()) if cell.is_due_tasks else excess
-            )
+            excess = cell.shorten_if_too_wide(excess)
         for cell in reversed(cells):
             if cell.hideable_label is not None:
                 excess = _hide_widget_if_too_wide(
@@ -297,14 +321,17 @@ class StatusBar(Surface):
                 )
         for link_cell in self._cells.values():
             excess = link_cell.shorten_if_too_wide(excess) if isinstance(link_cell, LinkCell) else excess
+        for cell in cells:
+            excess = (
+                _hide_widget_if_too_wide(cell, excess, cell.measure_needed_width()) if cell.is_due_tasks else excess
+            )
+        sign_width = self._hidden_cells_sign.measure_needed_width()
+        has_sign = excess > 0 or excess + sign_width <= 0
+        excess += sign_width if excess > 0 else 0
         for cell in reversed(cells[1:]):
             if cell.hideable_label is not None:
-                width_without_label = (
-                    cell.measure_needed_width() - cell.hideable_label.sizeHint().width() - _CELL_GAP_PX
-                )
-                excess = _hide_widget_if_too_wide(cell, excess, width_without_label)
-        for cell in cells:
-            excess = excess if cell.has_long_name else cell.shorten_if_too_wide(excess)
+                excess = _hide_widget_if_too_wide(cell, excess, cell.measure_width_without_label())
+        self._hidden_cells_sign.show_hidden_cells([cell for cell in cells if has_sign and cell.isHidden()])
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -322,22 +349,22 @@ class StatusBar(Surface):
         old_cells: dict[StatusCellContent | str, StatusCell | LinkCell],
         content: StatusCellContent,
         *,
-        is_at_right: bool,
+        is_first: bool = False,
     ) -> StatusCell | LinkCell:
         """Return the widget of one cell. If `old_cells` has a widget for the same cell, return it with the new text
         of its link; otherwise return a new widget. The key of a cell in `old_cells` is the key of its link, or the
         whole content of a cell that is no link. A reused widget is removed from `old_cells`."""
         key = content.link_key or content
-        cell = old_cells.pop(key) if key in old_cells else self._make_cell(content, is_at_right=is_at_right)
+        cell = old_cells.pop(key) if key in old_cells else self._make_cell(content, is_first=is_first)
         self._cells[key] = cell
         if isinstance(cell, LinkCell):
             cell.show_content(content)
         return cell
 
-    def _make_cell(self, content: StatusCellContent, *, is_at_right: bool) -> StatusCell | LinkCell:
+    def _make_cell(self, content: StatusCellContent, *, is_first: bool) -> StatusCell | LinkCell:
         if not content.link_key:
-            return StatusCell(content, is_at_right=is_at_right)
-        cell = LinkCell(content, is_at_right=is_at_right)
+            return StatusCell(content, is_first=is_first)
+        cell = LinkCell(content)
         cell.link.clicked.connect(self._emit_link_pressed)
         return cell
 
