@@ -74,8 +74,9 @@ _NUMBER_SPACE_PATTERN = re.compile(
     r"|[/秒分時日週月年件回人枚行])",
     re.ASCII,
 )
-# A line ends after the point between two facts, and not inside "18 d ago".
-_FACT_SPACE_PATTERN = re.compile(r" (?=· |ago\b)")
+# A line ends before the point between two facts, because a point at the end of a line would announce nothing; and it
+# doesn't end inside "18 d ago".
+_FACT_SPACE_PATTERN = re.compile(r"(?<= ·) | (?=ago\b)")
 # A last word of at most three characters, such as the number in "client 2", never stands alone on the last line,
 # unless the word before it has more than 16 characters.
 _SHORT_LAST_WORD_PATTERN = re.compile(r"((?:^|\s)\S{1,16}) (?=\S{1,3}$)", re.ASCII | re.MULTILINE)
@@ -186,7 +187,7 @@ def _format_span_html(piece: str, font: FontPurpose) -> str:
 
 
 def prevent_bad_line_ends(text: str) -> str:
-    """Return the text with no-break spaces inside numbers, before their units, before "ago", before the point between
+    """Return the text with no-break spaces inside numbers, before their units, before "ago", after the point between
     two facts, and before a short last word (unless the word before it has more than 16 characters). The hyphen of an
     identifier such as lead-b, and of the word re-fetch, gets a word joiner behind it. A label that wraps the text
     then breaks no line at these places."""
