@@ -33,6 +33,7 @@ from console.views.widgets.base import (
     ElidedLabel,
     IconLabel,
     ParagraphLabel,
+    Surface,
     TextLabel,
     make_column,
     set_visible_in_parent,
@@ -498,6 +499,47 @@ def test_the_texts_of_a_bar_stand_on_one_baseline(
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_a_text_that_wraps_stands_below_the_bold_text_of_its_bar(
+    show_widget: ShowWidget, appearance: Appearance, scale: float
+) -> None:
+    """A bar doesn't leave the space below its bold text empty: a text of several lines begins below it, and has the
+    whole width. A text of one line stays beside it."""
+    bar = NotificationBar("Read-only: Everything", "lead-b has set this. " * 12, is_announced=False)
+    show_widget(bar)
+    appearance.set_text_scale(scale)
+    bar.resize(900, bar.heightForWidth(900))
+    QApplication.processEvents()
+    bold, text = bar.findChildren(TextLabel)
+    assert text.y() >= bold.geometry().bottom()
+    assert text.x() == bold.x()
+    bar.show_text("Read-only: Everything", "Set by lead-b.")
+    QApplication.processEvents()
+    assert text.x() > bold.geometry().right()
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_the_buttons_of_a_bar_are_on_one_line_at_its_right_edge(
+    show_widget: ShowWidget, appearance: Appearance, scale: float
+) -> None:
+    buttons = KeyButton("Open successor", kind="primary"), KeyButton("Open alert")
+    bar = NotificationBar(
+        "Closed on 2026-11-20 (merger)",
+        "Successor: 霧沢紙業ホールディングス株式会社 · This change of the company is not acknowledged yet.",
+        button=buttons[0],
+        second_button=buttons[1],
+        is_announced=False,
+    )
+    show_widget(bar)
+    appearance.set_text_scale(scale)
+    bar.resize(round(640 * scale), bar.heightForWidth(round(640 * scale)))
+    QApplication.processEvents()
+    places = [QRect(button.mapTo(bar, QPoint()), button.size()) for button in buttons]
+    assert places[0].top() == places[1].top()
+    assert places[1].left() > places[0].right()
+    assert bar.width() - places[1].right() - 1 == 13  # margin and border
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_the_sign_of_an_error_is_at_the_height_of_its_first_line(
     show_widget: ShowWidget, appearance: Appearance, scale: float
 ) -> None:
@@ -514,6 +556,37 @@ def test_the_sign_of_an_error_is_at_the_height_of_its_first_line(
     line_px = current_appearance().line_height("small")
     assert label.height() >= 2 * line_px
     assert abs(sign.geometry().center().y() - (label.y() + line_px / 2)) <= 2 * scale
+
+
+@pytest.mark.parametrize("width", [560, 700, 1000])
+def test_the_lines_of_all_sides_are_aligned(show_widget: ShowWidget, appearance: Appearance, width: int) -> None:
+    """If the words or the facts of one side wrap, the other sides have room for the same lines, so that amounts,
+    times and sources are at the same height on all sides."""
+    sides = [
+        RecordSideState("Ours", "Completed", "check", "good", "", "¥33,000", "since 11-25", "v7"),
+        RecordSideState(
+            "Gateway",
+            "Paid",
+            "check",
+            "good",
+            "COMPLETED_BY_PROVIDER",
+            "¥33,000",
+            "asked 11-25 09:47 · 22 d ago · old",
+            "0421",
+        ),
+        RecordSideState(
+            "Order", "Paid", "check", "good", "", "¥33,000", "since 11-25", "v1", contradiction="Another sum."
+        ),
+    ]
+    strip = RecordSideStrip(sides, "Sides")
+    show_widget(strip)
+    strip.resize(width, 300)
+    strip.fit_width(width)
+    QApplication.processEvents()
+    for texts in (("¥33,000",), ("since 11-25", "asked 11-25 09:47 · 22 d ago · old"), ("v7", "0421", "v1")):
+        labels = [label for label in strip.findChildren(TextLabel) if label.plain in texts]
+        assert len(labels) == 3
+        assert len({label.mapTo(strip, QPoint()).y() for label in labels}) == 1, texts
 
 
 def test_a_link_begins_where_a_label_begins(show_widget: ShowWidget) -> None:
@@ -823,42 +896,84 @@ def test_a_long_reason_of_read_only_hides_no_provider_and_is_never_cut(appearanc
         qtbot.waitUntil(lambda: all(cell.width() >= cell.sizeHint().width() for cell in bar.findChildren(StatusCell)))
 
 
-def test_a_link_is_shortened_before_the_reason_of_read_only(appearance: Appearance, qtbot: QtBot) -> None:
-    """In a narrow bar the link to unfinished work loses its numbers, then the providers without a problem are hidden,
-    and then the short reason of the read-only mode is left out. No text is cut off."""
+def show_status_cells(window: QWidget, left: list[StatusCellContent], right: list[StatusCellContent]) -> StatusBar:
+    bar = StatusBar(parent=window)  # alone, it could not be narrower than its cells
+    bar.show_cells(left, right)
+    window.show()
+    return bar
+
+
+def list_shown_texts(qtbot: QtBot, bar: StatusBar, width: int) -> list[str]:
+    """Give the bar this width (px) and return the texts that it shows, from left to right; no text is cut off."""
+    bar.resize(width, bar.height())
+    cells = [cell for cell in bar.findChildren(Surface) if cell.isVisible()]
+    qtbot.waitUntil(lambda: all(cell.width() >= cell.sizeHint().width() for cell in cells))
+    texts = [text for text in bar.findChildren(TextLabel) if text.isVisible() and text.plain]
+    texts_by_x = {label.mapTo(bar, QPoint()).x(): label.plain for label in texts}
+    texts_by_x |= {link.mapTo(bar, QPoint()).x(): link.text() for link in bar.findChildren(LinkButton)}
+    return [texts_by_x[x] for x in sorted(texts_by_x)]
+
+
+def test_the_status_bar_shortens_names_before_it_hides_a_cell(appearance: Appearance, qtbot: QtBot) -> None:
+    """In a narrow bar the reason of the read-only mode becomes short first, then the words of good states are hidden,
+    and the link to unfinished work loses its numbers. Then the due tasks and the providers without a problem are
+    hidden; their number stays, with their texts, but never in the place of a provider. No text is cut off."""
+    link_name, name = "Unfinished work (33 without a result)", "Read-only since 14:02:11: not connected"
+    short_name, due_tasks = "Read-only since 14:02:11", "Due tasks 14:01:07"
     window = QWidget()
     qtbot.addWidget(window)
-    bar = StatusBar(parent=window)
-    link_name, name = "Unfinished work (33 without a result)", "Read-only since 14:02:11: not connected"
-    bar.show_cells(
+    bar = show_status_cells(
+        window,
         [
             StatusCellContent("Service", "offline", "bad", "no answer"),
             StatusCellContent("Atom", "check", "good", "0.2 s"),
+            StatusCellContent("PayPay", "check", "good", "0.3 s"),
         ],
         [
+            StatusCellContent(due_tasks, tone="muted"),
             StatusCellContent(link_name, link_key="unfinished", short_name="Unfinished work"),
-            StatusCellContent(name, "lock", "care", short_name="Read-only since 14:02:11"),
+            StatusCellContent(name, "lock", "care", short_name=short_name),
         ],
     )
-    window.show()
-    link = next(button for button in bar.findChildren(LinkButton))
-
-    def list_shown_texts(width: int) -> list[str]:
-        bar.resize(width, bar.height())
-        cells = bar.findChildren(StatusCell)
-        qtbot.waitUntil(lambda: all(cell.width() >= cell.sizeHint().width() for cell in cells if cell.isVisible()))
-        labels = (label for cell in cells if cell.isVisible() for label in cell.findChildren(TextLabel))
-        return [link.text(), *(label.plain for label in labels if label.isVisible())]
-
     needed = sum(cell.measure_needed_width() for cell in bar._cells.values())
-    assert list_shown_texts(needed) == [link_name, "Service", "no answer", "Atom", "0.2 s", name]
-    atom = list(bar._cells.values())[1]
-    saved = link.measure_width(link_name) - link.measure_width("Unfinished work")
-    assert list_shown_texts(needed - saved) == ["Unfinished work", "Service", "no answer", "Atom", name]
-    assert link.accessibleName() == link_name
-    narrow = needed - saved - atom.measure_needed_width()
-    assert list_shown_texts(narrow) == ["Unfinished work", "Service", "no answer", name]
-    assert list_shown_texts(narrow - 1) == ["Unfinished work", "Service", "no answer", "Read-only since 14:02:11"]
+    providers = ["Atom", "0.2 s", "PayPay", "0.3 s"]
+    service = ["Service", "no answer"]
+    assert list_shown_texts(qtbot, bar, needed) == [*service, *providers, due_tasks, link_name, name]
+    assert list_shown_texts(qtbot, bar, needed - 1) == [*service, *providers, due_tasks, link_name, short_name]
+    shown = [[""]]
+    for width in range(needed - 1, 0, -4):
+        shown.append(list_shown_texts(qtbot, bar, width))
+        if "+3" in shown[-1]:
+            break
+    steps = [text for number, text in enumerate(shown) if number and text != shown[number - 1]]
+    assert steps[1:] == [
+        [*service, *providers[:3], due_tasks, link_name, short_name],
+        [*service, "Atom", "PayPay", due_tasks, link_name, short_name],
+        [*service, "Atom", "PayPay", due_tasks, "Unfinished work", short_name],
+        [*service, "Atom", "PayPay", "+1", "Unfinished work", short_name],
+        [*service, "Atom", "PayPay", "Unfinished work", short_name],
+        [*service, "Atom", "+2", "Unfinished work", short_name],
+        [*service, "+3", "Unfinished work", short_name],
+    ]
+    sign = next(label for label in bar.findChildren(TextLabel) if label.plain == "+3")
+    (parent,) = (cell for cell in bar.findChildren(Surface) if cell.isAncestorOf(sign))
+    assert parent.toolTip() == f"Atom 0.2 s\nPayPay 0.3 s\n{due_tasks}"
+    assert sign.accessibleName() == f"Atom 0.2 s, PayPay 0.3 s, {due_tasks}"
+    assert bar.findChildren(LinkButton)[0].accessibleName() == link_name
+
+
+def test_the_free_space_of_the_status_bar_looks_like_no_cell(appearance: Appearance, qtbot: QtBot) -> None:
+    """Between the cells at the left and those at the right there is one line, also if the free space is narrow."""
+    window = QWidget()
+    qtbot.addWidget(window)
+    bar = show_status_cells(
+        window,
+        [StatusCellContent(name, "check", "good") for name in ("Service", "Atom")],
+        [StatusCellContent("Writes on", "check")],
+    )
+    list_shown_texts(qtbot, bar, sum(cell.measure_needed_width() for cell in bar._cells.values()) + 24)
+    edges = [cell.property("edge") for cell in bar.findChildren(StatusCell)]
+    assert edges == ["none", "left", "left"]
 
 
 def test_a_selected_view_is_not_cut_off_by_bold_letters(appearance: Appearance) -> None:

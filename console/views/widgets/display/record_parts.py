@@ -99,18 +99,19 @@ class RecordSidePanel(Surface):
         self._source_label = _StateSourceLabel("", "small", "muted")
         state_row = QWidget()
         state_row.setLayout(make_row(self._state_icon, self._state_label, gap_px=6))
-        name_row = make_flow_widget(state_row, self._own_word_label, gap_px=6, line_gap_px=0)
+        self._word_row = make_flow_widget(state_row, self._own_word_label, gap_px=6, line_gap_px=0)
         self._state_row = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._state_row.setSpacing(6)
-        self._state_row.addWidget(name_row, 1)
+        self._state_row.addWidget(self._word_row, 1)
         self._state_row.addWidget(self._amount_label)
+        self._facts_widget = QWidget()
+        self._facts_widget.setLayout(make_column(self._fact_label, self._contradiction_label, None, gap_px=0))
         self._tools = FlowLayout(self._source_label, gap_px=6)
         source_row = make_flow_holder(self._tools)
         self._layout = make_column(
             self._name_label,
             self._state_row,
-            self._fact_label,
-            self._contradiction_label,
+            self._facts_widget,
             _TOOL_GAP_PX,
             source_row,
             None,
@@ -150,6 +151,20 @@ class RecordSidePanel(Surface):
             QBoxLayout.Direction.TopToBottom if is_below else QBoxLayout.Direction.LeftToRight
         )
 
+    def measure_line_heights(self, width_px: int) -> tuple[int, int]:
+        """Return the heights in px that the words of the state, and the facts below them, need in a panel of this
+        width."""
+        margins = self._layout.contentsMargins()
+        inner_width = words_width = width_px - margins.left() - margins.right()
+        if self._amount_label.plain and self._state_row.direction() == QBoxLayout.Direction.LeftToRight:
+            words_width -= self._amount_label.sizeHint().width() + self._state_row.spacing()
+        return _measure_height(self._word_row, words_width), _measure_height(self._facts_widget, inner_width)
+
+    def set_line_heights(self, words_height_px: int, facts_height_px: int) -> None:
+        """Give the words of the state, and the facts below them, at least these heights in px."""
+        self._word_row.setMinimumHeight(words_height_px)
+        self._facts_widget.setMinimumHeight(facts_height_px)
+
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the red border of a differing side over the panel. If the style sheet drew this border, the texts of
         this panel would move and no longer be aligned with the texts of the other panels."""
@@ -185,6 +200,14 @@ class RecordSidePanel(Surface):
         self.update()
 
 
+def _measure_height(widget: QWidget, width_px: int) -> int:
+    """Return the height in px that the contents of a widget need at this width, without the widget's own minimum."""
+    layout = widget.layout()
+    if layout is None:
+        return 0
+    return layout.heightForWidth(width_px) if layout.hasHeightForWidth() else layout.sizeHint().height()
+
+
 class RecordSideStrip(Surface):
     """The panels of all sides of a record (see RecordSideState), equally wide and always in the same order."""
 
@@ -203,23 +226,43 @@ class RecordSideStrip(Surface):
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(0)
         self.panels: list[RecordSidePanel] = []
+        self._available_width_px = 0  # until `fit_width` is called
         self.show_sides(sides)
 
     def fit_width(self, available_width_px: int) -> None:
         """Place the panels side by side, or one below the other if they need more than `available_width_px` px of
         width. If at least one panel is too narrow for the state and the amount side by side, all panels show the
-        amount below the state."""
+        amount below the state. In panels side by side, the same line has the same height in all panels, so that the
+        lines below it are aligned."""
+        self._available_width_px = available_width_px
         self._layout.setDirection(QBoxLayout.Direction.LeftToRight)
         self._place_amounts(available_width_px // max(1, len(self.panels)))
         if self._layout.minimumSize().width() > available_width_px:
             self._layout.setDirection(QBoxLayout.Direction.TopToBottom)
             self._place_amounts(available_width_px)
         self._draw_lines_between_panels()
+        self._align_lines()
 
     def _place_amounts(self, available_width_px: int) -> None:
         is_below = any(panel.needs_amount_below(available_width_px) for panel in self.panels)
         for panel in self.panels:
             panel.place_amount(is_below=is_below)
+
+    def _align_lines(self) -> None:
+        """Give each line of the panels the height that the highest one needs; nothing for panels below each other."""
+        is_stacked = self._layout.direction() == QBoxLayout.Direction.TopToBottom
+        width = self._available_width_px // max(1, len(self.panels))
+        heights = [panel.measure_line_heights(width) for panel in self.panels]
+        is_aligned = bool(self._available_width_px and heights) and not is_stacked
+        words_height, facts_height = map(max, zip(*heights, strict=True)) if is_aligned else (0, 0)
+        for panel in self.panels:
+            panel.set_line_heights(words_height, facts_height)
+
+    def event(self, event: QEvent) -> bool:
+        """Align the lines again after a change of a text. Return True if Qt has recognised the event."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._align_lines()
+        return super().event(event)
 
     def _draw_lines_between_panels(self) -> None:
         """Draw a line at the end of each panel except the last one: at the right, or below if the panels are stacked.
