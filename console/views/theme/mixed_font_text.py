@@ -36,8 +36,9 @@ _FIGURES_FONT_PATTERN = re.compile(
     r"|\b\d(?:[ \xa0]\d{4}){3}\b"  # corporation numbers
     rf"|\b[0-9A-Za-z-]{{3,}}…{WORD_JOINER}?[0-9A-Za-z]{{3,}}\b|…{WORD_JOINER}?[0-9a-f]{{3,}}\b"  # shortened keys
     r"|(?<!-)\b[A-Z]{1,4}-[0-9A-Z]+(?:-[0-9A-Z]+)*\b|\b[A-Z]{2,4}\d{4,}\b"  # record numbers, support codes
-    # numbers of credit checks, but not their count (件)
-    r"|(?:(?<=[Cc]redit check[ \xa0])|(?<=与信チェック[ \xa0]))\d+(?!\d|[ \xa0]?件)"
+    # numbers of credit checks, but not their count (件); a text that may wrap has a mark inside the Japanese word
+    rf"|(?:(?<=[Cc]redit check[ \xa0])|(?<=与信チェック[ \xa0])|(?<=チェッ{WORD_JOINER}ク[ \xa0]))"
+    r"\d+(?!\d|[ \xa0]?件)"
     r"|\b\d{1,3}(?:,\d{3})+\b|(?<![.:])\b\d{5,}(?:\.\d+)?\b"  # long numbers
     r"|\*{4}[0-9A-Za-z]{1,4}\b"  # a masked text: a payer, a merchant
     r"|\bv\d+\b",  # versions

@@ -326,3 +326,13 @@ def test_a_menu_entry_shows_a_name_as_it_is(appearance: object) -> None:
     assert action.text() == "Stop (R&&D freeze A B)\tP"
     assert action.iconText() == "Stop (R&D freeze A B)\tP"  # as it is drawn
     assert format_menu_entry("Open") == "Open"
+
+
+@pytest.mark.parametrize("can_wrap", [True, False])
+@pytest.mark.parametrize("text", ["与信チェック 58", "Credit check 58", "決済 ORD-58"])
+def test_numbers_of_all_records_have_one_font(appearance: object, text: str, *, can_wrap: bool) -> None:
+    """The number of a credit check is in the figures font as the number of a payment is, in one line and in a text
+    that may wrap."""
+    rich_text = format_rich_text(text, "title", can_wrap=can_wrap)
+    assert rich_text.count("<span") == 1
+    assert "58</span>" in rich_text
