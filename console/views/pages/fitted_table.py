@@ -56,6 +56,7 @@ class FittedTable(RecordTable):
     ) -> None:
         self._hideable_keys, self._naming_keys = tuple(hideable_columns), tuple(naming_columns)
         self.hidden_keys: frozenset[str] = frozenset()
+        self._is_empty_by_key: dict[str, bool] = {}  # for columns of `hideable_columns`
         self._measured_px: dict[int, tuple[int, ...]] = {}  # of each column's title and cells, until a cell changes
         super().__init__(rows, accessible_name, margin_px=margin_px)
         for signal in (rows.dataChanged, rows.rowsInserted, rows.rowsRemoved, rows.changed, rows.modelReset):
@@ -152,13 +153,18 @@ class FittedTable(RecordTable):
     def _hide_least_important_columns(
         self, compact_widths: Mapping[str, int], hidden_columns: set[str], available_px: int
     ) -> None:
-        """Add the keys of columns of `hideable_columns`, in their order, to `hidden_columns` until the other columns
-        fit into `available_px` px. If the last hidden column was wide, so that some of the added columns fit after
-        all, remove their keys from `hidden_columns`. `compact_widths` are the widths of all columns in px, by key.
+        """Add the keys of columns of `hideable_columns` to `hidden_columns`, the empty ones first and otherwise in
+        their order, until the other columns fit into `available_px` px. If the last hidden column was wide, so that
+        some of the added columns fit after all, remove their keys from `hidden_columns`. `compact_widths` are the
+        widths of all columns in px, by key.
         """
         always_hidden_columns = frozenset(hidden_columns)
-        _hide_columns_until_fit(self._hideable_keys, compact_widths, hidden_columns, available_px)
-        for key in reversed(self._hideable_keys):
+        if _sum_visible_widths(compact_widths, hidden_columns) <= available_px:
+            return
+        empty_keys = {column.key for column in self.rows.columns if self._is_hideable_and_empty(column)}
+        keys = sorted(self._hideable_keys, key=lambda key: key not in empty_keys)  # keeps the order otherwise
+        _hide_columns_until_fit(keys, compact_widths, hidden_columns, available_px)
+        for key in reversed(keys):
             if (
                 key in hidden_columns - always_hidden_columns
                 and _sum_visible_widths(compact_widths, hidden_columns - {key}) <= available_px
@@ -373,7 +379,9 @@ class FittedTable(RecordTable):
             return set()
         candidates = [key for key in self._hideable_keys if key in widths and key not in hidden_columns]
         empty_keys = {
-            column.key for column in self.rows.columns if column.key in candidates and self._is_empty(column)
+            column.key
+            for column in self.rows.columns
+            if column.key in candidates and self._is_hideable_and_empty(column)
         }
         missing_px = sum(max(0, width) for column, width in missing_widths.items() if column.is_stretched)
         keys_to_hide = set(empty_keys)
@@ -395,11 +403,17 @@ class FittedTable(RecordTable):
             and all(column.format_text(row) in ("", NO_VALUE) for row in rows)
         }
 
-    def _is_empty(self, column: Column) -> bool:
-        """Return True if no cell of the column has a text in the first 200 loaded rows. The text of a heading isn't
-        one, because it is drawn across the columns."""
-        rows = islice(self.rows.iterate_loaded_rows(), _MAX_MEASURED_ROWS)
-        return all(self.has_heading_text(row) or column.format_text(row) in ("", NO_VALUE) for row in rows)
+    def _is_hideable_and_empty(self, column: Column) -> bool:
+        """Return True for a column of `hideable_columns` without a text in the first 200 loaded rows. The text of a
+        heading isn't one, because it is drawn across the columns."""
+        if column.key not in self._hideable_keys:
+            return False
+        if column.key not in self._is_empty_by_key:
+            rows = islice(self.rows.iterate_loaded_rows(), _MAX_MEASURED_ROWS)
+            self._is_empty_by_key[column.key] = all(
+                self.has_heading_text(row) or column.format_text(row) in ("", NO_VALUE) for row in rows
+            )
+        return self._is_empty_by_key[column.key]
 
     def _measure_needed_width(self, column_index: int) -> int:
         """Return the width in px that a column needs for its title and for its cells in the first 200 loaded rows.
@@ -515,6 +529,7 @@ class FittedTable(RecordTable):
         fitted. The passing of time alone needs no new measurement, because the columns of ages and badges are wide
         enough for any age and any badge."""
         self._measured_px.clear()
+        self._is_empty_by_key.clear()
 
     def _compute_defined_width(self, column_index: int) -> int:
         """Return the width in px that the column's title and contents need; for a column of sentences at most the

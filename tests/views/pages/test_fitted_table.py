@@ -38,6 +38,27 @@ def test_a_hidden_column_leaves_no_gap(
             at += header.sectionSize(place)
 
 
+def test_an_empty_column_is_hidden_before_one_with_texts(appearance: object, qtbot: QtBot) -> None:
+    """In a narrow table a column without any text is hidden first, although another column is less important. With a
+    text in it, the less important one is hidden.
+    """
+    columns = [
+        Column("provider", "Provider", 90, lambda _: "PayPay"),
+        Column("taken", "Taken", 90, lambda line: line[1]),
+        Column("cause", "Cause", 200, lambda _: "x" * 60),
+    ]
+    table = StaticTable(
+        make_window_context(), columns, lambda line: line[0], "Lines", hideable_columns=("provider", "taken")
+    )
+    qtbot.addWidget(table)
+    table.resize(560, 200)
+    table.show()
+    table.show_rows([(1, "–"), (2, "–")])
+    assert [table.isColumnHidden(place) for place in range(3)] == [False, True, False]
+    table.show_rows([(1, "–"), (2, "op-a")])
+    assert [table.isColumnHidden(place) for place in range(3)] == [True, False, False]
+
+
 def test_a_narrow_column_comes_back_if_a_wide_one_makes_room(appearance: object, qtbot: QtBot) -> None:
     """Hiding the narrow column, which is the first to hide, isn't enough. The table then hides the wide column too,
     which alone makes enough room, so the narrow column is shown again.
