@@ -166,7 +166,7 @@ def test_a_cut_cause_of_a_group_is_shown_whole_below_the_list(qapp: QApplication
     """If the table cuts off the heading of a group, the complete heading is shown below the list: its cause, and the
     amounts of each kind of record.
     """
-    with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800, scale=2.0)) as stage:
+    with open_stage(tmp_path / "desk", WindowLook("en", "light", 1024, 768, scale=2.0)) as stage:
         stage.show_route(QueuesRoute("unknown"))
         page = stage.find(QueuesPage)
         page.toggle_grouping()

@@ -180,10 +180,8 @@ class RecordPage(Page, Generic[DetailsT]):
         for name in self.action_names:
             if name in SHORTCUT_BY_RECORD_ACTION:
                 self.bind_shortcut(SHORTCUT_BY_RECORD_ACTION[name], partial(self._run_action_by_shortcut, name))
-        own_keys = {SHORTCUT_BY_RECORD_ACTION.get(name) for name in self.action_names}
-        for name in _REASON_BY_ACTION_OF_OTHER_KINDS:  # acts on a focused row; otherwise the page shows the reason
-            if SHORTCUT_BY_RECORD_ACTION[name] not in own_keys:
-                self.bind_shortcut(SHORTCUT_BY_RECORD_ACTION[name], partial(self._run_action_by_shortcut, name))
+        for key, name in self.list_actions_of_other_kinds().items():
+            self.bind_shortcut(key, partial(self._run_action_by_shortcut, name))
         self.bind_shortcut("[", partial(self._open_neighbour_record, -1))
         self.bind_shortcut("]", partial(self._open_neighbour_record, 1))
         for name, key in collaboration_actions.SHORTCUT_BY_OWN_TAKE_ACTION.items():
@@ -622,6 +620,13 @@ class RecordPage(Page, Generic[DetailsT]):
             self.context.navigate(LookupRoute(wording.format_corporation_number(number)))
 
     # -- actions
+
+    def list_actions_of_other_kinds(self) -> dict[str, str]:
+        """Return, by its key, each action with a shortcut that only other kinds of records have. Such a shortcut acts
+        on a focused row of another kind; otherwise the page shows the reason why it has no effect."""
+        own_keys = {SHORTCUT_BY_RECORD_ACTION.get(name) for name in self.action_names}
+        keys = {SHORTCUT_BY_RECORD_ACTION[name]: name for name in _REASON_BY_ACTION_OF_OTHER_KINDS}
+        return {key: name for key, name in keys.items() if key not in own_keys}
 
     def _run_action_by_shortcut(self, action_name: str) -> None:
         """Run the action whose shortcut the person has typed. If the row of a related record has the focus, run the
