@@ -6,7 +6,16 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QBoxLayout, QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QGridLayout,
+    QHBoxLayout,
+    QLayout,
+    QSizePolicy,
+    QSpacerItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.painting import draw_frame
@@ -104,19 +113,20 @@ class RecordSidePanel(Surface):
         self._state_row.setSpacing(6)
         self._state_row.addWidget(self._word_row, 1)
         self._state_row.addWidget(self._amount_label)
-        self._facts_widget = QWidget()
-        self._facts_widget.setLayout(make_column(self._fact_label, self._contradiction_label, None, gap_px=0))
+        self._facts_layout = make_column(self._fact_label, self._contradiction_label, gap_px=0)
+        self._space_below_facts = QSpacerItem(0, 0, QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
         self._tools = FlowLayout(self._source_label, gap_px=6)
         source_row = make_flow_holder(self._tools)
         self._layout = make_column(
             self._name_label,
             self._state_row,
-            self._facts_widget,
+            self._facts_layout,
             _TOOL_GAP_PX,
             source_row,
             None,
             gap_px=0,
         )
+        self._layout.insertItem(self._layout.indexOf(self._facts_layout) + 1, self._space_below_facts)
         self.setLayout(self._layout)
         self.show_edge("right")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -158,12 +168,16 @@ class RecordSidePanel(Surface):
         inner_width = words_width = width_px - margins.left() - margins.right()
         if self._amount_label.plain and self._state_row.direction() == QBoxLayout.Direction.LeftToRight:
             words_width -= self._amount_label.sizeHint().width() + self._state_row.spacing()
-        return _measure_height(self._word_row, words_width), _measure_height(self._facts_widget, inner_width)
+        word_layout = self._word_row.layout()
+        words_height = 0 if word_layout is None else word_layout.heightForWidth(words_width)
+        return words_height, _measure_height(self._facts_layout, inner_width)
 
-    def set_line_heights(self, words_height_px: int, facts_height_px: int) -> None:
-        """Give the words of the state, and the facts below them, at least these heights in px."""
+    def set_line_heights(self, words_height_px: int, missing_px: int) -> None:
+        """Give the words of the state at least this height in px, and the facts below them `missing_px` px more."""
         self._word_row.setMinimumHeight(words_height_px)
-        self._facts_widget.setMinimumHeight(facts_height_px)
+        if self._space_below_facts.sizeHint().height() != missing_px:
+            self._space_below_facts.changeSize(0, missing_px, QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
+            self._layout.invalidate()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the red border of a differing side over the panel. If the style sheet drew this border, the texts of
@@ -200,11 +214,8 @@ class RecordSidePanel(Surface):
         self.update()
 
 
-def _measure_height(widget: QWidget, width_px: int) -> int:
-    """Return the height in px that the contents of a widget need at this width, without the widget's own minimum."""
-    layout = widget.layout()
-    if layout is None:
-        return 0
+def _measure_height(layout: QLayout, width_px: int) -> int:
+    """Return the height in px that the contents of a layout need at this width."""
     return layout.heightForWidth(width_px) if layout.hasHeightForWidth() else layout.sizeHint().height()
 
 
@@ -255,8 +266,8 @@ class RecordSideStrip(Surface):
         heights = [panel.measure_line_heights(width) for panel in self.panels]
         is_aligned = bool(self._available_width_px and heights) and not is_stacked
         words_height, facts_height = map(max, zip(*heights, strict=True)) if is_aligned else (0, 0)
-        for panel in self.panels:
-            panel.set_line_heights(words_height, facts_height)
+        for panel, (_, own_facts_height) in zip(self.panels, heights, strict=True):
+            panel.set_line_heights(words_height, max(0, facts_height - own_facts_height))
 
     def event(self, event: QEvent) -> bool:
         """Align the lines again after a change of a text. Return True if Qt has recognised the event."""
