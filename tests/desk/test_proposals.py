@@ -159,7 +159,10 @@ def test_a_proposal_is_announced_to_the_second_person(
     person.wait_until(lambda: page.proposal is not None)
     (card,) = page.list_panel.cards
     assert card.title == f"Credit check {record.id}"
-    assert (card.amount, card.detail) == ("Charge unknown", format_corporation_number(CORPORATION_NUMBERS[0]))
+    assert (card.amount, card.detail) == (
+        "Charge unknown",
+        f"Corporation number {format_corporation_number(CORPORATION_NUMBERS[0])}",
+    )
     assert card.remark == "Proposed outcome: Not bought"
     assert page.list_panel.card_list.get_line(0) == "Proposed outcomes to confirm"
     assert person.window.focusWidget() is page.list_panel.card_list

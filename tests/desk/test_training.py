@@ -28,6 +28,7 @@ from console.views.training.page import TrainingPage
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.inputs import MultiLineEdit
 from console.views.widgets.display.badge import KeyCap
+from console.wording.sentences.catalogue import format_corporation_number
 from tests.desk.conftest import OpenWindow
 from tests.desk.window_person import Person
 from tests.support.waiting import MAX_WAIT_SECONDS
@@ -192,7 +193,7 @@ def test_two_exercises_are_worked_on_with_the_ordinary_screens(trainee: Person) 
     assert page.current_exercise is not None
     assert list_primary_buttons(page) == ["Check"], "a new start would discard the work"
     record = int(page.current_exercise.facts["record"])
-    assert page.current_exercise.facts["number"] in page.situation.text()
+    assert format_corporation_number(str(page.current_exercise.facts["number"])) in page.situation.plain
     person.frame.show_route(CreditCheckRoute(record))
     check_page = person.wait_for_page(CreditCheckPage)
     person.wait_until_read()
