@@ -87,7 +87,7 @@ def test_the_preview_of_an_order_and_of_a_refund_shows_their_sides(
         tx.conn.exec_driver_sql(f"{insert} ('ORD-8', 3300, 'JPY', 'pending')")
     import_paid_payment(window_desks.acting_desk, sandbox, "ORD-7", 3300)
     payment = import_paid_payment(window_desks.acting_desk, sandbox, "ORD-8", 3300)
-    refund = request_refund(window_desks.acting_desk, payment.id)
+    refund = request_refund(console, payment.id)
     person = open_window()
     person.window.resize(1920, 1080)
 
